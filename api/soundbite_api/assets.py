@@ -1,0 +1,41 @@
+"""Assets on the wire (contract section 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from soundbite_api.wire import PageInfo, Response
+
+
+class AssetProblem(Response):
+    """Why an asset failed; the text is for people and not part of the contract."""
+
+    message: str = ""
+
+
+class Asset(Response):
+    """An uploaded or referenced file.
+
+    `status` is processing, ready or failed; `duration` (seconds) and `size` (bytes) are there once it is ready.
+    """
+
+    id: str = Field(alias="_id")
+    status: str = "ready"
+    method: str | None = None
+    filename: str | None = None
+    file_type: str | None = None
+    created_at: str | None = None
+    duration: float | None = None
+    size: int | None = None
+    user_metadata: dict[str, Any] | None = None
+    technical_metadata: dict[str, Any] | None = None
+    error: AssetProblem | None = None
+
+
+class AssetPage(Response):
+    """One page of assets, newest first."""
+
+    data: list[Asset] = Field(default_factory=list)
+    page_info: PageInfo = Field(default_factory=PageInfo)

@@ -1,0 +1,146 @@
+"""Embedding requests and results on the wire (contract section 3)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, FiniteFloat, field_validator, model_validator
+
+from soundbite_api.wire import Request, Response
+
+EmbeddingOption = Literal["audio", "transcription"]
+EmbeddingScope = Literal["clip", "asset"]
+EmbeddingType = Literal["separate_embedding", "fused_embedding"]
+
+DEFAULT_SEGMENT_SEC = 6
+SHORTEST_SEGMENT_SEC = 2
+LONGEST_SEGMENT_SEC = 10
+LONGEST_SYNC_SEC = 600.0
+LONGEST_TASK_SEC = 4 * 3600.0
+LARGEST_BASE64_BYTES = 36 * 1024 * 1024
+LARGEST_DIRECT_BYTES = 200 * 1024 * 1024
+
+
+class MediaSource(Request):
+    """Where the sound comes from: exactly one of an asset, a direct URL, or base64 data."""
+
+    asset_id: str | None = Field(default=None, min_length=1)
+    url: str | None = Field(default=None, min_length=1)
+    base64_string: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        given = [name for name in ("asset_id", "url", "base64_string") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "media_source needs exactly one of asset_id, url and base64_string; "
+                + (f"got {', '.join(given)}" if given else "got none")
+            )
+        return self
+
+
+class FixedSegmentation(Request):
+    """Segments of one length, in whole seconds; the last may be shorter."""
+
+    duration_sec: int = Field(ge=SHORTEST_SEGMENT_SEC, le=LONGEST_SEGMENT_SEC)
+
+
+class Segmentation(Request):
+    """How the sound is cut: `fixed`, or the engine's extension `natural` (at pauses and where the sound changes).
+
+    A missing strategy means fixed: the guide's own code omits it (contract 0.1).
+    """
+
+    strategy: Literal["fixed", "natural"] = "fixed"
+    fixed: FixedSegmentation | None = None
+
+    @model_validator(mode="after")
+    def _fits_strategy(self) -> Self:
+        if self.strategy == "natural" and self.fixed is not None:
+            raise ValueError("segmentation.fixed does not go with the strategy natural")
+        return self
+
+    @property
+    def duration_sec(self) -> int:
+        """Seconds of a fixed segment."""
+        return self.fixed.duration_sec if self.fixed else DEFAULT_SEGMENT_SEC
+
+
+class AudioInput(Request):
+    """The `audio` object of an embedding request, with the platform's defaults (contract 3.2, 3.9)."""
+
+    media_source: MediaSource
+    start_sec: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    end_sec: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    segmentation: Segmentation | None = None
+    embedding_option: list[EmbeddingOption] = Field(
+        default_factory=lambda: list[EmbeddingOption](("audio", "transcription")), min_length=1
+    )
+    embedding_scope: list[EmbeddingScope] = Field(
+        default_factory=lambda: list[EmbeddingScope](("clip", "asset")), min_length=1
+    )
+    embedding_type: list[EmbeddingType] = Field(
+        default_factory=lambda: list[EmbeddingType](("separate_embedding",)), min_length=1
+    )
+
+    @field_validator("embedding_option", "embedding_scope", "embedding_type")
+    @classmethod
+    def _unique(cls, values: list[str]) -> list[str]:
+        if len(set(values)) != len(values):
+            raise ValueError("values may not repeat")
+        return values
+
+    @model_validator(mode="after")
+    def _combines(self) -> Self:
+        if self.end_sec is not None and self.end_sec <= self.start_sec:
+            raise ValueError("end_sec must be greater than start_sec")
+        if "fused_embedding" in self.embedding_type and len(self.embedding_option) < 2:
+            raise ValueError("embedding_type fused_embedding needs at least two values in embedding_option")
+        return self
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the JSON object to send; `embedding_type` goes only with two options, as the contract asks."""
+        body = self.model_dump(exclude_none=True)
+        if len(self.embedding_option) < 2:
+            del body["embedding_type"]
+        return body
+
+
+class TextInput(Request):
+    """The `text` object of an embedding request; the platform takes at most 500 tokens."""
+
+    input_text: str = Field(min_length=1)
+
+
+class EmbeddingData(Response):
+    """One vector and what it stands for; option, scope and times are null for text.
+
+    Times are seconds. The order of items means nothing: key on (option, scope, start, end).
+    """
+
+    embedding: list[FiniteFloat]
+    embedding_option: str | None = None
+    embedding_scope: str | None = None
+    start_sec: FiniteFloat | None = None
+    end_sec: FiniteFloat | None = None
+    transcript: str | None = None
+
+
+class EmbeddingMetadata(Response):
+    """What the platform says of the media it embedded; all durations in seconds."""
+
+    input_type: str | None = None
+    input_url: str | None = None
+    input_filename: str | None = None
+    duration: FiniteFloat | None = None
+    start_offset_sec: FiniteFloat | None = None
+    end_offset_sec: FiniteFloat | None = None
+    embedding_options: list[str] | None = None
+    embedding_scopes: list[str] | None = None
+
+
+class EmbeddingResponse(Response):
+    """The answer of POST /embed-v2."""
+
+    data: list[EmbeddingData]
+    metadata: EmbeddingMetadata | None = None

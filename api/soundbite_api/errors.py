@@ -1,0 +1,167 @@
+"""What can go wrong between us and the platform.
+
+PlatformError                 everything below; says code, message, hint, is_retryable
+├── PlatformUnreachable       no answer came: refused, timed out, connection dropped
+├── RequestRefused            the platform understood and said no (4xx)
+│   ├── Unauthorized          401, 403
+│   ├── NotFound              404
+│   ├── TooLarge              413
+│   └── RateLimited           429; carries retry_after_s
+├── PlatformFault             the platform failed (5xx)
+├── MalformedResponse         an answer that is not of the contract
+└── AssetFailed               the platform could not read an uploaded file
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+_LONGEST_MESSAGE = 500
+
+
+class PlatformError(Exception):
+    """A call to the platform did not succeed.
+
+    `code` is the platform's own code where it gave one, `hint` the next step for a person, `is_retryable`
+    whether the same call may succeed later.
+    """
+
+    hint = "Run `soundbite doctor` to see what the platform answers."
+    is_retryable = False
+
+    def __init__(self, message: str, *, code: str = "", status: int | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.status = status
+        if hint is not None:
+            self.hint = hint
+
+
+class PlatformUnreachable(PlatformError):
+    """No answer came: the address is wrong, the network is down, or the connection was dropped."""
+
+    hint = "Check the network and TWELVELABS_BASE_URL, then try again."
+    is_retryable = True
+
+
+class RequestRefused(PlatformError):
+    """The platform refused the request as sent."""
+
+    hint = "Change the request as the message says."
+
+
+class Unauthorized(RequestRefused):
+    """The API key is missing, wrong, expired, or not allowed to do this."""
+
+    hint = "Set TWELVELABS_API_KEY to a valid key, or unset it to use the embedded engine."
+
+
+class NotFound(RequestRefused):
+    """No such asset, task or transcription."""
+
+    hint = "Check the id; list_audio and get_task show the known ones."
+
+
+class TooLarge(RequestRefused):
+    """The body or the media is larger than the platform takes."""
+
+    hint = "Send a shorter window (start_sec, end_sec) or upload the file as an asset first."
+
+
+class RateLimited(RequestRefused):
+    """A rate limit was hit; the request was not processed, so repeating it is always safe."""
+
+    hint = "Wait and try again; fewer files at once helps."
+    is_retryable = True
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.retry_after_s = retry_after_s
+
+
+class PlatformFault(PlatformError):
+    """The platform failed to answer properly (5xx)."""
+
+    hint = "Try again in a minute."
+    is_retryable = True
+
+
+class MalformedResponse(PlatformError):
+    """The answer does not follow the contract: not JSON, fields missing, or numbers that are not numbers."""
+
+    hint = "Check that TWELVELABS_BASE_URL points at the platform (…/v1.3)."
+
+
+class AssetFailed(PlatformError):
+    """The platform could not read the uploaded file."""
+
+    hint = "Check that the file plays, and is WAV, MP3 or FLAC for the hosted platform."
+
+
+_BY_STATUS: Mapping[int, type[RequestRefused]] = {
+    401: Unauthorized,
+    403: Unauthorized,
+    404: NotFound,
+    413: TooLarge,
+}
+
+
+def error_from_response(
+    status: int, headers: Mapping[str, str], body: bytes, *, now: datetime | None = None
+) -> PlatformError:
+    """Return the error that a non-2xx answer stands for.
+
+    Both envelopes are read: flat `{"code", "message"}` and nested `{"error": {"code", "message"}}`
+    (contract 4.1); a body that is neither is quoted, shortened.
+    """
+    code, message = _read_envelope(body)
+    message = message or f"The platform answered with status {status}."
+    if status == 429:
+        wait = retry_after_s(headers, now=now)
+        return RateLimited(message, retry_after_s=wait, code=code or "too_many_requests", status=status)
+    if status >= 500:
+        return PlatformFault(message, code=code or "internal_error", status=status)
+    return _BY_STATUS.get(status, RequestRefused)(message, code=code, status=status)
+
+
+def retry_after_s(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
+    """Return the seconds a `Retry-After` header asks for: delta seconds or an HTTP date (RFC 9110, 10.2.3)."""
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=UTC)
+        seconds = (when - (now or datetime.now(UTC))).total_seconds()
+    return max(0.0, seconds) if seconds == seconds and seconds != float("inf") else None
+
+
+def _read_envelope(body: bytes) -> tuple[str, str]:
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return "", _shorten(body.decode("utf-8", "replace"))
+    if not isinstance(parsed, dict):
+        return "", ""
+    inner = parsed.get("error")
+    envelope = inner if isinstance(inner, dict) else parsed
+    code, message = envelope.get("code"), envelope.get("message")
+    if isinstance(inner, str) and not message:
+        message = inner
+    return (code if isinstance(code, str) else ""), (_shorten(message) if isinstance(message, str) else "")
+
+
+def _shorten(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"

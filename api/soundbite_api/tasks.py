@@ -1,0 +1,45 @@
+"""Embedding tasks on the wire (contract 3.5 to 3.7)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, FiniteFloat
+
+from soundbite_api.embeddings import EmbeddingData, EmbeddingMetadata
+from soundbite_api.wire import PageInfo, Response
+
+TaskStatus = Literal["processing", "ready", "failed"]
+
+
+class TaskProblem(Response):
+    """Why a task failed."""
+
+    message: str = ""
+
+
+class TaskProgress(Response):
+    """How far a task is; only the embedded engine says so, and only when asked."""
+
+    stage: str = ""
+    fraction: FiniteFloat = 0.0
+
+
+class EmbeddingTask(Response):
+    """An embedding task: `data` is there when the status is ready, `error` when it is failed."""
+
+    id: str = Field(alias="_id")
+    status: str
+    created_at: str | None = None
+    updated_at: str | None = None
+    data: list[EmbeddingData] | None = None
+    metadata: EmbeddingMetadata | None = None
+    error: TaskProblem | None = None
+    progress: TaskProgress | None = None
+
+
+class TaskPage(Response):
+    """One page of tasks, newest first, without vectors."""
+
+    data: list[EmbeddingTask] = Field(default_factory=list)
+    page_info: PageInfo = Field(default_factory=PageInfo)
