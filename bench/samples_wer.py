@@ -1,0 +1,68 @@
+"""How well the offline recogniser understands the sample recordings: `python bench/samples_wer.py`.
+
+Every spoken line of truth.json is cut out of its recording and given to pocketsphinx with its default settings.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+from pocketsphinx import Decoder
+from words import spoken_words, word_errors
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+RATE_HZ = 16_000
+LIMIT = 0.15  # a recording whose speech is recognised worse than this makes a poor demonstration
+
+
+def main() -> int:
+    """Print the word error rate of every recording; 1 when one is over the limit."""
+    decoder = Decoder(loglevel="FATAL")
+    worst = 0.0
+    for recording in json.loads((SAMPLES / "truth.json").read_text(encoding="utf-8"))["recordings"]:
+        sound = decoded(SAMPLES / recording["file"])
+        lines = [event for event in recording["events"] if event["kind"] == "speech"]
+        rate = recording_wer(decoder, sound, lines, verbose="-v" in sys.argv)
+        worst = max(worst, rate)
+        print(f"{recording['file']:20} {len(lines):3} lines  WER {rate:6.1%}")
+    return int(worst > LIMIT)
+
+
+def recording_wer(decoder: Decoder, sound: npt.NDArray[np.int16], lines: list[dict[str, Any]], verbose: bool) -> float:
+    """Errors over words said, summed over the lines of one recording."""
+    errors = words = 0
+    for line in lines:
+        start, end = (round(line[key] * RATE_HZ) for key in ("start_sec", "end_sec"))
+        heard = recognised(decoder, sound[max(0, start - RATE_HZ // 5) : end + RATE_HZ // 5])
+        said = spoken_words(line["text"])
+        missed = word_errors(said, spoken_words(heard))
+        errors, words = errors + missed, words + len(said)
+        if verbose and missed:
+            print(f"  {missed} of {len(said)}: {line['text']}\n          {heard}")
+    return errors / words
+
+
+def recognised(decoder: Decoder, sound: npt.NDArray[np.int16]) -> str:
+    """What the recogniser hears in a stretch of 16 kHz mono."""
+    decoder.start_utt()
+    decoder.process_raw(sound.tobytes(), full_utt=True)
+    decoder.end_utt()
+    hypothesis = decoder.hyp()
+    return hypothesis.hypstr if hypothesis else ""
+
+
+def decoded(path: Path) -> npt.NDArray[np.int16]:
+    """A whole recording as 16 kHz mono, 16 bit."""
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
+    with av.open(str(path)) as container:
+        frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
+    frames += resampler.resample(None)
+    return np.concatenate([frame.to_ndarray()[0] for frame in frames])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
