@@ -1,0 +1,71 @@
+"""Where Soundbite keeps what it heard: clips with their vectors in LanceDB, tasks and assets in SQLite.
+
+Importing this package is cheap: LanceDB, Arrow and numpy load when they are first used.
+"""
+
+from soundbite_store.clip_store import ClipStore
+from soundbite_store.clips import (
+    Clip,
+    ClipHit,
+    EmbeddingCount,
+    StoredClip,
+    TermCounts,
+    UpsertResult,
+    clip_id_for,
+)
+from soundbite_store.errors import (
+    BadVector,
+    SpaceMismatch,
+    StoreBusy,
+    StoreCorrupt,
+    StoreError,
+    StoreFull,
+    StoreTooNew,
+    StoreUnavailable,
+)
+from soundbite_store.filters import ClipFilter
+from soundbite_store.ledger import Ledger
+from soundbite_store.locks import OwnerLock
+from soundbite_store.records import (
+    Asset,
+    SourceKind,
+    StoredTranscript,
+    Task,
+    TaskChanges,
+    TaskStatus,
+    TimedText,
+    Usage,
+)
+from soundbite_store.spaces import Space, SpaceInfo
+
+__all__ = [
+    "Asset",
+    "BadVector",
+    "Clip",
+    "ClipFilter",
+    "ClipHit",
+    "ClipStore",
+    "EmbeddingCount",
+    "Ledger",
+    "OwnerLock",
+    "SourceKind",
+    "Space",
+    "SpaceInfo",
+    "SpaceMismatch",
+    "StoreBusy",
+    "StoreCorrupt",
+    "StoreError",
+    "StoreFull",
+    "StoreTooNew",
+    "StoreUnavailable",
+    "StoredClip",
+    "StoredTranscript",
+    "Task",
+    "TaskChanges",
+    "TaskStatus",
+    "TermCounts",
+    "TimedText",
+    "UpsertResult",
+    "Usage",
+    "clip_id_for",
+]

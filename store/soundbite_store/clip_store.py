@@ -1,0 +1,240 @@
+"""The clip store: every clip of every space, behind one async interface."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from soundbite_store.clips import Clip, ClipHit, EmbeddingCount, StoredClip, TermCounts, UpsertResult
+from soundbite_store.connection import StoreConnection
+from soundbite_store.errors import StoreUnavailable
+from soundbite_store.filters import ClipFilter, quoted, quoted_list
+from soundbite_store.searches import TermCounter, text_hits, vector_hits
+from soundbite_store.spaces import Space, SpaceInfo
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+_log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+_EVERYTHING = ClipFilter()
+_NO_LIMIT = 10_000_000
+
+
+class ClipStore:
+    """Clips in LanceDB tables, one for each vector space.
+
+    Every method may raise StoreError. A space nobody wrote to reads as empty.
+    """
+
+    def __init__(self, connection: StoreConnection) -> None:
+        self._connection = connection
+        self._writes: set[asyncio.Task[Any]] = set()
+        self._counters: dict[Space, TermCounter] = {}
+
+    @classmethod
+    async def open(
+        cls,
+        uri: str | Path,
+        *,
+        lock_dir: Path | None = None,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Open the store at a folder or an address LanceDB knows (`s3://`, `gs://`, `az://`, `db://`).
+
+        Cheap: LanceDB itself is loaded by the first call that needs it, or by `warm`.
+        `lock_dir` holds the lock files of a local store; by default they are kept inside it.
+
+        Raises: StoreUnavailable when a local folder cannot be made or written.
+        """
+        local_dir = _local_dir(str(uri))
+        if local_dir is None:
+            return cls(StoreConnection(str(uri), None, None, dict(storage_options or {})))
+        locks = lock_dir or local_dir / ".locks"
+        await asyncio.to_thread(_make_folders, local_dir, locks)
+        return cls(StoreConnection(str(local_dir), local_dir, locks, dict(storage_options or {})))
+
+    async def warm(self) -> None:
+        """Load LanceDB and connect now, so that the first search does not wait for it."""
+        await self._connection.database()
+
+    async def aclose(self) -> None:
+        """Wait for the writes under way, then close."""
+        if self._writes:
+            await asyncio.gather(*self._writes, return_exceptions=True)
+        await self._connection.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    @property
+    def healed(self) -> tuple[str, ...]:
+        """A sentence for each table that a crash had left torn and that was healed at open."""
+        return tuple(self._connection.healed)
+
+    async def upsert(self, space: Space, clips: Sequence[Clip], *, replace_assets: bool = False) -> UpsertResult:
+        """Write clips in one commit, on disk when this returns; the same clips again change nothing.
+
+        `replace_assets` deletes, in the same commit, all other clips of the assets that occur.
+        A cancelled caller does not stop a write that has begun.
+
+        Raises: BadVector, SpaceMismatch, StoreFull, StoreBusy.
+        """
+        if not clips:
+            return UpsertResult(0, 0, 0)
+
+        async def write() -> UpsertResult:
+            table = await self._connection.table_for_writing(space)
+            return await table.upsert(clips, replace_assets=replace_assets)
+
+        return await self._unstoppable(write())
+
+    async def update_asset(
+        self,
+        asset_id: str,
+        *,
+        title: str | None = None,
+        tags: Sequence[str] | None = None,
+        source_uri: str | None = None,
+        metadata_json: str | None = None,
+    ) -> int:
+        """Change what the rows of an asset say about it, in all spaces; returns the number of rows."""
+        texts = {"title": title, "source_uri": source_uri, "metadata_json": metadata_json}
+        values = {column: quoted(text) for column, text in texts.items() if text is not None}
+        if tags is not None:
+            values["tags"] = quoted_list(tags)
+        if not values:
+            return 0
+
+        async def write() -> int:
+            where = ClipFilter(asset_ids=(asset_id,))
+            return sum([await table.update(values, where) for table in await self._all_tables()])
+
+        return await self._unstoppable(write())
+
+    async def delete_asset(self, asset_id: str) -> int:
+        """Delete an asset's rows in all spaces; returns the number of rows."""
+
+        async def write() -> int:
+            where = ClipFilter(asset_ids=(asset_id,))
+            return sum([await table.delete(where) for table in await self._all_tables()])
+
+        return await self._unstoppable(write())
+
+    async def vector_search(
+        self,
+        space: Space,
+        vector: ArrayLike,
+        *,
+        where: ClipFilter = _EVERYTHING,
+        limit: int = 10,
+        exact: bool = False,
+    ) -> list[ClipHit]:
+        """The clips nearest to a vector by cosine, best first, each clip once; `exact` never uses an index.
+
+        Raises: BadVector.
+        """
+        table = await self._connection.table(space)
+        if table is None or limit < 1:
+            return []
+        return await vector_hits(table, vector, where, limit, exact)
+
+    async def text_search(
+        self, space: Space, text: str, *, where: ClipFilter = _EVERYTHING, limit: int = 10
+    ) -> list[ClipHit]:
+        """The clips that hold words of the text, best BM25 first, each clip once. No operators: words only."""
+        table = await self._connection.table(space)
+        if table is None or limit < 1:
+            return []
+        return await text_hits(table, text, where, limit)
+
+    async def term_document_counts(
+        self, space: Space, terms: Iterable[str], where: ClipFilter = _EVERYTHING
+    ) -> TermCounts:
+        """How many rows match the filter and how many of those hold each term."""
+        table = await self._connection.table(space)
+        if table is None:
+            return TermCounts(0, dict.fromkeys(terms, 0))
+        return await self._counters.setdefault(space, TermCounter()).counts(table, terms, where)
+
+    async def clips(
+        self, space: Space, where: ClipFilter = _EVERYTHING, *, limit: int = 100, offset: int = 0
+    ) -> list[StoredClip]:
+        """Rows without vectors, by asset and time; one for each embedding of a clip."""
+        table = await self._connection.table(space)
+        return [] if table is None or limit < 1 else await table.clips(where, limit, offset)
+
+    async def embeddings(
+        self, space: Space, where: ClipFilter = _EVERYTHING, *, limit: int = _NO_LIMIT, offset: int = 0
+    ) -> list[Clip]:
+        """Rows with their vectors, by asset and time."""
+        table = await self._connection.table(space)
+        return [] if table is None or limit < 1 else await table.embeddings(where, limit, offset)
+
+    async def count(self, space: Space, where: ClipFilter = _EVERYTHING) -> int:
+        """The number of rows that match."""
+        table = await self._connection.table(space)
+        return 0 if table is None else await table.count(where)
+
+    async def has_clips(self, space: Space, where: ClipFilter = _EVERYTHING) -> bool:
+        """Whether any row matches."""
+        return await self.count(space, where) > 0
+
+    async def embedding_counts(self, space: Space, where: ClipFilter = _EVERYTHING) -> list[EmbeddingCount]:
+        """The matching rows counted by scope and option, with the time they span."""
+        table = await self._connection.table(space)
+        return [] if table is None else await table.embedding_counts(where)
+
+    async def spaces(self) -> list[SpaceInfo]:
+        """What each space holds, by space id."""
+        tables = await self._all_tables()
+        return sorted([await table.info() for table in tables], key=lambda info: info.space.id)
+
+    async def optimise(self, space: Space) -> bool:
+        """Compact and index a table; False when another process is at it or there is no such table."""
+        table = await self._connection.table(space)
+        return False if table is None else await self._unstoppable(table.optimise())
+
+    async def _all_tables(self) -> list[Any]:
+        tables = [await self._connection.table(space) for space in await self._connection.spaces()]
+        return [table for table in tables if table is not None]
+
+    async def _unstoppable(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        # LanceDB finishes a commit whose caller was cancelled; the fsync after it and the lock around it must
+        # live as long.
+        task = asyncio.create_task(work)
+        self._writes.add(task)
+        task.add_done_callback(self._write_done)
+        return await asyncio.shield(task)
+
+    def _write_done(self, task: asyncio.Task[Any]) -> None:
+        self._writes.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.debug("A write to the clip store failed: %s", task.exception())
+
+
+def _local_dir(uri: str) -> Path | None:
+    if uri.startswith("file://"):
+        return Path(url2pathname(urlsplit(uri).path))
+    return None if "://" in uri else Path(uri).expanduser().absolute()
+
+
+def _make_folders(*folders: Path) -> None:
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise StoreUnavailable(
+                f"The store folder {folder} cannot be made: {exc.strerror}. Check SOUNDBITE_STORE."
+            ) from exc

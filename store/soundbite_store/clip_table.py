@@ -1,0 +1,162 @@
+"""One clips table: how the rows of a space are written, read and kept in shape."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from soundbite_store.clips import Clip, EmbeddingCount, StoredClip, UpsertResult
+from soundbite_store.errors import StoreBusy
+from soundbite_store.filters import ClipFilter
+from soundbite_store.indexes import KEEP_VERSIONS_FOR, build_missing_indexes
+from soundbite_store.lance import lance_errors
+from soundbite_store.rows import CLIP_COLUMNS, full_clips, stored_clips, to_table
+from soundbite_store.spaces import Space, SpaceInfo
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from lancedb import AsyncTable
+
+    from soundbite_store.durability import FsyncSweep
+    from soundbite_store.locks import OwnerLock, WriteGate
+
+_log = logging.getLogger(__name__)
+_ORDER = ("asset_id", "start_sec", "end_sec", "embedding_scope", "embedding_option", "row_id")
+
+
+class ClipTable:
+    """The open table of one space. Made by StoreConnection, which has checked its schema."""
+
+    def __init__(
+        self,
+        space: Space,
+        table: AsyncTable,
+        gate: WriteGate,
+        optimiser: OwnerLock | None,
+        sweep: FsyncSweep | None,
+    ) -> None:
+        self.space = space
+        self.lance = table
+        self._gate = gate
+        self._optimiser = optimiser
+        self._sweep = sweep
+        self._info: tuple[int, SpaceInfo] | None = None
+
+    async def upsert(self, clips: Sequence[Clip], *, replace_assets: bool) -> UpsertResult:
+        """Write rows in one commit; they are on disk when this returns."""
+        rows = await asyncio.to_thread(to_table, self.space, clips)
+        # use_index(False): through an index, two writers of one new key would both insert it (lance#8949).
+        merge = self.lance.merge_insert("row_id").use_index(False)
+        merge = merge.when_matched_update_all().when_not_matched_insert_all()
+        if replace_assets:
+            assets = tuple(dict.fromkeys(clip.asset_id for clip in clips))
+            merge = merge.when_not_matched_by_source_delete(ClipFilter(asset_ids=assets).to_sql())
+        async with self._gate.entered():
+            with lance_errors():
+                done = await merge.execute(rows)
+            await self._make_durable()
+        return UpsertResult(done.num_inserted_rows, done.num_updated_rows, done.num_deleted_rows)
+
+    async def update(self, values: Mapping[str, str], where: ClipFilter) -> int:
+        """Set columns of the matching rows to SQL values; returns how many rows there were."""
+        async with self._gate.entered():
+            with lance_errors():
+                done = await self.lance.update(updates_sql=dict(values), where=where.to_sql())
+            await self._make_durable()
+        return int(done.rows_updated)
+
+    async def delete(self, where: ClipFilter) -> int:
+        """Delete the matching rows; returns how many there were."""
+        async with self._gate.entered():
+            with lance_errors():
+                count = int(await self.lance.count_rows(where.to_sql()))
+                if count:
+                    await self.lance.delete(where.to_sql())
+            await self._make_durable()
+        return count
+
+    async def optimise(self) -> bool:
+        """Compact, index and clean up; False when another process is at it or writers came in between."""
+        if self._optimiser and not self._optimiser.try_acquire():
+            return False
+        try:
+            with lance_errors():
+                # A handle that has not seen the newest commits would compact nothing.
+                await self.lance.checkout_latest()
+                await build_missing_indexes(self.lance)
+                await self.lance.optimize(cleanup_older_than=KEEP_VERSIONS_FOR)
+            await self._make_durable()
+        except StoreBusy as exc:
+            # Writers win, on purpose: the next round will find the same work.
+            _log.info("Optimising %s was put off: %s", self.space.id, exc)
+            return False
+        finally:
+            if self._optimiser:
+                self._optimiser.release()
+        return True
+
+    async def count(self, where: ClipFilter) -> int:
+        with lance_errors():
+            return int(await self.lance.count_rows(where.to_sql() or None))
+
+    async def clips(self, where: ClipFilter, limit: int, offset: int) -> list[StoredClip]:
+        table = await self._select(CLIP_COLUMNS, where, limit, offset)
+        return await asyncio.to_thread(stored_clips, table)
+
+    async def embeddings(self, where: ClipFilter, limit: int, offset: int) -> list[Clip]:
+        table = await self._select((*CLIP_COLUMNS, "vector"), where, limit, offset)
+        return await asyncio.to_thread(full_clips, table)
+
+    async def embedding_counts(self, where: ClipFilter) -> list[EmbeddingCount]:
+        query = self.lance.query().select(["embedding_option", "embedding_scope", "start_sec", "end_sec"])
+        with lance_errors():
+            rows = await (query.where(where.to_sql()) if where.to_sql() else query).to_arrow()
+        return _grouped(rows)
+
+    async def info(self) -> SpaceInfo:
+        """Totals, computed once for each version of the table."""
+        with lance_errors():
+            version = await self.lance.version()
+            if self._info is None or self._info[0] != version:
+                rows = await self.lance.query().select(["asset_id", "clip_id"]).to_arrow()
+                self._info = (version, await asyncio.to_thread(_totals, self.space, rows))
+        return self._info[1]
+
+    async def _select(self, columns: Sequence[str], where: ClipFilter, limit: int, offset: int) -> pa.Table:
+        from lancedb.query import ColumnOrdering
+
+        # What a query orders by has to be among what it selects.
+        query = self.lance.query().select([*columns, "row_id"])
+        if condition := where.to_sql():
+            query = query.where(condition)
+        query = query.order_by([ColumnOrdering(column_name=name) for name in _ORDER])
+        with lance_errors():
+            return await query.offset(offset).limit(limit).to_arrow()
+
+    async def _make_durable(self) -> None:
+        if self._sweep:
+            with lance_errors():
+                await asyncio.to_thread(self._sweep.run)
+
+
+def _grouped(rows: pa.Table) -> list[EmbeddingCount]:
+    keys = ["embedding_option", "embedding_scope"]
+    grouped = rows.group_by(keys).aggregate([("start_sec", "min"), ("end_sec", "max"), ("start_sec", "count")])
+    counts = [
+        EmbeddingCount(
+            row["embedding_option"],
+            row["embedding_scope"],
+            row["start_sec_count"],
+            row["start_sec_min"],
+            row["end_sec_max"],
+        )
+        for row in grouped.to_pylist()
+    ]
+    return sorted(counts, key=lambda count: (count.embedding_scope, count.embedding_option))
+
+
+def _totals(space: Space, rows: pa.Table) -> SpaceInfo:
+    clips, assets = (len(rows.column(name).unique()) for name in ("clip_id", "asset_id"))
+    return SpaceInfo(space, rows.num_rows, clips, assets)

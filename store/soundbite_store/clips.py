@@ -1,0 +1,117 @@
+"""Clips as values: what is written to the store and what a search answers."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from soundbite_store.spaces import Space
+
+
+def clip_id_for(asset_id: str, start_sec: float, end_sec: float) -> str:
+    """The id of a span of an asset, the same for every embedding of that span (millisecond grain)."""
+    return "c_" + _digest(asset_id, _ms(start_sec), _ms(end_sec))[:16]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredClip:
+    """One embedding of one clip, without its vector."""
+
+    clip_id: str
+    asset_id: str
+    content_hash: str
+    task_id: str
+    title: str
+    source_uri: str
+    embedding_option: str
+    """`audio`, `transcription` or `fused`."""
+    embedding_scope: str
+    """`clip` or `asset`."""
+    start_sec: float
+    end_sec: float
+    transcript: str
+    sound_words: str
+    """Words for what is heard besides speech, separated by spaces."""
+    tags: tuple[str, ...]
+    metadata_json: str
+    segmentation: str
+    """How the asset was cut: `fixed:6`, `natural`, ..."""
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Clip(StoredClip):
+    """One embedding of one clip, as it is written."""
+
+    vector: NDArray[np.float32]
+    """Shape (dimension,); the store normalises it to unit length."""
+
+    def row_id(self, space: Space) -> str:
+        """The primary key: equal for the same embedding of the same sound, whoever writes it."""
+        return _digest(
+            space.id,
+            self.asset_id,
+            self.content_hash,
+            self.embedding_option,
+            self.embedding_scope,
+            _ms(self.start_sec),
+            _ms(self.end_sec),
+            self.segmentation,
+        )[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class ClipHit:
+    """A clip found by a search."""
+
+    clip: StoredClip
+    score: float
+    """Cosine similarity (-1 to 1) from a vector search, BM25 (above 0) from a text search."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpsertResult:
+    """What one write did, in rows."""
+
+    inserted: int
+    updated: int
+    deleted: int
+    """Rows of the same assets that the write replaced (`replace_assets`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingCount:
+    """How many embeddings of one option and scope there are, and the time they span."""
+
+    embedding_option: str
+    embedding_scope: str
+    count: int
+    start_sec: float
+    """Start of the earliest one."""
+    end_sec: float
+    """End of the latest one."""
+
+
+@dataclass(frozen=True, slots=True)
+class TermCounts:
+    """How common words are: the numbers that an inverse document frequency needs."""
+
+    documents: int
+    by_term: dict[str, int]
+
+
+def _ms(seconds: float) -> str:
+    return str(round(seconds * 1000))
+
+
+def _digest(*parts: str) -> str:
+    # Lengths keep ("ab", "c") and ("a", "bc") apart whatever the parts hold.
+    framed = "".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.sha256(framed.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,198 @@
+"""Opening the clips tables of one store: connect late, heal what a power cut tore, create under a lock."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from soundbite_store.clip_table import ClipTable
+from soundbite_store.durability import FsyncSweep
+from soundbite_store.errors import StoreCorrupt
+from soundbite_store.healing import (
+    has_torn_files,
+    last_readable_version,
+    manifests_after,
+    quarantine,
+    torn_heads,
+)
+from soundbite_store.indexes import create_text_indexes, has_text_indexes
+from soundbite_store.lance import lance_errors, load_lancedb
+from soundbite_store.locks import OwnerLock, WriteGate
+from soundbite_store.schema import check_schema, clips_schema, space_of
+from soundbite_store.spaces import TABLE_PREFIX, Space
+
+if TYPE_CHECKING:
+    from lancedb import AsyncTable
+
+_log = logging.getLogger(__name__)
+# LanceDB's own limits are 6 GiB and 1 GiB, too much for a server that sits in the background.
+_INDEX_CACHE_BYTES = 256 << 20
+_METADATA_CACHE_BYTES = 64 << 20
+_PAGE = 1_000
+
+
+class StoreConnection:
+    """The tables of one store address; each is opened once and kept."""
+
+    def __init__(
+        self, uri: str, local_dir: Path | None, lock_dir: Path | None, storage_options: dict[str, str]
+    ) -> None:
+        self._uri = uri
+        self._local_dir = local_dir
+        self._lock_dir = lock_dir
+        self._storage_options = storage_options
+        self._database: Any = None
+        self._tables: dict[str, ClipTable] = {}
+        self._gates: dict[str, WriteGate] = {}
+        self._opening = asyncio.Lock()
+        self.healed: list[str] = []
+
+    async def database(self) -> Any:
+        """The LanceDB connection; the first call loads LanceDB, which takes about a second in a thread."""
+        if self._database is None:
+            lancedb = await load_lancedb()
+            with lance_errors():
+                self._database = await lancedb.connect_async(
+                    self._uri,
+                    # LanceDB's default never sees what other processes commit.
+                    read_consistency_interval=timedelta(0 if self._local_dir else 5),
+                    storage_options=self._storage_options or None,
+                    session=lancedb.Session(
+                        index_cache_size_bytes=_INDEX_CACHE_BYTES,
+                        metadata_cache_size_bytes=_METADATA_CACHE_BYTES,
+                    ),
+                )
+        return self._database
+
+    async def table(self, space: Space) -> ClipTable | None:
+        """The space's table, or None when nothing was written to the space yet.
+
+        Raises: StoreTooNew, SpaceMismatch, StoreCorrupt, StoreUnavailable.
+        """
+        if ready := self._tables.get(space.table_name):
+            return ready
+        async with self._opening:
+            if ready := self._tables.get(space.table_name):
+                return ready
+            raw = await self._open_healed(space.table_name)
+            return None if raw is None else await self._adopt(space, raw)
+
+    async def table_for_writing(self, space: Space) -> ClipTable:
+        """The space's table, created if need be."""
+        if existing := await self.table(space):
+            return existing
+        database = await self.database()
+        async with self._opening:
+            # Two creators at once can lose each other's first rows; exist_ok alone does not order them.
+            async with self._gate(space.table_name).entered():
+                with lance_errors():
+                    raw = await database.create_table(space.table_name, schema=clips_schema(space), exist_ok=True)
+            return await self._adopt(space, raw)
+
+    async def spaces(self) -> list[Space]:
+        """The spaces that have a table."""
+        found = []
+        for name in await self._table_names():
+            raw = await self._open_healed(name)
+            space = None if raw is None else space_of(await raw.schema())
+            if space is not None and space.table_name == name:
+                found.append(space)
+        return found
+
+    async def close(self) -> None:
+        """Close the connection; tables opened from it must not be used afterwards."""
+        self._tables.clear()
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    async def _table_names(self) -> list[str]:
+        database, names, token = await self.database(), [], None
+        while True:
+            with lance_errors():
+                page = await database.list_tables(limit=_PAGE, page_token=token)
+            names += [name for name in page.tables if name.startswith(TABLE_PREFIX)]
+            token = page.page_token
+            if not token:
+                return names
+
+    async def _adopt(self, space: Space, raw: AsyncTable) -> ClipTable:
+        with lance_errors():
+            check_schema(await raw.schema(), space)
+            if not await has_text_indexes(raw):
+                async with self._gate(space.table_name).entered():
+                    await create_text_indexes(raw)
+        folder = self._folder(space.table_name)
+        table = ClipTable(
+            space,
+            raw,
+            self._gate(space.table_name),
+            OwnerLock(self._lock_dir, f"{space.table_name}.optimise") if self._lock_dir else None,
+            FsyncSweep(folder) if folder else None,
+        )
+        self._tables[space.table_name] = table
+        return table
+
+    async def _open_healed(self, name: str) -> AsyncTable | None:
+        folder = self._folder(name)
+        if folder is None:
+            return await self._open_raw(name)
+        if not await asyncio.to_thread((folder / "_versions").is_dir):
+            return None
+        if await asyncio.to_thread(torn_heads, folder):
+            async with self._gate(name).entered():
+                await asyncio.to_thread(self._set_torn_heads_aside, folder)
+        raw = await self._open_raw(name)
+        if raw is not None and await asyncio.to_thread(has_torn_files, folder):
+            async with self._gate(name).entered():
+                raw = await self._step_back(raw, folder)
+        return raw
+
+    async def _open_raw(self, name: str) -> AsyncTable | None:
+        database = await self.database()
+        with lance_errors():
+            try:
+                table: AsyncTable = await database.open_table(name)
+            except ValueError as exc:
+                if "was not found" in str(exc):
+                    return None
+                raise
+            return table
+
+    def _set_torn_heads_aside(self, folder: Path) -> None:
+        # Read again: another process may have healed the table while this one waited for the gate.
+        torn = torn_heads(folder)
+        whole = len(list((folder / "_versions").glob("*.manifest"))) - len(torn)
+        if torn and not whole and any((folder / "data").glob("*.lance")):
+            raise StoreCorrupt(f"No version of the table {folder.stem} can be read any more.")
+        quarantine(torn)
+        self._say_healed(folder, len(torn))
+
+    async def _step_back(self, raw: AsyncTable, folder: Path) -> AsyncTable:
+        with lance_errors():
+            head = await raw.version()
+            readable = await last_readable_version(raw)
+        if readable == head:
+            return raw
+        later = await asyncio.to_thread(manifests_after, folder, readable)
+        await asyncio.to_thread(quarantine, later)
+        self._say_healed(folder, len(later))
+        reopened = await self._open_raw(raw.name)
+        assert reopened is not None
+        return reopened
+
+    def _say_healed(self, folder: Path, versions: int) -> None:
+        if versions:
+            self.healed.append(
+                f"{folder.stem}: {versions} unfinished write(s) were set aside after a crash; "
+                "everything acknowledged before is here."
+            )
+
+    def _gate(self, name: str) -> WriteGate:
+        return self._gates.setdefault(name, WriteGate(self._lock_dir, name))
+
+    def _folder(self, name: str) -> Path | None:
+        return self._local_dir / f"{name}.lance" if self._local_dir else None

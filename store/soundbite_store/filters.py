@@ -1,0 +1,97 @@
+"""Which clips a question is about, and that as SQL no value can break out of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipFilter:
+    """All conditions must hold. None means any; an empty tuple of ids matches nothing."""
+
+    clip_ids: tuple[str, ...] | None = None
+    exclude_clip_ids: tuple[str, ...] = ()
+    asset_ids: tuple[str, ...] | None = None
+    content_hash: str | None = None
+    task_id: str | None = None
+    segmentation: str | None = None
+    tags_any: tuple[str, ...] | None = None
+    embedding_option: str | None = None
+    embedding_scope: str | None = None
+    start_after_sec: float | None = None
+    """The clip starts at or after this time of its asset."""
+    end_before_sec: float | None = None
+    """The clip ends at or before this time of its asset."""
+    min_seconds: float | None = None
+    created_after: datetime | None = None
+
+    def to_sql(self) -> str:
+        """The filter as LanceDB SQL; empty when nothing is asked.
+
+        Raises: ValueError for a number that is not finite.
+        """
+        return " AND ".join(self._conditions())
+
+    def _conditions(self) -> Iterable[str]:
+        for column, values in (("clip_id", self.clip_ids), ("asset_id", self.asset_ids)):
+            if values is not None:
+                yield _one_of(column, values)
+        if self.exclude_clip_ids:
+            yield f"NOT ({_one_of('clip_id', self.exclude_clip_ids)})"
+        for column, value in (
+            ("content_hash", self.content_hash),
+            ("task_id", self.task_id),
+            ("segmentation", self.segmentation),
+            ("embedding_option", self.embedding_option),
+            ("embedding_scope", self.embedding_scope),
+        ):
+            if value is not None:
+                yield f"{column} = {quoted(value)}"
+        if self.tags_any is not None:
+            yield f"array_has_any(tags, [{_listed(self.tags_any)}])" if self.tags_any else "false"
+        yield from self._times()
+
+    def _times(self) -> Iterable[str]:
+        if self.start_after_sec is not None:
+            yield f"start_sec >= {_number(self.start_after_sec)}"
+        if self.end_before_sec is not None:
+            yield f"end_sec <= {_number(self.end_before_sec)}"
+        if self.min_seconds is not None:
+            yield f"end_sec - start_sec >= {_number(self.min_seconds)}"
+        if self.created_after is not None:
+            yield f"created_at > {_timestamp(self.created_after)}"
+
+
+def quoted(value: str) -> str:
+    """A SQL string literal. Only the quote is special in this dialect: a backslash stands for itself."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def quoted_list(values: Iterable[str]) -> str:
+    """A SQL array of strings. LanceDB's own conversion of an empty list fails."""
+    return f"make_array({_listed(values)})"
+
+
+def _one_of(column: str, values: Iterable[str]) -> str:
+    listed = _listed(values)
+    return f"{column} IN ({listed})" if listed else "false"
+
+
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(quoted(value) for value in values)
+
+
+def _number(value: float) -> str:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("A time in a filter must be a finite number of seconds.")
+    return repr(number)
+
+
+def _timestamp(moment: datetime) -> str:
+    if moment.tzinfo is None:
+        raise ValueError("A time in a filter needs a time zone.")
+    return f"timestamp '{moment.astimezone(UTC).strftime('%Y-%m-%d %H:%M:%S.%f')}'"

@@ -1,0 +1,52 @@
+"""The ledger: what Soundbite was asked to do, and what it knows besides clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from soundbite_store.assets import AssetRecords
+from soundbite_store.ledger_connection import LedgerConnection
+from soundbite_store.query_cache import QueryCache
+from soundbite_store.tasks import TaskRecords
+from soundbite_store.transcripts import TranscriptRecords
+from soundbite_store.usage import UsageRecords
+
+
+class Ledger(AssetRecords, TaskRecords, TranscriptRecords, QueryCache, UsageRecords):
+    """Assets, tasks, transcripts, query vectors and usage in one SQLite file that several processes share.
+
+    Each record kind's methods live in a module of its own. Every method may raise StoreError; a write is on
+    disk when it returns.
+    """
+
+    def __init__(self, connection: LedgerConnection, lock_dir: Path) -> None:
+        self._ledger = connection
+        self._lock_dir = lock_dir
+
+    @classmethod
+    async def open(cls, path: Path, *, lock_dir: Path | None = None) -> Self:
+        """Open the ledger file, making or migrating it as needed.
+
+        Raises: StoreTooNew, StoreCorrupt, StoreUnavailable.
+        """
+        connection = LedgerConnection(path)
+        try:
+            await connection.connect()
+        except BaseException:
+            await connection.close()
+            raise
+        return cls(connection, lock_dir or path.parent / "locks")
+
+    async def aclose(self) -> None:
+        """Finish what is queued, then close; harmless when repeated."""
+        await self._ledger.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()

@@ -1,0 +1,118 @@
+"""One SQLite connection on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from soundbite_store.durability import fsync_directory
+from soundbite_store.errors import StoreBusy, StoreCorrupt, StoreError, StoreFull, StoreUnavailable
+from soundbite_store.ledger_migrations import migrate
+
+_Result = TypeVar("_Result")
+_BUSY_TIMEOUT_S = 15.0
+
+
+class LedgerConnection:
+    """Runs functions on the ledger's connection, one at a time, off the event loop."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="soundbite-ledger")
+        self._connection: sqlite3.Connection | None = None
+        self._closed = False
+
+    async def connect(self) -> None:
+        """Open the file, making it when it is not there, and bring its schema up to date."""
+        await self._on_thread(self._connect)
+
+    async def close(self) -> None:
+        """Finish what is queued, then close; harmless when repeated."""
+        if not self._closed:
+            self._closed = True
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+            self._thread.shutdown(wait=False)
+
+    async def read(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        """Run a function that only reads."""
+        return await self._on_thread(lambda: work(self._open))
+
+    async def write(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        """Run a function in one transaction; it is on disk when this returns."""
+        return await self._on_thread(lambda: self._in_transaction(work))
+
+    @property
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise StoreUnavailable("The ledger is closed.")
+        return self._connection
+
+    async def _on_thread(self, work: Callable[[], _Result]) -> _Result:
+        def guarded() -> _Result:
+            with _sqlite_errors(self._path):
+                return work()
+
+        if self._closed:
+            raise StoreUnavailable("The ledger is closed.")
+        return await asyncio.get_running_loop().run_in_executor(self._thread, guarded)
+
+    def _in_transaction(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
+        connection = self._open
+        # Taking the write lock first means waiting for it instead of failing half-way through.
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:  # a full disk may have rolled back already
+                connection.execute("ROLLBACK")
+            raise
+        return result
+
+    def _connect(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            # A commit is on the disk when it returns; WAL's default would lose the last ones in a power cut.
+            connection.execute("PRAGMA synchronous = FULL")
+            migrate(connection)
+            fsync_directory(self._path.parent)
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+@contextmanager
+def _sqlite_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise _translated(exc, path) from exc
+    except OSError as exc:
+        raise StoreUnavailable(f"The ledger {path} cannot be opened: {exc.strerror}.") from exc
+
+
+def _translated(exc: sqlite3.Error, path: Path) -> StoreError:
+    text = str(exc).lower()
+    if "disk is full" in text:
+        return StoreFull("The disk that holds the ledger is full: free some space and try again.")
+    if "locked" in text or "busy" in text:
+        return StoreBusy(f"Another process kept the ledger {path} locked for more than {_BUSY_TIMEOUT_S:.0f} s.")
+    if "malformed" in text or "not a database" in text:
+        return StoreCorrupt(f"The ledger {path} is damaged: {exc}.")
+    if "unable to open" in text or "readonly" in text:
+        return StoreUnavailable(f"The ledger {path} cannot be opened or written: {exc}.")
+    return StoreError(f"The ledger failed: {exc}.")

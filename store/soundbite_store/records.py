@@ -1,0 +1,109 @@
+"""The ledger's records: assets, tasks, transcripts, usage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypedDict
+
+SourceKind = Literal["file", "url", "base64", "asset"]
+TaskStatus = Literal["processing", "ready", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asset:
+    """A recording the library knows."""
+
+    asset_id: str
+    content_hash: str
+    title: str
+    source_uri: str
+    source_kind: SourceKind
+    size_bytes: int
+    mtime_ns: int
+    """Modification time of a source file in nanoseconds; 0 for any other kind."""
+    duration_sec: float
+    tags: tuple[str, ...]
+    metadata_json: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """One embedding job, from the moment it was asked for."""
+
+    task_id: str
+    asset_id: str
+    status: TaskStatus
+    stage: str
+    progress: float
+    """0 to 1."""
+    params_json: str
+    space: str
+    platform: str
+    """`embedded`, or the base URL of the platform that does the work."""
+    platform_asset_id: str
+    platform_task_id: str
+    error_code: str
+    error_message: str
+    error_hint: str
+    seconds_embedded: float
+    seconds_saved: float
+    """Seconds of audio answered from the store instead of being embedded again."""
+    counts_json: str
+    notes_json: str
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+
+class TaskChanges(TypedDict, total=False):
+    """The fields of a task that may change after its creation."""
+
+    asset_id: str
+    status: TaskStatus
+    stage: str
+    progress: float
+    params_json: str
+    space: str
+    platform_asset_id: str
+    platform_task_id: str
+    error_code: str
+    error_message: str
+    error_hint: str
+    seconds_embedded: float
+    seconds_saved: float
+    counts_json: str
+    notes_json: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimedText:
+    """A word or a sentence and when it is said."""
+
+    value: str
+    start_sec: float
+    end_sec: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredTranscript:
+    """What is said in a range of an asset, according to one source."""
+
+    asset_id: str
+    source: str
+    """Who wrote it: a platform or a recogniser."""
+    start_sec: float
+    end_sec: float
+    words: tuple[TimedText, ...]
+    sentences: tuple[TimedText, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """Seconds of audio on one day (UTC, `YYYY-MM-DD`) on one platform."""
+
+    day: str
+    platform: str
+    seconds_embedded: float
+    seconds_saved: float

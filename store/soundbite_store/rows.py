@@ -1,0 +1,65 @@
+"""Clips to Arrow rows and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from soundbite_store.clips import Clip, StoredClip
+from soundbite_store.schema import clips_schema
+from soundbite_store.vectors import checksum, unit_vector
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from soundbite_store.spaces import Space
+
+CLIP_COLUMNS = tuple(field.name for field in dataclasses.fields(StoredClip))
+
+
+def to_table(space: Space, clips: Sequence[Clip]) -> pa.Table:
+    """The clips as rows with keys and checksums; of two with the same key the later one stays.
+
+    Raises: BadVector.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    # Two rows of one key in a batch make LanceDB refuse it ("Ambiguous merge").
+    by_key = {clip.row_id(space): clip for clip in clips}
+    unique = list(by_key.values())
+    vectors = [unit_vector(clip.vector, space.dimension) for clip in unique]
+    flat = np.concatenate(vectors) if vectors else np.empty(0, dtype="<f4")
+    schema = clips_schema(space)
+    columns = {name: [getattr(clip, name) for clip in unique] for name in CLIP_COLUMNS}
+    columns["created_at"] = [clip.created_at.astimezone(UTC) for clip in unique]
+    arrays = {
+        **{name: pa.array(values, schema.field(name).type) for name, values in columns.items()},
+        "row_id": pa.array(list(by_key), pa.string()),
+        "checksum": pa.array([checksum(vector) for vector in vectors], pa.int64()),
+        "vector": pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float32()), space.dimension),
+    }
+    return pa.Table.from_arrays([arrays[name] for name in schema.names], schema=schema)
+
+
+def stored_clips(table: pa.Table) -> list[StoredClip]:
+    """Rows as clips without vectors."""
+    return [StoredClip(**fields) for fields in _fields(table)]
+
+
+def full_clips(table: pa.Table) -> list[Clip]:
+    """Rows as clips with their vectors."""
+    import numpy as np
+
+    flat = table.column("vector").combine_chunks()
+    matrix = np.asarray(flat.flatten(), dtype=np.float32).reshape(table.num_rows, -1) if table.num_rows else ()
+    return [Clip(**fields, vector=vector) for fields, vector in zip(_fields(table), matrix, strict=True)]
+
+
+def _fields(table: pa.Table) -> Iterable[dict[str, Any]]:
+    for row in table.select(CLIP_COLUMNS).to_pylist():
+        row["tags"] = tuple(row["tags"])
+        row["created_at"] = row["created_at"].astimezone(UTC)
+        yield row

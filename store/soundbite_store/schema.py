@@ -1,0 +1,92 @@
+"""The Arrow schema of a clips table and the stamps it carries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from soundbite_store.errors import SpaceMismatch, StoreCorrupt, StoreTooNew
+from soundbite_store.spaces import Space
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEMA_VERSION = 1
+VERSION_KEY = b"rag_schema_version"
+SPACE_KEY = b"space"
+# Declared in the schema, LanceDB's commit check refuses a second row of the same key (lancedb#3377).
+_PRIMARY_KEY = {b"lance-schema:unenforced-primary-key:position": b"1"}
+
+
+def clips_schema(space: Space) -> pa.Schema:
+    """The schema of a table for one space; the width of its vectors is part of it."""
+    import pyarrow as pa
+
+    text = [
+        "clip_id",
+        "asset_id",
+        "content_hash",
+        "task_id",
+        "title",
+        "source_uri",
+        "embedding_option",
+        "embedding_scope",
+        "transcript",
+        "sound_words",
+        "metadata_json",
+        "segmentation",
+    ]
+    return pa.schema(
+        [
+            pa.field("row_id", pa.string(), nullable=False, metadata=_PRIMARY_KEY),
+            *(pa.field(name, pa.string(), nullable=False) for name in text),
+            pa.field("start_sec", pa.float64(), nullable=False),
+            pa.field("end_sec", pa.float64(), nullable=False),
+            pa.field("tags", pa.list_(pa.string()), nullable=False),
+            pa.field("created_at", pa.timestamp("us", "UTC"), nullable=False),
+            pa.field("checksum", pa.int64(), nullable=False),
+            pa.field("vector", pa.list_(pa.float32(), space.dimension), nullable=False),
+        ],
+        metadata={
+            VERSION_KEY: str(SCHEMA_VERSION).encode(),
+            SPACE_KEY: space.id.encode(),
+            b"dimension": str(space.dimension).encode(),
+            b"normalized": b"true",
+            b"distance": b"cosine",
+        },
+    )
+
+
+def schema_version(schema: pa.Schema) -> int:
+    """The version a table is at.
+
+    LanceDB cannot edit a table's metadata after its creation, so migrations record theirs on the key's field.
+    """
+    created = (schema.metadata or {}).get(VERSION_KEY, b"0")
+    migrated = (schema.field("row_id").metadata or {}).get(VERSION_KEY, b"0")
+    return max(int(created), int(migrated))
+
+
+def space_of(schema: pa.Schema) -> Space | None:
+    """The space stamped on a table, or None when it is not ours."""
+    stamp = (schema.metadata or {}).get(SPACE_KEY)
+    if stamp is None or "vector" not in schema.names:
+        return None
+    return Space(stamp.decode(), schema.field("vector").type.list_size)
+
+
+def check_schema(schema: pa.Schema, space: Space) -> None:
+    """Refuse a table this code must not write.
+
+    Raises: StoreTooNew, SpaceMismatch, StoreCorrupt.
+    """
+    if "row_id" not in schema.names:
+        raise StoreCorrupt(f"The table {space.table_name} is not a Soundbite clips table.")
+    version = schema_version(schema)
+    if version > SCHEMA_VERSION:
+        raise StoreTooNew(
+            f"The clips of {space.id} were written by a later Soundbite (schema {version}, this one knows "
+            f"{SCHEMA_VERSION}): upgrade Soundbite, or point SOUNDBITE_STORE somewhere else."
+        )
+    stamped = space_of(schema)
+    if stamped != space:
+        raise SpaceMismatch(f"The table {space.table_name} holds vectors of {stamped}, not of {space}.")

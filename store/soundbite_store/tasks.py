@@ -1,0 +1,128 @@
+"""Tasks in the ledger, and who may run them."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Unpack, get_type_hints
+
+from soundbite_store.ledger_connection import LedgerConnection
+from soundbite_store.locks import OwnerLock
+from soundbite_store.records import Task, TaskChanges, TaskStatus
+
+_COLUMNS = tuple(field.name for field in dataclasses.fields(Task))
+_CHANGEABLE = frozenset(get_type_hints(TaskChanges))
+_INSERT = f"INSERT INTO tasks ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"  # noqa: S608
+
+
+class TaskRecords:
+    """The ledger's tasks."""
+
+    _ledger: LedgerConnection
+    _lock_dir: Path
+
+    async def create_task(
+        self,
+        *,
+        asset_id: str,
+        space: str,
+        platform: str,
+        params_json: str = "{}",
+        stage: str = "",
+        platform_asset_id: str = "",
+        platform_task_id: str = "",
+    ) -> Task:
+        """Record a new task with status `processing`; it survives from here on."""
+        now = datetime.now(UTC)
+        task = Task(
+            task_id="t_" + secrets.token_hex(8),
+            asset_id=asset_id,
+            status="processing",
+            stage=stage,
+            progress=0.0,
+            params_json=params_json,
+            space=space,
+            platform=platform,
+            platform_asset_id=platform_asset_id,
+            platform_task_id=platform_task_id,
+            error_code="",
+            error_message="",
+            error_hint="",
+            seconds_embedded=0.0,
+            seconds_saved=0.0,
+            counts_json="{}",
+            notes_json="[]",
+            created_at=now,
+            updated_at=now,
+            finished_at=None,
+        )
+        values = {name: _stored(getattr(task, name)) for name in _COLUMNS}
+        await self._ledger.write(lambda db: db.execute(_INSERT, values))
+        return task
+
+    async def get_task(self, task_id: str) -> Task | None:
+        """The task of this id."""
+        return await self._one_task("task_id", task_id)
+
+    async def find_task(self, platform_task_id: str) -> Task | None:
+        """The newest task that a platform calls by this id."""
+        return await self._one_task("platform_task_id", platform_task_id) if platform_task_id else None
+
+    async def update_task(self, task_id: str, **changes: Unpack[TaskChanges]) -> Task | None:
+        """Change fields of a task and answer with the whole; None when there is no such task.
+
+        A status of `ready` or `failed` sets `finished_at`, `processing` clears it.
+        """
+        if unknown := set(changes) - _CHANGEABLE:
+            raise TypeError(f"A task has no changeable field {', '.join(sorted(unknown))}.")
+        values: dict[str, Any] = {**changes, "updated_at": datetime.now(UTC).isoformat()}
+        if "status" in changes:
+            values["finished_at"] = None if changes["status"] == "processing" else values["updated_at"]
+        assignments = ", ".join(f"{name} = :{name}" for name in values)
+        sql = f"UPDATE tasks SET {assignments} WHERE task_id = :task_id RETURNING *"  # noqa: S608 - names from above
+        row = await self._ledger.write(lambda db: db.execute(sql, {**values, "task_id": task_id}).fetchone())
+        return None if row is None else _task(row)
+
+    async def unfinished_tasks(self) -> list[Task]:
+        """Tasks still `processing`, the oldest first: what a start has to resume."""
+        return await self._tasks("WHERE status = 'processing' ORDER BY created_at, task_id")
+
+    async def list_tasks(
+        self, limit: int = 100, offset: int = 0, *, asset_id: str | None = None, status: TaskStatus | None = None
+    ) -> list[Task]:
+        """Tasks, the newest first."""
+        return await self._tasks(
+            "WHERE (:asset_id IS NULL OR asset_id = :asset_id) AND (:status IS NULL OR status = :status) "
+            "ORDER BY created_at DESC, task_id LIMIT :limit OFFSET :offset",
+            {"asset_id": asset_id, "status": status, "limit": limit, "offset": offset},
+        )
+
+    def task_lock(self, task_id: str) -> OwnerLock:
+        """The lock whose holder runs the task.
+
+        Read the task again once the lock is taken: the owner before may have finished it.
+        """
+        return OwnerLock(self._lock_dir, f"task-{task_id}")
+
+    async def _one_task(self, column: str, value: str) -> Task | None:
+        found = await self._tasks(f"WHERE {column} = :value ORDER BY created_at DESC LIMIT 1", {"value": value})
+        return found[0] if found else None
+
+    async def _tasks(self, rest: str, values: dict[str, Any] | None = None) -> list[Task]:
+        sql = f"SELECT * FROM tasks {rest}"  # noqa: S608 - the callers above pass constants
+        rows = await self._ledger.read(lambda db: db.execute(sql, values or {}).fetchall())
+        return [_task(row) for row in rows]
+
+
+def _stored(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _task(row: sqlite3.Row) -> Task:
+    fields: dict[str, Any] = dict(row)
+    for name in ("created_at", "updated_at", "finished_at"):
+        fields[name] = fields[name] and datetime.fromisoformat(fields[name])
+    return Task(**fields)

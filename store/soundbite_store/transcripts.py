@@ -1,0 +1,54 @@
+"""Transcripts in the ledger: words and sentences with their times."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable
+
+from soundbite_store.ledger_connection import LedgerConnection
+from soundbite_store.records import StoredTranscript, TimedText
+
+
+class TranscriptRecords:
+    """The ledger's transcripts, one for each asset and source."""
+
+    _ledger: LedgerConnection
+
+    async def put_transcript(self, transcript: StoredTranscript) -> None:
+        """Keep a transcript in place of an earlier one from the same source."""
+        body = {"words": _packed(transcript.words), "sentences": _packed(transcript.sentences)}
+        values = (
+            transcript.asset_id,
+            transcript.source,
+            transcript.start_sec,
+            transcript.end_sec,
+            # Words repeat: this makes a tenth of it.
+            zlib.compress(json.dumps(body, ensure_ascii=False).encode()),
+        )
+        sql = "INSERT OR REPLACE INTO transcripts VALUES (?, ?, ?, ?, ?)"
+        await self._ledger.write(lambda db: db.execute(sql, values))
+
+    async def get_transcript(self, asset_id: str, source: str) -> StoredTranscript | None:
+        """What a source understood of an asset."""
+        sql = "SELECT start_sec, end_sec, body FROM transcripts WHERE asset_id = ? AND source = ?"
+        row = await self._ledger.read(lambda db: db.execute(sql, (asset_id, source)).fetchone())
+        if row is None:
+            return None
+        body = json.loads(zlib.decompress(row["body"]))
+        return StoredTranscript(
+            asset_id=asset_id,
+            source=source,
+            start_sec=row["start_sec"],
+            end_sec=row["end_sec"],
+            words=_unpacked(body["words"]),
+            sentences=_unpacked(body["sentences"]),
+        )
+
+
+def _packed(texts: Iterable[TimedText]) -> list[tuple[str, float, float]]:
+    return [(text.value, text.start_sec, text.end_sec) for text in texts]
+
+
+def _unpacked(rows: Iterable[tuple[str, float, float]]) -> tuple[TimedText, ...]:
+    return tuple(TimedText(value=value, start_sec=start, end_sec=end) for value, start, end in rows)
