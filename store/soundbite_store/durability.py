@@ -25,22 +25,19 @@ class FsyncSweep:
 
     def run(self) -> int:
         """Sync and return the number of files synced. Blocks: call it in a thread."""
-        present: set[str] = set()
+        files: set[str] = set()
         folders: set[str] = set()
         for folder, _, names in os.walk(self._table_dir):
-            paths = {os.path.join(folder, name) for name in names}  # noqa: PTH118 - Path is 10x slower here
-            present |= paths
-            if paths - self._synced:
-                folders.add(folder)
-        fresh = present - self._synced
+            folders.add(folder)
+            files |= {os.path.join(folder, name) for name in names}  # noqa: PTH118 - Path is 10x slower here
+        fresh = files - self._synced
         for path in fresh:
             _fsync_path(path)
-        if fresh:
-            # A new file is found again after a reset only if its folder, and the folder of that, were synced too.
-            folders |= {str(self._table_dir), str(self._table_dir.parent)}
-            for folder in folders:
-                fsync_directory(folder)
-        self._synced = present
+        # A new file is found again after a reset only if the folder that names it was synced too, and so on up.
+        new_folders = folders - self._synced
+        for folder in new_folders | {str(Path(path).parent) for path in fresh | new_folders}:
+            fsync_directory(folder)
+        self._synced = files | folders
         return len(fresh)
 
 

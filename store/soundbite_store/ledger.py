@@ -26,12 +26,14 @@ class Ledger(AssetRecords, TaskRecords, TranscriptRecords, QueryCache, UsageReco
         self._lock_dir = lock_dir
 
     @classmethod
-    async def open(cls, path: Path, *, lock_dir: Path | None = None) -> Self:
+    async def open(cls, path: Path, *, lock_dir: Path | None = None, busy_timeout_s: float = 15.0) -> Self:
         """Open the ledger file, making or migrating it as needed.
+
+        `busy_timeout_s` is how long a write waits for other processes before it raises StoreBusy.
 
         Raises: StoreTooNew, StoreCorrupt, StoreUnavailable.
         """
-        connection = LedgerConnection(path)
+        connection = LedgerConnection(path, busy_timeout_s=busy_timeout_s)
         try:
             await connection.connect()
         except BaseException:

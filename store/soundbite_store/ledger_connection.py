@@ -15,14 +15,14 @@ from soundbite_store.errors import StoreBusy, StoreCorrupt, StoreError, StoreFul
 from soundbite_store.ledger_migrations import migrate
 
 _Result = TypeVar("_Result")
-_BUSY_TIMEOUT_S = 15.0
 
 
 class LedgerConnection:
     """Runs functions on the ledger's connection, one at a time, off the event loop."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_timeout_s: float) -> None:
         self._path = path
+        self._busy_timeout_s = busy_timeout_s
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="soundbite-ledger")
         self._connection: sqlite3.Connection | None = None
         self._closed = False
@@ -76,7 +76,9 @@ class LedgerConnection:
 
     def _connect(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            self._path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
+        )
         try:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode = WAL")
@@ -110,7 +112,7 @@ def _translated(exc: sqlite3.Error, path: Path) -> StoreError:
     if "disk is full" in text:
         return StoreFull("The disk that holds the ledger is full: free some space and try again.")
     if "locked" in text or "busy" in text:
-        return StoreBusy(f"Another process kept the ledger {path} locked for more than {_BUSY_TIMEOUT_S:.0f} s.")
+        return StoreBusy(f"Another process kept the ledger {path} locked for too long: try again.")
     if "malformed" in text or "not a database" in text:
         return StoreCorrupt(f"The ledger {path} is damaged: {exc}.")
     if "unable to open" in text or "readonly" in text:

@@ -1,0 +1,56 @@
+"""Another process on the same store: `clip_writer.py STORE FIRST COUNT ASSET [--forever]`.
+
+Says `ready` when LanceDB is loaded, waits for a line on stdin, upserts COUNT clips one by one, and prints the
+index of each clip once its write was acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from soundbite_store import Clip, ClipStore, Space, clip_id_for
+
+SPACE = Space("test-space-1", 16)
+
+
+def clip(index: int, asset_id: str) -> Clip:
+    return Clip(
+        clip_id=clip_id_for(asset_id, index, index + 1),
+        asset_id=asset_id,
+        content_hash="hash",
+        task_id="t",
+        title="title",
+        source_uri="file:///x",
+        embedding_option="audio",
+        embedding_scope="clip",
+        start_sec=float(index),
+        end_sec=index + 1.0,
+        transcript=f"word{index}",
+        sound_words="",
+        tags=(),
+        metadata_json="{}",
+        segmentation="fixed:1",
+        created_at=datetime.now(UTC),
+        vector=np.random.default_rng(index).normal(size=16).astype(np.float32),
+    )
+
+
+async def main(store: Path, first: int, count: int, asset_id: str, forever: bool) -> None:
+    async with await ClipStore.open(store) as clips:
+        await clips.warm()
+        print("ready", flush=True)
+        sys.stdin.readline()
+        for index in itertools.count(first) if forever else range(first, first + count):
+            await clips.upsert(SPACE, [clip(index, asset_id)])
+            print(index, flush=True)
+
+
+if __name__ == "__main__":
+    path, first_index, clip_count, asset, *rest = sys.argv[1:]
+    asyncio.run(main(Path(path), int(first_index), int(clip_count), asset, bool(rest)))

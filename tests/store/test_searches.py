@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from soundbite_store import Clip, ClipFilter, ClipStore, Space
+
+MakeClip = Callable[..., Clip]
+
+
+def axis(index: int, other: int | None = None) -> np.ndarray:
+    vector = np.zeros(16, dtype=np.float32)
+    vector[index] = 1.0
+    if other is not None:
+        vector[other] = 1.0
+    return vector
+
+
+async def test_the_score_is_the_cosine_whatever_the_lengths(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
+    vectors = [axis(0) * 7, axis(0, 1) * 0.01, axis(1), -axis(0)]
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, [make_clip(index, vector=vector) for index, vector in enumerate(vectors)])
+        hits = await store.vector_search(space, axis(0) * 100)
+    assert [hit.clip.start_sec for hit in hits] == [0.0, 6.0, 12.0, 18.0]
+    assert [hit.score for hit in hits] == pytest.approx([1.0, 2**-0.5, 0.0, -1.0], abs=1e-6)
+
+
+async def test_a_clip_found_by_several_options_is_answered_once_with_its_best_score(
+    tmp_path: Path, space: Space, make_clip: MakeClip
+) -> None:
+    async with await ClipStore.open(tmp_path) as store:
+        rows = [
+            make_clip(index, embedding_option=option, vector=vector)
+            for index in range(4)
+            for option, vector in (("audio", axis(0)), ("transcription", axis(0, 1)), ("fused", axis(2)))
+        ]
+        await store.upsert(space, rows)
+        hits = await store.vector_search(space, axis(0), limit=4)
+        assert [(hit.clip.start_sec, hit.clip.embedding_option) for hit in hits] == [
+            (index * 6.0, "audio") for index in range(4)
+        ]
+        only = await store.vector_search(space, axis(0), where=ClipFilter(embedding_option="fused"))
+        assert {hit.clip.embedding_option for hit in only} == {"fused"}
+
+
+async def test_words_are_found_in_transcripts_and_sound_words_and_add_up(
+    tmp_path: Path, space: Space, make_clip: MakeClip
+) -> None:
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(
+            space,
+            [
+                make_clip(0, transcript="the river runs"),
+                make_clip(1, sound_words="siren alarm"),
+                make_clip(2, transcript="a river", sound_words="siren"),
+                make_clip(3, transcript="nothing of it"),
+            ],
+        )
+        hits = await store.text_search(space, "River SIREN")
+    assert hits[0].clip.start_sec == 12.0
+    assert {hit.clip.start_sec for hit in hits} == {0.0, 6.0, 12.0}
+    assert all(hit.score > 0 for hit in hits)
+
+
+async def test_words_of_any_script_are_found(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
+    texts = ["naïve idea", "東京 に 行く", "don't stop", "Straße"]
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, [make_clip(index, transcript=text) for index, text in enumerate(texts)])
+        found = {
+            query: [hit.clip.transcript for hit in await store.text_search(space, query)]
+            for query in ("naive", "東京", "don't")
+        }
+    assert found == {"naive": ["naïve idea"], "東京": ["東京 に 行く"], "don't": ["don't stop"]}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "   ", '"', '"open', "AND", "a AND (", "***", "+-:^~?[]{}", "nul\x00byte", "w " * 5_000, "\\'"]
+)
+async def test_no_text_makes_a_text_search_fail(tmp_path: Path, space: Space, make_clip: MakeClip, text: str) -> None:
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, [make_clip(transcript="something else")])
+        assert await store.text_search(space, text) == []
+
+
+async def test_term_counts_follow_the_table(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, [make_clip(index, transcript="river bank") for index in range(3)])
+        await store.upsert(space, [make_clip(3, transcript="River", sound_words="siren")])
+        counts = await store.term_document_counts(space, ["river", "bank", "siren", "sea", ""])
+        assert counts.documents == 4
+        assert counts.by_term == {"river": 4, "bank": 3, "siren": 1, "sea": 0, "": 0}
+        await store.upsert(space, [make_clip(4, transcript="sea", embedding_option="transcription")])
+        assert (await store.term_document_counts(space, ["sea"])).by_term == {"sea": 1}
+        only = ClipFilter(embedding_option="transcription")
+        narrow = await store.term_document_counts(space, ["river", "sea"], only)
+    assert (narrow.documents, narrow.by_term) == (1, {"river": 0, "sea": 1})
+
+
+async def test_a_limit_below_one_answers_nothing(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, [make_clip(transcript="word")])
+        assert await store.vector_search(space, axis(0), limit=0) == []
+        assert await store.text_search(space, "word", limit=-1) == []
+        assert await store.clips(space, limit=0) == []
+
+
+async def test_a_large_table_gets_an_index_that_keeps_scores_exact_and_recall_high(
+    tmp_path: Path, space: Space, make_clip: MakeClip
+) -> None:
+    rng = np.random.default_rng(7)
+    # Clusters, as sounds have them: without structure no index can know where to look.
+    centres = rng.normal(size=(40, 16))
+    vectors = centres[rng.integers(0, 40, 6_000)] + rng.normal(size=(6_000, 16)) * 0.3
+    clips = [
+        make_clip(index, f"a_{index % 50}", vector=vector.astype(np.float32), tags=("even",) * (index % 2 == 0))
+        for index, vector in enumerate(vectors)
+    ]
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, clips)
+        assert await store.optimise(space)
+        found = total = 0
+        for query in vectors[:20]:
+            exact = await store.vector_search(space, query, exact=True)
+            near = await store.vector_search(space, query)
+            known = {hit.clip.clip_id: hit.score for hit in exact}
+            total += len(known)
+            for hit in near:
+                if hit.clip.clip_id in known:
+                    found += 1
+                    assert hit.score == pytest.approx(known[hit.clip.clip_id], abs=1e-5)
+        tagged = ClipFilter(tags_any=("even",), asset_ids=("a_2", "a_4"))
+        filtered = await store.vector_search(space, vectors[0], where=tagged, limit=500)
+    assert found / total >= 0.95
+    assert {hit.clip.asset_id for hit in filtered} == {"a_2", "a_4"}
+    assert len(filtered) == 240
