@@ -1,0 +1,5 @@
+"""`python -m soundbite_server` is `soundbite`."""
+
+from soundbite_server.cli import main
+
+main()

@@ -1,0 +1,74 @@
+"""The command line: one module a command, loaded only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from soundbite_server.cli.failures import report_failures
+
+# Listed by hand so that --help loads none of them: name, module, what it says of itself.
+COMMANDS = {
+    "serve": "Serve the tools to an agent over stdio.",
+    "add": "Add recordings: files and folders.",
+    "search": "Find the seconds of sound that answer a question.",
+    "list": "Show the recordings in the library.",
+    "demo": "Embed the sample recordings, ask, and check the answers.",
+    "doctor": "Check the settings, the engine and the library.",
+}
+
+USAGE = """\
+Soundbite gives LLM agents ears. An agent starts it as an MCP server over stdio, like this:
+
+  {"mcpServers": {"soundbite": {"command": "soundbite"}}}
+
+From here you can try it yourself:
+
+  soundbite add recording.mp3      add a recording
+  soundbite search "what was said" find the seconds that answer
+  soundbite --help                 all commands"""
+
+
+class CommandGroup(click.Group):
+    """Commands that are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command, loading its module."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"soundbite_server.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=CommandGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="soundbite", prog_name="soundbite")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Ears for LLM agents: embed recordings, ask in words, get the seconds that answer.
+
+    Without a command it serves an agent over stdio, or says how when a person calls it.
+    """
+    if ctx.invoked_subcommand is None:
+        if sys.stdin.isatty():
+            click.echo(USAGE)
+        else:
+            command = ctx.command.get_command(ctx, "serve")  # type: ignore[attr-defined] # our own group
+            ctx.invoke(command)
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    with report_failures():
+        cli(prog_name="soundbite")

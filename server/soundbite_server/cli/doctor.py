@@ -1,0 +1,70 @@
+"""soundbite doctor"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import click
+
+from soundbite_server.cli.library import console, personal_library, run_async
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from soundbite_server.settings import Settings
+
+_LITTLE_SPACE_BYTES = 1024**3
+
+
+@click.command("doctor")
+@run_async
+async def command() -> None:
+    """Check the settings, the engine and the library, and say what to mend."""
+    from soundbite_server.settings import Settings
+
+    out = console()
+    settings = Settings.from_environment()
+    _print_settings(out, settings)
+    problems = _check_disk(out, settings)
+    async with personal_library() as library:
+        found = await library.spaces.current()
+        out.print(f"[green]ok[/green]    platform answers: space {found.space.id}, {found.space.dimension} dimensions")
+        store = await library.store()
+        for info in await store.spaces():
+            is_current = info.space == found.space
+            mark = "[green]ok[/green]   " if is_current else "[yellow]note[/yellow] "
+            rest = "" if is_current else "; not searched now, because another engine made its vectors"
+            out.print(f"{mark} {info.assets} recordings, {info.clips} vectors in space {info.space.id}{rest}")
+        unfinished = await (await library.ledger()).unfinished_tasks()
+        out.print(f"[green]ok[/green]    {len(unfinished)} tasks under way")
+    if problems:
+        sys.exit(1)
+
+
+def _print_settings(out: Console, settings: Settings) -> None:
+    where = "on this machine, no key, no network" if settings.is_embedded else settings.base_url
+    out.print(f"[bold]Soundbite {version('soundbite')}[/bold]")
+    out.print(f"      engine   {settings.engine} ({where})")
+    if settings.is_embedded:
+        out.print(f"      profile  {settings.profile}")
+        out.print(
+            "               finds what is said (English), and sounds by example or by plain words "
+            "(speech, music, silence, noise, loud, quiet); it does not know other sounds by name"
+        )
+    out.print(f"      home     {settings.home}")
+    out.print(f"      store    {settings.store_uri}")
+    for root in settings.roots:
+        out.print(f"      root     {root}")
+
+
+def _check_disk(out: Console, settings: Settings) -> int:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.home).free
+    if free < _LITTLE_SPACE_BYTES:
+        out.print(f"[red]low[/red]   {free / 1e6:.0f} MB free on the disk of {settings.home}; make room")
+        return 1
+    out.print(f"[green]ok[/green]    {free / 1e9:.0f} GB free on the disk of the library")
+    return 0

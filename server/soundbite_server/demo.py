@@ -1,0 +1,208 @@
+"""The demonstration: a real client starts the real server, embeds the samples, asks, and checks every answer."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mcp import Client, MCPError, StdioServerParameters, stdio_client
+from pydantic import BaseModel
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from soundbite_server.ground_truth import Question, Recording, Samples, SamplesError, read_samples
+from soundbite_tools.results import ClipDetail, ClipResult, SearchResult, TaskResult
+
+_SHOWN = 3
+_POLL_SEC = 0.5
+_LOG_LINES = 15
+_LONGEST_EMBEDDING_SEC = 600
+_HEADINGS = {
+    "verbatim": "Words that were said",
+    "keywords": "A few words of what was said",
+    "paraphrase": "The same in other words",
+    "like": "More like this clip",
+    "sound": "A sound, named",
+    "filter": "Only in recordings with a tag",
+    "absent": "Something nobody says",
+}
+_Answer = TypeVar("_Answer", bound=BaseModel)
+
+
+class DemoError(Exception):
+    """The server did not do what the demonstration needs; the message is what it said."""
+
+
+@dataclass(frozen=True)
+class _Demo:
+    """What the questions need: the server, the samples, and the id each recording got."""
+
+    client: Client
+    samples: Samples
+    asset_ids: dict[str, str]
+
+
+async def run_demo(samples: Path, console: Console) -> int:
+    """Embed the samples in this folder, ask every question, and print what came back.
+
+    Returns 0 when every answer is right, 1 when one is wrong or the server fails, 2 when the folder holds no samples.
+    """
+    started = time.perf_counter()
+    try:
+        known = read_samples(samples)
+    except SamplesError as exc:
+        console.print(f"[red]{escape(str(exc))}[/red]")
+        return 2
+    verdicts: list[bool] = []
+    with tempfile.TemporaryDirectory(prefix="soundbite-demo-") as home:
+        log_path = Path(home) / "server.log"
+        try:
+            verdicts = await _ask_everything(known, Path(home), log_path, console)
+        except* (DemoError, MCPError, TimeoutError) as group:
+            _print_trouble(console, group, log_path)
+    if not verdicts:
+        return 1
+    colour = "green" if all(verdicts) else "red"
+    count = f"{sum(verdicts)} of {len(verdicts)} answers are right"
+    console.print(f"\n[bold {colour}]{count}[/bold {colour}], after {time.perf_counter() - started:.0f} s.")
+    return 0 if all(verdicts) else 1
+
+
+def find_samples() -> Path:
+    """Return the samples folder of the repository this package is run from; an installed wheel has none."""
+    return Path(__file__).resolve().parents[2] / "samples"
+
+
+async def _ask_everything(known: Samples, home: Path, log_path: Path, console: Console) -> list[bool]:
+    with log_path.open("w", encoding="utf-8") as log:
+        async with Client(stdio_client(_server(known.folder, home), errlog=log)) as client:
+            demo = _Demo(client, known, await _embed(client, known, console))
+            return [await _ask(demo, question, console) for question in known.questions]
+
+
+def _print_trouble(console: Console, group: BaseExceptionGroup, log_path: Path) -> None:
+    for message in _messages(group):
+        console.print(f"[red]The demonstration stopped: {escape(message)}[/red]")
+    for line in log_path.read_text(encoding="utf-8").splitlines()[-_LOG_LINES:]:
+        console.print(f"[dim]{escape(line)}[/dim]")
+
+
+def _messages(group: BaseExceptionGroup) -> list[str]:
+    nested = [
+        _messages(exc) if isinstance(exc, BaseExceptionGroup) else [str(exc) or "the server took too long."]
+        for exc in group.exceptions
+    ]
+    return [message for messages in nested for message in messages]
+
+
+def _server(folder: Path, home: Path) -> StdioServerParameters:
+    environment = {
+        "SOUNDBITE_HOME": str(home / "library"),
+        "SOUNDBITE_ROOTS": str(folder),
+        "SOUNDBITE_ENGINE": "embedded",
+        "SOUNDBITE_ALLOW_URLS": "off",
+    }
+    return StdioServerParameters(
+        command=sys.executable, args=["-P", "-m", "soundbite_server", "serve"], env=environment, cwd=folder
+    )
+
+
+async def _embed(client: Client, known: Samples, console: Console) -> dict[str, str]:
+    minutes = sum(recording.seconds for recording in known.recordings) / 60
+    console.print(f"[bold]Embedding {len(known.recordings)} recordings[/bold], {minutes:.1f} minutes of sound.")
+    columns = (TextColumn("  {task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        async with asyncio.TaskGroup() as group:
+            embeddings = {
+                recording.file: group.create_task(_embed_one(client, known.folder, recording, progress))
+                for recording in known.recordings
+            }
+    return {file: embedding.result() for file, embedding in embeddings.items()}
+
+
+async def _embed_one(client: Client, folder: Path, recording: Recording, progress: Progress) -> str:
+    bar = progress.add_task(escape(recording.title), total=1.0)
+    task = await _call(
+        client, TaskResult, "embed_audio",
+        source=str(folder / recording.file), title=recording.title, tags=recording.tags, wait_seconds=0,
+    )  # fmt: skip
+    async with asyncio.timeout(_LONGEST_EMBEDDING_SEC):
+        while task.status == "processing":
+            progress.update(bar, completed=task.progress)
+            await asyncio.sleep(_POLL_SEC)
+            task = await _call(client, TaskResult, "get_task", task_id=task.task_id)
+    if task.status != "ready":
+        raise DemoError(f"{recording.file}: {task.error or task.status}")
+    progress.update(bar, completed=1.0)
+    return task.asset_id
+
+
+async def _ask(demo: _Demo, question: Question, console: Console) -> bool:
+    arguments: dict[str, Any] = {"top_k": _SHOWN, "tags": question.tags}
+    if question.like:
+        arguments["like"] = await _clip_to_match(demo, question.like)
+    else:
+        arguments["query"] = question.query
+    found = await _call(demo.client, SearchResult, "search_clips", **arguments)
+    is_right = _is_right(demo, question, found.clips)
+    _print_answer(console, demo.samples, question, found.clips, is_right)
+    return is_right
+
+
+def _is_right(demo: _Demo, question: Question, clips: Sequence[ClipResult]) -> bool:
+    if not clips or not question.expect:
+        return not clips and not question.expect
+    best = clips[0]
+    expected = (demo.samples.event(reference) for reference in question.expect)
+    return any(
+        best.asset_id == demo.asset_ids[recording.file] and event.is_answered_by(best.start_sec, best.end_sec)
+        for recording, event in expected
+    )
+
+
+def _print_answer(
+    console: Console, samples: Samples, question: Question, clips: Sequence[ClipResult], is_right: bool
+) -> None:
+    mark = "[green]✓[/green]" if is_right else "[red]✗[/red]"
+    tags = f" [dim](tag: {escape(', '.join(question.tags))})[/dim]" if question.tags else ""
+    console.print(f"\n{mark} [bold]{_HEADINGS[question.kind]}[/bold]: {escape(_asked(samples, question))}{tags}")
+    for clip in clips:
+        said = f" “{clip.text}”" if clip.text else ""
+        sounds = f" ({clip.sounds})" if clip.sounds else ""
+        console.print(
+            f"    {clip.score:.2f}  {escape(clip.title)}  [cyan]{clip.time_range}[/cyan]{escape(said + sounds)}"
+        )
+    if not clips:
+        console.print("    nothing")
+    if not is_right:
+        console.print(f"    [red]expected: {escape(', '.join(question.expect) or 'nothing')}[/red]")
+
+
+def _asked(samples: Samples, question: Question) -> str:
+    if not question.like:
+        return f"“{question.query}”"
+    recording, event = samples.event(question.like)
+    return f"the {event.label} in “{recording.title}” at {event.start_sec:.0f} s"
+
+
+async def _clip_to_match(demo: _Demo, reference: str) -> str:
+    recording, event = demo.samples.event(reference)
+    asset_id = demo.asset_ids[recording.file]
+    clip = await _call(
+        demo.client, ClipDetail, "get_clip", asset_id=asset_id, start_sec=event.start_sec, end_sec=event.end_sec
+    )
+    return clip.clip_id
+
+
+async def _call(client: Client, answer: type[_Answer], tool: str, **arguments: Any) -> _Answer:
+    result = await client.call_tool(tool, arguments)
+    if result.is_error:
+        raise DemoError(f"{tool}: {' '.join(getattr(part, 'text', '') for part in result.content)}")
+    return answer.model_validate(result.structured_content)

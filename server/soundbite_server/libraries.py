@@ -1,0 +1,64 @@
+"""Opening the library that the settings describe, for the server and for the command line alike."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+
+from soundbite_server.platforms import open_platform
+from soundbite_tools.config import EMBEDDED, LibraryConfig, UrlRules
+from soundbite_tools.library import Library
+
+if TYPE_CHECKING:
+    from soundbite_server.settings import Settings
+
+_LONGEST_SYNC_EMBEDDED_SEC = 60.0
+_LONGEST_SYNC_HOSTED_SEC = 600.0
+
+
+@asynccontextmanager
+async def open_library(settings: Settings) -> AsyncIterator[Library]:
+    """Open the library; leaving stops its jobs, which the next opening takes up again."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    async with (
+        open_platform(settings) as platform,
+        AsyncExitStack() as closing,  # the store closes once the jobs of the task group have ended
+        anyio.create_task_group() as background,
+    ):
+        library = Library(
+            config=library_config(settings),
+            client=platform.client,
+            workbench=platform.workbench,
+            background=background,
+            store_uri=settings.store_uri,
+            ledger_path=settings.home / "ledger.sqlite",
+        )
+        closing.push_async_callback(library.aclose)
+        library.start()
+        try:
+            yield library
+        finally:
+            background.cancel_scope.cancel()
+
+
+def library_config(settings: Settings) -> LibraryConfig:
+    """Return what the tools may do under these settings."""
+    is_public, hosts = _read_urls(settings.allow_urls)
+    return LibraryConfig(
+        home=settings.home,
+        roots=settings.roots,
+        urls=UrlRules(mode="public" if is_public else "off", hosts=hosts),
+        platform=EMBEDDED if settings.is_embedded else settings.base_url,
+        natural_segmentation=settings.is_embedded,
+        file_urls=settings.is_embedded,
+        keep_assets=settings.keep_assets,
+        longest_sync_sec=_LONGEST_SYNC_EMBEDDED_SEC if settings.is_embedded else _LONGEST_SYNC_HOSTED_SEC,
+    )
+
+
+def _read_urls(text: str) -> tuple[bool, frozenset[str]]:
+    entries = frozenset(entry.strip().lower() for entry in text.split(",") if entry.strip())
+    return entries != {"off"}, entries - {"off", "public"}

@@ -1,0 +1,71 @@
+"""The one place that speaks both languages: domain results become MCP results, domain errors become `ToolError`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import CallToolResult, ContentBlock, TextContent
+
+from soundbite_server.lifespan import Services
+from soundbite_tools.errors import ToolProblem
+
+if TYPE_CHECKING:
+    from soundbite_tools.library import Library
+    from soundbite_tools.results import Result
+
+T = TypeVar("T")
+ToolContext = Context[Services, Any]
+
+
+async def library_of(ctx: ToolContext) -> Library:
+    """Return the library that this server serves.
+
+    Raises:
+        WorkFailed: it can't be opened.
+    """
+    return await ctx.request_context.lifespan_context.library()
+
+
+async def answer(call: Callable[[], Awaitable[Result]]) -> CallToolResult:
+    """Run a tool and return its result, the same facts as text and as structured content.
+
+    Raises:
+        ToolError: it can't be done; the text says why and what to do next.
+    """
+    return as_result(await guarded(call))
+
+
+async def guarded(call: Callable[[], Awaitable[T]]) -> T:
+    """Return what the call returns.
+
+    Raises:
+        ToolError: it can't be done; the text says why and what to do next.
+    """
+    try:
+        return await call()
+    except ToolProblem as exc:
+        raise ToolError(str(exc)) from exc
+
+
+def as_result(result: Result, *more: ContentBlock) -> CallToolResult:
+    """Return a result as MCP sends it; clients show their model either the text or the structured content."""
+    return CallToolResult(
+        content=[TextContent(type="text", text=result.to_text()), *more],
+        structured_content=result.model_dump(mode="json"),
+    )
+
+
+def reporter(ctx: ToolContext) -> Callable[[float, str], Awaitable[None]]:
+    """Return a listener that forwards a job's progress to the client that asked for it."""
+    sent = -1.0
+
+    async def report(fraction: float, stage: str) -> None:
+        nonlocal sent
+        if fraction > sent:  # the protocol wants progress that rises
+            sent = fraction
+            await ctx.report_progress(fraction, 1.0, stage or None)
+
+    return report

@@ -1,0 +1,145 @@
+"""Settings: one frozen model, read from the environment once, at the start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+HOSTED_BASE_URL = "https://api.twelvelabs.io/v1.3"
+STARTUP_EXIT_CODE = 78  # EX_CONFIG of sysexits.h
+TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
+FALSE_WORDS = frozenset({"", "0", "false", "no", "off"})
+
+
+class SettingsError(Exception):
+    """A setting can't be used; the message names its variable and what it may be."""
+
+
+class Settings(BaseModel):
+    """How this process runs; every field has its environment variable (see `from_environment`)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("soundbite", appauthor=False)))
+    """Folder of the library: vectors, ledger, the embedded engine's state, cut clips."""
+    store: str = ""
+    """Where the vectors are kept; empty means a folder in `home`."""
+    engine: Literal["embedded", "hosted"] = "embedded"
+    profile: str = "base"
+    api_key: SecretStr | None = None
+    base_url: str = HOSTED_BASE_URL
+    roots: tuple[Path, ...] = Field(default_factory=lambda: default_roots())
+    """Folders whose audio may be read, symbolic links resolved."""
+    read_only: bool = False
+    allow_urls: str = "public"
+    """`off`, `public`, or a comma-separated list of `host[:port]` allowed besides public ones."""
+    workers: int = Field(default=0, ge=0, le=64)
+    """Worker processes of the embedded engine; 0 means one a core, at most four."""
+    keep_assets: bool = True
+    """Whether uploaded files stay on the hosted platform."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def store_uri(self) -> str:
+        """Where the vectors are kept."""
+        return self.store or str(self.home / "store")
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the platform runs in this process."""
+        return self.engine == "embedded"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings from environment variables.
+
+        Raises:
+            SettingsError: a variable can't be used; the message names it.
+        """
+        env = os.environ if environ is None else environ
+        key = env.get("TWELVELABS_API_KEY") or env.get("TWELVE_LABS_API_KEY") or ""
+        base_url = env.get("TWELVELABS_BASE_URL", "")
+        values: dict[str, object] = {
+            "engine": _engine(env, has_platform=bool(key or base_url)),
+            "api_key": SecretStr(key) if key else None,
+            "base_url": _base_url(base_url),
+            "read_only": _flag(env, "SOUNDBITE_READ_ONLY", default=False),
+            "keep_assets": _flag(env, "SOUNDBITE_KEEP_ASSETS", default=True),
+            "workers": _whole(env, "SOUNDBITE_WORKERS", longest=64),
+            "log_level": _choice(env, "SOUNDBITE_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
+            "profile": _choice(env, "SOUNDBITE_PROFILE", ("base",), "base"),
+            "store": env.get("SOUNDBITE_STORE", ""),
+            "allow_urls": env.get("SOUNDBITE_ALLOW_URLS", "") or "public",
+        }
+        if env.get("SOUNDBITE_HOME"):
+            values["home"] = Path(env["SOUNDBITE_HOME"]).expanduser().absolute()
+        if "SOUNDBITE_ROOTS" in env:
+            values["roots"] = _roots(env["SOUNDBITE_ROOTS"])
+        settings = cls.model_validate(values)
+        if settings.engine == "hosted" and settings.api_key is None and settings.base_url == HOSTED_BASE_URL:
+            raise SettingsError(
+                "SOUNDBITE_ENGINE=hosted needs TWELVELABS_API_KEY; set it, or use SOUNDBITE_ENGINE=embedded."
+            )
+        return settings
+
+
+def default_roots() -> tuple[Path, ...]:
+    """Return the home folder (its hidden folders are refused by the tools) and the working folder."""
+    folders = [Path.home(), Path.cwd()]
+    return tuple(dict.fromkeys(folder.resolve() for folder in folders if folder.is_dir()))
+
+
+def _engine(env: Mapping[str, str], *, has_platform: bool) -> str:
+    chosen = _choice(env, "SOUNDBITE_ENGINE", ("auto", "embedded", "hosted"), "auto")
+    if chosen == "auto":
+        return "hosted" if has_platform else "embedded"
+    return chosen
+
+
+def _base_url(text: str) -> str:
+    if not text:
+        return HOSTED_BASE_URL
+    if not text.startswith(("http://", "https://")):
+        raise SettingsError(f"TWELVELABS_BASE_URL must start with http:// or https://; it is {text!r}.")
+    return text.rstrip("/")
+
+
+def _roots(text: str) -> tuple[Path, ...]:
+    folders = []
+    for entry in filter(None, text.split(os.pathsep)):
+        folder = Path(entry).expanduser().absolute()
+        if not folder.is_dir():
+            raise SettingsError(f"SOUNDBITE_ROOTS names {entry!r}, which is not a folder.")
+        folders.append(folder.resolve())
+    return tuple(dict.fromkeys(folders))
+
+
+def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
+    text = env.get(name)
+    if text is None:
+        return default
+    if text.lower() in TRUE_WORDS:
+        return True
+    if text.lower() in FALSE_WORDS:
+        return False
+    raise SettingsError(f"{name} must be 1 or 0; it is {text!r}.")
+
+
+def _whole(env: Mapping[str, str], name: str, *, longest: int) -> int:
+    text = env.get(name) or "0"
+    if not text.isdecimal() or int(text) > longest:
+        raise SettingsError(f"{name} must be a whole number from 0 to {longest}; it is {text!r}.")
+    return int(text)
+
+
+def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...], default: str) -> str:
+    text = env.get(name) or default
+    for choice in choices:
+        if text.lower() == choice.lower():
+            return choice
+    raise SettingsError(f"{name} must be one of {', '.join(choices)}; it is {text!r}.")

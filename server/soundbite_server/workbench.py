@@ -1,0 +1,46 @@
+"""Local media for the tools, read by the engine's worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from soundbite_engine import media
+from soundbite_engine.errors import EngineError
+from soundbite_engine.workers import WorkerPool
+from soundbite_tools.workbench import Media, MediaProblem, SoundFormat
+
+
+class EngineWorkbench:
+    """Reads and cuts local files in worker processes, so that a hostile file can end a worker and never the server."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._pool = pool
+
+    async def probe(self, path: Path) -> Media:
+        """Return what the file holds.
+
+        Raises:
+            MediaProblem: it can't be read as media.
+        """
+        async with _translated():
+            info = await media.probe(path, self._pool)
+        return Media(duration_sec=info.duration_sec, has_audio=info.has_audio)
+
+    async def cut(self, path: Path, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
+        """Return the sound between two times as a small file of its own.
+
+        Raises:
+            MediaProblem: it can't be read, or the range holds no sound.
+        """
+        async with _translated():
+            return await media.cut(path, start_sec, end_sec, sound_format, self._pool)
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except EngineError as exc:
+        raise MediaProblem(exc.message) from exc

@@ -1,0 +1,71 @@
+"""Settings come from the environment, once, and name the variable that can't be used."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from soundbite_server.settings import HOSTED_BASE_URL, Settings, SettingsError
+
+
+def test_without_a_key_everything_is_embedded() -> None:
+    settings = Settings.from_environment({})
+    assert settings.is_embedded
+    assert settings.api_key is None
+
+
+@pytest.mark.parametrize("name", ["TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY"])
+def test_a_key_chooses_the_hosted_platform(name: str) -> None:
+    settings = Settings.from_environment({name: "tlk_1"})
+    assert not settings.is_embedded
+    assert settings.base_url == HOSTED_BASE_URL
+
+
+def test_an_address_chooses_the_engine_behind_it() -> None:
+    settings = Settings.from_environment({"TWELVELABS_BASE_URL": "http://127.0.0.1:8765/v1.3/"})
+    assert (settings.engine, settings.base_url) == ("hosted", "http://127.0.0.1:8765/v1.3")
+
+
+def test_the_engine_can_be_forced() -> None:
+    assert Settings.from_environment({"TWELVELABS_API_KEY": "k", "SOUNDBITE_ENGINE": "embedded"}).is_embedded
+
+
+def test_the_key_does_not_show() -> None:
+    settings = Settings.from_environment({"TWELVELABS_API_KEY": "tlk_SECRET"})
+    assert "tlk_SECRET" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+def test_roots_are_a_path_list_with_links_resolved(tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    real.mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(real)
+    settings = Settings.from_environment({"SOUNDBITE_ROOTS": os.pathsep.join([str(link), str(real)])})
+    assert settings.roots == (real.resolve(),)
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError):
+        Settings.from_environment({}).read_only = True  # type: ignore[misc] # that it is frozen is what is tested
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SOUNDBITE_ENGINE", "cloud"),
+        ("SOUNDBITE_ENGINE", "hosted"),
+        ("SOUNDBITE_PROFILE", "huge"),
+        ("SOUNDBITE_READ_ONLY", "maybe"),
+        ("SOUNDBITE_WORKERS", "-1"),
+        ("SOUNDBITE_WORKERS", "many"),
+        ("SOUNDBITE_LOG_LEVEL", "LOUD"),
+        ("SOUNDBITE_ROOTS", "/no/such/folder"),
+        ("TWELVELABS_BASE_URL", "localhost:8765"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_by_its_variables_name(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_environment({name: value})

@@ -1,0 +1,93 @@
+"""Starting: what is loaded when, and who may write to stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("lancedb", "pyarrow", "av", "onnxruntime", "model2vec", "numpy", "tokenizers", "pocketsphinx")
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "0"},
+    },
+}
+INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+LIST_TOOLS = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
+
+
+def run(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("module", ["soundbite_server.app", "soundbite_server.cli", "soundbite_server.settings"])
+def test_importing_the_server_loads_nothing_heavy(module: str, tmp_path: Path) -> None:
+    code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"
+    assert run("-c", code, cwd=tmp_path).stdout.strip() == "[]"
+
+
+def test_the_help_loads_neither_the_protocol_nor_pydantic(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom soundbite_server.cli import cli\n"
+        "try: cli(['--help'])\nexcept SystemExit: pass\n"
+        "print([name for name in ('mcp', 'pydantic', 'httpx', 'rich') if name in sys.modules])"
+    )
+    assert run("-c", code, cwd=tmp_path).stdout.strip().endswith("[]")
+
+
+def test_decoy_packages_in_the_workspace_are_not_imported(tmp_path: Path) -> None:
+    for name in ("server", "tools", "store", "api", "engine"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('the decoy was imported')")
+    done = run("-m", "soundbite_server", "--help", cwd=tmp_path, PYTHONPATH=".")
+    assert done.returncode == 0, done.stderr
+    assert "Commands:" in done.stdout
+
+
+def test_stdout_carries_only_protocol_lines(tmp_path: Path) -> None:
+    # stdin stays open until both answers are there: closing it ends the server.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "soundbite_server"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "SOUNDBITE_HOME": str(tmp_path / "home"), "SOUNDBITE_LOG_LEVEL": "DEBUG"},
+    )
+    assert process.stdin
+    assert process.stdout
+    answers = []
+    for message in (INITIALIZE, INITIALIZED, LIST_TOOLS):
+        process.stdin.write(json.dumps(message) + "\n")
+        process.stdin.flush()
+        if "id" in message:
+            answers.append(json.loads(process.stdout.readline()))
+    rest, _ = process.communicate(timeout=60)
+    assert [answer["id"] for answer in answers] == [1, 2]
+    assert all(json.loads(line) for line in rest.splitlines())
+    assert process.returncode == 0
+
+
+def test_a_bad_setting_stops_the_start_with_one_sentence(tmp_path: Path) -> None:
+    done = run("-m", "soundbite_server", "serve", cwd=tmp_path, SOUNDBITE_ROOTS="/no/such/folder")
+    assert done.returncode == 78
+    assert done.stderr.strip() == "soundbite: SOUNDBITE_ROOTS names '/no/such/folder', which is not a folder."
+    assert done.stdout == ""
