@@ -66,8 +66,7 @@ async def _embedded(client: Client, path: Path) -> str:
     task = await call(client, "embed_audio", source=str(path), wait_seconds=WAIT_SEC)
     async with asyncio.timeout(LONGEST_SEC):
         while task["status"] == "processing":
-            await asyncio.sleep(0.5)
-            task = await call(client, "get_task", task_id=task["task_id"])
+            task = await call(client, "get_task", task_id=task["task_id"], wait_seconds=WAIT_SEC)
     if task["status"] != "ready":
         raise ToolCallError(task.get("error", task["status"]))
     return str(task["asset_id"])

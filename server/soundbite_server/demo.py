@@ -21,7 +21,7 @@ from soundbite_server.ground_truth import Question, Recording, Samples, SamplesE
 from soundbite_tools.results import ClipDetail, ClipResult, SearchResult, TaskResult
 
 _SHOWN = 3
-_POLL_SEC = 0.5
+_POLL_SEC = 1
 _LOG_LINES = 15
 _LONGEST_EMBEDDING_SEC = 600
 _HEADINGS = {
@@ -136,8 +136,7 @@ async def _embed_one(client: Client, folder: Path, recording: Recording, progres
     async with asyncio.timeout(_LONGEST_EMBEDDING_SEC):
         while task.status == "processing":
             progress.update(bar, completed=task.progress)
-            await asyncio.sleep(_POLL_SEC)
-            task = await _call(client, TaskResult, "get_task", task_id=task.task_id)
+            task = await _call(client, TaskResult, "get_task", task_id=task.task_id, wait_seconds=_POLL_SEC)
     if task.status != "ready":
         raise DemoError(f"{recording.file}: {task.error or task.status}")
     progress.update(bar, completed=1.0)
