@@ -1,0 +1,60 @@
+"""What the tools may do and how much of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+EMBEDDED = "embedded"
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class UrlRules:
+    """Which addresses may be named as a source.
+
+    `public` allows https to public hosts, `off` none; `hosts` (`host` or `host:port`, lower case) are allowed besides,
+    over http as well. Whoever fetches the URL also checks the addresses behind the name.
+    """
+
+    mode: Literal["off", "public"] = "public"
+    hosts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class LibraryConfig:
+    """How a library is run; the server makes it from its settings."""
+
+    home: Path
+    """Folder for what the tools write: inline audio they were given, and clips cut for playing."""
+    roots: tuple[Path, ...] = ()
+    """Folders whose audio may be read."""
+    working_folder: Path = field(default_factory=Path.cwd)
+    """Where relative paths start."""
+    urls: UrlRules = field(default_factory=UrlRules)
+    platform: str = EMBEDDED
+    """`embedded`, or the base URL of the platform; kept with each task, and part of what may be reused."""
+    natural_segmentation: bool = True
+    """Whether `segmentation=auto` means natural (the platform must know it) rather than fixed."""
+    file_urls: bool = False
+    """Whether the platform reads local files itself, so that nothing is uploaded."""
+    keep_assets: bool = True
+    """Whether uploaded files stay on the platform once their vectors are here."""
+    longest_sync_sec: float = 60.0
+    """Up to here one call embeds; longer audio becomes a task of the platform."""
+    longest_audio_sec: float = 4 * 3600.0
+    largest_file_bytes: int = 4096 * MIB
+    largest_upload_bytes: int = 200 * MIB
+    """Where files are uploaded, not referenced."""
+    largest_inline_bytes: int = 36 * MIB
+    largest_clip_bytes: int = 2 * MIB
+    """Sound of one clip, as cut by get_clip."""
+    jobs_at_once: int = 2
+    longest_task_s: float = 12 * 3600.0
+    """How long a task of the platform is waited for."""
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the platform runs on this machine, so that nothing is billed."""
+        return self.platform == EMBEDDED

@@ -1,0 +1,110 @@
+"""embed_audio: take a recording into the library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from soundbite_tools.boundary import translated
+from soundbite_tools.embedding import check_start
+from soundbite_tools.errors import WorkFailed
+from soundbite_tools.figures import TaskFigures
+from soundbite_tools.params import (
+    BOTH_OPTIONS,
+    BOTH_SCOPES,
+    DEFAULT_SEGMENT_SEC,
+    SEPARATE,
+    EmbedParams,
+    ParameterProblem,
+    check_length,
+)
+from soundbite_tools.recordings import enter
+from soundbite_tools.reuse import begun, finished_before
+from soundbite_tools.sources import choose, resolve
+from soundbite_tools.task_view import task_result
+from soundbite_tools.waiting import DEFAULT_WAIT_S, within_limits
+
+if TYPE_CHECKING:
+    from soundbite_store import Asset, Task
+    from soundbite_tools.jobs import ProgressListener
+    from soundbite_tools.library import Library
+    from soundbite_tools.results import TaskResult
+
+
+@translated
+async def embed_audio(
+    library: Library,
+    source: str = "",
+    *,
+    url: str = "",
+    base64_string: str = "",
+    asset_id: str = "",
+    title: str = "",
+    tags: Sequence[str] = (),
+    start_sec: float = 0.0,
+    end_sec: float = 0.0,
+    segmentation: Literal["auto", "natural", "fixed"] = "auto",
+    segment_sec: int = DEFAULT_SEGMENT_SEC,
+    embedding_option: Sequence[str] = BOTH_OPTIONS,
+    embedding_scope: Sequence[str] = BOTH_SCOPES,
+    embedding_type: Sequence[str] = SEPARATE,
+    wait_seconds: float = DEFAULT_WAIT_S,
+    on_progress: ProgressListener | None = None,
+) -> TaskResult:
+    """Embed a recording and keep its clips; what the store already holds is not embedded again.
+
+    Exactly one of `source`, `url`, `base64_string` and `asset_id` is given; `source` may be a path, an https URL, a
+    `data:` URI or an asset id. `end_sec` 0 means the recording's end. `segmentation` auto is natural where the platform
+    knows it; a segment length other than the default asks for fixed. Answers after at most `wait_seconds` (0 to 25).
+
+    Raises:
+        ToolProblem: the source or a parameter can't be used, or the embedding failed while this call waited.
+    """
+    given = choose(source, url=url, base64_string=base64_string, asset_id=asset_id)
+    params = EmbedParams.checked(
+        start_sec=start_sec,
+        end_sec=end_sec,
+        segmentation=_strategy(library, segmentation, segment_sec),
+        segment_sec=segment_sec,
+        embedding_option=embedding_option,
+        embedding_scope=embedding_scope,
+        embedding_type=embedding_type,
+    )
+    asset = await enter(library, await resolve(given, library.config), title=title, tags=tags)
+    check_start(params.start_sec, asset.duration_sec)
+    check_length(params, asset.duration_sec, library.config.longest_audio_sec)
+    if ready := await finished_before(library, asset, params):
+        return await _reused(library, ready, asset)
+    task = await begun(library, asset, params)
+    library.jobs.start(task.task_id)
+    task = await library.jobs.wait(task.task_id, within_limits(wait_seconds), on_progress)
+    if task.status == "failed":
+        raise WorkFailed(task.error_message, task.error_hint, code=task.error_code)
+    ledger = await library.ledger()
+    return task_result(task, await ledger.get_asset(asset.asset_id))
+
+
+def _strategy(library: Library, segmentation: str, segment_sec: int) -> Literal["natural", "fixed"]:
+    knows_natural = library.config.natural_segmentation
+    if segmentation == "auto":
+        return "natural" if knows_natural and segment_sec == DEFAULT_SEGMENT_SEC else "fixed"
+    if segmentation == "natural":
+        if not knows_natural:
+            raise ParameterProblem(
+                "The hosted platform cuts recordings into segments of one length only.",
+                'Use segmentation "auto" or "fixed".',
+            )
+        return "natural"
+    if segmentation == "fixed":
+        return "fixed"
+    raise ParameterProblem(f"There is no segmentation {segmentation!r}.", 'Use "auto", "natural" or "fixed".')
+
+
+async def _reused(library: Library, ready: Task, asset: Asset) -> TaskResult:
+    ledger = await library.ledger()
+    saved_sec = TaskFigures.of(ready).seconds
+    await ledger.add_usage(library.config.platform, seconds_saved=saved_sec)
+    task = await ledger.update_task(ready.task_id, seconds_saved=ready.seconds_saved + saved_sec) or ready
+    result = task_result(task, asset)
+    note = f"The same sound was embedded before: nothing was computed, {saved_sec:.1f} seconds of audio were saved."
+    return result.model_copy(update={"is_reused": True, "notes": [note, *result.notes]})

@@ -1,0 +1,84 @@
+"""What a tool refuses, and what to do about it.
+
+ToolProblem                message: what is wrong; next_step: what to do now; code: a stable name
+|-- SourceProblem          the sound to embed can't be read or may not be
+|-- UnknownId              no such asset, clip or task
+|-- QuestionProblem        a search that can't be answered as asked
+|-- EmptyLibrary           nothing has been embedded yet
+`-- WorkFailed             the platform or the store did not do its part
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from soundbite_api import PlatformError
+    from soundbite_store import StoreError
+
+
+class ToolProblem(Exception):
+    """A call that can't be done as asked; the text says what is wrong and what to do next."""
+
+    code = "problem"
+
+    def __init__(self, message: str, next_step: str, *, code: str = "") -> None:
+        super().__init__(f"{message} {next_step}")
+        self.message = message
+        self.next_step = next_step
+        if code:
+            self.code = code
+
+
+class SourceProblem(ToolProblem):
+    """The sound to embed can't be read, or may not be."""
+
+    code = "source_invalid"
+
+
+class UnknownId(ToolProblem):
+    """No asset, clip or task has this id."""
+
+    code = "unknown_id"
+
+
+class QuestionProblem(ToolProblem):
+    """A search or a range that can't be answered as asked."""
+
+    code = "question_invalid"
+
+
+class EmptyLibrary(ToolProblem):
+    """Nothing has been embedded yet, so nothing can be found."""
+
+    code = "library_empty"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The library is empty: no audio has been embedded yet.",
+            'Call embed_audio with a file first, for example embed_audio(source="meeting.mp3"), then search again.',
+        )
+
+
+class WorkFailed(ToolProblem):
+    """The platform, the store or the decoder did not do its part."""
+
+    code = "work_failed"
+
+
+def from_platform(error: PlatformError) -> WorkFailed:
+    """Return the problem that a platform error means for the caller."""
+    return WorkFailed(sentence(error.message), sentence(error.hint), code=error.code or "platform_error")
+
+
+def from_store(error: StoreError) -> WorkFailed:
+    """Return the problem that a store error means for the caller."""
+    return WorkFailed(
+        sentence(str(error)), "Run `soundbite doctor` to look at the store, then try again.", code="store_error"
+    )
+
+
+def sentence(text: str) -> str:
+    """Return the text closed by a full stop, so that two of them can stand side by side."""
+    text = text.strip()
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."

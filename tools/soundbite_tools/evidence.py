@@ -1,0 +1,100 @@
+"""Asking the store: the clips nearest by meaning and by sound, and those that hold the words."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import anyio
+
+from soundbite_store import ClipFilter, ClipHit, ClipStore, Space
+from soundbite_tools.words import MOST_TERMS, distinct_terms, weights
+
+if TYPE_CHECKING:
+    from soundbite_tools.library import Library
+    from soundbite_tools.queries import QueryVectors, Vector
+
+_LOOSE_HITS = 12
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the store found, best first in each list, and how much each word of the question tells."""
+
+    speech: Sequence[ClipHit] = ()
+    sound: Sequence[ClipHit] = ()
+    fused: Sequence[ClipHit] = ()
+    words: Sequence[ClipHit] = ()
+    word_weights: dict[str, float] | None = None
+
+
+async def gather(library: Library, vectors: QueryVectors, text: str, where: ClipFilter, limit: int) -> Evidence:
+    """Return the evidence for a question; `text` is empty where words do not count.
+
+    Raises:
+        StoreError: the store can't be read.
+    """
+    search = _Search(await library.store(), vectors.current.space, where, limit)
+    found: dict[str, Sequence[ClipHit]] = {}
+    counted: dict[str, float] = {}
+
+    async def keep(name: str, hits: Awaitable[Sequence[ClipHit]]) -> None:
+        found[name] = await hits
+
+    async def count() -> None:
+        counted.update(await search.word_weights(text))
+
+    async with anyio.create_task_group() as group:
+        if vectors.speech is not None:
+            group.start_soon(keep, "speech", search.nearest(vectors.speech, "transcription"))
+        if vectors.sound is not None:
+            group.start_soon(keep, "sound", search.nearest(vectors.sound, "audio"))
+        if vectors.whole is not None:
+            group.start_soon(keep, "fused", search.loose(vectors.whole, library.clipped_assets))
+        if text:
+            group.start_soon(keep, "words", search.holding(text))
+            group.start_soon(count)
+    return Evidence(**found, word_weights=counted)
+
+
+@dataclass(frozen=True)
+class _Search:
+    store: ClipStore
+    space: Space
+    where: ClipFilter
+    limit: int
+
+    async def nearest(self, vector: Vector, option: str) -> Sequence[ClipHit]:
+        where = replace(self.where, embedding_option=option, embedding_scope="clip")
+        return await self.store.vector_search(self.space, vector, where=where, limit=self.limit)
+
+    async def loose(self, vector: Vector, clipped_assets: set[str]) -> Sequence[ClipHit]:
+        """Hits in recordings that were embedded without separate clips: only fused ones, or only as a whole."""
+        hits = []
+        for where in (
+            replace(self.where, embedding_option="fused", embedding_scope="clip"),
+            replace(self.where, embedding_scope="asset"),
+        ):
+            hits += await self.store.vector_search(self.space, vector, where=where, limit=_LOOSE_HITS)
+        for asset_id in {hit.clip.asset_id for hit in hits} - clipped_assets:
+            if await self._has_clips(asset_id):
+                # It stays true for as long as the recording can be found at all, so it is asked once.
+                clipped_assets.add(asset_id)
+        return [hit for hit in hits if hit.clip.asset_id not in clipped_assets]
+
+    async def holding(self, text: str) -> Sequence[ClipHit]:
+        return await self.store.text_search(
+            self.space, " ".join(distinct_terms(text)), where=self.where, limit=self.limit
+        )
+
+    async def word_weights(self, text: str) -> dict[str, float]:
+        spoken = ClipFilter(embedding_option="transcription", embedding_scope="clip")
+        return weights(await self.store.term_document_counts(self.space, distinct_terms(text)[:MOST_TERMS], spoken))
+
+    async def _has_clips(self, asset_id: str) -> bool:
+        for option in ("audio", "transcription"):
+            own = ClipFilter(asset_ids=(asset_id,), embedding_option=option, embedding_scope="clip")
+            if await self.store.has_clips(self.space, own):
+                return True
+        return False

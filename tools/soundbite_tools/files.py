@@ -1,0 +1,168 @@
+"""Local files as sources: only inside the allowed folders, only regular ones, known by their content."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soundbite_tools.errors import SourceProblem
+
+if TYPE_CHECKING:
+    from soundbite_tools.config import LibraryConfig
+
+_BLOCK = 1024 * 1024
+_MOST_NAMES_READ = 2000
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What identifies a file's content; `mtime_ns` and `size_bytes` tell cheaply whether it changed."""
+
+    content_hash: str
+    size_bytes: int
+    mtime_ns: int
+
+
+def allowed_file(name: str, config: LibraryConfig) -> Path:
+    """Return the real path of a file that may be read, links followed before the check.
+
+    Raises:
+        SourceProblem: no such file, a folder, or outside the allowed folders.
+    """
+    path = _real_path(name, config)
+    if not _is_inside(path, config):
+        # The same answer whether or not it exists: what lies outside is nobody's business.
+        raise SourceProblem(
+            f"{_shown(name)} is outside the folders that may be read.", _allowed_folders(config), code="path_refused"
+        )
+    try:
+        mode = path.lstat().st_mode
+    except OSError as exc:
+        raise SourceProblem(f"There is no file {_shown(name)}.", _did_you_mean(path), code="file_missing") from exc
+    if stat.S_ISDIR(mode):
+        raise SourceProblem(
+            f"{_shown(name)} is a folder.",
+            "Give one audio file at a time; `soundbite add FOLDER` embeds whole folders.",
+            code="is_folder",
+        )
+    return path
+
+
+def read_facts(path: Path, config: LibraryConfig) -> FileFacts:
+    """Return size, modification time and SHA-256 of a file, opened once.
+
+    Raises:
+        SourceProblem: not a regular file, empty, too large, or unreadable.
+    """
+    try:
+        # O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
+        with os.fdopen(descriptor, "rb") as stream:
+            facts = os.fstat(stream.fileno())
+            _check_size(path, facts, config)
+            digest = hashlib.sha256()
+            while block := stream.read(_BLOCK):
+                digest.update(block)
+    except OSError as exc:
+        raise SourceProblem(
+            f"{_shown(path.name)} can't be read: {exc.strerror or type(exc).__name__}.",
+            "Check the file's permissions, or give another file.",
+            code="file_unreadable",
+        ) from exc
+    return FileFacts(digest.hexdigest(), facts.st_size, facts.st_mtime_ns)
+
+
+def is_unchanged(path: Path, size_bytes: int, mtime_ns: int) -> bool:
+    """Return whether a regular file is still there with this size and modification time."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return False
+    return stat.S_ISREG(facts.st_mode) and (facts.st_size, facts.st_mtime_ns) == (size_bytes, mtime_ns)
+
+
+def keep_inline(sound: bytes, config: LibraryConfig) -> Path:
+    """Return a file below the home folder that holds these bytes; equal bytes share one file."""
+    path = config.home / "inline" / f"{hashlib.sha256(sound).hexdigest()}.audio"
+    if not is_unchanged_size(path, len(sound)):
+        write_whole(path, sound)
+    return path
+
+
+def is_unchanged_size(path: Path, size_bytes: int) -> bool:
+    """Return whether the file is there with this many bytes."""
+    return path.is_file() and path.stat().st_size == size_bytes
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is either there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as stream:
+        stream.write(content)
+    Path(stream.name).replace(path)
+
+
+def _real_path(name: str, config: LibraryConfig) -> Path:
+    if "\0" in name:
+        raise SourceProblem("The path holds a NUL character.", "Give a plain file path.", code="path_invalid")
+    try:
+        return (config.working_folder / Path(name).expanduser()).resolve()
+    except (OSError, RuntimeError) as exc:
+        # A loop of links, a name too long, or an unknown ~user.
+        raise SourceProblem(
+            f"{_shown(name)} is not a usable path.", "Give the path of an audio file.", code="path_invalid"
+        ) from exc
+
+
+def _is_inside(path: Path, config: LibraryConfig) -> bool:
+    for root in config.roots:
+        folder = root.resolve()
+        if path.is_relative_to(folder):
+            return not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return False
+
+
+def _allowed_folders(config: LibraryConfig) -> str:
+    if not config.roots:
+        return "No folder is open for reading: set SOUNDBITE_ROOTS, or give the audio as a URL or as base64."
+    folders = ", ".join(str(root) for root in config.roots[:5])
+    return f"Files may come from {folders} (without hidden folders); SOUNDBITE_ROOTS adds more."
+
+
+def _did_you_mean(path: Path) -> str:
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry, _ in zip(entries, range(_MOST_NAMES_READ), strict=False)]
+    except OSError:
+        return "Check the path; a relative path starts at the server's working folder."
+    close = difflib.get_close_matches(path.name, [name for name in names if not name.startswith(".")], n=3)
+    return f"Did you mean {' or '.join(close)}?" if close else "Check the path and the spelling."
+
+
+def _check_size(path: Path, facts: os.stat_result, config: LibraryConfig) -> None:
+    if not stat.S_ISREG(facts.st_mode):
+        raise SourceProblem(
+            f"{_shown(path.name)} is not a regular file.", "Give the path of an audio file.", code="not_a_file"
+        )
+    if facts.st_size == 0:
+        raise SourceProblem(
+            f"{_shown(path.name)} is empty (0 bytes).", "Give a file that holds sound.", code="source_empty"
+        )
+    limit = config.largest_file_bytes if config.file_urls else config.largest_upload_bytes
+    if facts.st_size > limit:
+        raise SourceProblem(
+            f"{_shown(path.name)} is {facts.st_size / 2**20:.0f} MB, more than the {limit / 2**20:.0f} MB taken.",
+            "Cut it into parts or compress it, and embed those.",
+            code="source_too_large",
+        )
+
+
+def _shown(name: str) -> str:
+    visible = "".join(char if char.isprintable() else "?" for char in name)
+    return visible if len(visible) <= 200 else f"…{visible[-199:]}"

@@ -1,0 +1,78 @@
+"""get_task: how an embedding task stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from soundbite_store import Clip, ClipFilter, Space, Task
+from soundbite_tools.boundary import translated
+from soundbite_tools.clock import clock_range, seconds
+from soundbite_tools.figures import TaskFigures
+from soundbite_tools.results import EmbeddingPreview, TaskResult
+from soundbite_tools.task_view import task_result
+from soundbite_tools.waiting import within_limits
+
+if TYPE_CHECKING:
+    from soundbite_tools.jobs import ProgressListener
+    from soundbite_tools.library import Library
+
+EMBEDDINGS_PER_PAGE = 40
+_FIRST_VALUES = 10
+
+
+@translated
+async def get_task(
+    library: Library,
+    task_id: str,
+    *,
+    wait_seconds: float = 0.0,
+    detail: Literal["summary", "embeddings"] = "summary",
+    page: int = 1,
+    on_progress: ProgressListener | None = None,
+) -> TaskResult:
+    """Return a task; while it is processing, wait up to `wait_seconds` (0 to 25) for it to finish.
+
+    `detail` embeddings adds the time range and the first 10 values of each embedding, 40 to a page.
+
+    Raises:
+        UnknownId: there is no such task.
+    """
+    task = await library.jobs.wait(task_id.strip(), 0.0)
+    if task.status == "processing" and task.platform == library.config.platform:
+        # Whoever ran it may have died since the start; if not, this does nothing.
+        library.jobs.start(task.task_id)
+        task = await library.jobs.wait(task.task_id, within_limits(wait_seconds), on_progress)
+    ledger = await library.ledger()
+    result = task_result(task, await ledger.get_asset(task.asset_id))
+    if detail == "embeddings" and task.status == "ready":
+        return await _with_embeddings(library, task, result, max(1, page))
+    return result
+
+
+async def _with_embeddings(library: Library, task: Task, result: TaskResult, page: int) -> TaskResult:
+    figures, store = TaskFigures.of(task), await library.store()
+    first = (page - 1) * EMBEDDINGS_PER_PAGE
+    found = await store.embeddings(
+        Space(task.space, figures.dimension),
+        ClipFilter(task_id=task.task_id),
+        limit=EMBEDDINGS_PER_PAGE,
+        offset=first,
+    )
+    total = figures.embedding_count
+    left = max(0, total - first - len(found))
+    said = f"Embeddings {first + 1} to {first + len(found)} of {total}." if found else f"Page {page} is past the last."
+    more = f' Call get_task(task_id="{task.task_id}", detail="embeddings", page={page + 1}) for more.' if left else ""
+    return result.model_copy(
+        update={"embeddings": [_preview(clip) for clip in found], "notes": [*result.notes, said + more]}
+    )
+
+
+def _preview(clip: Clip) -> EmbeddingPreview:
+    return EmbeddingPreview(
+        embedding_option=clip.embedding_option,
+        embedding_scope=clip.embedding_scope,
+        start_sec=seconds(clip.start_sec),
+        end_sec=seconds(clip.end_sec),
+        time_range=clock_range(clip.start_sec, clip.end_sec),
+        first_values=[round(float(value), 6) for value in clip.vector[:_FIRST_VALUES]],
+    )

@@ -1,0 +1,100 @@
+"""The library: the platform, the store and the ledger that all tools work on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from soundbite_store import ClipStore, Ledger, StoreError
+from soundbite_tools.jobs import Jobs
+from soundbite_tools.spaces import SpaceFinder
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+    from soundbite_api import PlatformClient
+    from soundbite_tools.config import LibraryConfig
+    from soundbite_tools.workbench import Workbench
+
+log = logging.getLogger(__name__)
+
+
+class Library:
+    """What the tools work on. Made by the server's lifespan, which also owns the task group for its jobs.
+
+    Nothing is opened by making one: the store and the ledger open when they are first needed. The platform client
+    should ask for the extensions `progress` and `transcript` where the platform is our engine.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: LibraryConfig,
+        client: PlatformClient,
+        workbench: Workbench,
+        background: TaskGroup,
+        store_uri: str | Path,
+        ledger_path: Path,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> None:
+        self.config = config
+        self.client = client
+        self.workbench = workbench
+        self.spaces = SpaceFinder(client)
+        self.jobs = Jobs(self, background)
+        self.clipped_assets: set[str] = set()
+        """Recordings known to have clips of their own; a search asks the store about the others only."""
+        self._background = background
+        self._store_uri = store_uri
+        self._storage_options = storage_options
+        self._ledger_path = ledger_path
+        self._opening = anyio.Lock()
+        self._open = AsyncExitStack()
+        self._store: ClipStore | None = None
+        self._ledger: Ledger | None = None
+
+    def start(self) -> None:
+        """Load what is slow and take up unfinished jobs, in the background."""
+        self._background.start_soon(self._warm_up)
+
+    async def aclose(self) -> None:
+        """Close the store and the ledger; call it once the task group has ended."""
+        with anyio.CancelScope(shield=True):
+            await self._open.aclose()
+
+    async def store(self) -> ClipStore:
+        """Return the clips, opened at the first call.
+
+        Raises:
+            StoreError: it can't be opened.
+        """
+        async with self._opening:
+            if self._store is None:
+                self._store = await self._open.enter_async_context(
+                    await ClipStore.open(self._store_uri, storage_options=self._storage_options)
+                )
+        return self._store
+
+    async def ledger(self) -> Ledger:
+        """Return the tasks, assets and transcripts, opened at the first call.
+
+        Raises:
+            StoreError: it can't be opened.
+        """
+        async with self._opening:
+            if self._ledger is None:
+                self._ledger = await self._open.enter_async_context(await Ledger.open(self._ledger_path))
+        return self._ledger
+
+    async def _warm_up(self) -> None:
+        try:
+            await self.jobs.resume_unfinished()
+            await (await self.store()).warm()
+        except StoreError as exc:
+            # The call that needs the store says it again, to someone who can act on it.
+            log.warning("The library can't be opened: %s", exc)

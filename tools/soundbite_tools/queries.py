@@ -1,0 +1,91 @@
+"""What is searched for, as vectors: one for what is said and one for what is heard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundbite_store import BadVector
+from soundbite_tools.spaces import CurrentSpace, current_space
+
+if TYPE_CHECKING:
+    from soundbite_tools.library import Library
+
+Vector = NDArray[np.float32]
+
+SOUND, SPEECH = "sound", "speech"
+LONGEST_QUERY = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class QueryVectors:
+    """Unit vectors over the whole space, None where there is nothing to compare; `whole` is for fused embeddings."""
+
+    current: CurrentSpace
+    speech: Vector | None = None
+    sound: Vector | None = None
+    whole: Vector | None = None
+
+    def only(self, modality: str) -> QueryVectors:
+        """Return the vectors that a modality (any, speech, sound) leaves."""
+        if modality == SPEECH:
+            return replace(self, sound=None, whole=self.speech)
+        if modality == SOUND:
+            return replace(self, speech=None, whole=self.sound)
+        return self
+
+
+async def query_vectors(library: Library, text: str) -> QueryVectors:
+    """Return the vectors of a text; the same text in the same space is embedded once.
+
+    Raises:
+        PlatformError, StoreError: it can't be embedded or looked up.
+    """
+    ledger = await library.ledger()
+    current = await library.spaces.current()
+    known = await ledger.get_query_vector(current.space.id, "text", text)
+    if known is not None and len(known) == current.space.dimension:
+        return split(known, current)
+    answer = await library.client.embed_text(text)
+    current = current_space(answer.space, len(answer.vector))
+    library.spaces.seen(current)
+    vector = np.asarray(answer.vector, dtype=np.float32)
+    try:
+        await ledger.put_query_vector(current.space.id, "text", text, vector)
+    except BadVector:
+        # No word of it means anything to the platform; the words themselves may still be found.
+        return QueryVectors(current)
+    return split(vector, current)
+
+
+def split(vector: Vector, current: CurrentSpace) -> QueryVectors:
+    """Return a vector cut into its blocks, each scaled to length one.
+
+    Compared block by block, the cosine with a clip that fills one block is what it would be were the query that
+    block alone: the scores of the options compare.
+    """
+    if not {SOUND, SPEECH} <= set(current.blocks):
+        unit = scaled(vector)
+        return QueryVectors(current, unit, unit, unit)
+    return QueryVectors(
+        current,
+        speech=scaled(vector * _mask(current, SPEECH)),
+        sound=scaled(vector * _mask(current, SOUND)),
+        whole=scaled(vector),
+    )
+
+
+def scaled(vector: Vector) -> Vector | None:
+    """Return the vector at length one, None for zeros."""
+    length = float(np.linalg.norm(vector))
+    return (vector / length).astype(np.float32) if length > 1e-6 else None
+
+
+def _mask(current: CurrentSpace, block: str) -> Vector:
+    names, widths = list(current.blocks), list(current.blocks.values())
+    return np.concatenate(
+        [np.full(width, float(name == block), np.float32) for name, width in zip(names, widths, strict=True)]
+    )

@@ -1,0 +1,77 @@
+"""Time ranges as the clips of a result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from soundbite_store import ClipFilter, Space, StoredClip
+from soundbite_tools.clock import clock_range, seconds
+from soundbite_tools.ranges import TimeRange
+from soundbite_tools.results import ClipResult, PartScore
+from soundbite_tools.untrusted import shortened
+
+if TYPE_CHECKING:
+    from soundbite_tools.library import Library
+
+_MOST_TAGS = 5
+_LONGEST_SOUNDS = 120
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A time range with what is said in it."""
+
+    found: TimeRange
+    text: str
+
+    def result(self, longest_text: int, *, is_detailed: bool) -> ClipResult:
+        """Return the range as a result, its text cut to a length."""
+        best, found = self.found.best, self.found
+        return ClipResult(
+            clip_id=best.clip.clip_id,
+            asset_id=best.clip.asset_id,
+            title=best.clip.title,
+            start_sec=seconds(found.start_sec),
+            end_sec=seconds(found.end_sec),
+            time_range=clock_range(found.start_sec, found.end_sec),
+            score=round(best.score, 2),
+            matched=best.matched,
+            text=shortened(self.text, longest_text),
+            sounds=shortened(best.clip.sound_words, _LONGEST_SOUNDS),
+            tags=list(best.clip.tags[:_MOST_TAGS]),
+            parts=_parts(found) if is_detailed else [],
+        )
+
+
+async def with_text(library: Library, space: Space, ranges: Sequence[TimeRange]) -> list[Answer]:
+    """Return the ranges with the words said in them.
+
+    Raises:
+        StoreError: the store can't be read.
+    """
+    # The row that was found by its sound does not carry the words; a sibling of the same span may.
+    silent = [each.clip.clip_id for found in ranges for each in found.clips if not each.clip.transcript]
+    said = await _transcripts(library, space, silent)
+    return [
+        Answer(
+            found,
+            " ".join(filter(None, (each.clip.transcript or said.get(each.clip.clip_id, "") for each in found.clips))),
+        )
+        for found in ranges
+    ]
+
+
+async def _transcripts(library: Library, space: Space, clip_ids: Sequence[str]) -> dict[str, str]:
+    if not clip_ids:
+        return {}
+    store = await library.store()
+    where = ClipFilter(clip_ids=tuple(clip_ids))
+    rows: list[StoredClip] = await store.clips(space, where, limit=6 * len(clip_ids))
+    return {row.clip_id: row.transcript for row in rows if row.transcript}
+
+
+def _parts(found: TimeRange) -> list[PartScore]:
+    parts = sorted(found.best.parts.items(), key=lambda item: (-item[1].score, item[0]))
+    return [PartScore(part=name, score=round(part.score, 3), rank=part.rank) for name, part in parts]

@@ -1,0 +1,117 @@
+"""Recordings in the ledger: one for each content, whatever files it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soundbite_api import NotFound
+from soundbite_store import Asset
+from soundbite_tools.errors import SourceProblem, UnknownId, sentence
+from soundbite_tools.sources import Source
+from soundbite_tools.task_view import title_for
+from soundbite_tools.untrusted import LONGEST_TITLE, MOST_TAGS, plain_tags, plain_text
+from soundbite_tools.workbench import MediaProblem
+
+if TYPE_CHECKING:
+    from soundbite_tools.library import Library
+
+
+async def enter(library: Library, source: Source, *, title: str = "", tags: Sequence[str] = ()) -> Asset:
+    """Return the ledger's record of a source, made or brought up to date; without title or tags it keeps its own.
+
+    Raises:
+        SourceProblem: the file holds no sound that can be read.
+        UnknownId: neither the library nor the platform knows the asset id.
+        PlatformError, StoreError: they could not be asked.
+    """
+    ledger = await library.ledger()
+    known = await ledger.get_asset(source.asset_id)
+    asset = await _described(library, source, known)
+    asset = replace(
+        asset,
+        title=plain_text(title, LONGEST_TITLE) or asset.title,
+        tags=plain_tags(tuple(tags))[:MOST_TAGS] or asset.tags,
+    )
+    if asset != known:
+        await ledger.put_asset(asset)
+    if known and (asset.title, asset.tags, asset.source_uri) != (known.title, known.tags, known.source_uri):
+        store = await library.store()
+        await store.update_asset(asset.asset_id, title=asset.title, tags=asset.tags, source_uri=asset.source_uri)
+    return asset
+
+
+async def _described(library: Library, source: Source, known: Asset | None) -> Asset:
+    if source.kind == "asset":
+        return known or await _from_platform(library, source)
+    is_known = known is not None and known.duration_sec > 0.0
+    found = Asset(
+        asset_id=source.asset_id,
+        content_hash=source.content_hash,
+        title=plain_text(title_for(source.name), LONGEST_TITLE) or source.asset_id,
+        source_uri=source.uri,
+        source_kind=source.kind,
+        size_bytes=source.file.size_bytes if source.file else 0,
+        mtime_ns=source.file.mtime_ns if source.file else 0,
+        duration_sec=0.0 if is_known else await _duration_sec(library, source),
+        tags=(),
+        metadata_json="{}",
+        created_at=datetime.now(UTC),
+    )
+    if known is None:
+        return found
+    return replace(
+        found,
+        title=known.title,
+        duration_sec=known.duration_sec or found.duration_sec,
+        tags=known.tags,
+        metadata_json=known.metadata_json,
+        created_at=known.created_at,
+    )
+
+
+async def _from_platform(library: Library, source: Source) -> Asset:
+    try:
+        found = await library.client.get_asset(source.asset_id)
+    except NotFound as exc:
+        raise UnknownId(
+            f"Neither the library nor the platform knows an asset {source.asset_id!r}.",
+            "Call list_audio for the ids of the library, or give the audio as source.",
+            code="unknown_asset",
+        ) from exc
+    return Asset(
+        asset_id=source.asset_id,
+        content_hash=source.content_hash,
+        title=plain_text(title_for(found.filename or source.name), LONGEST_TITLE) or source.asset_id,
+        source_uri=source.uri,
+        source_kind="asset",
+        size_bytes=found.size or 0,
+        mtime_ns=0,
+        duration_sec=found.duration or 0.0,
+        tags=(),
+        metadata_json="{}",
+        created_at=datetime.now(UTC),
+    )
+
+
+async def _duration_sec(library: Library, source: Source) -> float:
+    if source.file is None:
+        return 0.0
+    try:
+        media = await library.workbench.probe(Path(source.uri))
+    except MediaProblem as exc:
+        raise SourceProblem(
+            f"{plain_text(source.name, LONGEST_TITLE)} can't be read as audio: {sentence(str(exc))}",
+            "Check that the file plays; WAV, MP3, FLAC, OGG, M4A and the sound of video files are read.",
+            code="source_unreadable",
+        ) from exc
+    if not media.has_audio:
+        raise SourceProblem(
+            f"{plain_text(source.name, LONGEST_TITLE)} holds no sound: it has no audio track.",
+            "Give a file with an audio track.",
+            code="no_audio",
+        )
+    return media.duration_sec or 0.0

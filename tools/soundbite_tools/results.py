@@ -1,0 +1,286 @@
+"""What the tools answer: small, flat, without vectors.
+
+A client shows its model either the structured form or the text, so both carry the same facts. In the structured form
+a field that has nothing to say (its default) is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+
+
+class Result(BaseModel):
+    """Base of all answers: `model_dump` gives the structured form, `to_text` the same facts in words."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_serializer(mode="wrap")
+    def _leave_out_defaults(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        said: dict[str, Any] = serialise(self)
+        silent = [
+            name
+            for name, info in type(self).model_fields.items()
+            if not info.is_required() and getattr(self, name) == info.get_default(call_default_factory=True)
+        ]
+        return {name: value for name, value in said.items() if name not in silent}
+
+    def to_text(self) -> str:
+        """Return the facts of this result in words."""
+        raise NotImplementedError
+
+
+class EmbeddingCount(BaseModel):
+    """How many vectors of one kind a task made."""
+
+    model_config = ConfigDict(frozen=True)
+
+    embedding_option: str
+    embedding_scope: str
+    count: int
+
+
+class EmbeddingPreview(BaseModel):
+    """One embedding as the guide prints it: its time range, its length and its first values."""
+
+    model_config = ConfigDict(frozen=True)
+
+    embedding_option: str
+    embedding_scope: str
+    start_sec: float
+    end_sec: float
+    time_range: str
+    first_values: list[float] = Field(description="The first 10 numbers of the vector")
+
+
+class TaskResult(Result):
+    """An embedding task as it stands."""
+
+    task_id: str
+    status: str = Field(description="processing, ready or failed")
+    asset_id: str = Field(default="", description="The recording; search_clips and get_clip take it")
+    title: str = ""
+    source: str = Field(default="", description="Where the sound came from")
+    tags: list[str] = Field(default_factory=list)
+    stage: str = Field(default="", description="What is being done while the status is processing")
+    progress: float = Field(default=0.0, description="0 to 1")
+    audio_seconds: float = Field(default=0.0, description="Seconds of audio the task covers")
+    start_sec: float = 0.0
+    end_sec: float = 0.0
+    time_range: str = ""
+    segmentation: str = Field(default="", description="natural, or fixed and the seconds of a segment")
+    embedding_count: int = 0
+    embedding_counts: list[EmbeddingCount] = Field(default_factory=list, description="Per option and scope")
+    dimension: int = Field(default=0, description="Numbers in each vector")
+    space: str = Field(default="", description="Vectors of one space can be compared with each other")
+    is_reused: bool = Field(default=False, description="Answered from the store; nothing was computed")
+    seconds_embedded: float = Field(default=0.0, description="Seconds of audio the platform worked on")
+    seconds_saved: float = Field(default=0.0, description="Seconds of audio that did not have to be embedded again")
+    embeddings: list[EmbeddingPreview] = Field(default_factory=list, description="Only with detail=embeddings")
+    notes: list[str] = Field(default_factory=list)
+    error: str = Field(default="", description="Why the task failed")
+    error_code: str = ""
+    next_step: str = ""
+
+    def to_text(self) -> str:
+        """Return the task in words."""
+        lines = [f"Task {self.task_id} is {self.status}."]
+        if self.error:
+            lines.append(f"Error{f' ({self.error_code})' if self.error_code else ''}: {self.error}")
+        if self.stage:
+            lines.append(f"Stage: {self.stage}. Progress: {self.progress:g}")
+        lines += self._recording() + self._embeddings()
+        if self.is_reused:
+            lines.append("Reused: answered from the store, nothing was computed.")
+        if self.seconds_embedded:
+            lines.append(f"Seconds embedded: {self.seconds_embedded:g}")
+        if self.seconds_saved:
+            lines.append(f"Seconds saved: {self.seconds_saved:g}")
+        lines += _preview_lines(self.embeddings)
+        return "\n".join(_closing(lines, self.notes, self.next_step))
+
+    def _recording(self) -> list[str]:
+        lines = []
+        if self.asset_id:
+            lines.append(f"Recording: {self.title or 'untitled'} (asset_id {self.asset_id})")
+        if self.source:
+            lines.append(f"Source: {self.source}")
+        if self.tags:
+            lines.append(f"Tags: {', '.join(self.tags)}")
+        if self.audio_seconds:
+            lines.append(f"Seconds of audio: {self.audio_seconds:g}")
+        if self.time_range:
+            lines.append(f"Time range: {self.time_range} ({self.start_sec:g} to {self.end_sec:g} s)")
+        if self.segmentation:
+            lines.append(f"Segmentation: {self.segmentation}")
+        return lines
+
+    def _embeddings(self) -> list[str]:
+        if not self.space:
+            return []
+        lines = []
+        if self.embedding_count:
+            counts = "; ".join(
+                f"{each.embedding_option} {each.embedding_scope}: {each.count}" for each in self.embedding_counts
+            )
+            lines.append(f"Embeddings: {self.embedding_count} ({counts})")
+        dimension = f", {self.dimension} dimensions" if self.dimension else ""
+        return [*lines, f"Space: {self.space}{dimension}"]
+
+
+class PartScore(BaseModel):
+    """What one kind of evidence says of a clip; only with detail=detailed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    part: str = Field(description="words, speech, sound or fused")
+    score: float
+    rank: int
+
+
+class ClipResult(Result):
+    """A time range that answers a search."""
+
+    clip_id: str = Field(description="For get_clip, or search_clips(like=...)")
+    asset_id: str
+    title: str
+    start_sec: float
+    end_sec: float
+    time_range: str = Field(description="mm:ss-mm:ss in the recording")
+    score: float = Field(description="0 to 1")
+    matched: str = Field(default="", description="speech (what is said), sound (what is heard), or both")
+    text: str = Field(default="", description="What is said there, as recognised")
+    sounds: str = Field(default="", description="What is heard there, in words")
+    tags: list[str] = Field(default_factory=list)
+    parts: list[PartScore] = Field(default_factory=list)
+
+    def to_text(self) -> str:
+        """Return the clip in words."""
+        matched = f", matched {self.matched}" if self.matched else ""
+        lines = [
+            f"{self.title} {self.time_range} ({self.start_sec:g} to {self.end_sec:g} s), score {self.score:g}{matched}"
+        ]
+        if self.text:
+            lines.append(f'   "{self.text}"')
+        if self.sounds:
+            lines.append(f"   Sounds: {self.sounds}")
+        tags = f", tags: {', '.join(self.tags)}" if self.tags else ""
+        lines.append(f"   clip_id {self.clip_id}, asset_id {self.asset_id}{tags}")
+        if self.parts:
+            parts = "; ".join(f"{part.part} {part.score:g} (rank {part.rank})" for part in self.parts)
+            lines.append(f"   Parts: {parts}")
+        return "\n".join(lines)
+
+
+class SearchResult(Result):
+    """The clips that answer a search, best first."""
+
+    clips: list[ClipResult]
+    query: str = ""
+    like: str = ""
+    modality: str = "any"
+    clips_searched: int = Field(default=0, description="Clips that the filters let through")
+    notes: list[str] = Field(default_factory=list)
+    next_step: str = ""
+
+    def to_text(self) -> str:
+        """Return the clips in words."""
+        what = f'"{self.query}"' if self.query else f"sounds like {self.like}"
+        found = f"{len(self.clips)} clip{'' if len(self.clips) == 1 else 's'}"
+        modality = f", modality {self.modality}" if self.modality != "any" else ""
+        lines = [f"{found} for {what}{modality} ({self.clips_searched} clips searched)."]
+        lines += [f"{number}. {clip.to_text()}" for number, clip in enumerate(self.clips, 1)]
+        return "\n".join(_closing(lines, self.notes, self.next_step))
+
+
+class ClipDetail(Result):
+    """One clip: what is said, where it is, and a file to play."""
+
+    asset_id: str
+    title: str
+    start_sec: float
+    end_sec: float
+    time_range: str
+    clip_id: str = ""
+    text: str = Field(default="", description="What is said there, as recognised")
+    sounds: str = ""
+    tags: list[str] = Field(default_factory=list)
+    source: str = Field(default="", description="The recording the clip is cut from")
+    path: str = Field(default="", description="A small sound file of the clip, on the machine of the server")
+    audio_format: str = ""
+    audio_bytes: int = 0
+    notes: list[str] = Field(default_factory=list)
+    next_step: str = ""
+
+    def to_text(self) -> str:
+        """Return the clip in words."""
+        lines = [f"{self.title} {self.time_range} ({self.start_sec:g} to {self.end_sec:g} s), asset_id {self.asset_id}"]
+        if self.clip_id:
+            lines.append(f"clip_id {self.clip_id}")
+        if self.text:
+            lines.append(f'Said: "{self.text}"')
+        if self.sounds:
+            lines.append(f"Sounds: {self.sounds}")
+        if self.tags:
+            lines.append(f"Tags: {', '.join(self.tags)}")
+        if self.source:
+            lines.append(f"Source: {self.source}")
+        if self.path:
+            lines.append(f"Sound file: {self.path} ({self.audio_format}, {self.audio_bytes} bytes)")
+        return "\n".join(_closing(lines, self.notes, self.next_step))
+
+
+class AssetResult(Result):
+    """A recording in the library."""
+
+    asset_id: str
+    title: str
+    status: str = Field(description="processing, ready or failed")
+    audio_seconds: float = 0.0
+    length: str = Field(default="", description="mm:ss")
+    clip_count: int = 0
+    tags: list[str] = Field(default_factory=list)
+    source: str = ""
+    task_id: str = Field(default="", description="The latest task; get_task says more")
+    added: str = Field(default="", description="UTC")
+
+    def to_text(self) -> str:
+        """Return the recording in words."""
+        length = f", {self.length} ({self.audio_seconds:g} s)" if self.length else ""
+        lines = [f"{self.title}: {self.status}{length}, {self.clip_count} clips, asset_id {self.asset_id}"]
+        details = [f"task_id {self.task_id}" if self.task_id else "", f"added {self.added}" if self.added else ""]
+        details.append(f"tags: {', '.join(self.tags)}" if self.tags else "")
+        details.append(f"source: {self.source}" if self.source else "")
+        said = ", ".join(each for each in details if each)
+        return "\n   ".join([*lines, *([said] if said else [])])
+
+
+class LibraryListing(Result):
+    """One page of the library, newest first."""
+
+    assets: list[AssetResult]
+    total_assets: int
+    total_seconds: float
+    page: int = 1
+    notes: list[str] = Field(default_factory=list)
+    next_step: str = ""
+
+    def to_text(self) -> str:
+        """Return the page in words."""
+        page = f", page {self.page}" if self.page > 1 else ""
+        lines = [f"{self.total_assets} recordings, {self.total_seconds:g} seconds of audio{page}."]
+        lines += [f"{number}. {asset.to_text()}" for number, asset in enumerate(self.assets, 1)]
+        return "\n".join(_closing(lines, self.notes, self.next_step))
+
+
+def _preview_lines(previews: list[EmbeddingPreview]) -> list[str]:
+    return [
+        f"{each.embedding_option} {each.embedding_scope} {each.time_range} "
+        f"({each.start_sec:g} to {each.end_sec:g} s): {', '.join(f'{value:g}' for value in each.first_values)}"
+        for each in previews
+    ]
+
+
+def _closing(lines: list[str], notes: list[str], next_step: str) -> list[str]:
+    return [*lines, *(f"Note: {note}" for note in notes), *([f"Next: {next_step}"] if next_step else [])]

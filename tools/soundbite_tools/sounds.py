@@ -1,0 +1,63 @@
+"""The sound of a range, cut from its recording into a small file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from soundbite_tools.errors import sentence
+from soundbite_tools.files import is_unchanged, write_whole
+from soundbite_tools.workbench import MIME_TYPES, MediaProblem, SoundFormat
+
+if TYPE_CHECKING:
+    from soundbite_store import Asset
+    from soundbite_tools.library import Library
+
+
+@dataclass(frozen=True)
+class CutSound:
+    """A file with the sound and its bytes, or a note why there is none."""
+
+    path: Path | None
+    sound: bytes
+    mime_type: str
+    note: str = ""
+
+
+async def cut_sound(
+    library: Library, asset: Asset, start_sec: float, end_sec: float, sound_format: SoundFormat
+) -> CutSound:
+    """Return the sound of a range of a recording; the same range is cut once."""
+    mime_type = MIME_TYPES[sound_format]
+    if asset.source_kind not in ("file", "base64"):
+        return CutSound(None, b"", mime_type, "The recording is not a file on this machine, so no sound can be cut.")
+    source = Path(asset.source_uri)
+    if not await anyio.to_thread.run_sync(is_unchanged, source, asset.size_bytes, asset.mtime_ns):
+        note = f"{source.name} changed or is gone since it was embedded, so its sound can't be played; "
+        return CutSound(None, b"", mime_type, note + "embed it again with embed_audio to renew it.")
+    path = library.config.home / "clips" / _name(asset, start_sec, end_sec, sound_format)
+    try:
+        sound = await anyio.to_thread.run_sync(_kept, path)
+        if not sound:
+            sound = await library.workbench.cut(source, start_sec, end_sec, sound_format)
+        if len(sound) > library.config.largest_clip_bytes:
+            size = f"{len(sound) / 2**20:.1f} MB of sound is more than fits a clip; "
+            return CutSound(None, b"", mime_type, size + "ask for a shorter range or audio_format mp3.")
+        await anyio.to_thread.run_sync(write_whole, path, sound)
+    except MediaProblem as exc:
+        return CutSound(None, b"", mime_type, f"The sound can't be cut: {sentence(str(exc))}")
+    except OSError as exc:
+        return CutSound(None, b"", mime_type, f"The clip can't be written: {exc.strerror}.")
+    return CutSound(path, sound, mime_type)
+
+
+def _name(asset: Asset, start_sec: float, end_sec: float, sound_format: SoundFormat) -> str:
+    # Ids of the platform hold letters, digits, - and _ only, ours hexadecimal digits: safe in a file name.
+    return f"{asset.asset_id}-{round(start_sec * 1000)}-{round(end_sec * 1000)}.{sound_format}"
+
+
+def _kept(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""

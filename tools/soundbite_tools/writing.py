@@ -1,0 +1,112 @@
+"""The last steps of an embedding job: clips into the store, then `ready` into the ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from soundbite_api import EmbeddedSpace, EmbeddingData, EmbeddingMetadata
+from soundbite_tools.errors import WorkFailed
+from soundbite_tools.figures import TaskFigures, count_kinds
+from soundbite_tools.rows import Recording, clips_of
+from soundbite_tools.spaces import current_space
+from soundbite_tools.transcripts import fetch_transcript
+
+if TYPE_CHECKING:
+    from soundbite_api import Asset as PlatformAsset
+    from soundbite_store import Asset, Clip, Task
+    from soundbite_tools.library import Library
+    from soundbite_tools.params import EmbedParams
+
+# What decoding loses at the end of a sound file that is whole is far less than this.
+_MISSING_SEC = 1.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the platform made of a recording."""
+
+    data: Sequence[EmbeddingData]
+    metadata: EmbeddingMetadata | None
+    space: EmbeddedSpace
+
+
+async def write(
+    library: Library, task: Task, asset: Asset, params: EmbedParams, answer: Answer, found: PlatformAsset
+) -> None:
+    """Write the clips of an answer in one commit, then say that the task is ready.
+
+    Raises:
+        WorkFailed: the answer holds nothing that can be kept.
+        StoreError: it can't be written.
+    """
+    ledger, store = await library.ledger(), await library.store()
+    transcript = None
+    if "transcription" in params.embedding_option:
+        transcript = await fetch_transcript(
+            library.client, found.id, asset_id=asset.asset_id, source=library.config.platform
+        )
+    if not any(any(item.embedding) for item in answer.data):
+        raise WorkFailed(
+            "The recording gave no embeddings: no usable sound was found in it.",
+            "Check that it plays and is not silent, or ask for embedding_option audio and transcription.",
+            code="nothing_embedded",
+        )
+    current = current_space(answer.space, len(answer.data[0].embedding))
+    clips = clips_of(Recording(asset, task, params, transcript), answer.data, current.space.dimension)
+    library.spaces.seen(current)
+    figures = _figures(clips, answer)
+    notes = _notes(asset, params, figures)
+    await ledger.update_task(
+        task.task_id, space=current.space.id, counts_json=figures.model_dump_json(), notes_json=json.dumps(notes)
+    )
+    if transcript:
+        await ledger.put_transcript(transcript)
+    await store.upsert(current.space, clips)
+    duration_sec = _duration_sec(asset, answer, figures)
+    if duration_sec != asset.duration_sec:
+        await ledger.put_asset(replace(asset, duration_sec=duration_sec))
+    await say_ready(library, task, figures)
+
+
+async def say_ready(library: Library, task: Task, figures: TaskFigures) -> None:
+    """Mark a task ready whose clips are in the store, and count its seconds.
+
+    Raises:
+        StoreError: the ledger can't be written.
+    """
+    ledger = await library.ledger()
+    await ledger.update_task(
+        task.task_id, status="ready", stage="", progress=1.0, seconds_embedded=round(figures.seconds, 3)
+    )
+    await ledger.add_usage(library.config.platform, seconds_embedded=figures.seconds)
+
+
+def _figures(clips: Sequence[Clip], answer: Answer) -> TaskFigures:
+    start_sec, end_sec = min(clip.start_sec for clip in clips), max(clip.end_sec for clip in clips)
+    about = answer.metadata
+    if about and about.start_offset_sec is not None and about.end_offset_sec is not None:
+        # The window that was embedded; clips without sound or speech at its ends may be missing.
+        start_sec, end_sec = min(start_sec, about.start_offset_sec), max(end_sec, about.end_offset_sec)
+    return TaskFigures(start_sec=start_sec, end_sec=end_sec, dimension=len(clips[0].vector), counts=count_kinds(clips))
+
+
+def _duration_sec(asset: Asset, answer: Answer, figures: TaskFigures) -> float:
+    # What was decoded beats what the file's header claims.
+    return (answer.metadata and answer.metadata.duration) or asset.duration_sec or figures.end_sec
+
+
+def _notes(asset: Asset, params: EmbedParams, figures: TaskFigures) -> list[str]:
+    notes = []
+    expected_sec = min(params.end_sec or asset.duration_sec, asset.duration_sec)
+    if figures.end_sec < expected_sec - _MISSING_SEC:
+        notes.append(
+            f"Only the sound up to {figures.end_sec:.1f} of {expected_sec:.1f} seconds could be decoded; "
+            "the rest of the file is damaged or missing. What was decoded is in the library."
+        )
+    has_speech = any(each.embedding_option != "audio" for each in figures.counts)
+    if "transcription" in params.embedding_option and not has_speech:
+        notes.append("No speech was recognised; the recording can be found by its sound only.")
+    return notes
