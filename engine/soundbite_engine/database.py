@@ -1,0 +1,89 @@
+"""The engine's state in one SQLite file, reached from one thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Self, TypeVar
+
+from filelock import FileLock
+
+from soundbite_engine.migrations import migrate
+
+ResultT = TypeVar("ResultT")
+BUSY_TIMEOUT_S = 30.0
+
+
+class Database:
+    """Runs functions of a connection off the event loop, one at a time.
+
+    WAL lets other processes read while one writes; `synchronous=FULL` makes a commit survive a power cut.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="engine-db")
+        self._connection: sqlite3.Connection | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._in_thread(self._open)
+        except BaseException:
+            self._thread.shutdown(wait=False)
+            raise
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._in_thread(self._close)
+        self._thread.shutdown()
+
+    async def read(self, query: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+        """The result of `query(connection)`, which only reads."""
+        return await self._in_thread(lambda: query(self._opened()))
+
+    async def write(self, change: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+        """The result of `change(connection)`, run in one transaction: all of it happens or nothing."""
+        return await self._in_thread(lambda: self._in_transaction(change))
+
+    def _in_transaction(self, change: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
+        connection = self._opened()
+        # IMMEDIATE: a transaction that reads first and then fails to become a writer could not wait its turn.
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = change(connection)
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+        return result
+
+    def _open(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        # Switching a new file to WAL fails at once when another process does the same: SQLite does not wait there.
+        with FileLock(f"{self._path}.opening"):
+            self._connection = self._connect()
+            self._in_transaction(migrate)
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        return connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise RuntimeError("the engine's database is not open")
+        return self._connection
+
+    async def _in_thread(self, work: Callable[[], ResultT]) -> ResultT:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)

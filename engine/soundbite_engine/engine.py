@@ -1,0 +1,117 @@
+"""The embedded platform: everything one engine holds open, from its start to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Self
+
+from starlette.applications import Starlette
+
+from soundbite_engine.app import build_app
+from soundbite_engine.assets import Assets
+from soundbite_engine.background import Background
+from soundbite_engine.config import EngineConfig
+from soundbite_engine.database import Database
+from soundbite_engine.embedding import Embedder
+from soundbite_engine.fetch import Fetcher
+from soundbite_engine.limits import Limiter
+from soundbite_engine.ownership import Owner
+from soundbite_engine.profiles import Profile, load_profile
+from soundbite_engine.services import Services
+from soundbite_engine.tasks import Tasks
+from soundbite_engine.transcription import Transcriptions
+from soundbite_engine.uploads import Uploads
+from soundbite_engine.workers import WorkerPool
+
+logger = logging.getLogger(__name__)
+
+
+class Engine:
+    """Serves the audio-embedding contract as an ASGI application.
+
+    Use as an async context manager: what an application server or `httpx.ASGITransport` would do with a lifespan
+    happens there. Work left unfinished by an engine of the same home is taken up again.
+    """
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+        self._stack = contextlib.AsyncExitStack()
+        self._app: Starlette | None = None
+        self._pool = WorkerPool(size=config.workers, memory_mb=config.worker_memory_mb)
+        self._profile = load_profile(config.profile)
+
+    @property
+    def app(self) -> Starlette:
+        """The application; it answers while the engine is open."""
+        if self._app is None:
+            raise RuntimeError("the engine is not open: use `async with Engine(config) as engine`")
+        return self._app
+
+    @property
+    def pool(self) -> WorkerPool:
+        """The processes that decode and analyse."""
+        return self._pool
+
+    @property
+    def profile(self) -> Profile:
+        """The models in use, and the space of their vectors."""
+        return self._profile
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            owner = await asyncio.to_thread(Owner, self.config.home / "owners")
+            stack.callback(owner.close)
+            database = await stack.enter_async_context(Database(self.config.home / "engine.db"))
+            await stack.enter_async_context(self._pool)
+            background = Background()
+            fetcher = await stack.enter_async_context(Fetcher(self.config.allow_urls, self.config.largest_url_bytes))
+            services = self._services(database, owner, background, fetcher)
+            stack.push_async_callback(_end, services, background)
+            await _take_over(services)
+            background.start(_keep_taking_over(services), "taking over")
+            self._app = build_app(services)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._app = None
+        await self._stack.aclose()
+
+    def _services(self, database: Database, owner: Owner, background: Background, fetcher: Fetcher) -> Services:
+        assets = Assets(self.config, database, self._pool, owner, background, fetcher)
+        transcriptions = Transcriptions(self.config, database, self._pool, assets, owner, background)
+        embedder = Embedder(self._profile, self._pool, assets, transcriptions)
+        return Services(
+            config=self.config,
+            assets=assets,
+            uploads=Uploads(self.config, database, assets),
+            transcriptions=transcriptions,
+            embedder=embedder,
+            tasks=Tasks(self.config, database, assets, embedder, owner, background),
+            limiter=Limiter(self.config.limits),
+        )
+
+
+async def _take_over(services: Services) -> None:
+    await services.assets.take_over()
+    await services.tasks.take_over()
+    await services.uploads.expire()
+
+
+async def _keep_taking_over(services: Services) -> None:
+    """Look, now and then, for work whose engine has died."""
+    while True:
+        await asyncio.sleep(services.config.sweep_s)
+        try:
+            await _take_over(services)
+        except Exception:
+            logger.exception("looking for unfinished work failed")
+
+
+async def _end(services: Services, background: Background) -> None:
+    await background.close()
+    await services.tasks.release()
+    await services.assets.release()
+    await services.transcriptions.release()

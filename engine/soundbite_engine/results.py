@@ -1,0 +1,118 @@
+"""Embeddings between the analysis, the database and the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from soundbite_api.embeddings import AudioInput
+from soundbite_engine.analysis import Analysis, AnalysisRequest
+from soundbite_engine.asset_records import AssetRecord
+from soundbite_engine.task_records import StoredResult
+
+# Thirty-two vectors are some ten milliseconds of JSON: short enough not to hold up the loop's thread.
+ITEMS_AT_ONCE = 32
+DECIMALS = 8
+
+
+@dataclass(frozen=True)
+class Item:
+    """What one vector stands for; times are seconds in the source. All but the transcript are None for text."""
+
+    option: str | None = None
+    scope: str | None = None
+    start_sec: float | None = None
+    end_sec: float | None = None
+    transcript: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """Vectors, float32 of shape (items, dimension), and the items they belong to."""
+
+    items: Sequence[Item]
+    vectors: npt.NDArray[np.float32]
+
+    @classmethod
+    def of_analysis(cls, analysis: Analysis, dimension: int) -> Embedded:
+        """The embeddings of a recording."""
+        items = [Item(e.option, e.scope, e.start_sec, e.end_sec, e.transcript) for e in analysis.embeddings]
+        rows = [np.asarray(e.vector, dtype=np.float32) for e in analysis.embeddings]
+        return cls(items, np.stack(rows) if rows else np.zeros((0, dimension), dtype=np.float32))
+
+    @classmethod
+    def of_stored(cls, stored: StoredResult) -> Embedded:
+        """The embeddings of a task, as the database holds them."""
+        vectors = np.frombuffer(stored.vectors, dtype="<f4").reshape(-1, stored.dimension)
+        return cls([Item(**item) for item in json.loads(stored.items)], vectors)
+
+    def to_stored(self) -> StoredResult:
+        """The same for the database."""
+        items = json.dumps([asdict(item) for item in self.items])
+        return StoredResult(int(self.vectors.shape[1]), items, self.vectors.astype("<f4").tobytes())
+
+    async def to_wire(self, head: Mapping[str, Any], with_transcripts: bool) -> AsyncIterator[bytes]:
+        """The JSON object `head` with the embeddings as its `data`, in pieces made off the event loop."""
+        yield (json.dumps(head)[:-1] + (", " if head else "") + '"data": [').encode()
+        for start in range(0, len(self.items), ITEMS_AT_ONCE):
+            piece = await asyncio.to_thread(self._encode, start, with_transcripts)
+            yield (b"," if start else b"") + piece
+        yield b"]}"
+
+    def _encode(self, start: int, with_transcripts: bool) -> bytes:
+        # Eight decimals say all a float32 of a unit vector holds, in half the characters of its exact value.
+        rows = np.round(self.vectors[start : start + ITEMS_AT_ONCE].astype(np.float64), DECIMALS).tolist()
+        items = self.items[start : start + ITEMS_AT_ONCE]
+        wire = [_wire_item(item, row, with_transcripts) for item, row in zip(items, rows, strict=True)]
+        return json.dumps(wire)[1:-1].encode()
+
+
+def analysis_request(path: str, audio: AudioInput, profile: str) -> AnalysisRequest:
+    """What to compute for an audio request."""
+    cut = audio.segmentation
+    return AnalysisRequest(
+        path=path,
+        profile=profile,
+        start_sec=audio.start_sec,
+        end_sec=audio.end_sec,
+        strategy="fixed" if cut is None else cut.strategy,
+        duration_sec=6 if cut is None else cut.duration_sec,
+        options=tuple(audio.embedding_option),
+        scopes=tuple(audio.embedding_scope),
+        types=tuple(audio.embedding_type),
+    )
+
+
+def metadata(record: AssetRecord, audio: AudioInput, analysis: Analysis) -> dict[str, Any]:
+    """The wire's metadata of an audio answer; the SDK can't read one without options, scopes and duration."""
+    found: dict[str, Any] = {
+        "input_type": "audio",
+        "input_filename": record.filename,
+        "embedding_options": list(audio.embedding_option),
+        "embedding_scopes": list(audio.embedding_scope),
+        "duration": analysis.duration_sec,
+        "start_offset_sec": analysis.start_offset_sec,
+        "end_offset_sec": analysis.end_offset_sec,
+    }
+    if record.source_url is not None:
+        found["input_url"] = record.source_url
+    return found
+
+
+def _wire_item(item: Item, vector: list[float], with_transcripts: bool) -> dict[str, Any]:
+    wire: dict[str, Any] = {
+        "embedding": vector,
+        "embedding_option": item.option,
+        "embedding_scope": item.scope,
+        "start_sec": item.start_sec,
+        "end_sec": item.end_sec,
+    }
+    if with_transcripts and item.option == "transcription":
+        wire["transcript"] = item.transcript
+    return wire
