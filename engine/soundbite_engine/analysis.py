@@ -1,0 +1,257 @@
+"""A recording to vectors and words: decoded once, then listened to, transcribed and described in parallel parts.
+
+Everything heavy happens in worker processes, over a scratch folder; this module spreads the parts and joins what
+comes back. Listening starts while the end of the file is still being decoded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from soundbite_engine.embedding_items import Embedding, embeddings
+from soundbite_engine.plans import (
+    LISTEN_SPAN_TICKS,
+    SOUND_FILE,
+    TICK_SAMPLES,
+    DecodeReport,
+    Plan,
+    segment_batches,
+    tick_spans,
+    utterance_batches,
+)
+from soundbite_engine.profiles import Profile, load_profile
+from soundbite_engine.progress import Meter, Progress, Stage
+from soundbite_engine.space import Floats
+from soundbite_engine.transcripts import Transcript, Word, text_between, transcript
+from soundbite_engine.workers import WorkerPool
+
+__all__ = ["Analysis", "AnalysisRequest", "Embedding", "Progress", "analyse", "transcribe"]
+
+DECODE_TIMEOUT_S = 1800.0
+PART_TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True)
+class AnalysisRequest:
+    """What to embed of which file; `duration_sec` is the window of the `fixed` strategy."""
+
+    path: str
+    profile: str = "base"
+    start_sec: float = 0.0
+    end_sec: float | None = None
+    strategy: Literal["fixed", "natural"] = "fixed"
+    duration_sec: int = 6
+    options: tuple[str, ...] = ("audio", "transcription")
+    scopes: tuple[str, ...] = ("clip", "asset")
+    types: tuple[str, ...] = ("separate_embedding",)
+
+    @property
+    def is_fused(self) -> bool:
+        return "fused_embedding" in self.types
+
+    @property
+    def wanted_options(self) -> tuple[str, ...]:
+        """The `embedding_option`s of the answer."""
+        separate = self.options if "separate_embedding" in self.types else ()
+        return (*separate, "fused") if self.is_fused else separate
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything an embed task answers with; times in seconds of the source."""
+
+    duration_sec: float
+    start_offset_sec: float
+    end_offset_sec: float
+    embeddings: tuple[Embedding, ...]
+    transcript: Transcript | None
+    warnings: tuple[str, ...]
+
+
+async def analyse(
+    request: AnalysisRequest, pool: WorkerPool, on_progress: Callable[[Progress], None] | None = None
+) -> Analysis:
+    """Segments, vectors and words of a window of a file.
+
+    Raises:
+        MediaError: unreadable, no audio, no sound, too long, or the window begins past its end.
+        WorkerError: a process that worked on it failed.
+    """
+    profile = load_profile(request.profile)
+    has_speech, has_sound = "transcription" in request.options, "audio" in request.options
+    async with _scratch_folder() as folder:
+        work = _Work(pool, folder, profile, Meter(has_speech, on_progress))
+        report = await work.decode_and_listen(request.path, request.start_sec, request.end_sec)
+        plan = await work.plan(report, request.strategy, request.duration_sec)
+        words, sound = await _all(
+            work.recognise(plan, report) if has_speech else _nothing(),
+            work.describe(plan, report) if has_sound else _nothing(),
+        )
+        said = transcript(words) if has_speech else None
+        texts = [text_between(said, span.start_sec, span.end_sec) if said else "" for span in plan.segments]
+        speech = await work.embed_texts(texts) if has_speech else None
+    found = embeddings(plan.segments, texts, sound, speech, request.wanted_options, request.scopes)
+    return Analysis(report.source_sec, report.start_sec, report.end_sec, found, said, report.warnings)
+
+
+async def transcribe(
+    path: Path | str,
+    pool: WorkerPool,
+    start_sec: float = 0.0,
+    end_sec: float | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    profile: str = "base",
+) -> Transcript:
+    """The words of a window of the file at `path`.
+
+    Raises:
+        MediaError, WorkerError: as `analyse`.
+    """
+    async with _scratch_folder() as folder:
+        work = _Work(pool, folder, load_profile(profile), Meter(True, on_progress))
+        report = await work.decode_and_listen(str(path), start_sec, end_sec)
+        plan = await work.plan(report, "fixed", 10)
+        return transcript(await work.recognise(plan, report))
+
+
+@asynccontextmanager
+async def _scratch_folder() -> AsyncIterator[Path]:
+    folder = await asyncio.to_thread(tempfile.TemporaryDirectory, prefix="soundbite-", ignore_cleanup_errors=True)
+    try:
+        yield Path(folder.name)
+    finally:
+        await asyncio.shield(asyncio.to_thread(folder.cleanup))
+
+
+async def _nothing() -> None:
+    return None
+
+
+@asynccontextmanager
+async def _failing_as_one() -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group whose first failure ends the others and is raised itself, not in a group."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+async def _all(*parts: Coroutine[Any, Any, Any]) -> list[Any]:
+    """The results of `parts`, run side by side."""
+    async with _failing_as_one() as group:
+        tasks = [group.create_task(part) for part in parts]
+    return [task.result() for task in tasks]
+
+
+class _Work:
+    """One analysis: its scratch folder, its share of the pool, its progress."""
+
+    def __init__(self, pool: WorkerPool, folder: Path, profile: Profile, meter: Meter) -> None:
+        self._pool = pool
+        self._folder = str(folder)
+        self._sound = folder / SOUND_FILE
+        self._profile = profile
+        self._meter = meter
+        # No more parts queued than there are workers, so that two analyses share them evenly.
+        self._share = asyncio.Semaphore(pool.size)
+
+    async def _run(
+        self, job: str, *args: object, on_progress: Callable[[float], None] | None = None, timeout_s: float
+    ) -> Any:
+        async with self._share:
+            result = await self._pool.run(job, *args, timeout_s=timeout_s, on_progress=on_progress)
+        if on_progress is not None:
+            on_progress(1.0)
+        return result
+
+    async def decode_and_listen(self, path: str, start_sec: float, end_sec: float | None) -> DecodeReport:
+        """Decode the window to the scratch file, and listen to each span of it as soon as it is there."""
+        self._meter.expect("decoding", 2)
+        decoded = self._meter.part("decoding", "decode")
+        async with _failing_as_one() as group:
+            listening = _Listening(lambda first, last: group.create_task(self._listen(first, last)), self._sound)
+
+            def on_decoded(fraction: float) -> None:
+                decoded(fraction)
+                listening.follow()
+
+            report: DecodeReport = await self._run(
+                "decode", path, str(self._sound), start_sec, end_sec, on_progress=on_decoded, timeout_s=DECODE_TIMEOUT_S
+            )
+            listening.follow(is_whole=True)
+            listening.tell(self._meter.part("decoding", "listen"))
+        return report
+
+    async def _listen(self, first_tick: int, last_tick: int) -> None:
+        await self._run("listen", self._folder, first_tick, last_tick, timeout_s=PART_TIMEOUT_S)
+
+    async def plan(self, report: DecodeReport, strategy: str, duration_sec: float) -> Plan:
+        """Segments and utterances of what was listened to."""
+        window = (report.start_sec, report.end_sec)
+        plan: Plan = await self._run("plan", self._folder, *window, strategy, duration_sec, timeout_s=PART_TIMEOUT_S)
+        return plan
+
+    async def recognise(self, plan: Plan, report: DecodeReport) -> list[Word]:
+        """The words of all utterances, batches side by side."""
+        parts = utterance_batches(plan.utterances)
+        job = self._profile.recognise_job
+        found = await self._spread("transcribing", job, [(part, report.start_sec) for part in parts])
+        return [word for words in found for word in words]
+
+    async def describe(self, plan: Plan, report: DecodeReport) -> Floats:
+        """The sound blocks of all segments (segments, sound block), batches side by side."""
+        parts = segment_batches(plan.segments)
+        job = self._profile.describe_job
+        return np.concatenate(await self._spread("embedding", job, [(part, report.start_sec) for part in parts]))
+
+    async def _spread(self, stage: Stage, job: str, parts: Sequence[tuple[object, float]]) -> list[Any]:
+        self._meter.expect(stage, len(parts))
+        return await _all(
+            *(
+                self._run(
+                    job, self._folder, *part, on_progress=self._meter.part(stage, index), timeout_s=PART_TIMEOUT_S
+                )
+                for index, part in enumerate(parts)
+            )
+        )
+
+    async def embed_texts(self, texts: Sequence[str]) -> Floats:
+        """The speech blocks of `texts` (texts, speech block); zeros where nothing was said."""
+        blocks: Floats = await self._run(self._profile.text_job, list(texts), timeout_s=PART_TIMEOUT_S)
+        return blocks
+
+
+class _Listening:
+    """Hands out the spans of a scratch file that grows."""
+
+    def __init__(self, start: Callable[[int, int], asyncio.Task[None]], sound: Path) -> None:
+        self._start = start
+        self._sound = sound
+        self._next_tick = 0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def follow(self, is_whole: bool = False) -> None:
+        """Start on what has been written since; a last short span only when the file `is_whole`."""
+        ticks = self._sound.stat().st_size // (2 * TICK_SAMPLES)
+        for first, last in tick_spans(self._next_tick, ticks):
+            if is_whole or last - first == LISTEN_SPAN_TICKS:
+                self._tasks.append(self._start(first, last))
+                self._next_tick = last
+
+    def tell(self, report: Callable[[float], None]) -> None:
+        """From now on, `report` the share of spans that are done."""
+
+        def count(_task: object) -> None:
+            report(sum(task.done() for task in self._tasks) / len(self._tasks))
+
+        for task in self._tasks:
+            task.add_done_callback(count)

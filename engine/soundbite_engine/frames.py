@@ -1,0 +1,62 @@
+"""The messages between the worker pool and its processes: a length, then a pickle.
+
+Jobs and their arguments travel to the worker, progress and results back. A worker handles hostile files, so
+what it sends is read by an unpickler that makes nothing but numpy arrays and this package's own values.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+from typing import Any
+
+HEADER = struct.Struct(">Q")
+MAX_FRAME_BYTES = 512 * 1024 * 1024
+
+_NUMPY_NAMES = frozenset({"_reconstruct", "_frombuffer", "ndarray", "dtype", "scalar"})
+
+
+class FrameError(Exception):
+    """The bytes are not a frame this package wrote."""
+
+
+class _ResultUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        is_numpy = module.partition(".")[0] == "numpy" and name in _NUMPY_NAMES
+        is_own_value = module.startswith("soundbite_engine.") and "." not in name and name[:1].isupper()
+        if not (is_numpy or is_own_value):
+            raise FrameError(f"a worker sent a {module}.{name}")
+        return super().find_class(module, name)
+
+
+def encode(value: object) -> bytes:
+    """`value` as one frame."""
+    body = pickle.dumps(value, protocol=5)
+    return HEADER.pack(len(body)) + body
+
+
+def body_size(header: bytes) -> int:
+    """Bytes of the body that follow `header`.
+
+    Raises:
+        FrameError: more than `MAX_FRAME_BYTES`.
+    """
+    (size,) = HEADER.unpack(header)
+    if size > MAX_FRAME_BYTES:
+        raise FrameError(f"a frame claims {size} bytes")
+    return int(size)
+
+
+def decode_untrusted(body: bytes) -> Any:
+    """The value of a frame that a worker sent.
+
+    Raises:
+        FrameError: not a pickle, or one that would make anything but arrays and this package's values.
+    """
+    try:
+        return _ResultUnpickler(io.BytesIO(body)).load()
+    except FrameError:
+        raise
+    except Exception as exc:  # a damaged pickle may raise nearly anything
+        raise FrameError(f"a worker sent what can't be read: {exc}") from exc

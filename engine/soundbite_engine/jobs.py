@@ -1,0 +1,37 @@
+"""The jobs a worker process can be asked for, by name.
+
+A job is a function `job(report, *args)`; `report(fraction)` tells how far it is, 0 to 1. The functions are
+named by strings and imported in the worker, so that the pool's own process never loads a decoder or a model.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+Report = Callable[[float], None]
+Job = Callable[..., Any]
+
+JOBS = {
+    "probe": "soundbite_engine.decode:probe",
+    "decode": "soundbite_engine.decode:decode_to_scratch",
+    "cut": "soundbite_engine.encode:cut",
+    "listen": "soundbite_engine.listening:listen",
+    "plan": "soundbite_engine.listening:plan",
+    "describe": "soundbite_engine.listening:describe",
+    "recognise": "soundbite_engine.listening:recognise",
+    "embed_texts": "soundbite_engine.listening:embed_texts",
+}
+
+
+def find_job(name: str, module: str = __name__) -> Job:
+    """The function of job `name` in the `JOBS` table of `module`.
+
+    Raises:
+        KeyError: the table has no such job.
+    """
+    table: dict[str, str] = importlib.import_module(module).JOBS
+    target, _, function = table[name].partition(":")
+    found: Job = getattr(importlib.import_module(target), function)
+    return found

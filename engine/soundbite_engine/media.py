@@ -1,0 +1,52 @@
+"""What callers ask of a recording without analysing it: what it is, and the sound of one stretch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from soundbite_engine.workers import WorkerPool
+
+PROBE_TIMEOUT_S = 60.0
+CUT_TIMEOUT_S = 120.0
+
+ClipFormat = Literal["wav", "mp3", "opus", "flac"]
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What a file holds, as its container says it; `duration_sec` is None where it doesn't say."""
+
+    duration_sec: float | None
+    container: str
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    size_bytes: int
+    has_audio: bool
+    has_video: bool
+
+
+async def probe(path: Path, pool: WorkerPool) -> MediaInfo:
+    """What the file at `path` holds.
+
+    Raises:
+        MediaError: missing, empty, unreadable, without audio, or without any sound that decodes.
+        WorkerError: the process that looked at it failed.
+    """
+    info: MediaInfo = await pool.run("probe", str(path), timeout_s=PROBE_TIMEOUT_S, is_urgent=True)
+    return info
+
+
+async def cut(path: Path, start_sec: float, end_sec: float, fmt: ClipFormat, pool: WorkerPool) -> bytes:
+    """`start_sec` to `end_sec` of the file at `path` as a whole mono file: 16 kHz for wav, 24 kHz for the others.
+
+    Raises:
+        MediaError: unreadable, `start_sec` past the end, or more than ten minutes.
+        WorkerError: the process that cut it failed.
+    """
+    sound: bytes = await pool.run(
+        "cut", str(path), float(start_sec), float(end_sec), fmt, timeout_s=CUT_TIMEOUT_S, is_urgent=True
+    )
+    return sound

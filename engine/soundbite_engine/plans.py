@@ -1,0 +1,89 @@
+"""How an analysis is divided: the values its parts exchange, and the sizes of the parts. No decoder, no model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+SAMPLE_RATE_HZ = 16_000
+TICK_SAMPLES = 512
+TICK_SEC = TICK_SAMPLES / SAMPLE_RATE_HZ
+SOUND_FILE = "sound.pcm"  # int16, mono, in the scratch folder
+
+# Parts of a few seconds' work each: small enough to spread evenly and to cancel, large enough not to be all overhead.
+LISTEN_SPAN_TICKS = round(120.0 / TICK_SEC)
+RECOGNISE_BATCH_SEC = 40.0
+DESCRIBE_BATCH_SEC = 240.0
+
+Kind = Literal["window", "speech", "sound", "silence"]
+Utterance = tuple[int, int]
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class DecodeReport:
+    """What became of a decode: `sample_count` samples at 16 kHz from `start_sec` of the source on.
+
+    `source_sec` is how long the whole source is, as far as could be told.
+    """
+
+    sample_count: int
+    start_sec: float
+    source_sec: float
+    warnings: tuple[str, ...]
+
+    @property
+    def end_sec(self) -> float:
+        """Where the decoded window ends, to the millisecond."""
+        return round(self.start_sec + self.sample_count / SAMPLE_RATE_HZ, 3)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A span of the source in seconds."""
+
+    start_sec: float
+    end_sec: float
+    kind: Kind
+
+    @property
+    def seconds(self) -> float:
+        return self.end_sec - self.start_sec
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Segments in seconds of the source; utterances as (first, last) samples of the scratch file."""
+
+    segments: tuple[Segment, ...]
+    utterances: tuple[Utterance, ...]
+
+
+def tick_spans(first_tick: int, last_tick: int) -> list[tuple[int, int]]:
+    """`first_tick` to `last_tick` in spans of `LISTEN_SPAN_TICKS`, the last one shorter."""
+    starts = range(first_tick, last_tick, LISTEN_SPAN_TICKS)
+    return [(at, min(at + LISTEN_SPAN_TICKS, last_tick)) for at in starts]
+
+
+def batches(items: Iterable[Item], seconds: Callable[[Item], float], batch_sec: float) -> list[list[Item]]:
+    """`items` in order, in batches that end once they hold `batch_sec` or more."""
+    found: list[list[Item]] = []
+    room = 0.0
+    for item in items:
+        if room <= 0.0:
+            found.append([])
+            room = batch_sec
+        found[-1].append(item)
+        room -= seconds(item)
+    return found
+
+
+def utterance_batches(utterances: Iterable[Utterance]) -> list[list[Utterance]]:
+    """Utterances in batches of about `RECOGNISE_BATCH_SEC` of speech."""
+    return batches(utterances, lambda part: (part[1] - part[0]) / SAMPLE_RATE_HZ, RECOGNISE_BATCH_SEC)
+
+
+def segment_batches(segments: Iterable[Segment]) -> list[list[Segment]]:
+    """Segments in batches of about `DESCRIBE_BATCH_SEC`."""
+    return batches(segments, lambda segment: segment.seconds, DESCRIBE_BATCH_SEC)

@@ -1,0 +1,70 @@
+"""Plain words for sounds, and the dimensions of the sound block they share with what was measured.
+
+The base profile knows a dozen properties of sound by measurement, not by learning: whether someone speaks,
+whether it is music, loud, silent, rhythmic and so on. A text query fills only these dimensions.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import numpy.typing as npt
+
+from soundbite_engine.space import SOUND_DIMENSION, unit_rows
+
+Floats = npt.NDArray[np.float32]
+
+# Order is part of the space: append only, and only with a new space id.
+PROPERTIES = (
+    "speech",
+    "music",
+    "silence",
+    "loud",
+    "quiet",
+    "rhythmic",
+    "noise",
+    "tone",
+    "high",
+    "low",
+    "impulse",
+    "steady",
+)
+PROPERTY_DIMENSION = 16  # four to spare; the last stays for "none of these"
+NONE_DIMENSION = PROPERTY_DIMENSION - 1
+
+_WORDS = {
+    "speech": "speech voice voices speaking talking talk talks spoken speaker conversation dialogue narration",
+    "music": "music musical song songs melody melodic tune instrument instruments orchestra guitar piano violin "
+    "trumpet band singing harmony chord chords",
+    "silence": "silence silent pause nothing",
+    "loud": "loud louder loudest noisy deafening shouting blaring",
+    "quiet": "quiet quieter soft softly faint hushed whisper whispering murmur",
+    "rhythmic": "rhythm rhythmic beat beats beating drum drums drumming percussion ticking pulsing repeating",
+    "noise": "noise hiss hissing static rain raining wind waterfall waves surf applause rustling white",
+    "tone": "tone tones beep beeps beeping whistle whistling alarm buzzer ringing siren sine",
+    "high": "high-pitched shrill squeaky treble screech piercing",
+    "low": "low-pitched rumble rumbling bass deep thunder",
+    "impulse": "knock knocking click clicks clicking bang bangs clap thud slam hit crack gunshot pop",
+    "steady": "steady constant continuous hum humming drone droning engine motor machine fan buzz buzzing",
+}
+_PHRASES = {"high pitched": "high-pitched", "low pitched": "low-pitched", "white noise": "noise static"}
+_TOKEN = re.compile(r"[a-z]+(?:-[a-z]+)?")
+_INDEX = {word: PROPERTIES.index(name) for name, words in _WORDS.items() for word in words.split()}
+
+
+def properties_in(text: str) -> tuple[str, ...]:
+    """The properties that the plain sound words of `text` name, in the order of `PROPERTIES`."""
+    lowered = text.lower()
+    for phrase, words in _PHRASES.items():
+        lowered = lowered.replace(phrase, words)
+    found = {_INDEX[token] for token in _TOKEN.findall(lowered) if token in _INDEX}
+    return tuple(PROPERTIES[index] for index in sorted(found))
+
+
+def sound_block(text: str) -> Floats:
+    """The sound block (256,) of a text query: a unit vector, or zeros where it names no property."""
+    block = np.zeros(SOUND_DIMENSION, np.float32)
+    for name in properties_in(text):
+        block[PROPERTIES.index(name)] = 1.0
+    return unit_rows(block)

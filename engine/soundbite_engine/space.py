@@ -1,0 +1,35 @@
+"""The joint space of blocks: `[sound block 256 | speech block 256]`.
+
+A sound fills the sound block, a transcript the speech block, `fused` and a text query both. Each block is a unit
+vector where present and zeros where absent, and so is the whole: cosine compares like with like.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+SOUND_DIMENSION = 256
+SPEECH_DIMENSION = 256
+BLOCKS = {"sound": SOUND_DIMENSION, "speech": SPEECH_DIMENSION}
+DIMENSION = SOUND_DIMENSION + SPEECH_DIMENSION
+
+
+def unit_rows(rows: Floats) -> Floats:
+    """Rows of length one; rows of zeros stay zeros."""
+    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
+    units: Floats = np.divide(rows, lengths, out=np.zeros_like(rows, dtype=np.float32), where=lengths > 0)
+    return units
+
+
+def joined(sound: Floats | None, speech: Floats | None) -> Floats:
+    """Vectors (n, 512) of the blocks (n, 256) given; an absent block is zeros."""
+    count = len(sound) if sound is not None else len(speech) if speech is not None else 0
+    whole = np.zeros((count, DIMENSION), np.float32)
+    if sound is not None:
+        whole[:, :SOUND_DIMENSION] = unit_rows(sound)
+    if speech is not None:
+        whole[:, SOUND_DIMENSION:] = unit_rows(speech)
+    return unit_rows(whole)

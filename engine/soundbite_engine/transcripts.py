@@ -1,0 +1,75 @@
+"""What was said: words with times, and the sentences they make."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SENTENCE_PAUSE_SEC = 0.55
+SENTENCE_MAX_WORDS = 40
+
+_ALWAYS_CAPITAL = {"i": "I", "i'm": "I'm", "i'd": "I'd", "i'll": "I'll", "i've": "I've"}
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word as it was heard, lower case, times in seconds of the source."""
+
+    value: str
+    start_sec: float
+    end_sec: float
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Words between two pauses, with a capital and a full stop."""
+
+    value: str
+    start_sec: float
+    end_sec: float
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was said, in order of time."""
+
+    words: tuple[Word, ...]
+    sentences: tuple[Sentence, ...]
+
+    @property
+    def text(self) -> str:
+        return " ".join(sentence.value for sentence in self.sentences)
+
+
+def sentences(words: Sequence[Word]) -> tuple[Sentence, ...]:
+    """`words` split at pauses of `SENTENCE_PAUSE_SEC`, and after `SENTENCE_MAX_WORDS` without one."""
+    found: list[Sentence] = []
+    current: list[Word] = []
+    for word in words:
+        is_pause = bool(current) and word.start_sec - current[-1].end_sec >= SENTENCE_PAUSE_SEC
+        if is_pause or len(current) >= SENTENCE_MAX_WORDS:
+            found.append(_sentence(current))
+            current = []
+        current.append(word)
+    if current:
+        found.append(_sentence(current))
+    return tuple(found)
+
+
+def _sentence(words: Sequence[Word]) -> Sentence:
+    text = " ".join(_ALWAYS_CAPITAL.get(word.value, word.value) for word in words)
+    return Sentence(f"{text[:1].upper()}{text[1:]}.", words[0].start_sec, words[-1].end_sec)
+
+
+def transcript(words: Sequence[Word]) -> Transcript:
+    """The transcript of `words`, in order of time."""
+    ordered = tuple(sorted(words, key=lambda word: (word.start_sec, word.end_sec)))
+    return Transcript(ordered, sentences(ordered))
+
+
+def text_between(said: Transcript, start_sec: float, end_sec: float) -> str:
+    """The sentences of the words whose middle lies in the span; empty without any."""
+    middles = [(word.start_sec + word.end_sec) / 2 for word in said.words]
+    inside = said.words[bisect_left(middles, start_sec) : bisect_left(middles, end_sec)]
+    return " ".join(sentence.value for sentence in sentences(inside))
