@@ -13,13 +13,15 @@ from urllib.request import url2pathname
 
 from soundbite_store.clips import Clip, ClipHit, EmbeddingCount, StoredClip, TermCounts, UpsertResult
 from soundbite_store.connection import StoreConnection
-from soundbite_store.errors import StoreUnavailable
+from soundbite_store.errors import StoreError, StoreUnavailable
 from soundbite_store.filters import ClipFilter, quoted, quoted_list
 from soundbite_store.searches import TermCounter, text_hits, vector_hits
 from soundbite_store.spaces import Space, SpaceInfo
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+    from soundbite_store.clip_table import ClipTable
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -36,6 +38,7 @@ class ClipStore:
     def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
         self._writes: set[asyncio.Task[Any]] = set()
+        self._upkeep: dict[Space, asyncio.Task[None]] = {}
         self._counters: dict[Space, TermCounter] = {}
 
     @classmethod
@@ -65,9 +68,11 @@ class ClipStore:
         await self._connection.database()
 
     async def aclose(self) -> None:
-        """Wait for the writes under way, then close."""
-        if self._writes:
-            await asyncio.gather(*self._writes, return_exceptions=True)
+        """Wait for the writes under way, give up tidying, then close."""
+        await asyncio.gather(*self._writes, return_exceptions=True)
+        for task in self._upkeep.values():
+            task.cancel()
+        await asyncio.gather(*self._upkeep.values(), return_exceptions=True)
         await self._connection.close()
 
     async def __aenter__(self) -> Self:
@@ -96,7 +101,9 @@ class ClipStore:
 
         async def write() -> UpsertResult:
             table = await self._connection.table_for_writing(space)
-            return await table.upsert(clips, replace_assets=replace_assets)
+            result = await table.upsert(clips, replace_assets=replace_assets)
+            self._start_upkeep(table)
+            return result
 
         return await self._unstoppable(write())
 
@@ -202,11 +209,25 @@ class ClipStore:
         return sorted([await table.info() for table in tables], key=lambda info: info.space.id)
 
     async def optimise(self, space: Space) -> bool:
-        """Compact and index a table; False when another process is at it or there is no such table."""
-        table = await self._connection.table(space)
-        return False if table is None else await self._unstoppable(table.optimise())
+        """Compact and index a table now; False when another process is at it or there is no such table.
 
-    async def _all_tables(self) -> list[Any]:
+        Writes start this by themselves, in the background, when enough of them have gathered.
+
+        Raises: StoreFull when there is no room for it.
+        """
+        table = await self._connection.table(space)
+        if table is None:
+            return False
+        if running := self._upkeep.get(space):
+            await asyncio.wait([running])
+        return await self._unstoppable(table.optimise())
+
+    def _start_upkeep(self, table: ClipTable) -> None:
+        running = self._upkeep.get(table.space)
+        if running is None or running.done():
+            self._upkeep[table.space] = asyncio.create_task(_keep_in_shape(table))
+
+    async def _all_tables(self) -> list[ClipTable]:
         tables = [await self._connection.table(space) for space in await self._connection.spaces()]
         return [table for table in tables if table is not None]
 
@@ -222,6 +243,15 @@ class ClipStore:
         self._writes.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _log.debug("A write to the clip store failed: %s", task.exception())
+
+
+async def _keep_in_shape(table: ClipTable) -> None:
+    try:
+        if await table.wants_upkeep():
+            await table.optimise()
+    except StoreError as exc:
+        # Nothing is lost by an untidy table but time; the next write tries again.
+        _log.warning("Tidying the clips of %s failed: %s", table.space.id, exc)
 
 
 def _local_dir(uri: str) -> Path | None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from soundbite_store.clips import Clip, EmbeddingCount, StoredClip, UpsertResult
 from soundbite_store.errors import StoreBusy
 from soundbite_store.filters import ClipFilter
-from soundbite_store.indexes import KEEP_VERSIONS_FOR, build_missing_indexes
+from soundbite_store.indexes import (
+    KEEP_VERSIONS_FOR,
+    build_missing_indexes,
+    create_text_indexes,
+    wants_upkeep,
+)
 from soundbite_store.lance import lance_errors
 from soundbite_store.rows import CLIP_COLUMNS, full_clips, stored_clips, to_table
 from soundbite_store.spaces import Space, SpaceInfo
@@ -19,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from lancedb import AsyncTable
 
-    from soundbite_store.durability import FsyncSweep
+    from soundbite_store.durability import TableFolder
     from soundbite_store.locks import OwnerLock, WriteGate
 
 _log = logging.getLogger(__name__)
@@ -35,13 +40,13 @@ class ClipTable:
         table: AsyncTable,
         gate: WriteGate,
         optimiser: OwnerLock | None,
-        sweep: FsyncSweep | None,
+        folder: TableFolder | None,
     ) -> None:
         self.space = space
         self.lance = table
         self._gate = gate
         self._optimiser = optimiser
-        self._sweep = sweep
+        self._folder = folder
         self._info: tuple[int, SpaceInfo] | None = None
 
     async def upsert(self, clips: Sequence[Clip], *, replace_assets: bool) -> UpsertResult:
@@ -77,14 +82,25 @@ class ClipTable:
             await self._make_durable()
         return count
 
+    async def wants_upkeep(self) -> bool:
+        with lance_errors():
+            return await wants_upkeep(self.lance)
+
     async def optimise(self) -> bool:
-        """Compact, index and clean up; False when another process is at it or writers came in between."""
+        """Compact, index and clean up; False when another process is at it or writers came in between.
+
+        Raises: StoreFull when the disk has no room for a second copy of the table.
+        """
         if self._optimiser and not self._optimiser.try_acquire():
             return False
         try:
             with lance_errors():
                 # A handle that has not seen the newest commits would compact nothing.
                 await self.lance.checkout_latest()
+                if self._folder:
+                    stats: Any = await self.lance.stats()  # a dict, whatever its annotation says
+                    await asyncio.to_thread(self._folder.check_room, stats["total_bytes"])
+                await create_text_indexes(self.lance)
                 await build_missing_indexes(self.lance)
                 await self.lance.optimize(cleanup_older_than=KEEP_VERSIONS_FOR)
             await self._make_durable()
@@ -136,9 +152,9 @@ class ClipTable:
             return await query.offset(offset).limit(limit).to_arrow()
 
     async def _make_durable(self) -> None:
-        if self._sweep:
+        if self._folder:
             with lance_errors():
-                await asyncio.to_thread(self._sweep.run)
+                await asyncio.to_thread(self._folder.sync)
 
 
 def _grouped(rows: pa.Table) -> list[EmbeddingCount]:

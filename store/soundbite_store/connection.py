@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soundbite_store.clip_table import ClipTable
-from soundbite_store.durability import FsyncSweep
+from soundbite_store.durability import TableFolder
 from soundbite_store.errors import StoreCorrupt
 from soundbite_store.healing import (
     has_torn_files,
@@ -18,7 +18,7 @@ from soundbite_store.healing import (
     quarantine,
     torn_heads,
 )
-from soundbite_store.indexes import create_text_indexes, has_text_indexes
+from soundbite_store.indexes import create_text_indexes, drop_broken_indexes, has_text_indexes
 from soundbite_store.lance import lance_errors, load_lancedb
 from soundbite_store.locks import OwnerLock, WriteGate
 from soundbite_store.schema import check_schema, clips_schema, space_of
@@ -131,7 +131,7 @@ class StoreConnection:
             raw,
             self._gate(space.table_name),
             OwnerLock(self._lock_dir, f"{space.table_name}.optimise") if self._lock_dir else None,
-            FsyncSweep(folder) if folder else None,
+            TableFolder(folder) if folder else None,
         )
         self._tables[space.table_name] = table
         return table
@@ -146,9 +146,14 @@ class StoreConnection:
             async with self._gate(name).entered():
                 await asyncio.to_thread(self._set_torn_heads_aside, folder)
         raw = await self._open_raw(name)
-        if raw is not None and await asyncio.to_thread(has_torn_files, folder):
+        if raw is None:
+            return None
+        if await asyncio.to_thread(_has_torn_data, folder):
             async with self._gate(name).entered():
                 raw = await self._step_back(raw, folder)
+        if await asyncio.to_thread(has_torn_files, folder / "_indices"):
+            async with self._gate(name).entered():
+                await self._drop_broken_indexes(raw)
         return raw
 
     async def _open_raw(self, name: str) -> AsyncTable | None:
@@ -184,6 +189,11 @@ class StoreConnection:
         assert reopened is not None
         return reopened
 
+    async def _drop_broken_indexes(self, raw: AsyncTable) -> None:
+        with lance_errors():
+            if dropped := await drop_broken_indexes(raw):
+                self.healed.append(f"{raw.name}: {len(dropped)} damaged search index(es) will be built again.")
+
     def _say_healed(self, folder: Path, versions: int) -> None:
         if versions:
             self.healed.append(
@@ -196,3 +206,7 @@ class StoreConnection:
 
     def _folder(self, name: str) -> Path | None:
         return self._local_dir / f"{name}.lance" if self._local_dir else None
+
+
+def _has_torn_data(folder: Path) -> bool:
+    return has_torn_files(folder / "data") or has_torn_files(folder / "_deletions")

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 from pathlib import Path
 
+from soundbite_store.errors import StoreFull
+
+_SPARE_BYTES = 16 << 20
 _HAS_DIRECTORY_FSYNC = os.name != "nt"
 
 
-class FsyncSweep:
-    """Syncs the files of one table folder that were not there at the last sweep."""
+class TableFolder:
+    """One table's files on a local disk."""
 
     def __init__(self, table_dir: Path) -> None:
         self._table_dir = table_dir
@@ -23,8 +27,8 @@ class FsyncSweep:
         # versions will refer to. Syncing a clean file costs next to nothing.
         self._synced: set[str] = set()
 
-    def run(self) -> int:
-        """Sync and return the number of files synced. Blocks: call it in a thread."""
+    def sync(self) -> int:
+        """Sync what was not there at the last call; returns the number of files. Blocks: call it in a thread."""
         files: set[str] = set()
         folders: set[str] = set()
         for folder, _, names in os.walk(self._table_dir):
@@ -39,6 +43,14 @@ class FsyncSweep:
             fsync_directory(folder)
         self._synced = files | folders
         return len(fresh)
+
+    def check_room(self, needed_bytes: int) -> None:
+        """Compaction writes before it deletes: without room for both copies it would fill the disk.
+
+        Raises: StoreFull.
+        """
+        if shutil.disk_usage(self._table_dir).free < needed_bytes + _SPARE_BYTES:
+            raise StoreFull(f"Tidying the clip store needs {needed_bytes >> 20} MB of free disk space.")
 
 
 def fsync_directory(folder: str | Path) -> None:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from lancedb import AsyncTable
 
 _log = logging.getLogger(__name__)
-_MAGIC = b"LANC"  # the last bytes of every whole manifest and data file
+_MAGIC = b"LANC"  # the last bytes of every whole file of these kinds
+_SUFFIXES = frozenset({".manifest", ".lance", ".idx"})
 _MAX_STEPS_BACK = 50
 
 
@@ -31,13 +32,9 @@ def torn_heads(table_dir: Path) -> list[Path]:
     return torn
 
 
-def has_torn_files(table_dir: Path) -> bool:
-    """Whether a data or index file lacks its end; it may belong to no version at all, or be in the making."""
-    for folder in ("data", "_indices", "_deletions"):
-        for path in (table_dir / folder).rglob("*"):
-            if path.is_file() and not (_is_whole(path) if path.suffix == ".lance" else path.stat().st_size):
-                return True
-    return False
+def has_torn_files(folder: Path) -> bool:
+    """Whether a file lacks its end; it may belong to no version at all, or be in the making."""
+    return any(path.is_file() and not _is_whole(path) for path in folder.rglob("*"))
 
 
 def quarantine(manifests: list[Path]) -> None:
@@ -98,6 +95,8 @@ def _newest_first(table_dir: Path) -> list[Path]:
 def _is_whole(path: Path) -> bool:
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
+        if path.suffix not in _SUFFIXES:
+            return size > 0
         if size < len(_MAGIC):
             return False
         file.seek(-len(_MAGIC), os.SEEK_END)

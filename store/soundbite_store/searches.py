@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from soundbite_store.clips import ClipHit, TermCounts
 from soundbite_store.filters import ClipFilter
-from soundbite_store.indexes import EXACT, TEXT_COLUMNS, SearchPlan, plan_search
+from soundbite_store.indexes import EXACT, SearchPlan, in_any_column, plan_search
 from soundbite_store.lance import lance_errors
 from soundbite_store.rows import CLIP_COLUMNS, stored_clips
 from soundbite_store.vectors import unit_vector
@@ -56,7 +56,7 @@ async def text_hits(table: ClipTable, text: str, where: ClipFilter, limit: int) 
     if not words:
         return []
     with lance_errors():
-        query = table.lance.query().nearest_to_text(_in_any_column(words))
+        query = table.lance.query().nearest_to_text(in_any_column(words))
         if condition := where.to_sql():
             query = query.where(condition)
         query = query.limit(_rows_for(limit, where)).select([*CLIP_COLUMNS, "_score"])
@@ -98,10 +98,10 @@ async def _matching(table: ClipTable, term: str | None, condition: str) -> int:
         words = _words(term)
         if not words:
             return 0
-        query = table.lance.query().nearest_to_text(_in_any_column(words))
+        query = table.lance.query().nearest_to_text(in_any_column(words))
         if condition:
             query = query.where(condition)
-        rows = await query.limit(_MAX_DOCUMENT_COUNT).select(["embedding_option"]).to_arrow(timeout=_TIMEOUT)
+        rows = await query.limit(_MAX_DOCUMENT_COUNT).select(["_score"]).to_arrow(timeout=_TIMEOUT)
         return int(rows.num_rows)
 
 
@@ -112,15 +112,6 @@ async def _plan(table: ClipTable, condition: str) -> SearchPlan:
 
 def _words(text: str) -> str:
     return text[:MAX_QUERY_CHARS].replace("\0", " ").strip()
-
-
-def _in_any_column(text: str) -> Any:
-    from lancedb.query import BooleanQuery, MatchQuery, Occur
-
-    # A MultiMatchQuery would score a clip by its better column only; said and heard words add up here.
-    # pyright does not see the defaults of pydantic's keyword-only fields.
-    match: Any = MatchQuery
-    return BooleanQuery([(Occur.SHOULD, match(text, column)) for column in TEXT_COLUMNS])
 
 
 def _rows_for(limit: int, where: ClipFilter) -> int:

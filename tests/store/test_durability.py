@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import lancedb
 import pytest
 
-from soundbite_store import Clip, ClipStore, Space, StoreCorrupt, StoreFull
+from soundbite_store import Clip, ClipFilter, ClipStore, Space, StoreCorrupt, StoreFull
 
 MakeClip = Callable[..., Clip]
 
@@ -147,3 +150,45 @@ async def test_a_table_without_any_readable_version_is_reported_and_left_as_it_i
         with pytest.raises(StoreCorrupt, match="can be read"):
             await store.upsert(space, [make_clip(1)])
     assert sorted((table_dir(tmp_path, space) / "_versions").glob("*.manifest")) == manifests
+
+
+async def test_damaged_search_indexes_are_dropped_and_built_again(
+    tmp_path: Path, space: Space, make_clip: MakeClip
+) -> None:
+    clips = [make_clip(index % 500, f"a_{index // 500}", transcript="word") for index in range(5_000)]
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, clips)
+        assert await store.optimise(space)
+    for index_file in (table_dir(tmp_path, space) / "_indices").rglob("*.*"):
+        index_file.write_bytes(b"")
+    async with await ClipStore.open(tmp_path) as store:
+        everything = ClipFilter(asset_ids=("a_1",), task_id="t_1", embedding_option="audio", content_hash="hash of a_1")
+        assert await store.count(space, everything) == 500
+        assert len(await store.vector_search(space, clips[0].vector, limit=20)) == 20
+        assert len(await store.text_search(space, "word", limit=20)) == 20
+        assert any("built again" in said for said in store.healed)
+        assert await store.optimise(space)
+        assert len(await store.text_search(space, "word", limit=20)) == 20
+
+
+async def test_tidying_is_refused_when_the_disk_has_no_room_for_it(
+    tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, [make_clip(0)])
+        nearly_full = shutil.disk_usage(tmp_path)._replace(free=1_000)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: nearly_full)
+        with pytest.raises(StoreFull, match="free disk space"):
+            await store.optimise(space)
+        assert await store.count(space) == 1
+
+
+async def test_many_small_writes_are_compacted_by_themselves(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
+    async with await ClipStore.open(tmp_path) as store:
+        for index in range(40):
+            await store.upsert(space, [make_clip(index)])
+        await asyncio.gather(*store._upkeep.values())
+        table = await (await lancedb.connect_async(tmp_path)).open_table(space.table_name)
+        stats = await table.stats()
+        assert stats["fragment_stats"]["num_fragments"] < 20
+        assert await store.count(space) == 40
