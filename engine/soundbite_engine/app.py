@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import re
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
@@ -25,6 +26,7 @@ from soundbite_engine.routes.uploads import PARTS, upload_routes
 from soundbite_engine.services import Services
 
 API_VERSION = "1.3"
+_SIGNED = re.compile(rf"(/v{re.escape(API_VERSION)})?/assets/multipart-uploads/[^/]+{PARTS}[0-9]+")
 logger = logging.getLogger(__name__)
 
 
@@ -81,8 +83,9 @@ class Gate:
             await answer(refused, path)(scope, receive, send_named)
 
     def _admit(self, headers: Headers, path: str) -> None:
-        if PARTS in path:
-            return  # these addresses are signed, and are sent without a key
+        if _SIGNED.fullmatch(path):
+            return  # these addresses are sent without a key
+        _refuse_other_sites(headers)
         if self._api_key is not None:
             given = headers.get("x-api-key", "")
             if not hmac.compare_digest(given.encode(), self._api_key.encode()):
@@ -97,6 +100,13 @@ class Gate:
 
 async def _answer_http_error(request: Request, exc: Exception) -> Response:
     return answer(refusal_of(exc), request.url.path)
+
+
+def _refuse_other_sites(headers: Headers) -> None:
+    """A page of another site must not use an engine on this machine through the reader's browser."""
+    origin = headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != headers.get("host", ""):
+        raise Refused(403, "unauthorized", "Requests from web pages of other sites are not answered.")
 
 
 def _category(path: str) -> str:

@@ -40,6 +40,7 @@ class AssetRecord:
     technical_metadata: Mapping[str, Any] | None
     user_metadata: Mapping[str, Any] | None
     error: str | None
+    error_code: str | None
 
 
 @dataclass(frozen=True)
@@ -150,9 +151,12 @@ def make_ready(
     )
 
 
-def make_failed(connection: sqlite3.Connection, asset_id: str, reason: str) -> None:
-    """Record that an asset can't be used."""
-    connection.execute("UPDATE assets SET status = 'failed', error = ?, owner = NULL WHERE id = ?", (reason, asset_id))
+def make_failed(connection: sqlite3.Connection, asset_id: str, code: str, reason: str) -> None:
+    """Record that an asset can't be used: why for programs and for people."""
+    connection.execute(
+        "UPDATE assets SET status = 'failed', error_code = ?, error = ?, owner = NULL WHERE id = ?",
+        (code, reason, asset_id),
+    )
 
 
 def set_user_metadata(connection: sqlite3.Connection, asset_id: str, metadata: Mapping[str, Any]) -> bool:
@@ -175,6 +179,16 @@ def unfinished(connection: sqlite3.Connection) -> list[tuple[AssetRecord, str | 
     return [(_record(row), row["owner"]) for row in rows]
 
 
+def forgotten(connection: sqlite3.Connection, before: float) -> list[str]:
+    """Inline assets from before a time that no unfinished task needs."""
+    rows = connection.execute(
+        "SELECT id FROM assets WHERE is_inline = 1 AND created_at < ? AND NOT EXISTS"
+        " (SELECT 1 FROM tasks WHERE tasks.asset_id = assets.id AND tasks.status = 'processing')",
+        (before,),
+    )
+    return [row["id"] for row in rows]
+
+
 def _record(row: sqlite3.Row) -> AssetRecord:
     return AssetRecord(
         id=row["id"],
@@ -193,6 +207,7 @@ def _record(row: sqlite3.Row) -> AssetRecord:
         technical_metadata=_from_json(row["technical_metadata"]),
         user_metadata=_from_json(row["user_metadata"]),
         error=row["error"],
+        error_code=row["error_code"],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from soundbite_engine.asset_records import AssetFilter, AssetRecord, NewAsset
 from soundbite_engine.background import Background
 from soundbite_engine.config import EngineConfig
 from soundbite_engine.database import Database
-from soundbite_engine.errors import EngineError
+from soundbite_engine.errors import EngineError, MediaError
 from soundbite_engine.fetch import Fetcher, name_in_url
 from soundbite_engine.files import remove
 from soundbite_engine.media import probe
@@ -29,11 +30,12 @@ from soundbite_engine.media_files import (
 )
 from soundbite_engine.ownership import Owner
 from soundbite_engine.pages import Page
-from soundbite_engine.platform_errors import FetchError, Refused, invalid, not_found
+from soundbite_engine.platform_errors import FetchError, invalid, not_found
 from soundbite_engine.workers import WorkerPool
 
 logger = logging.getLogger(__name__)
 POLL_S = 0.25
+LEFT_BEHIND_S = 25 * 3600.0  # an upload session lasts a day
 
 
 @dataclass(frozen=True)
@@ -143,13 +145,22 @@ class Assets:
             ready = await self._fetched(record)
             info = await probe(await self.media_path(ready), self._pool)
         except EngineError as exc:
-            reason = _for_people(exc, record)
-            logger.info("asset %s failed: %s", record.id, reason)
-            await self._database.write(lambda c: asset_records.make_failed(c, record.id, reason))
-            return
-        kind = file_type(ready.filename, info)
-        technical = technical_metadata(info, kind)
-        await self._database.write(lambda c: asset_records.make_ready(c, record.id, kind, info.duration_sec, technical))
+            # The name a client knows goes in place of the stored file's.
+            name = Path(self.folder.kept(record.id, record.filename)).name
+            await self._fail(record, exc.code, exc.message.replace(name, record.filename))
+        except Exception:
+            logger.exception("asset %s met an unexpected error", record.id)
+            await self._fail(record, "unexpected", "The engine failed unexpectedly; its log says more.")
+        else:
+            kind = file_type(ready.filename, info)
+            technical = technical_metadata(info, kind)
+            await self._database.write(
+                lambda c: asset_records.make_ready(c, record.id, kind, info.duration_sec, technical)
+            )
+
+    async def _fail(self, record: AssetRecord, code: str, reason: str) -> None:
+        logger.info("asset %s failed: %s", record.id, reason)
+        await self._database.write(lambda c: asset_records.make_failed(c, record.id, code, reason))
 
     async def _fetched(self, record: AssetRecord) -> AssetRecord:
         """The asset with its bytes where they stay."""
@@ -200,7 +211,8 @@ class Assets:
         """The asset, once it may be used: the platform's guide never waits for that itself.
 
         Raises:
-            Refused: 404, or 400 when the asset failed.
+            Refused: 404, or its upload is not finished.
+            FetchError, MediaError: the asset failed.
         """
         while True:
             record = await self.get(asset_id)
@@ -208,6 +220,8 @@ class Assets:
                 return record
             if record.status == "failed":
                 raise _unusable(record)
+            if record.method == "multipart" and record.path is None:
+                raise invalid("asset_id", f"The upload of the asset {asset_id} is not finished.")
             settling = self._settling.get(asset_id)
             if settling is None:
                 await asyncio.sleep(POLL_S)  # another engine works on it, or its upload is not finished
@@ -258,6 +272,12 @@ class Assets:
                 logger.info("asset %s is taken up again", record.id)
                 self.settle(record)
 
+    async def tidy(self) -> None:
+        """Remove what crashes left behind: inline media nobody waits for, pieces of uploads."""
+        for asset_id in await self._database.read(lambda c: asset_records.forgotten(c, time.time() - LEFT_BEHIND_S)):
+            await self.delete(asset_id)
+        await asyncio.to_thread(self.folder.tidy, time.time() - LEFT_BEHIND_S)
+
     async def release(self) -> None:
         """Let other engines go on with what this one has not finished."""
         await self._database.write(
@@ -278,10 +298,7 @@ def _claim(asset_id: str, seen_owner: str | None, owner: str) -> Callable[[sqlit
     return claim
 
 
-def _for_people(exc: EngineError, record: AssetRecord) -> str:
-    """The message with the name the client knows in place of the stored file's."""
-    return exc.message if record.path is None else exc.message.replace(record.path.name, record.filename)
-
-
-def _unusable(record: AssetRecord) -> Refused:
-    return invalid("asset_id", f"The asset {record.id} can't be embedded: {record.error or 'its processing failed'}")
+def _unusable(record: AssetRecord) -> EngineError:
+    code = record.error_code or "media_unreadable"
+    kind = FetchError if code.startswith("url_") else MediaError
+    return kind(code, record.error or f"{record.filename} could not be processed")

@@ -30,7 +30,7 @@ class UrlPolicy:
             ValueError: an entry of the list is not `host` or `host:port`.
         """
         entries = [entry.strip().lower() for entry in text.split(",") if entry.strip()]
-        if entries == ["off"]:
+        if entries in ([], ["off"]):
             return cls()
         hosts = frozenset(entry for entry in entries if entry != "public")
         for host in hosts:

@@ -61,6 +61,8 @@ class Engine:
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
+            # Recordings are private: a home made here is for its owner alone.
+            await asyncio.to_thread(self.config.home.mkdir, mode=0o700, parents=True, exist_ok=True)
             owner = await asyncio.to_thread(Owner, self.config.home / "owners")
             stack.callback(owner.close)
             database = await stack.enter_async_context(Database(self.config.home / "engine.db"))
@@ -69,6 +71,7 @@ class Engine:
             fetcher = await stack.enter_async_context(Fetcher(self.config.allow_urls, self.config.largest_url_bytes))
             services = self._services(database, owner, background, fetcher)
             stack.push_async_callback(_end, services, background)
+            await services.assets.tidy()
             await _take_over(services)
             background.start(_keep_taking_over(services), "taking over")
             self._app = build_app(services)

@@ -65,6 +65,12 @@ class MediaFolder:
         self._kept.mkdir(parents=True, exist_ok=True)
         return arrived.replace(self.kept(asset_id, filename))
 
+    def tidy(self, before: float) -> None:
+        """Delete what began to arrive before a time (seconds since 1970) and never did."""
+        for path in self._incoming.glob("*"):
+            if path.stat().st_mtime < before:
+                path.unlink(missing_ok=True)
+
 
 def clean_name(filename: str) -> str:
     """The name a client gave, without folders and control characters, at most 255 long."""

@@ -12,7 +12,7 @@ _FIRST = (
         filename TEXT NOT NULL, file_type TEXT, path TEXT, source_url TEXT,
         is_inline INTEGER NOT NULL DEFAULT 0, is_reference INTEGER NOT NULL DEFAULT 0,
         size INTEGER, mtime_ns INTEGER, duration REAL, technical_metadata TEXT, user_metadata TEXT, error TEXT,
-        owner TEXT) STRICT""",
+        error_code TEXT, owner TEXT) STRICT""",
     "CREATE INDEX assets_newest ON assets (is_inline, created_at)",
     """CREATE TABLE tasks (
         id TEXT PRIMARY KEY, created_at REAL NOT NULL, updated_at REAL NOT NULL, status TEXT NOT NULL,

@@ -94,11 +94,16 @@ class Transcriptions:
                     await self._assets.media_path(asset), self._pool, profile=self._config.profile
                 )
         except EngineError as exc:
-            logger.info("transcription of %s failed: %s", asset_id, exc.message)
-            reason = exc.message
-            await self._database.write(lambda c: _fail(c, asset_id, reason))
-            return
-        await self.keep(asset_id, transcript)
+            await self._fail(asset_id, exc.message)
+        except Exception:
+            logger.exception("transcription of %s met an unexpected error", asset_id)
+            await self._fail(asset_id, "The engine failed unexpectedly; its log says more.")
+        else:
+            await self.keep(asset_id, transcript)
+
+    async def _fail(self, asset_id: str, reason: str) -> None:
+        logger.info("transcription of %s failed: %s", asset_id, reason)
+        await self._database.write(lambda c: _fail(c, asset_id, reason))
 
 
 def _begin(connection: sqlite3.Connection, asset_id: str, owner: Owner) -> bool:

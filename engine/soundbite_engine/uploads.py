@@ -26,6 +26,7 @@ from soundbite_engine.upload_records import Chunk, Reported, UploadRecord
 logger = logging.getLogger(__name__)
 SESSION_S = 24 * 3600.0
 URL_S = 3600.0
+_EXPIRED = "The upload was not finished within a day."
 
 
 class Uploads:
@@ -159,7 +160,7 @@ class Uploads:
 
     async def _forget(self, record: UploadRecord) -> None:
         logger.info("upload %s has expired", record.id)
-        await self._database.write(lambda c: asset_records.make_failed(c, record.asset_id, "the upload expired"))
+        await self._database.write(lambda c: asset_records.make_failed(c, record.asset_id, "upload_expired", _EXPIRED))
         await asyncio.to_thread(remove, self._path(record))
 
     async def _active(self, upload_id: str) -> UploadRecord:

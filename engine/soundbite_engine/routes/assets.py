@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -11,6 +12,7 @@ from starlette.routing import Route
 
 from soundbite_engine.asset_records import AssetFilter, AssetRecord
 from soundbite_engine.bodies import AssetForm, read_asset_form, read_model
+from soundbite_engine.files import remove
 from soundbite_engine.ids import new_id, rfc3339
 from soundbite_engine.pages import Page
 from soundbite_engine.platform_errors import Refused, invalid, missing
@@ -50,7 +52,11 @@ class AssetRoutes:
     async def create(self, request: Request) -> Response:
         arriving = self._assets.folder.incoming(f"{new_id()}.direct")
         form = await read_asset_form(request, arriving, self._services.config.largest_direct_bytes)
-        metadata = _check_form(form)
+        try:
+            metadata = _check_form(form)
+        except Refused:
+            await asyncio.to_thread(remove, arriving)
+            raise
         if form.fields["method"] == "url":
             name = form.fields.get("filename", "")
             record = await self._assets.create_from_url(form.fields["url"], filename=name, user_metadata=metadata)
