@@ -26,6 +26,7 @@ from soundbite_engine.errors import MediaError
 from soundbite_engine.jobs import Report
 from soundbite_engine.media import MediaInfo
 from soundbite_engine.plans import SAMPLE_RATE_HZ, DecodeReport
+from soundbite_engine.truncation import missing_share
 
 Samples = npt.NDArray[np.int16]
 
@@ -48,6 +49,7 @@ class Tally:
     announced_sec: float | None = None
     heard_sec: float = 0.0
     is_cut_by_window: bool = False
+    missing_share: float | None = None
 
     @property
     def source_sec(self) -> float:
@@ -60,15 +62,21 @@ class Tally:
         found = []
         if self.damaged_packets:
             found.append(f"decoded {self.heard_sec:.1f} s; {self.damaged_packets} damaged packets skipped")
+        ending = self._early_ending()
+        return (*found, ending) if ending else tuple(found)
+
+    def _early_ending(self) -> str:
+        heard = f"{self.heard_sec:.1f} s"
         if self.ended_by:
-            found.append(f"reading stopped at {self.heard_sec:.1f} s: {self.ended_by}")
-        elif self.announced_sec is not None and not self.is_cut_by_window:
+            return f"reading stopped at {heard}: {self.ended_by}"
+        if self.announced_sec is not None and not self.is_cut_by_window:
             missing = self.announced_sec - self.heard_sec
             if missing > max(1.0, self.announced_sec * 0.02):
-                found.append(
-                    f"the file ends early: {self.heard_sec:.1f} s of the {self.announced_sec:.1f} s it announces"
-                )
-        return tuple(found)
+                return f"the file ends early: {heard} of the {self.announced_sec:.1f} s it announces"
+        if self.missing_share is not None:
+            share = f" (about {self.missing_share:.0%} of it is missing)" if self.missing_share else ""
+            return f"the file was cut off{share}: the {heard} that are there were kept"
+        return ""
 
 
 class _SeekMissed(Exception):
@@ -250,4 +258,6 @@ def decode_to_scratch(
             until = end_sec if end_sec is not None else tally.announced_sec
             if until is not None and until > start_sec:
                 report(min(1.0, count / SAMPLE_RATE_HZ / (until - start_sec)))
+    if not tally.is_cut_by_window:
+        tally.missing_share = missing_share(Path(path))
     return DecodeReport(count, start_sec, tally.source_sec, tally.warnings())

@@ -25,7 +25,7 @@ class Meter:
     """Adds up the parts of each stage and tells `listener`, never less than before."""
 
     def __init__(self, has_speech: bool, listener: Callable[[Progress], None] | None) -> None:
-        self._shares = _SHARES_WITH_SPEECH if has_speech else _SHARES_WITHOUT
+        self._shares: dict[Stage, float] = _SHARES_WITH_SPEECH if has_speech else _SHARES_WITHOUT
         self._listener = listener
         self._done: dict[Stage, dict[object, float]] = {stage: {} for stage in self._shares}
         self._totals: dict[Stage, int] = dict.fromkeys(self._shares, 1)

@@ -1,0 +1,244 @@
+"""The worker pool: what a job can do to itself, and can't do to anything else."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from soundbite_engine.errors import MediaError, WorkerError
+from soundbite_engine.workers import WorkerPool, worker_environment
+
+JOBS_SOURCE = """
+import os, sys, time
+import numpy as np
+from soundbite_engine.errors import MediaError
+
+JOBS = {name: f"{__name__}:{name}" for name in (
+    "double", "pid", "crash", "hang", "spin", "hoard", "refuse", "stumble", "chatter", "steps", "environment", "smuggle")}
+
+def double(report, array): return array * 2
+def pid(report): return os.getpid()
+def crash(report): os.kill(os.getpid(), 11)
+def hang(report, marker):
+    open(marker, "w").write(str(os.getpid()))
+    time.sleep(600)
+def spin(report, marker):
+    open(marker, "w").write(str(os.getpid()))
+    while True: pass
+def hoard(report):
+    hoard = []
+    while True: hoard.append(np.ones(1 << 22))
+def refuse(report): raise MediaError("media_empty", "nothing in it")
+def stumble(report): raise ZeroDivisionError("by nought")
+def chatter(report):
+    print("noise on stdout", flush=True)
+    os.write(1, b"more noise")
+    return sys.stdin.read()
+def steps(report):
+    for step in range(5):
+        report(step / 5)
+        time.sleep(0.11)
+    return "done"
+def environment(report): return dict(os.environ)
+class Smuggled:
+    def __reduce__(self): return (os.getenv, ("HOME",))
+def smuggle(report): return Smuggled()
+"""
+
+
+@pytest.fixture
+def pool_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., WorkerPool]:
+    (tmp_path / "jobs_of_the_test.py").write_text(JOBS_SOURCE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return lambda size=1, **kwargs: WorkerPool(size, jobs_module="jobs_of_the_test", **kwargs)
+
+
+Pools = Callable[..., WorkerPool]
+
+
+async def _written(path: Path) -> int:
+    async with asyncio.timeout(30):
+        while not (path.exists() and path.read_text()):
+            await asyncio.sleep(0.01)
+    return int(path.read_text())
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+async def _gone(pid: int) -> None:
+    async with asyncio.timeout(30):
+        while _is_alive(pid):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_job_gets_its_arrays_and_answers_with_arrays(pool_of: Pools) -> None:
+    async with pool_of() as pool:
+        answer = await pool.run("double", np.arange(3, dtype=np.float32))
+    assert answer.tolist() == [0, 2, 4]
+
+
+async def test_a_worker_is_kept_for_the_next_job(pool_of: Pools) -> None:
+    async with pool_of() as pool:
+        assert await pool.run("pid") == await pool.run("pid") != os.getpid()
+
+
+async def test_a_crash_fails_its_own_job_only(pool_of: Pools) -> None:
+    async with pool_of(2) as pool:
+        crashed, doubled = await asyncio.gather(pool.run("crash"), pool.run("double", 21), return_exceptions=True)
+        assert isinstance(crashed, WorkerError)
+        assert crashed.code == "worker_crashed"
+        assert "signal 11" in crashed.message
+        assert doubled == 42
+        assert await pool.run("double", 4) == 8
+
+
+async def test_a_job_that_takes_too_long_is_killed_and_named(pool_of: Pools, tmp_path: Path) -> None:
+    async with pool_of() as pool:
+        with pytest.raises(WorkerError, match=r"hang took more than 0\.5 s") as failure:
+            await pool.run("hang", str(tmp_path / "pid"), timeout_s=0.5)
+        assert failure.value.code == "worker_timeout"
+        assert await pool.run("double", 4) == 8
+
+
+async def test_cancelling_a_job_kills_its_process_and_frees_the_place(pool_of: Pools, tmp_path: Path) -> None:
+    async with pool_of() as pool:
+        task = asyncio.create_task(pool.run("spin", str(tmp_path / "pid")))
+        pid = await _written(tmp_path / "pid")
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not _is_alive(pid)
+        assert await pool.run("double", 4) == 8
+
+
+async def test_cancelling_a_job_that_waits_leaves_the_queue_whole(pool_of: Pools, tmp_path: Path) -> None:
+    async with pool_of() as pool:
+        first = asyncio.create_task(pool.run("hang", str(tmp_path / "pid")))
+        await _written(tmp_path / "pid")
+        waiting = asyncio.create_task(pool.run("double", 1))
+        last = asyncio.create_task(pool.run("double", 2))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        first.cancel()
+        assert await last == 4
+
+
+async def test_an_urgent_job_goes_before_those_that_wait(pool_of: Pools, tmp_path: Path) -> None:
+    order: list[str] = []
+
+    async def note(name: str, **kwargs: Any) -> None:
+        await pool.run("double", 1, **kwargs)
+        order.append(name)
+
+    async with pool_of() as pool:
+        first = asyncio.create_task(pool.run("hang", str(tmp_path / "pid")))
+        await _written(tmp_path / "pid")
+        patient = asyncio.create_task(note("patient"))
+        await asyncio.sleep(0)
+        urgent = asyncio.create_task(note("urgent", is_urgent=True))
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.gather(patient, urgent)
+    assert order == ["urgent", "patient"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux only")
+async def test_a_job_that_hoards_memory_is_told_apart_from_a_crash(pool_of: Pools) -> None:
+    async with pool_of(memory_mb=256) as pool:
+        with pytest.raises(WorkerError, match="256 MB") as failure:
+            await pool.run("hoard", timeout_s=60)
+        assert failure.value.code == "worker_memory"
+        assert await pool.run("double", 4) == 8
+
+
+async def test_what_a_job_raises_arrives_with_its_code(pool_of: Pools) -> None:
+    async with pool_of() as pool:
+        with pytest.raises(MediaError, match="nothing in it") as refused:
+            await pool.run("refuse")
+        assert refused.value.code == "media_empty"
+        with pytest.raises(WorkerError, match="stumble failed: ZeroDivisionError: by nought"):
+            await pool.run("stumble")
+
+
+async def test_a_library_that_prints_or_reads_stdin_does_no_harm(pool_of: Pools) -> None:
+    async with pool_of() as pool:
+        assert await pool.run("chatter", timeout_s=30) == ""
+
+
+async def test_progress_is_told_while_the_job_runs(pool_of: Pools) -> None:
+    told: list[float] = []
+    async with pool_of() as pool:
+        assert await pool.run("steps", on_progress=told.append) == "done"
+    assert len(told) >= 2
+    assert told == sorted(told)
+
+
+async def test_a_worker_can_not_make_the_parent_run_code(pool_of: Pools) -> None:
+    async with pool_of() as pool:
+        with pytest.raises(WorkerError, match=r"os\.getenv|posix|a worker sent"):
+            await pool.run("smuggle")
+
+
+async def test_workers_see_no_secrets_and_one_thread(pool_of: Pools, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWELVELABS_API_KEY", "tlk_secret")
+    async with pool_of() as pool:
+        seen = await pool.run("environment")
+    assert "TWELVELABS_API_KEY" not in seen
+    assert seen["OMP_NUM_THREADS"] == "1"
+
+
+def test_secrets_of_every_usual_name_are_dropped() -> None:
+    given = {"PATH": "/bin", "MY_TOKEN": "x", "client_secret": "x", "AWS_ACCESS_KEY_ID": "x", "DB_PASSWORD": "x"}
+    kept = worker_environment(given)
+    assert kept["PATH"] == "/bin"
+    assert not kept.keys() & (given.keys() - {"PATH"})
+
+
+async def test_leaving_the_pool_ends_a_running_job(pool_of: Pools, tmp_path: Path) -> None:
+    async with pool_of() as pool:
+        task = asyncio.create_task(pool.run("spin", str(tmp_path / "pid")))
+        pid = await _written(tmp_path / "pid")
+    with pytest.raises(WorkerError):
+        await task
+    assert not _is_alive(pid)
+    with pytest.raises(WorkerError, match="closed"):
+        await pool.run("pid")
+
+
+PARENT_SOURCE = """
+import asyncio, sys
+from soundbite_engine.workers import WorkerPool
+async def main():
+    async with WorkerPool(1, jobs_module="jobs_of_the_test") as pool:
+        await pool.run(sys.argv[1], sys.argv[2])
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
+@pytest.mark.parametrize("job", ["hang", "spin"])
+async def test_workers_end_when_their_parent_is_killed(job: str, pool_of: Pools, tmp_path: Path) -> None:
+    marker = tmp_path / "pid"
+    parent = subprocess.Popen([sys.executable, "-c", PARENT_SOURCE, job, str(marker)])
+    try:
+        worker = await _written(marker)
+        parent.send_signal(signal.SIGKILL)
+    finally:
+        parent.wait(30)
+    await _gone(worker)
