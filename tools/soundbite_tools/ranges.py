@@ -9,8 +9,9 @@ from soundbite_tools.ranking import Scored
 
 # Clips that follow each other have no gap when segments are fixed, and a breath's pause when they are natural.
 NEIGHBOUR_GAP_SEC = 1.0
-# A neighbour that answers this much worse is context, not answer.
+# A neighbour that answers this much worse, or hardly at all, is context and not answer.
 NEIGHBOUR_SHARE = 0.75
+LEAST_NEIGHBOUR_SCORE = 0.35
 LONGEST_RANGE_SEC = 40.0
 _SAME_SHARE = 0.5
 
@@ -74,7 +75,7 @@ def _grown(seed: Scored, others: Sequence[Scored]) -> TimeRange:
         if each.clip.asset_id == seed.clip.asset_id
         and each.clip.clip_id != seed.clip.clip_id
         and each.matched == seed.matched
-        and each.score >= NEIGHBOUR_SHARE * seed.score
+        and each.score >= max(NEIGHBOUR_SHARE * seed.score, LEAST_NEIGHBOUR_SCORE)
     ]
     while near:
         follower = next((each for each in near if found.touches(each) and _fits(found, each)), None)

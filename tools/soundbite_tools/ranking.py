@@ -54,8 +54,8 @@ class Scored:
 
 # Fitted on the development recordings of the evaluation folder and on the samples; bench/quality.py measures them.
 _TEXT_TO_SPEECH = Ramp(0.2, 0.85)
-# A text fills only the properties of a sound block, .6 of its weight.
-_TEXT_TO_SOUND = Ramp(0.2, 0.6)
+# A text names properties of a sound, which are at most .6 of its block; what it does not name stays under .05.
+_TEXT_TO_SOUND = Ramp(0.08, 0.5)
 _SPEECH_TO_SPEECH = Ramp(0.2, 1.0)
 _SOUND_TO_SOUND = Ramp(0.3, 1.0)
 # What the best clip holds of the question's rare words says what kind of question it is: a paraphrase shares few with
