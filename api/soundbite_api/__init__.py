@@ -1,15 +1,7 @@
 """The platform's audio-embedding contract: wire models, errors, and one asynchronous client."""
 
 from soundbite_api.assets import Asset, AssetPage
-from soundbite_api.client import (
-    HOSTED_BASE_URL,
-    HOSTED_MODEL,
-    AudioEmbeddings,
-    EmbeddedSpace,
-    PlatformClient,
-    TaskAnswer,
-    TextEmbedding,
-)
+from soundbite_api.client import HOSTED_BASE_URL, AudioEmbeddings, PlatformClient, TaskAnswer, TextEmbedding
 from soundbite_api.embeddings import (
     AudioInput,
     EmbeddingData,
@@ -29,15 +21,21 @@ from soundbite_api.errors import (
     PlatformUnreachable,
     RateLimited,
     RequestRefused,
+    TaskFailed,
     TooLarge,
     Unauthorized,
 )
-from soundbite_api.retries import RetryPolicy
+from soundbite_api.multipart import UploadTicket
+from soundbite_api.rate_limits import RateLimit, read_rate_limits
+from soundbite_api.retries import PollPolicy, RetryPolicy
+from soundbite_api.spaces import HOSTED_DIMENSION, HOSTED_MODEL, EmbeddedSpace
 from soundbite_api.tasks import EmbeddingTask, TaskPage, TaskProgress
+from soundbite_api.times import absolute_times
 from soundbite_api.transcription import TimedText, Transcription
 
 __all__ = [
     "HOSTED_BASE_URL",
+    "HOSTED_DIMENSION",
     "HOSTED_MODEL",
     "Asset",
     "AssetFailed",
@@ -57,11 +55,14 @@ __all__ = [
     "PlatformError",
     "PlatformFault",
     "PlatformUnreachable",
+    "PollPolicy",
+    "RateLimit",
     "RateLimited",
     "RequestRefused",
     "RetryPolicy",
     "Segmentation",
     "TaskAnswer",
+    "TaskFailed",
     "TaskPage",
     "TaskProgress",
     "TextEmbedding",
@@ -70,4 +71,7 @@ __all__ = [
     "TooLarge",
     "Transcription",
     "Unauthorized",
+    "UploadTicket",
+    "absolute_times",
+    "read_rate_limits",
 ]

@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+from urllib.parse import quote
 
 import httpx
-from pydantic import SecretStr, TypeAdapter, ValidationError
+from pydantic import BaseModel, SecretStr
 
 from soundbite_api.assets import Asset, AssetPage
-from soundbite_api.embeddings import AudioInput, EmbeddingResponse
-from soundbite_api.errors import AssetFailed, MalformedResponse, PlatformUnreachable, error_from_response
-from soundbite_api.retries import RetryPolicy
+from soundbite_api.embeddings import LARGEST_DIRECT_BYTES, AudioInput, EmbeddingResponse
+from soundbite_api.errors import AssetFailed, MalformedResponse
+from soundbite_api.failures import task_failure
+from soundbite_api.multipart import UploadTicket
+from soundbite_api.rate_limits import retry_after_s
+from soundbite_api.retries import PollPolicy, RetryPolicy
+from soundbite_api.spaces import HOSTED_MODEL, Dimensions, EmbeddedSpace, named_space
 from soundbite_api.tasks import EmbeddingTask, TaskPage
+from soundbite_api.times import absolute_times
 from soundbite_api.transcription import Transcription
+from soundbite_api.transport import Transport
+from soundbite_api.uploading import KeepTicket, file_size, upload_in_parts
 
 HOSTED_BASE_URL = "https://api.twelvelabs.io/v1.3"
-HOSTED_MODEL = "marengo3.0"
-SPACE_HEADER = "x-soundbite-space"
-BLOCKS_HEADER = "x-soundbite-blocks"
-INCLUDE_HEADER = "x-soundbite-include"
-
-ModelT = TypeVar("ModelT")
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class EmbeddedSpace:
-    """Which vectors an answer holds.
-
-    `blocks` are the widths of the parts of a joint vector, in order, by name; empty where the platform does not say.
-    """
-
-    id: str
-    blocks: Mapping[str, int] = field(default_factory=dict)
+# Someone waits for the vector of a question; nobody waits for a background job.
+_QUESTION_PATIENCE_S = 12.0
+_LISTED_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
@@ -55,6 +47,7 @@ class TaskAnswer:
 
     task: EmbeddingTask
     space: EmbeddedSpace
+    retry_after_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -68,8 +61,8 @@ class TextEmbedding:
 class PlatformClient:
     """Calls the platform's audio and text endpoints and returns wire models or raises `PlatformError`.
 
-    The httpx client carries the address (`base_url`, version prefix included) and the timeouts; this class adds the
-    key, the retries and the reading of both error envelopes. It never logs or prints the key.
+    The httpx client carries the address (`base_url`, version prefix included) and the timeouts. Times in answers count
+    from the beginning of the source, and vectors have the dimension of their space, whatever the platform does.
     """
 
     def __init__(
@@ -79,52 +72,71 @@ class PlatformClient:
         api_key: SecretStr | None = None,
         model_name: str = HOSTED_MODEL,
         retries: RetryPolicy | None = None,
+        polls: PollPolicy | None = None,
         include: Sequence[str] = (),
+        largest_direct_bytes: int = LARGEST_DIRECT_BYTES,
     ) -> None:
-        self._http = http
-        self._headers: dict[str, str] = {}
-        if api_key is not None:
-            self._headers["x-api-key"] = api_key.get_secret_value()
-        if include:
-            self._headers[INCLUDE_HEADER] = ",".join(include)
+        self._transport = Transport(http, api_key=api_key, retries=retries or RetryPolicy(), include=include)
+        self._polls = polls or PollPolicy()
+        self._dimensions = Dimensions()
         self._model_name = model_name
-        self._retries = retries or RetryPolicy()
+        self._largest_direct_bytes = largest_direct_bytes
 
     @property
     def model_name(self) -> str:
         """The model asked for in every embedding call."""
         return self._model_name
 
-    async def create_asset_from_url(self, url: str, *, filename: str = "") -> Asset:
-        """Create an asset from a direct link to raw media."""
+    async def create_asset_from_url(self, url: str, *, filename: str = "", is_unique_name: bool = False) -> Asset:
+        """Create an asset from a direct link to raw media; for `is_unique_name` see `upload_file`."""
         fields = {"method": (None, "url"), "url": (None, url)}
         if filename:
             fields["filename"] = (None, filename)
-        return await self._model(Asset, "POST", "assets", files=fields)
+        recover = self._finder(filename, None) if is_unique_name else None
+        return (await self._transport.call(Asset, "POST", "assets", files=fields, recover=recover)).value
 
-    async def create_asset_from_file(self, path: Path, *, filename: str = "") -> Asset:
-        """Upload a file and return its asset; the body is streamed from disk."""
+    async def upload_file(
+        self,
+        path: Path,
+        *,
+        filename: str = "",
+        is_unique_name: bool = False,
+        ticket: UploadTicket | None = None,
+        keep_ticket: KeepTicket | None = None,
+    ) -> Asset:
+        """Upload a file, streamed from disk, and return its asset: at once up to 200 MB, larger ones in parts.
+
+        `is_unique_name` promises that only equal content has this name: an upload whose answer got lost is then looked
+        for instead of made twice. `keep_ticket` gets what a later call needs as `ticket` to go on with an upload
+        in parts.
+
+        Raises:
+            PlatformError: it was not taken.
+        """
+        name = filename or path.name
+        if file_size(path) > self._largest_direct_bytes:
+            asset_id = await upload_in_parts(self._transport, path, name, ticket=ticket, keep_ticket=keep_ticket)
+            return await self.get_asset(asset_id)
+        recover = self._finder(name, file_size(path)) if is_unique_name else None
         with path.open("rb") as stream:
-            files = {
-                "method": (None, "direct"),
-                "file": (filename or path.name, stream, "application/octet-stream"),
-            }
-            return await self._model(Asset, "POST", "assets", files=files, rewind=stream)
+            files = {"method": (None, "direct"), "file": (name, stream, "application/octet-stream")}
+            answered = await self._transport.call(Asset, "POST", "assets", files=files, rewind=stream, recover=recover)
+        return answered.value
 
     async def get_asset(self, asset_id: str) -> Asset:
         """Return an asset with its status."""
-        return await self._model(Asset, "GET", f"assets/{asset_id}")
+        return (await self._transport.call(Asset, "GET", f"assets/{_segment(asset_id)}")).value
 
     async def list_assets(self, *, page: int = 1, page_limit: int = 10, filename: str = "") -> AssetPage:
-        """Return one page of assets, newest first."""
+        """Return one page of assets, newest first; `filename` keeps those whose name contains it."""
         params: dict[str, Any] = {"page": page, "page_limit": page_limit}
         if filename:
             params["filename"] = filename
-        return await self._model(AssetPage, "GET", "assets", params=params)
+        return (await self._transport.call(AssetPage, "GET", "assets", params=params)).value
 
     async def delete_asset(self, asset_id: str) -> None:
         """Delete an asset."""
-        await self._send("DELETE", f"assets/{asset_id}")
+        await self._transport.send("DELETE", f"assets/{_segment(asset_id)}")
 
     async def wait_for_asset(self, asset_id: str, *, timeout_s: float = 600.0) -> Asset:
         """Return the asset once it is ready.
@@ -133,112 +145,131 @@ class PlatformClient:
             AssetFailed: the platform could not read it, or it was not ready in time.
         """
         deadline = time.monotonic() + timeout_s
-        wait_s = 0.25
-        while True:
+        for pause_s in self._polls.pauses():
             asset = await self.get_asset(asset_id)
             if asset.status == "ready":
                 return asset
             if asset.status == "failed":
                 reason = asset.error.message if asset.error else ""
                 raise AssetFailed(reason or "The platform could not read the file.", code="asset_failed")
-            if time.monotonic() + wait_s > deadline:
-                raise AssetFailed(f"The asset was not ready after {timeout_s:.0f} s.", code="asset_slow")
-            await self._retries.sleep(wait_s)
-            wait_s = min(wait_s * 1.5, 10.0)
+            if time.monotonic() + pause_s > deadline:
+                break
+            await self._polls.sleep(pause_s)
+        raise AssetFailed(f"The asset was not ready after {timeout_s:.0f} s.", code="asset_slow")
 
     async def embed_text(self, text: str) -> TextEmbedding:
         """Return the vector of a text in the platform's space."""
         body = {"input_type": "text", "model_name": self._model_name, "text": {"input_text": text}}
-        response = await self._send("POST", "embed-v2", json=body, is_idempotent=True)
-        answer = _parse(EmbeddingResponse, response)
-        if len(answer.data) != 1:
-            raise MalformedResponse(f"Expected one text embedding, got {len(answer.data)}.")
-        return TextEmbedding(tuple(answer.data[0].embedding), self._space(response))
+        answered = await self._transport.call(
+            EmbeddingResponse, "POST", "embed-v2", json=body, is_idempotent=True, patience_s=_QUESTION_PATIENCE_S
+        )
+        data, space = answered.value.data, named_space(answered.headers, self._model_name)
+        if len(data) != 1:
+            raise MalformedResponse(f"Expected one text embedding, got {len(data)}.")
+        self._dimensions.check(space, [data[0].embedding])
+        return TextEmbedding(tuple(data[0].embedding), space)
 
     async def embed_audio(self, audio: AudioInput) -> AudioEmbeddings:
-        """Embed up to ten minutes of sound at once."""
-        response = await self._send("POST", "embed-v2", json=self._audio_body(audio))
-        return AudioEmbeddings(_parse(EmbeddingResponse, response), self._space(response))
+        """Embed up to ten minutes of sound at once; not repeated when its fate is unknown, since it costs."""
+        answered = await self._transport.call(EmbeddingResponse, "POST", "embed-v2", json=self._audio_body(audio))
+        space = named_space(answered.headers, self._model_name)
+        self._dimensions.check(space, (item.embedding for item in answered.value.data))
+        data = absolute_times(answered.value.data, audio.start_sec)
+        return AudioEmbeddings(answered.value.model_copy(update={"data": data}), space)
 
-    async def create_task(self, audio: AudioInput) -> EmbeddingTask:
-        """Start embedding up to four hours of sound."""
-        return await self._model(EmbeddingTask, "POST", "embed-v2/tasks", json=self._audio_body(audio))
+    async def create_task(
+        self, audio: AudioInput, *, recover: Callable[[], Awaitable[EmbeddingTask | None]] | None = None
+    ) -> EmbeddingTask:
+        """Start embedding up to four hours of sound.
 
-    async def get_task(self, task_id: str) -> TaskAnswer:
-        """Return a task, with its embeddings once it is ready."""
-        response = await self._send("GET", f"embed-v2/tasks/{task_id}")
-        return TaskAnswer(_parse(EmbeddingTask, response), self._space(response))
+        When the answer got lost, `recover` looks for the task it may have made; without it the call is not repeated.
+        """
+        body = self._audio_body(audio)
+        return (await self._transport.call(EmbeddingTask, "POST", "embed-v2/tasks", json=body, recover=recover)).value
 
-    async def list_tasks(self, *, page: int = 1, page_limit: int = 10, status: str = "") -> TaskPage:
-        """Return one page of tasks, newest first."""
+    async def get_task(self, task_id: str, *, start_sec: float | None = None) -> TaskAnswer:
+        """Return a task, with its embeddings once it is ready.
+
+        `start_sec` is where its window began; without it, what the platform says of the window is taken.
+        """
+        answered = await self._transport.call(EmbeddingTask, "GET", f"embed-v2/tasks/{_segment(task_id)}")
+        task, space = answered.value, named_space(answered.headers, self._model_name)
+        if task.data:
+            self._dimensions.check(space, (item.embedding for item in task.data))
+            said = task.metadata.start_offset_sec if task.metadata else None
+            begun_sec = max(0.0, said or 0.0) if start_sec is None else start_sec
+            task = task.model_copy(update={"data": absolute_times(task.data, begun_sec)})
+        return TaskAnswer(task, space, retry_after_s(answered.headers))
+
+    async def wait_for_task(
+        self,
+        task_id: str,
+        *,
+        start_sec: float | None = None,
+        polls: PollPolicy | None = None,
+        on_answer: Callable[[TaskAnswer], Awaitable[None]] | None = None,
+    ) -> TaskAnswer:
+        """Return a task once it is ready; the caller bounds the wait.
+
+        Raises:
+            TaskFailed: the platform gave it up.
+            NotFound: the platform does not know it, or no longer.
+        """
+        policy = polls or self._polls
+        for pause_s in policy.pauses():
+            answer = await self.get_task(task_id, start_sec=start_sec)
+            if answer.task.status == "ready":
+                return answer
+            if answer.task.status == "failed":
+                raise task_failure(answer.task.error.message if answer.task.error else "")
+            if on_answer is not None:
+                await on_answer(answer)
+            await policy.sleep(max(pause_s, min(answer.retry_after_s or 0.0, self._transport.retries.longest_wait_s)))
+        raise AssertionError("pauses never end")
+
+    async def list_tasks(
+        self, *, page: int = 1, page_limit: int = 10, status: str = "", started_at: datetime | None = None
+    ) -> TaskPage:
+        """Return one page of tasks, newest first; `started_at` keeps those made since."""
         params: dict[str, Any] = {"page": page, "page_limit": page_limit}
         if status:
             params["status"] = status
-        return await self._model(TaskPage, "GET", "embed-v2/tasks", params=params)
+        if started_at is not None:
+            params["started_at"] = started_at.isoformat(timespec="seconds").replace("+00:00", "Z")
+        return (await self._transport.call(TaskPage, "GET", "embed-v2/tasks", params=params)).value
 
     async def get_transcription(self, asset_id: str) -> Transcription:
         """Return what is said in an asset, as far as it is known."""
         params = {"include": ["words", "sentences"]}
-        return await self._model(Transcription, "GET", f"assets/{asset_id}/transcription", params=params)
+        path = f"assets/{_segment(asset_id)}/transcription"
+        return (await self._transport.call(Transcription, "GET", path, params=params)).value
+
+    async def probe(self, method: str, path: str, body: BaseModel | dict[str, Any] | None = None) -> httpx.Response:
+        """Return the raw answer of one call, refusals included; for `soundbite doctor --live`.
+
+        Raises:
+            PlatformUnreachable: none came.
+        """
+        request = {"json": body.model_dump() if isinstance(body, BaseModel) else body} if body is not None else {}
+        return await self._transport.probe(method, path, **request)
 
     def _audio_body(self, audio: AudioInput) -> dict[str, Any]:
         return {"input_type": "audio", "model_name": self._model_name, "audio": audio.to_wire()}
 
-    def _space(self, response: httpx.Response) -> EmbeddedSpace:
-        named = response.headers.get(SPACE_HEADER)
-        if not named:
-            return EmbeddedSpace(self._model_name)
-        return EmbeddedSpace(named, _read_blocks(response.headers.get(BLOCKS_HEADER, "")))
+    def _finder(self, filename: str, size: int | None) -> Callable[[], Awaitable[Asset | None]]:
+        async def find() -> Asset | None:
+            page = await self.list_assets(page_limit=_LISTED_AT_ONCE, filename=filename)
+            for asset in page.data:
+                if (
+                    asset.filename == filename
+                    and asset.status != "failed"
+                    and (size is None or asset.size in (None, size))
+                ):
+                    return asset
+            return None
 
-    async def _model(self, model: type[ModelT], method: str, path: str, **request: Any) -> ModelT:
-        return _parse(model, await self._send(method, path, **request))
-
-    async def _send(
-        self, method: str, path: str, *, is_idempotent: bool | None = None, rewind: Any = None, **request: Any
-    ) -> httpx.Response:
-        async def once() -> httpx.Response:
-            if rewind is not None:
-                rewind.seek(0)
-            return await self._send_once(method, path, **request)
-
-        safe = method in ("GET", "DELETE") if is_idempotent is None else is_idempotent
-        return await self._retries.run(once, is_idempotent=safe)
-
-    async def _send_once(self, method: str, path: str, **request: Any) -> httpx.Response:
-        try:
-            response = await self._http.request(method, path, headers=self._headers, **request)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
-            raise PlatformUnreachable(_cannot_reach(self._http, exc), code="never_sent") from exc
-        except httpx.TransportError as exc:
-            raise PlatformUnreachable(_cannot_reach(self._http, exc), code="no_answer") from exc
-        if response.is_success:
-            return response
-        raise error_from_response(response.status_code, response.headers, response.content)
+        return find
 
 
-def _parse(model: type[ModelT], response: httpx.Response) -> ModelT:
-    try:
-        return TypeAdapter(model).validate_python(response.json())
-    except ValidationError as exc:
-        first = exc.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise MalformedResponse(
-            f"The platform's answer does not follow the contract: {where or 'body'}: {first['msg']}.",
-            status=response.status_code,
-        ) from exc
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise MalformedResponse("The platform's answer is not JSON.", status=response.status_code) from exc
-
-
-def _read_blocks(header: str) -> dict[str, int]:
-    blocks: dict[str, int] = {}
-    for part in header.split(","):
-        name, _, width = part.strip().partition("=")
-        if name and width.isdigit():
-            blocks[name] = int(width)
-    return blocks
-
-
-def _cannot_reach(http: httpx.AsyncClient, exc: Exception) -> str:
-    reason = str(exc) or type(exc).__name__
-    return f"No answer from {http.base_url.host}: {reason}."
+def _segment(identifier: str) -> str:
+    return quote(identifier, safe="")

@@ -9,16 +9,18 @@ PlatformError                 everything below; says code, message, hint, is_ret
 │   └── RateLimited           429; carries retry_after_s
 ├── PlatformFault             the platform failed (5xx)
 ├── MalformedResponse         an answer that is not of the contract
-└── AssetFailed               the platform could not read an uploaded file
+├── AssetFailed               the platform could not read an uploaded file
+└── TaskFailed                an embedding task ended as failed
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
+
+from soundbite_api.rate_limits import refused_for_s
 
 _LONGEST_MESSAGE = 500
 
@@ -82,6 +84,8 @@ class RateLimited(RequestRefused):
     def __init__(self, message: str, *, retry_after_s: float | None = None, **details: Any) -> None:
         super().__init__(message, **details)
         self.retry_after_s = retry_after_s
+        if retry_after_s is not None:
+            self.hint = f"Wait {max(1.0, retry_after_s):.0f} seconds and try again; fewer files at once helps."
 
 
 class PlatformFault(PlatformError):
@@ -103,6 +107,22 @@ class AssetFailed(PlatformError):
     hint = "Check that the file plays, and is WAV, MP3 or FLAC for the hosted platform."
 
 
+class TaskFailed(PlatformError):
+    """The platform gave an embedding task up; `is_retryable` says whether the same task may succeed later."""
+
+    def __init__(self, message: str, *, hint: str, is_retryable: bool, code: str = "task_failed") -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.is_retryable = is_retryable
+
+
+# Codes that say more than their status (contract 4.2).
+_HINTS: Mapping[str, str] = {
+    "api_allowed_for_paid_plan": "Use a key of a paid plan, or unset TWELVELABS_API_KEY to use the embedded engine.",
+    "region_not_allowed": "The platform is not offered here; unset TWELVELABS_API_KEY to use the embedded engine.",
+    "api_upgrade_required": "Upgrade Soundbite, or point TWELVELABS_BASE_URL at the version it speaks (v1.3).",
+}
+_REQUEST_TIMEOUT = 408
+
 _BY_STATUS: Mapping[int, type[RequestRefused]] = {
     401: Unauthorized,
     403: Unauthorized,
@@ -122,29 +142,11 @@ def error_from_response(
     code, message = _read_envelope(body)
     message = message or f"The platform answered with status {status}."
     if status == 429:
-        wait = retry_after_s(headers, now=now)
+        wait = refused_for_s(headers, now=now)
         return RateLimited(message, retry_after_s=wait, code=code or "too_many_requests", status=status)
-    if status >= 500:
+    if status >= 500 or status == _REQUEST_TIMEOUT:
         return PlatformFault(message, code=code or "internal_error", status=status)
-    return _BY_STATUS.get(status, RequestRefused)(message, code=code, status=status)
-
-
-def retry_after_s(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
-    """Return the seconds a `Retry-After` header asks for: delta seconds or an HTTP date (RFC 9110, 10.2.3)."""
-    value = headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            when = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        if when.tzinfo is None:
-            when = when.replace(tzinfo=UTC)
-        seconds = (when - (now or datetime.now(UTC))).total_seconds()
-    return max(0.0, seconds) if seconds == seconds and seconds != float("inf") else None
+    return _BY_STATUS.get(status, RequestRefused)(message, code=code, status=status, hint=_HINTS.get(code))
 
 
 def _read_envelope(body: bytes) -> tuple[str, str]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
 import anyio
 
-from soundbite_api.errors import PlatformError, PlatformFault, PlatformUnreachable, RateLimited
+from soundbite_api.errors import MalformedResponse, PlatformError, PlatformFault, PlatformUnreachable, RateLimited
 
 T = TypeVar("T")
+
+NEVER_SENT = "never_sent"
+NOT_JSON = "not_json"
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class RetryPolicy:
     first_wait_s: float = 0.5
     longest_wait_s: float = 30.0
     longest_retry_after_s: float = 120.0
+    patience_s: float = 600.0
+    """Seconds of waiting in all; a wait that would pass it is not begun."""
     sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     jitter: Callable[[], float] = random.random
 
@@ -34,25 +39,59 @@ class RetryPolicy:
             return min(error.retry_after_s, self.longest_retry_after_s)
         return self.jitter() * min(self.longest_wait_s, self.first_wait_s * 2.0**attempt)
 
-    async def run(self, call: Callable[[], Awaitable[T]], *, is_idempotent: bool) -> T:
+    async def run(
+        self,
+        call: Callable[[], Awaitable[T]],
+        *,
+        is_idempotent: bool,
+        recover: Callable[[], Awaitable[T | None]] | None = None,
+    ) -> T:
         """Return what `call` returns, trying again where that is safe.
 
         A 429 was never processed and is always tried again; a call that surely never reached the platform too.
-        Other unreachable and 5xx answers are tried again only when the call is idempotent.
+        Other unreachable, faulty and garbled answers are tried again when the call is idempotent, or when `recover`
+        has looked for what the call may have made and found nothing; what it finds is returned.
         """
+        waited_s = 0.0
         for attempt in range(self.attempts):
             try:
                 return await call()
             except PlatformError as exc:
-                if attempt + 1 == self.attempts or not _is_safe(exc, is_idempotent):
+                wait_s = self.wait_s(attempt, exc)
+                may_repeat = _was_not_processed(exc) or (_may_pass(exc) and (is_idempotent or recover is not None))
+                if attempt + 1 == self.attempts or not may_repeat or waited_s + wait_s > self.patience_s:
                     raise
-                await self.sleep(self.wait_s(attempt, exc))
+                await self.sleep(wait_s)
+                waited_s += wait_s
+                if recover is not None and not _was_not_processed(exc):
+                    found = await recover()
+                    if found is not None:
+                        return found
         raise AssertionError("attempts must be at least 1")
 
 
-def _is_safe(error: PlatformError, is_idempotent: bool) -> bool:
-    if isinstance(error, RateLimited):
-        return True
-    if isinstance(error, PlatformUnreachable):
-        return is_idempotent or error.code == "never_sent"
-    return isinstance(error, PlatformFault) and is_idempotent
+@dataclass(frozen=True)
+class PollPolicy:
+    """How often to look at what is not ready yet: at growing intervals, each varied by a fifth."""
+
+    first_s: float = 1.0
+    growth: float = 1.5
+    longest_s: float = 15.0
+    sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    jitter: Callable[[], float] = random.random
+
+    def pauses(self) -> Iterator[float]:
+        """Yield the seconds to wait before each look but the first."""
+        pause_s = self.first_s
+        while True:
+            yield pause_s * (0.8 + 0.4 * self.jitter())
+            pause_s = min(pause_s * self.growth, self.longest_s)
+
+
+def _was_not_processed(error: PlatformError) -> bool:
+    return isinstance(error, RateLimited) or (isinstance(error, PlatformUnreachable) and error.code == NEVER_SENT)
+
+
+def _may_pass(error: PlatformError) -> bool:
+    is_garbled = isinstance(error, MalformedResponse) and error.code == NOT_JSON
+    return is_garbled or isinstance(error, PlatformUnreachable | PlatformFault)

@@ -25,6 +25,29 @@ class TaskProgress(Response):
     fraction: FiniteFloat = 0.0
 
 
+class ListedMetadata(Response):
+    """What a list of tasks says of the media; the published forms of the contract spell the options differently."""
+
+    input_filename: str | None = None
+    input_url: str | None = None
+    duration: FiniteFloat | None = None
+    start_offset_sec: FiniteFloat | None = None
+    end_offset_sec: FiniteFloat | None = None
+    audio_embedding_option: list[str] | None = None
+    audio_embedding_options: list[str] | None = None
+
+    @property
+    def options(self) -> frozenset[str]:
+        """The embedding options, empty where they are not said."""
+        return frozenset(self.audio_embedding_option or self.audio_embedding_options or ())
+
+
+class ListedAudio(Response):
+    """The audio part of a task in a list."""
+
+    metadata: ListedMetadata | None = None
+
+
 class EmbeddingTask(Response):
     """An embedding task: `data` is there when the status is ready, `error` when it is failed."""
 
@@ -36,6 +59,7 @@ class EmbeddingTask(Response):
     metadata: EmbeddingMetadata | None = None
     error: TaskProblem | None = None
     progress: TaskProgress | None = None
+    audio_embedding: ListedAudio | None = None
 
 
 class TaskPage(Response):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from soundbite_api import PlatformClient
+from soundbite_api import PlatformClient, PollPolicy
 
 if TYPE_CHECKING:
     from soundbite_server.settings import Settings
@@ -53,7 +53,8 @@ async def _open_embedded(settings: Settings) -> AsyncIterator[Platform]:
     async with engine_package.Engine(config) as engine:
         transport = httpx.ASGITransport(app=engine.app)
         async with httpx.AsyncClient(transport=transport, base_url=EMBEDDED_BASE_URL, timeout=_TIMEOUT) as http:
-            client = PlatformClient(http, include=("progress", "transcript"))
+            polls = PollPolicy(first_s=0.1, longest_s=2.0)
+            client = PlatformClient(http, polls=polls, include=("progress", "transcript"))
             yield Platform(client, workbench_module.EngineWorkbench(engine.pool))
 
 
@@ -63,7 +64,7 @@ async def _open_hosted(settings: Settings) -> AsyncIterator[Platform]:
     workbench_module = await _import("soundbite_server.workbench")
     async with (
         workers.WorkerPool(size=1) as pool,
-        httpx.AsyncClient(base_url=settings.base_url, timeout=_TIMEOUT, follow_redirects=True) as http,
+        httpx.AsyncClient(base_url=settings.base_url, timeout=_TIMEOUT) as http,
     ):
         client = PlatformClient(http, api_key=settings.api_key, include=("progress", "transcript"))
         yield Platform(client, workbench_module.EngineWorkbench(pool))

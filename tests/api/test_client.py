@@ -13,17 +13,22 @@ from pydantic import SecretStr
 from soundbite_api import (
     AssetFailed,
     AudioInput,
+    EmbeddingTask,
     MalformedResponse,
     MediaSource,
     PlatformClient,
     PlatformFault,
     PlatformUnreachable,
+    PollPolicy,
     RateLimited,
+    RequestRefused,
     RetryPolicy,
+    TaskFailed,
+    Unauthorized,
 )
 
 Answer = httpx.Response | Exception
-VECTOR = [0.0, 1.0]
+VECTOR = [0.0] * 511 + [1.0]
 TEXT_ANSWER = {"data": [{"embedding": VECTOR, "embedding_option": None, "embedding_scope": None}]}
 AUDIO = AudioInput(media_source=MediaSource(asset_id="a"))
 
@@ -50,7 +55,8 @@ class Script:
     def client(self, **options: object) -> PlatformClient:
         http = httpx.AsyncClient(transport=httpx.MockTransport(self), base_url="http://platform/v1.3")
         retries = RetryPolicy(attempts=3, sleep=self.sleep, jitter=lambda: 1.0)
-        return PlatformClient(http, api_key=SecretStr("tlk_SECRET"), retries=retries, **options)  # type: ignore[arg-type]
+        polls = PollPolicy(sleep=self.sleep, jitter=lambda: 0.5)
+        return PlatformClient(http, api_key=SecretStr("tlk_SECRET"), retries=retries, polls=polls, **options)  # type: ignore[arg-type]
 
 
 def ok(body: object, **headers: str) -> httpx.Response:
@@ -59,7 +65,8 @@ def ok(body: object, **headers: str) -> httpx.Response:
 
 async def test_a_text_is_embedded_in_the_named_space() -> None:
     headers = {"x-soundbite-space": "soundbite-base-1", "x-soundbite-blocks": "sound=1,speech=1"}
-    script = Script(httpx.Response(200, json=TEXT_ANSWER, headers=headers))
+    answer = {"data": [{"embedding": [0.0, 1.0]}]}
+    script = Script(httpx.Response(200, json=answer, headers=headers))
     embedding = await script.client().embed_text("a dog barking")
     assert embedding.vector == (0.0, 1.0)
     assert (embedding.space.id, dict(embedding.space.blocks)) == ("soundbite-base-1", {"sound": 1, "speech": 1})
@@ -79,14 +86,14 @@ async def test_the_key_travels_in_its_header_only() -> None:
     client = script.client()
     await client.embed_text("x")
     assert script.requests[0].headers["x-api-key"] == "tlk_SECRET"
-    assert "tlk_SECRET" not in repr(vars(client)["_http"]) + str(script.requests[0].url)
+    assert "tlk_SECRET" not in str(script.requests[0].url) + repr(script.requests[0].headers.get("x-soundbite-include"))
 
 
 async def test_a_file_is_uploaded_as_the_sdk_does(tmp_path: Path) -> None:
     path = tmp_path / "note.wav"
     path.write_bytes(b"RIFFdata")
     script = Script(httpx.Response(201, json={"_id": "a1", "status": "processing"}))
-    asset = await script.client().create_asset_from_file(path)
+    asset = await script.client().upload_file(path)
     body = script.requests[0].content
     assert asset.id == "a1"
     assert b'name="method"\r\n\r\ndirect' in body
@@ -98,7 +105,7 @@ async def test_a_retried_upload_sends_the_whole_file_again(tmp_path: Path) -> No
     path = tmp_path / "note.wav"
     path.write_bytes(b"RIFFdata")
     script = Script(httpx.Response(429, json={}), httpx.Response(201, json={"_id": "a1"}))
-    await script.client().create_asset_from_file(path)
+    await script.client().upload_file(path)
     assert all(b"RIFFdata" in request.content for request in script.requests)
 
 
@@ -162,7 +169,149 @@ async def test_reading_is_tried_again_after_a_fault() -> None:
 )
 async def test_an_answer_outside_the_contract_is_one_of_our_errors(answer: httpx.Response) -> None:
     with pytest.raises(MalformedResponse):
-        await Script(answer).client().embed_text("x")
+        await Script(answer, answer, answer).client().embed_text("x")
+
+
+async def test_vectors_of_another_dimension_are_refused() -> None:
+    with pytest.raises(MalformedResponse, match="A vector of 3 numbers came"):
+        await Script(ok({"data": [{"embedding": [1.0, 0.0, 0.0]}]})).client().embed_text("x")
+
+
+async def test_a_server_that_echoes_the_key_does_not_bring_it_into_a_message() -> None:
+    script = Script(httpx.Response(400, json={"code": "tlk_SECRET", "message": "bad header x-api-key: tlk_SECRET"}))
+    with pytest.raises(RequestRefused) as caught:
+        await script.client().embed_text("x")
+    assert "tlk_SECRET" not in f"{caught.value!r} {caught.value.code} {caught.value.__cause__!r}"
+    assert caught.value.message == "bad header x-api-key: [key]"
+
+
+async def test_a_transport_that_names_the_key_in_its_error_is_not_quoted() -> None:
+    script = Script(httpx.ReadError("header x-api-key tlk_SECRET was refused"))
+    with pytest.raises(PlatformUnreachable) as caught:
+        await script.client().create_task(AUDIO)
+    assert "tlk_SECRET" not in str(caught.value)
+
+
+async def test_a_key_that_no_header_can_carry_is_refused_before_anything_is_sent() -> None:
+    script = Script()
+    http = httpx.AsyncClient(transport=httpx.MockTransport(script), base_url="http://platform/v1.3")
+    with pytest.raises(Unauthorized, match="characters that no key has"):
+        await PlatformClient(http, api_key=SecretStr("tlk_\nSECRET")).embed_text("x")
+    assert not script.requests
+
+
+async def test_a_redirect_is_not_followed_so_that_the_key_stays_here() -> None:
+    script = Script(httpx.Response(307, headers={"location": "http://elsewhere/v1.3/embed-v2"}))
+    with pytest.raises(RequestRefused, match="redirect"):
+        await script.client().embed_text("x")
+    assert len(script.requests) == 1
+
+
+async def test_an_id_can_not_become_another_path() -> None:
+    script = Script(ok({"_id": "t", "status": "processing"}))
+    await script.client().get_task("../assets?page=1")
+    assert script.requests[0].url.raw_path == b"/v1.3/embed-v2/tasks/..%2Fassets%3Fpage%3D1"
+
+
+async def test_a_question_does_not_wait_longer_than_someone_would() -> None:
+    script = Script(httpx.Response(429, json={}, headers={"retry-after": "60"}))
+    with pytest.raises(RateLimited) as caught:
+        await script.client().embed_text("x")
+    assert "60 seconds" in caught.value.hint
+    assert script.waits == []
+
+
+async def test_a_spent_rate_limit_is_waited_for_before_it_is_hit() -> None:
+    spent = {
+        "x-ratelimit-dimensions": "Request",
+        "x-ratelimit-request-remaining": "0",
+        "x-ratelimit-request-reset": "9",
+    }
+    answer = {"_id": "t", "status": "processing"}
+    script = Script(httpx.Response(202, json=answer, headers=spent))
+    client = script.client()
+    await client.create_task(AUDIO)
+    with pytest.raises(RateLimited, match="used up"):
+        await client.create_task(AUDIO)
+    assert len(script.requests) == 1
+    assert script.waits == pytest.approx([9.0, 9.0], abs=1.0)
+
+
+async def test_a_task_whose_answer_got_lost_is_looked_for_instead_of_made_again() -> None:
+    made = EmbeddingTask.model_validate({"_id": "t9", "status": "processing"})
+
+    async def find() -> EmbeddingTask | None:
+        return made
+
+    script = Script(httpx.ReadError("reset"))
+    assert (await script.client().create_task(AUDIO, recover=find)).id == "t9"
+    assert len(script.requests) == 1
+
+
+async def test_an_upload_whose_answer_got_lost_is_found_by_its_unique_name(tmp_path: Path) -> None:
+    path = tmp_path / "note-0123456789ab.wav"
+    path.write_bytes(b"RIFFdata")
+    listed = {"data": [{"_id": "other", "filename": "x"}, {"_id": "a7", "filename": path.name, "size": 8}]}
+    script = Script(httpx.ReadTimeout("slow"), ok(listed))
+    assert (await script.client().upload_file(path, is_unique_name=True)).id == "a7"
+    assert [request.method for request in script.requests] == ["POST", "GET"]
+
+
+@pytest.mark.parametrize("shift", [0.0, 30.0], ids=["relative", "absolute"])
+async def test_segment_times_count_from_the_beginning_whichever_way_the_platform_counts(shift: float) -> None:
+    items = [
+        {"embedding": VECTOR, "embedding_option": "audio", "start_sec": start + shift, "end_sec": start + 6 + shift}
+        for start in (6.0, 0.0)
+    ]
+    audio = AudioInput(media_source=MediaSource(asset_id="a"), start_sec=30.0)
+    answer = await Script(ok({"data": items})).client().embed_audio(audio)
+    assert [(item.start_sec, item.end_sec) for item in answer.response.data] == [(36.0, 42.0), (30.0, 36.0)]
+
+
+async def test_a_task_of_others_is_shifted_by_what_the_platform_says_of_its_window() -> None:
+    data = [{"embedding": VECTOR, "start_sec": 0.0, "end_sec": 6.0}]
+    body = {"_id": "t", "status": "ready", "data": data, "metadata": {"start_offset_sec": 12.0}}
+    answer = await Script(ok(body)).client().get_task("t")
+    assert [item.start_sec for item in answer.task.data or []] == [12.0]
+
+
+async def test_polls_grow_apart_and_wait_as_long_as_they_are_told() -> None:
+    processing = {"_id": "t", "status": "processing"}
+    script = Script(
+        ok(processing),
+        ok(processing),
+        httpx.Response(200, json=processing, headers={"retry-after": "20"}),
+        ok({"_id": "t", "status": "ready", "data": []}),
+    )
+    await script.client().wait_for_task("t")
+    assert script.waits == pytest.approx([1.0, 1.5, 20.0])
+
+
+@pytest.mark.parametrize(
+    ("message", "is_retryable", "hint"),
+    [
+        ("The embedding service is temporarily unstable. Please try again later.", True, "few minutes"),
+        ("The embedding task failed. Please try again later.", True, "few minutes"),
+        ("The embedding task could not complete processing.", False, "plays"),
+        ("The embedding request was invalid.", False, "parameters"),
+        ("The media exceeds the maximum allowed size for embedding.", False, "shorter window"),
+        ("Content exceeds the model's context window.", False, "shorter window"),
+        ("The embedding result is no longer available and cannot be retrieved.", False, "seven days"),
+        ("failed to fetch or materialize source media", False, "still exists"),
+        ("We could not process your media for embedding. Please verify the input file and try again.", False, "plays"),
+        ("File size (33.6 MB) exceeds maximum limit of 32 MB", False, "shorter window"),
+        ("Duration (35.0 seconds) exceeds maximum limit of 30 seconds (0 minutes)", False, "shorter window"),
+        ("", False, "plays"),
+    ],
+)
+async def test_a_failed_task_says_whether_the_same_may_succeed_later(
+    message: str, is_retryable: bool, hint: str
+) -> None:
+    body = {"_id": "t", "status": "failed", "data": None, "error": {"message": message}}
+    with pytest.raises(TaskFailed) as caught:
+        await Script(ok(body)).client().wait_for_task("t")
+    assert caught.value.is_retryable is is_retryable
+    assert hint in caught.value.hint
 
 
 async def test_an_asset_is_waited_for_until_it_is_ready() -> None:

@@ -81,7 +81,7 @@ async def _create(library: Library, asset: Asset) -> PlatformAsset:
         )
     if library.config.file_urls:
         return await library.client.create_asset_from_url(path.as_uri(), filename=asset.title[:255])
-    return await library.client.create_asset_from_file(path)
+    return await library.client.upload_file(path)
 
 
 def _is_reference(library: Library, asset: Asset) -> bool:
