@@ -9,7 +9,7 @@ from importlib.metadata import version
 from mcp.server import MCPServer
 
 from soundbite_server.lifespan import Services, serve_library
-from soundbite_server.mcp_tools import register_tools
+from soundbite_server.mcp_tools import offered_tools
 from soundbite_server.settings import Settings
 
 INSTRUCTIONS = """\
@@ -32,13 +32,12 @@ def build_server(settings: Settings) -> MCPServer[Services]:
         async with serve_library(settings) as services:
             yield services
 
-    server = MCPServer[Services](
+    return MCPServer[Services](
         "soundbite",
         title="Soundbite",
         instructions=INSTRUCTIONS + (READ_ONLY_INSTRUCTIONS if settings.read_only else ""),
         version=version("soundbite"),
         lifespan=lifespan,
         log_level=settings.log_level,
+        tools=offered_tools(read_only=settings.read_only),
     )
-    register_tools(server, read_only=settings.read_only)
-    return server

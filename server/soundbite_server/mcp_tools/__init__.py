@@ -1,4 +1,4 @@
-"""The tools as agents see them: one module a tool, registered in this order."""
+"""The tools as agents see them: one module a tool, offered in this order."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 from soundbite_server.mcp_tools import embed_audio, get_clip, get_task, list_audio, search_clips
 
 if TYPE_CHECKING:
-    from mcp.server import MCPServer
+    from mcp.server.mcpserver.tools import Tool
 
-    from soundbite_server.lifespan import Services
+# The order is part of what clients cache.
+ALL = (embed_audio, get_task, search_clips, get_clip, list_audio)
+WRITING = frozenset({embed_audio})
 
-WRITING = (embed_audio,)
-READING = (get_task, search_clips, get_clip, list_audio)
 
-
-def register_tools(server: MCPServer[Services], *, read_only: bool) -> None:
-    """Offer the tools; in read-only mode only those that change nothing."""
-    for module in READING if read_only else (*WRITING, *READING):
-        module.register(server)
+def offered_tools(*, read_only: bool) -> list[Tool]:
+    """Return the tools; in read-only mode only those that change nothing."""
+    return [module.tool() for module in ALL if not (read_only and module in WRITING)]

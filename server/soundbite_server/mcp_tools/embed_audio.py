@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import CallToolResult
 from pydantic import Field
 
 from soundbite_server.mcp_tools.boundary import ToolContext, answer, library_of, reporter
+from soundbite_server.mcp_tools.declaration import declare
 from soundbite_tools.results import TaskResult
 
 if TYPE_CHECKING:
-    from mcp.server import MCPServer
-
-    from soundbite_server.lifespan import Services
+    from mcp.server.mcpserver.tools import Tool
 
 DESCRIPTION = """\
 Add a recording to the library, so that search_clips can find what is said and heard in it.
@@ -23,24 +22,24 @@ takes the bytes of a short file. Video files count: their sound is embedded. The
 processing, go on with other work and call get_task; when it is ready, call search_clips. Embedding the same content \
 again costs nothing and says so. The defaults are right for searching; change them only when asked to."""
 
+_MOST_CHARACTERS = 50_400_000  # 36 MiB in base64; `source` may hold a data: URI
 
-def register(server: MCPServer[Services]) -> None:
-    """Offer embed_audio."""
-    server.tool(
-        title="Embed audio",
-        description=DESCRIPTION,
-        annotations=ToolAnnotations(
-            read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
-        ),
-    )(embed_audio)
+
+def tool() -> Tool:
+    """Return the tool."""
+    return declare(embed_audio, title="Embed audio", description=DESCRIPTION, is_read_only=False, is_open_world=True)
 
 
 async def embed_audio(
     ctx: ToolContext,
-    source: Annotated[str, Field(description="File path, https link, or asset_id")] = "",
-    url: Annotated[str, Field(description="Direct link to a media file, instead of source")] = "",
-    base64_string: Annotated[str, Field(description="Bytes of a file, at most 36 MB, instead of source")] = "",
-    asset_id: Annotated[str, Field(description="A recording known to the platform, instead of source")] = "",
+    source: Annotated[str, Field(description="File path, https link, or asset_id", max_length=_MOST_CHARACTERS)] = "",
+    url: Annotated[str, Field(description="Direct link to a media file, instead of source", max_length=2048)] = "",
+    base64_string: Annotated[
+        str, Field(description="Bytes of a file, at most 36 MB, instead of source", max_length=_MOST_CHARACTERS)
+    ] = "",
+    asset_id: Annotated[
+        str, Field(description="A recording known to the platform, instead of source", max_length=100)
+    ] = "",
     title: Annotated[str, Field(description="Shown in results; the file's name if empty", max_length=200)] = "",
     tags: Annotated[
         list[str], Field(description="Words to filter searches by, for example a project", max_length=20)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from mcp_types import AudioContent, CallToolResult, ToolAnnotations
+from mcp_types import AudioContent, CallToolResult
 from pydantic import Field
 
 from soundbite_server.mcp_tools.boundary import ToolContext, as_result, guarded, library_of
+from soundbite_server.mcp_tools.declaration import declare
 from soundbite_tools.results import ClipDetail
 from soundbite_tools.workbench import MIME_TYPES
 
 if TYPE_CHECKING:
-    from mcp.server import MCPServer
-
-    from soundbite_server.lifespan import Services
+    from mcp.server.mcpserver.tools import Tool
 
 DESCRIPTION = """\
 Get one clip: what is said in it, and its sound as a small file that a person can play.
@@ -24,13 +23,9 @@ Name it by the clip_id of a search result, or by asset_id with start_sec and end
 the sound itself, for a model that can hear; leave it off otherwise."""
 
 
-def register(server: MCPServer[Services]) -> None:
-    """Offer get_clip."""
-    server.tool(
-        title="Get a clip",
-        description=DESCRIPTION,
-        annotations=ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False),
-    )(get_clip)
+def tool() -> Tool:
+    """Return the tool."""
+    return declare(get_clip, title="Get a clip", description=DESCRIPTION, is_read_only=True)
 
 
 async def get_clip(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import CallToolResult
 from pydantic import Field
 
 from soundbite_server.mcp_tools.boundary import ToolContext, answer, library_of, reporter
+from soundbite_server.mcp_tools.declaration import declare
 from soundbite_tools.results import TaskResult
 
 if TYPE_CHECKING:
-    from mcp.server import MCPServer
-
-    from soundbite_server.lifespan import Services
+    from mcp.server.mcpserver.tools import Tool
 
 DESCRIPTION = """\
 Say how an embedding task stands: processing, ready or failed, how far it is, and what it made.
@@ -23,13 +22,9 @@ is ready, call search_clips. detail="embeddings" also lists the time range and t
 whole vectors are never returned."""
 
 
-def register(server: MCPServer[Services]) -> None:
-    """Offer get_task."""
-    server.tool(
-        title="Get an embedding task",
-        description=DESCRIPTION,
-        annotations=ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False),
-    )(get_task)
+def tool() -> Tool:
+    """Return the tool."""
+    return declare(get_task, title="Get an embedding task", description=DESCRIPTION, is_read_only=True)
 
 
 async def get_task(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import CallToolResult
 from pydantic import Field
 
 from soundbite_server.mcp_tools.boundary import ToolContext, answer, library_of
+from soundbite_server.mcp_tools.declaration import declare
 from soundbite_tools.results import LibraryListing
 
 if TYPE_CHECKING:
-    from mcp.server import MCPServer
-
-    from soundbite_server.lifespan import Services
+    from mcp.server.mcpserver.tools import Tool
 
 DESCRIPTION = """\
 List the recordings in the library, newest first: title, length, tags, status, asset_id and task_id.
@@ -21,13 +20,9 @@ List the recordings in the library, newest first: title, length, tags, status, a
 Call it to see what can be searched, to find the asset_id of a recording someone names, or to find an earlier task."""
 
 
-def register(server: MCPServer[Services]) -> None:
-    """Offer list_audio."""
-    server.tool(
-        title="List audio",
-        description=DESCRIPTION,
-        annotations=ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False),
-    )(list_audio)
+def tool() -> Tool:
+    """Return the tool."""
+    return declare(list_audio, title="List audio", description=DESCRIPTION, is_read_only=True)
 
 
 async def list_audio(

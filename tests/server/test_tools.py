@@ -1,0 +1,198 @@
+"""The tools as a client meets them, on real sound, in both protocol eras."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+import wave
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from mcp_types import AudioContent, CallToolResult, TextContent
+
+from soundbite_server import Settings, build_server
+
+if TYPE_CHECKING:
+    from mcp import Client
+
+MOST_TOKENS = 8000
+
+
+def text_of(result: CallToolResult) -> str:
+    return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+
+
+async def call(client: Client, name: str, **arguments: Any) -> dict[str, Any]:
+    result = await client.call_tool(name, arguments)
+    assert not result.is_error, text_of(result)
+    return result.structured_content or {}
+
+
+async def refused(client: Client, name: str, **arguments: Any) -> str:
+    result = await client.call_tool(name, arguments)
+    assert result.is_error
+    assert result.structured_content is None
+    return text_of(result)
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+async def test_a_whole_conversation_goes_from_the_library_to_the_sound(connect: Any, embedded: Any, mode: str) -> None:
+    async with connect(mode) as client:
+        listing = await call(client, "list_audio")
+        assert [asset["asset_id"] for asset in listing["assets"]] == [embedded.asset_id]
+        found = await call(client, "search_clips", query="the sky is still dark")
+        best = found["clips"][0]
+        assert "dark" in best["text"]
+        assert best["start_sec"] < 6
+        result = await client.call_tool("get_clip", {"clip_id": best["clip_id"], "include_audio": True})
+        audio = [block for block in result.content if isinstance(block, AudioContent)]
+        assert [block.mime_type for block in audio] == ["audio/mpeg"]
+        assert Path((result.structured_content or {})["path"]).stat().st_size > 1000  # noqa: ASYNC240 - one stat
+
+
+async def test_embedding_the_same_again_computes_nothing_and_says_so(connect: Any, embedded: Any) -> None:
+    async with connect() as client:
+        again = await call(client, "embed_audio", source=str(embedded.recording), end_sec=20)
+    assert again["is_reused"]
+    assert (again["status"], again["task_id"]) == ("ready", embedded.task_id)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("list_audio", {}),
+        ("search_clips", {"query": "rain and the river", "detail": "detailed", "top_k": 50}),
+        ("search_clips", {"query": "rain", "modality": "sound"}),
+        ("get_task", {"task_id": "TASK", "detail": "embeddings"}),
+        ("get_clip", {"asset_id": "ASSET", "start_sec": 1, "end_sec": 5}),
+    ],
+    ids=str,
+)
+async def test_text_and_structured_content_carry_the_same_facts(
+    connect: Any, embedded: Any, name: str, arguments: dict[str, Any]
+) -> None:
+    named = {"TASK": embedded.task_id, "ASSET": embedded.asset_id}
+    arguments = {key: named.get(str(value), value) for key, value in arguments.items()}
+    async with connect() as client:
+        result = await client.call_tool(name, arguments)
+    text, structured = text_of(result), result.structured_content
+    assert structured
+    missing = [fact for fact in facts(structured) if fact not in text]
+    assert not missing
+    for form in (text, json.dumps(structured)):
+        assert len(form) / 3.5 < MOST_TOKENS
+        assert not re.search(r"(-?0\.\d+,\s*){11}", form), "a vector was shown"
+
+
+def facts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [fact for inner in value.values() for fact in facts(inner)]
+    if isinstance(value, list):
+        return [fact for inner in value for fact in facts(inner)]
+    if isinstance(value, bool) or value in ("", 1):  # said as a sentence, or by a plural
+        return []
+    return [f"{value:g}" if isinstance(value, int | float) else str(value)]
+
+
+BAD_SOURCES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing.wav": (lambda path: None, "no file"),
+    "folder": (lambda path: path.mkdir(), "is a folder"),
+    "empty.wav": (lambda path: path.touch(), "is empty"),
+    "words.mp3": (lambda path: path.write_text("These are words and no sound. " * 50), "can't be read as audio"),
+    "../elsewhere.wav": (lambda path: silence(path), "outside the folders"),
+    "escape.wav": (lambda path: (silence(path.parent.parent / "e.wav"), path.symlink_to("../e.wav")), "outside"),
+}
+
+
+def silence(path: Path, seconds: float = 1.0) -> None:
+    with wave.open(str(path), "wb") as sound:
+        sound.setparams((1, 2, 16000, 0, "NONE", ""))
+        sound.writeframes(bytes(2 * math.ceil(16000 * seconds)))
+
+
+@pytest.mark.parametrize("name", BAD_SOURCES)
+async def test_a_bad_source_is_refused_with_its_reason_and_the_library_stays(
+    connect: Any, tmp_path: Path, name: str
+) -> None:
+    root = tmp_path / "recordings"
+    root.mkdir()
+    make, reason = BAD_SOURCES[name]
+    make(root / name)
+    async with connect(roots=(root,)) as client:
+        assert reason in await refused(client, "embed_audio", source=str(root / name))
+        assert (await call(client, "list_audio"))["total_assets"] == 1
+
+
+BAD_CALLS: list[tuple[str, dict[str, Any], str]] = [
+    ("embed_audio", {}, "No audio was named"),
+    ("embed_audio", {"source": "a.wav", "url": "https://example.com/b.wav"}, "2 sources were given"),
+    ("embed_audio", {"base64_string": "not base64!"}, "can't be decoded"),
+    ("embed_audio", {"url": "http://127.0.0.1/a.wav"}, "Only https"),
+    ("embed_audio", {"source": "RECORDING", "start_sec": 500}, "500"),
+    ("embed_audio", {"source": "RECORDING", "start_sec": 9, "end_sec": 3}, "end_sec"),
+    ("embed_audio", {"source": "RECORDING", "segment_sec": 11}, "segment_sec"),
+    ("embed_audio", {"source": "RECORDING", "embedding_option": ["smell"]}, "embedding_option.0"),
+    ("embed_audio", {"source": "RECORDING", "wait_seconds": 60}, "wait_seconds"),
+    ("get_task", {"task_id": "t_unknown"}, "There is no task"),
+    ("get_task", {}, "task_id: Field required"),
+    ("search_clips", {"query": "  "}, "The question is empty"),
+    ("search_clips", {"query": "a", "like": "b"}, "both given"),
+    ("search_clips", {"query": "a", "top_k": 0}, "top_k"),
+    ("search_clips", {"query": "a", "asset_ids": ["nothing"]}, "There is no recording"),
+    ("search_clips", {"query": "a", "tags": ["nothing"]}, "Tags in the library: field"),
+    ("get_clip", {}, "No clip was named"),
+    ("get_clip", {"clip_id": "c_unknown"}, "There is no clip"),
+    ("get_clip", {"asset_id": "ASSET", "start_sec": 5, "end_sec": 4}, "There is no sound"),
+    ("list_audio", {"page": 0}, "page"),
+]
+
+
+async def test_a_bad_call_is_refused_with_its_reason_and_what_to_do(connect: Any, embedded: Any) -> None:
+    named = {"RECORDING": str(embedded.recording), "ASSET": embedded.asset_id}
+    async with connect() as client:  # one server for all: starting one takes longer than refusing them all
+        for name, given, reason in BAD_CALLS:
+            arguments = {key: named.get(str(value), value) for key, value in given.items()}
+            told = await refused(client, name, **arguments)
+            assert reason in told
+            assert "Traceback" not in told
+            assert "pydantic" not in told
+            assert told.count(". ") >= 1, f"no next step: {told}"
+        assert (await call(client, "list_audio"))["total_assets"] == 1
+
+
+async def test_an_empty_library_says_what_to_call_first(tmp_path: Path) -> None:
+    from mcp import Client
+
+    async with Client(build_server(Settings(home=tmp_path / "home", roots=(), workers=1))) as client:
+        assert "Call embed_audio" in await refused(client, "search_clips", query="anything")
+        assert (await call(client, "list_audio"))["total_assets"] == 0
+
+
+async def test_a_truncated_recording_is_kept_as_far_as_it_goes_and_says_so(connect: Any, tmp_path: Path) -> None:
+    root = tmp_path / "recordings"
+    root.mkdir()
+    whole = root / "whole.wav"
+    silence(whole, 30)
+    (root / "cut.wav").write_bytes(whole.read_bytes()[: 16000 * 2 * 8])
+    async with connect(roots=(root,)) as client:
+        task = await call(client, "embed_audio", source=str(root / "cut.wav"), embedding_option=["audio"])
+    assert task["status"] == "ready"
+    assert task["audio_seconds"] < 9
+
+
+async def test_a_recording_that_is_gone_still_gives_its_words(connect: Any, embedded: Any, tmp_path: Path) -> None:
+    root = tmp_path / "recordings"
+    root.mkdir()
+    moved = root / "gone.flac"
+    shutil.copyfile(embedded.recording, moved)
+    async with connect(roots=(root,)) as client:
+        await call(client, "embed_audio", source=str(moved), end_sec=20)
+        moved.unlink()
+        clip = await call(client, "get_clip", asset_id=embedded.asset_id, end_sec=6)
+    assert "river" in clip["text"]
+    assert "path" not in clip
+    assert any("gone" in note for note in clip["notes"])
