@@ -1,18 +1,16 @@
-"""Sentences to vectors by looking word pieces up in a table: numpy and tokenizers, no neural network at run time."""
+"""Sentences to vectors by looking word pieces up in a table: numpy only, no neural network at run time."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+from soundbite_engine.wordpiece import WordPieces
 
 __all__ = ["StaticTextEmbedder"]
 
@@ -29,10 +27,9 @@ class StaticTextEmbedder:
 
     dimension: ClassVar[int] = 256
 
-    _tokenizer: Tokenizer
+    _pieces: WordPieces
     _rows: NDArray[np.int8]  # (pieces, dimension), each row scaled to fill the 8 bits
     _weights: NDArray[np.float32]  # (pieces,), what a row is multiplied by: its own scale times the word's importance
-    _unknown: int
 
     @classmethod
     def load(cls) -> Self:
@@ -46,27 +43,22 @@ class StaticTextEmbedder:
         Raises:
             ValueError: the table isn't `dimension` wide, or its rows don't match the tokenizer's vocabulary.
         """
-        # Imported here: a server that never embeds speech must not pay for them.
+        # Imported here: a server that never embeds speech must not pay for it.
         from safetensors.numpy import load_file
-        from tokenizers import Tokenizer
 
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        pieces = WordPieces.from_file(folder / "tokenizer.json")
         tensors = load_file(folder / "model.safetensors")
-        expected = (tokenizer.get_vocab_size(), cls.dimension)
+        expected = (len(pieces.vocabulary), cls.dimension)
         if tensors["embeddings"].shape != expected:
             raise ValueError(f"text table in {folder} has shape {tensors['embeddings'].shape}, not {expected}")
-        unknown = json.loads((folder / "config.json").read_text())["unk_token_id"]
-        return cls(tokenizer, tensors["embeddings"], tensors["weights"], unknown)
+        return cls(pieces, tensors["embeddings"], tensors["weights"])
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors, float32 of shape (len(texts), 256); a text without any known word piece is a zero row."""
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         for vector, text in zip(vectors, texts, strict=True):
-            # JSON can carry half a surrogate pair, which the tokenizer can't take.
-            clean = text.encode(errors="replace").decode()
-            encoding = self._tokenizer.encode(clean, add_special_tokens=False)
-            pieces = [piece for piece in encoding.ids if piece != self._unknown]
-            vector[:] = self._weights[pieces] @ self._rows[pieces].astype(np.float32)
+            ids = self._pieces.ids(text)
+            vector[:] = self._weights[ids] @ self._rows[ids].astype(np.float32)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         np.divide(vectors, lengths, out=vectors, where=lengths > 0)
         return vectors

@@ -40,7 +40,7 @@ def test_vectors_are_float32_rows_of_unit_length(embedder: StaticTextEmbedder) -
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("text", ["", "   \n", "\u200b", "🦊", "[UNK]"])
+@pytest.mark.parametrize("text", ["", "   \n", "\u200b", "🦊"])
 def test_text_without_a_known_word_piece_is_a_zero_row(embedder: StaticTextEmbedder, text: str) -> None:
     vectors = embedder.embed([text, "a dog barks"])
     assert not vectors[0].any()
@@ -94,10 +94,10 @@ def test_threads_sharing_an_embedder_get_the_same_vectors(embedder: StaticTextEm
                 np.testing.assert_array_equal(result, expected)
 
 
-def test_importing_the_module_loads_neither_tokenizers_nor_safetensors() -> None:
-    code = "import sys, soundbite_engine.static_text; print({'tokenizers', 'safetensors'} & set(sys.modules))"
+def test_importing_the_module_loads_no_safetensors() -> None:
+    code = "import sys, soundbite_engine.static_text; print('safetensors' in sys.modules)"
     result = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert result.stdout.strip() == "set()"
+    assert result.stdout.strip() == "False"
 
 
 def test_a_table_of_another_width_is_refused(tmp_path: Path) -> None:
