@@ -20,6 +20,9 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 # IPv6 that carries an IPv4 address for a gateway to reach (RFC 6052); mapped, 6to4 and Teredo are known to ipaddress.
 _NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 
+# Protocol assignments (RFC 6890), of which some clouds use one for machine secrets; Python 3.11 counts most as public.
+_ASSIGNED = ipaddress.ip_network("192.0.0.0/24")
+
 
 async def resolve(host: str, port: int) -> Sequence[str]:
     """The addresses of a host name, in the order the system prefers.
@@ -46,6 +49,8 @@ def is_public(address: str) -> bool:
             return is_public(str(carried))
         if parsed.is_site_local:
             return False
+    elif parsed in _ASSIGNED:
+        return False
     return parsed.is_global and not (parsed.is_multicast or parsed.is_reserved or parsed.is_unspecified)
 
 

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount
+from starlette.routing import Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from soundbite_engine.config import EngineConfig
@@ -38,12 +38,13 @@ def build_app(services: Services) -> Starlette:
         *task_routes(services),
         *embedding_routes(services),
     ]
+    # A redirect to the same address with a slash would lose the body of a POST.
+    versioned = Router(routes, redirect_slashes=False)
     app = Starlette(
-        routes=[Mount(f"/v{API_VERSION}", routes=routes), *routes],
+        routes=[Mount(f"/v{API_VERSION}", app=versioned), *routes],
         middleware=[Middleware(Gate, config=services.config, limiter=services.limiter)],
         exception_handlers={HTTPException: _answer_http_error},
     )
-    # A redirect to the same address with a slash would lose the body of a POST.
     app.router.redirect_slashes = False
     return app
 

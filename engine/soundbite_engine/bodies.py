@@ -58,11 +58,11 @@ async def decode_base64(text: str, to: Path, largest_bytes: int) -> Arrived:
     Raises:
         Refused: 413 when they are too many, 400 when the text is not base64.
     """
-    if len(text) > largest_bytes * 4 // 3 + 4:
-        size = len(text) * 3 / 4 / 2**20
-        raise too_large(f"File size ({size:.1f} MB) exceeds maximum limit of {largest_bytes // 2**20} MB")
     if any(space in text for space in "\n\r \t"):
         text = await asyncio.to_thread(lambda: "".join(text.split()))
+    size = len(text) * 3 // 4 - text[-2:].count("=")
+    if size > largest_bytes:
+        raise too_large(f"File size ({size / 2**20:.1f} MB) exceeds maximum limit of {largest_bytes // 2**20} MB")
     async with FileSink(to) as sink:
         for start in range(0, len(text), _SLICE):
             try:

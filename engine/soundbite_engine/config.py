@@ -69,7 +69,7 @@ class EngineConfig:
     largest_multipart_bytes: int = 10 * GIB
     largest_base64_bytes: int = 36 * MIB
     chunk_bytes: int = 5 * MIB
-    grace_s: float = 1.5
+    grace_s: float = 3.0
     """How long a request waits for quick background work (a probe, a small download) before it says `processing`."""
     sweep_s: float = 2.0
     """How often work left behind by other processes that died is looked for."""

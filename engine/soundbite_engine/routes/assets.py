@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -14,6 +15,7 @@ from soundbite_engine.asset_records import AssetFilter, AssetRecord
 from soundbite_engine.bodies import AssetForm, read_asset_form, read_model
 from soundbite_engine.files import remove
 from soundbite_engine.ids import new_id, rfc3339
+from soundbite_engine.media_files import clean_name
 from soundbite_engine.pages import Page
 from soundbite_engine.platform_errors import Refused, invalid, missing
 from soundbite_engine.requests import UserMetadata, UserMetadataRequest, given_metadata, merged_metadata
@@ -57,12 +59,13 @@ class AssetRoutes:
         except Refused:
             await asyncio.to_thread(remove, arriving)
             raise
+        name = form.fields.get("filename", "")
         if form.fields["method"] == "url":
-            name = form.fields.get("filename", "")
             record = await self._assets.create_from_url(form.fields["url"], filename=name, user_metadata=metadata)
         else:
             assert form.arrived is not None
-            record = await self._assets.create_from_upload(form.arrived, user_metadata=metadata)
+            arrived = replace(form.arrived, filename=clean_name(name)) if name else form.arrived
+            record = await self._assets.create_from_upload(arrived, user_metadata=metadata)
         return JSONResponse(asset_json(record), status_code=201)
 
     async def page(self, request: Request) -> Response:

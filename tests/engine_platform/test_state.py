@@ -1,0 +1,97 @@
+"""What engines keep on disk and how several share it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from soundbite_engine.database import Database
+from soundbite_engine.ids import new_id, parse_rfc3339, rfc3339
+from soundbite_engine.migrations import LATEST
+from soundbite_engine.ownership import Owner
+
+
+async def test_a_change_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    async with Database(tmp_path / "a.db") as database:
+
+        def half(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT INTO settings VALUES ('half', x'00')")
+            raise ValueError("no more")
+
+        with pytest.raises(ValueError, match="no more"):
+            await database.write(half)
+        rows = await database.read(lambda c: c.execute("SELECT name FROM settings").fetchall())
+        assert [row["name"] for row in rows] == ["signing_key"]
+
+
+async def test_commits_survive_a_power_cut(tmp_path: Path) -> None:
+    async with Database(tmp_path / "a.db") as database:
+        assert await database.read(lambda c: c.execute("PRAGMA journal_mode").fetchone()[0]) == "wal"
+        assert await database.read(lambda c: c.execute("PRAGMA synchronous").fetchone()[0]) == 2
+
+
+async def test_many_may_open_a_new_database_at_once(tmp_path: Path) -> None:
+    async def open_and_read() -> bytes:
+        async with Database(tmp_path / "a.db") as database:
+            row = await database.read(lambda c: c.execute("SELECT value FROM settings").fetchone())
+            return bytes(row["value"])
+
+    assert len(set(await asyncio.gather(*(open_and_read() for _ in range(8))))) == 1
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    async with Database(tmp_path / "a.db"):
+        pass
+    connection = sqlite3.connect(tmp_path / "a.db")
+    connection.execute(f"PRAGMA user_version = {LATEST + 1}")
+    connection.close()
+    with pytest.raises(RuntimeError, match="upgrade soundbite"):
+        async with Database(tmp_path / "a.db"):
+            pass
+
+
+def test_an_owner_is_gone_when_it_has_closed_or_never_was(tmp_path: Path) -> None:
+    one, other = Owner(tmp_path), Owner(tmp_path)
+    assert not one.is_gone(other.id)
+    assert not one.is_gone(one.id)
+    assert one.is_gone("never")
+    other.close()
+    assert one.is_gone(other.id)
+    one.close()
+
+
+def test_an_owner_whose_process_was_killed_is_gone(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib, time; from soundbite_engine.ownership import Owner\n"
+        "owner = Owner(pathlib.Path(sys.argv[1])); print(owner.id, flush=True); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    owner_id = process.stdout.readline().strip()
+    mine = Owner(tmp_path)
+    assert not mine.is_gone(owner_id)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert mine.is_gone(owner_id)
+    mine.close()
+
+
+def test_ids_and_times_are_written_as_the_platform_writes_them() -> None:
+    assert len(new_id()) == 24
+    assert int(new_id(), 16)
+    assert rfc3339(0.5) == "1970-01-01T00:00:00.500Z"
+    assert parse_rfc3339("1970-01-01T01:00:00.5+01:00") == 0.5
+    assert parse_rfc3339("1970-01-01T00:00:00") == 0
+
+
+def test_importing_the_package_loads_no_decoder_and_no_server() -> None:
+    heavy = ("av", "numpy", "starlette", "pydantic", "httpx", "onnxruntime")
+    code = "import sys, soundbite_engine, soundbite_engine.config; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(heavy) & set(done.stdout.split())

@@ -1,0 +1,257 @@
+"""Tasks: their life on the wire, and that they outlive the engine that runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from soundbite_engine import UrlPolicy
+
+Sounds = Callable[[float], Path]
+Asking = Callable[..., dict[str, Any]]
+Opened = Callable[..., Any]
+
+
+async def _upload(http: httpx.AsyncClient, path: Path) -> str:
+    with path.open("rb") as file:
+        answer = await http.post("assets", data={"method": "direct"}, files={"file": (path.name, file)})
+    return str(answer.json()["_id"])
+
+
+async def test_a_task_is_accepted_followed_and_ready(
+    opened: Opened, sounds: Sounds, asking: Asking, finished: Any
+) -> None:
+    async with opened() as (_, http):
+        request = asking({"asset_id": await _upload(http, sounds(12))}, embedding_option=["audio"])
+        answer = await http.post("embed-v2/tasks", json=request)
+        assert answer.status_code == 202
+        task_id = answer.json()["_id"]
+        assert answer.json() == {"_id": task_id, "status": "processing", "data": None}
+        assert answer.headers["location"] == f"http://engine/v1.3/embed-v2/tasks/{task_id}"
+        first = (await http.get(answer.headers["location"])).json()
+        assert set(first) == {"_id", "status", "created_at", "updated_at", "data"}
+        task = await finished(http, task_id)
+        assert task["status"] == "ready"
+        assert len(task["data"]) == 3
+        assert task["metadata"]["duration"] == 12.0
+        now = (await http.post("embed-v2", json=request)).json()["data"]
+        assert {tuple(item["embedding"]) for item in now} == {tuple(item["embedding"]) for item in task["data"]}
+
+
+async def test_progress_is_told_only_when_asked_for(opened: Opened, sounds: Sounds, asking: Asking) -> None:
+    async with opened() as (_, http):
+        asset_id = await _upload(http, sounds(60))
+        task_id = (await http.post("embed-v2/tasks", json=asking({"asset_id": asset_id}))).json()["_id"]
+        seen: list[dict[str, Any]] = []
+        async with asyncio.timeout(60):
+            while True:
+                task = (await http.get(f"embed-v2/tasks/{task_id}", headers={"X-Soundbite-Include": "progress"})).json()
+                if task["status"] != "processing":
+                    break
+                seen.append(task["progress"])
+                await asyncio.sleep(0.02)
+        assert "progress" not in task
+        fractions = [progress["fraction"] for progress in seen]
+        assert fractions == sorted(fractions)
+        assert {progress["stage"] for progress in seen} <= {"queued", "decoding", "transcribing", "embedding"}
+
+
+async def test_sound_that_can_not_be_decoded_fails_its_task(
+    opened: Opened, tmp_path: Path, sounds: Sounds, asking: Asking, finished: Any
+) -> None:
+    text = base64.b64encode(b"RIFF" + bytes(200)).decode()
+    async with opened(grace_s=0.0) as (_, http):
+        answer = await http.post("embed-v2/tasks", json=asking({"base64_string": text}))
+        assert answer.status_code == 202
+        task = await finished(http, answer.json()["_id"])
+        assert (task["status"], task["data"]) == ("failed", None)
+        known = "We could not process your media for embedding. Please verify the input file and try again."
+        assert task["error"]["message"].startswith(known)
+        listed = (await http.get("embed-v2/tasks", params={"status": "failed"})).json()["data"]
+        assert [entry["_id"] for entry in listed] == [answer.json()["_id"]]
+
+
+async def test_a_start_past_the_end_fails_the_task(
+    opened: Opened, sounds: Sounds, asking: Asking, finished: Any
+) -> None:
+    async with opened() as (_, http):
+        request = asking({"asset_id": await _upload(http, sounds(5))}, start_sec=50)
+        task = await finished(http, (await http.post("embed-v2/tasks", json=request)).json()["_id"])
+        assert task["error"]["message"].startswith("The embedding request was invalid.")
+
+
+async def test_a_task_on_a_url_that_can_not_be_had_fails(
+    opened: Opened, site: Any, asking: Asking, finished: Any
+) -> None:
+    async with opened(allow_urls=UrlPolicy(hosts=frozenset({site.netloc})), grace_s=0.0) as (_, http):
+        answer = await http.post("embed-v2/tasks", json=asking({"url": site.url("/none.wav")}))
+        task = await finished(http, answer.json()["_id"])
+        assert task["error"]["message"] == (
+            "failed to fetch or materialize source media (The URL answered with status 404.)"
+        )
+
+
+async def test_media_inside_a_request_is_removed_after_its_task(
+    opened: Opened, sounds: Sounds, asking: Asking, finished: Any
+) -> None:
+    text = base64.b64encode(sounds(5).read_bytes()).decode()
+    async with opened() as (engine, http):
+        request = asking({"base64_string": text}, embedding_option=["audio"])
+        task = await finished(http, (await http.post("embed-v2/tasks", json=request)).json()["_id"])
+        assert len(task["data"]) == 2
+        assert (await http.get("assets")).json()["data"] == []
+        async with asyncio.timeout(10):
+            while list((engine.config.home / "media").iterdir()):  # noqa: ASYNC110 - a folder has no event
+                await asyncio.sleep(0.02)
+
+
+async def test_a_task_waits_for_an_asset_in_the_making(
+    opened: Opened, site: Any, asking: Asking, finished: Any
+) -> None:
+    gate = site.gates["/held.wav"] = threading.Event()
+    async with opened(allow_urls=UrlPolicy(hosts=frozenset({site.netloc})), grace_s=0.0) as (_, http):
+        form = {"method": (None, "url"), "url": (None, site.url("/held.wav"))}
+        asset = (await http.post("assets", files=form)).json()
+        assert asset["status"] == "processing"
+        assert "technical_metadata" not in asset
+        request = asking({"asset_id": asset["_id"]}, embedding_option=["audio"], embedding_scope=["asset"])
+        task_id = (await http.post("embed-v2/tasks", json=request)).json()["_id"]
+        waiting = asyncio.create_task(http.post("embed-v2", json=request))
+        assert (await http.get(f"embed-v2/tasks/{task_id}")).json()["status"] == "processing"
+        assert (await http.delete(f"assets/{asset['_id']}")).status_code == 409
+        gate.set()
+        assert len((await waiting).json()["data"]) == 1
+        assert (await finished(http, task_id))["status"] == "ready"
+
+
+async def test_tasks_are_listed_newest_first_by_status_and_time(
+    opened: Opened, sounds: Sounds, asking: Asking, finished: Any
+) -> None:
+    async with opened() as (_, http):
+        request = asking({"asset_id": await _upload(http, sounds(5))}, embedding_option=["audio"])
+        made = [(await http.post("embed-v2/tasks", json=request)).json()["_id"] for _ in range(3)]
+        for task_id in made:
+            await finished(http, task_id)
+
+        async def ids(**params: Any) -> list[str]:
+            answer = await http.get("embed-v2/tasks", params=params)
+            assert answer.status_code == 200, answer.text
+            return [task["_id"] for task in answer.json()["data"]]
+
+        assert await ids() == made[::-1]
+        assert await ids(page=2, page_limit=2) == made[:1]
+        assert await ids(page=9) == []
+        assert await ids(status="ready") == made[::-1]
+        assert await ids(status="failed") == []
+        assert await ids(started_at="2020-01-01T00:00:00Z", ended_at="2020-02-01T00:00:00+01:00") == []
+        assert await ids(started_at="2020-01-01T00:00:00Z") == made[::-1]
+        (entry,) = (await http.get("embed-v2/tasks", params={"page_limit": 1})).json()["data"]
+        assert (entry["model_name"], "data" in entry) == ("marengo3.0", False)
+        metadata = entry["audio_embedding"]["metadata"]
+        assert metadata["audio_embedding_option"] == metadata["audio_embedding_options"] == ["audio"]
+        assert metadata["audio_embedding_scope"] == metadata["audio_embedding_scopes"] == ["clip", "asset"]
+        assert metadata["duration"] == 5.0
+
+
+@pytest.mark.parametrize("params", [{"status": "lost"}, {"started_at": "yesterday"}, {"page_limit": 51}])
+def test_a_task_list_with_a_senseless_parameter_is_refused(client: httpx.Client, params: dict[str, Any]) -> None:
+    assert client.get("embed-v2/tasks", params=params).status_code == 400
+
+
+def test_an_unknown_task_is_not_found(client: httpx.Client) -> None:
+    answer = client.get("embed-v2/tasks/none")
+    assert answer.status_code == 404
+    assert answer.json()["error"]["code"] == answer.json()["code"] == "resource_not_exist"
+
+
+async def test_results_are_still_there_after_a_restart(
+    opened: Opened, sounds: Sounds, asking: Asking, finished: Any
+) -> None:
+    async with opened() as (_, http):
+        request = asking({"asset_id": await _upload(http, sounds(12))}, embedding_option=["audio"])
+        task = await finished(http, (await http.post("embed-v2/tasks", json=request)).json()["_id"])
+    async with opened() as (_, http):
+        assert (await http.get(f"embed-v2/tasks/{task['_id']}")).json() == task
+
+
+async def test_a_task_ended_with_its_engine_goes_on_with_the_next(
+    opened: Opened, sounds: Sounds, asking: Asking, finished: Any
+) -> None:
+    async with opened() as (_, http):
+        asset_id = await _upload(http, sounds(60))
+        task_ids = [
+            (await http.post("embed-v2/tasks", json=asking({"asset_id": asset_id}))).json()["_id"] for _ in range(3)
+        ]
+    async with opened() as (_, http):
+        for task_id in task_ids:
+            task = await finished(http, task_id)
+            assert (task["status"], len(task["data"])) == ("ready", 11)
+
+
+_RUN_AND_HANG = """
+import asyncio, json, sys
+from pathlib import Path
+import httpx
+from soundbite_engine import Engine, EngineConfig
+async def main():
+    home, sound, body = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
+    async with Engine(EngineConfig(home, grace_s=60.0)) as engine:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=engine.app), base_url="http://e") as http:
+            files = {"file": ("a.wav", sound.read_bytes())}
+            answer = await http.post("/assets", data={"method": "direct"}, files=files)
+            body["audio"]["media_source"] = {"asset_id": answer.json()["_id"]}
+            for _ in range(3):
+                answer = await http.post("/embed-v2/tasks", json=body)
+                print(answer.json()["_id"], flush=True)
+            await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+
+async def test_tasks_of_a_killed_engine_are_finished_by_another_of_the_same_home(
+    opened: Opened, sounds: Sounds, asking: Asking, finished: Any, tmp_path: Path
+) -> None:
+    body = json.dumps(asking({}))
+    command = [sys.executable, "-c", _RUN_AND_HANG, str(tmp_path / "home"), str(sounds(60)), body]
+    # This engine is there before the other dies, and leaves the tasks of the living alone.
+    async with opened(sweep_s=0.05) as (_, http):
+        process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        async with asyncio.timeout(60):
+            task_ids = [(await process.stdout.readline()).decode().strip() for _ in range(3)]
+        before = [(await http.get(f"embed-v2/tasks/{task_id}")).json() for task_id in task_ids]
+        assert before[-1]["status"] == "processing"
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        for task_id in task_ids:
+            task = await finished(http, task_id)
+            assert task["status"] == "ready"
+            spans = [(item["embedding_option"], item["embedding_scope"], item["start_sec"]) for item in task["data"]]
+            assert len(spans) == len(set(spans)) == 11
+        assert (await http.get("embed-v2/tasks")).json()["page_info"]["total_results"] == 3
+
+
+async def test_a_recording_that_ends_its_engine_each_time_is_given_up(
+    opened: Opened, sounds: Sounds, asking: Asking, finished: Any, tmp_path: Path
+) -> None:
+    async with opened() as (_, http):
+        asset_id = await _upload(http, sounds(60))
+        task_id = (await http.post("embed-v2/tasks", json=asking({"asset_id": asset_id}))).json()["_id"]
+    with sqlite3.connect(tmp_path / "home" / "engine.db") as connection:
+        connection.execute("UPDATE tasks SET attempts = 3, owner = 'gone'")
+    connection.close()
+    async with opened() as (_, http):
+        task = await finished(http, task_id)
+        assert task["error"]["message"].startswith("The embedding task could not complete processing.")
