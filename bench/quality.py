@@ -116,7 +116,7 @@ def as_json(report: Report) -> dict[str, Any]:
 
 def print_table(report: Report) -> None:
     """Print the figures for a person."""
-    print(f"{report.recordings} recordings, {report.audio_seconds:.0f} s of audio, one library")
+    print(f"{report.recordings} embedded, {report.audio_seconds:.0f} s of audio, one library")
     print(f"{'query':12} {'n':>4} {'R@1':>6} {'R@5':>6} {'MRR':>6}")
     for kind, ranks in report.kinds.items():
         print(f"{kind:12} {ranks.n:4} {ranks.r1:6.2f} {ranks.r5:6.2f} {ranks.mrr:6.2f}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from soundbite_server.ground_truth import Question, Recording, Samples, SamplesE
 from soundbite_tools.results import ClipDetail, ClipResult, SearchResult, TaskResult
 
 _SHOWN = 3
+_LONGEST_QUOTE = 240  # characters
 _POLL_SEC = 1
 _LOG_LINES = 15
 _LONGEST_EMBEDDING_SEC = 600
@@ -173,7 +175,7 @@ def _print_answer(
     tags = f" [dim](tag: {escape(', '.join(question.tags))})[/dim]" if question.tags else ""
     console.print(f"\n{mark} [bold]{_HEADINGS[question.kind]}[/bold]: {escape(_asked(samples, question))}{tags}")
     for clip in clips:
-        said = f" “{clip.text}”" if clip.text else ""
+        said = f" “{textwrap.shorten(clip.text, _LONGEST_QUOTE, placeholder='…')}”" if clip.text else ""
         sounds = f" ({clip.sounds})" if clip.sounds else ""
         console.print(
             f"    {clip.score:.2f}  {escape(clip.title)}  [cyan]{clip.time_range}[/cyan]{escape(said + sounds)}"

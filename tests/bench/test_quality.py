@@ -1,13 +1,18 @@
 """The measuring script: the folder it reads, and the figures it makes of ranks and words."""
 
+import json
 import subprocess
 import sys
+import wave
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+import av
+import numpy as np
 import pytest
 
+SAMPLES = Path(__file__).parents[2] / "samples"
 BENCH = Path(__file__).parents[2] / "bench"
 MANIFEST = "path,kind,label,fold,transcript,seconds,licence,source\n"
 
@@ -64,6 +69,35 @@ def test_the_script_ends_with_2_and_one_line_when_the_folder_is_missing(tmp_path
     assert done.stdout == ""
     [line] = done.stderr.splitlines()
     assert "manifest.csv can't be read" in line
+
+
+def test_the_figures_come_from_the_answers_of_the_tools(tmp_path: Path) -> None:
+    note = "First note of the day. Buy bread, butter, and two bottles of milk on the way home."
+    write_first_seconds(SAMPLES / "memos.mp3", 5.5, tmp_path / "note.wav")
+    (tmp_path / "manifest.csv").write_text(f'{MANIFEST}note.wav,speech,speech,,"{note}",5.5,CC0,me\n')
+    asked = ["verbatim,two bottles of milk", "paraphrase,purchase groceries", "keywords,seventeen elephants"]
+    (tmp_path / "queries.csv").write_text(
+        "".join(f"{row}\n" for row in ["path,kind,query", *(f"note.wav,{q}" for q in asked)])
+    )
+    out = tmp_path / "out.json"
+    command = [sys.executable, str(BENCH / "quality.py"), str(tmp_path), "--json", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(out.read_text())
+    assert figures["verbatim"] == {"n": 1, "r1": 1.0, "r5": 1.0, "mrr": 1.0}
+    assert figures["keywords"] == {"n": 1, "r1": 0.0, "r5": 0.0, "mrr": 0.0}
+    assert 0 <= figures["wer"] < 0.3
+    assert figures["rtf"] > 0
+    assert "1 embedded" in done.stdout
+
+
+def write_first_seconds(source: Path, seconds: float, target: Path) -> None:
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=16_000)
+    with av.open(str(source)) as container:
+        parts = [part.to_ndarray()[0] for frame in container.decode(audio=0) for part in resampler.resample(frame)]
+    with wave.open(str(target), "wb") as sound:
+        sound.setparams((1, 2, 16_000, 0, "NONE", ""))
+        sound.writeframes(np.concatenate(parts)[: round(seconds * 16_000)].tobytes())
 
 
 def test_ranks_are_summarised_as_recall_and_reciprocal_rank() -> None:
