@@ -38,6 +38,16 @@ class TimeRange:
         """End of the last clip."""
         return max(each.clip.end_sec for each in self.clips)
 
+    @property
+    def seconds(self) -> float:
+        """Length of the range."""
+        return self.end_sec - self.start_sec
+
+    def overlaps(self, other: TimeRange) -> bool:
+        """Return whether two ranges of one recording share more than half of the shorter one."""
+        shared = min(self.end_sec, other.end_sec) - max(self.start_sec, other.start_sec)
+        return self.asset_id == other.asset_id and shared > _SAME_SHARE * min(self.seconds, other.seconds)
+
     def touches(self, other: Scored) -> bool:
         """Return whether a clip of the same recording begins where this ends, or ends where this begins."""
         gap_sec = max(self.start_sec, other.clip.start_sec) - min(self.end_sec, other.clip.end_sec)
@@ -57,44 +67,39 @@ def time_ranges(scored: Sequence[Scored], limit: int) -> list[TimeRange]:
     ranges: list[TimeRange] = []
     used: set[str] = set()
     for seed in scored:
-        if seed.clip.clip_id in used or any(_overlaps(each, seed) for each in ranges):
-            continue
         if len(ranges) == limit:
             break
-        grown = _grown(seed, [each for each in scored if each.clip.clip_id not in used])
+        alone = TimeRange(seed, (seed,))
+        if seed.clip.clip_id in used or any(alone.overlaps(each) for each in ranges):
+            continue
+        grown = _grown(alone, _near(seed, scored, used), ranges)
         used.update(each.clip.clip_id for each in grown.clips)
         ranges.append(grown)
     return ranges
 
 
-def _grown(seed: Scored, others: Sequence[Scored]) -> TimeRange:
-    found = TimeRange(seed, (seed,))
-    near = [
+def _near(seed: Scored, scored: Sequence[Scored], used: set[str]) -> list[Scored]:
+    least = max(NEIGHBOUR_SHARE * seed.score, LEAST_NEIGHBOUR_SCORE)
+    return [
         each
-        for each in others
+        for each in scored
         if each.clip.asset_id == seed.clip.asset_id
         and each.clip.clip_id != seed.clip.clip_id
+        and each.clip.clip_id not in used
         and each.matched == seed.matched
-        and each.score >= max(NEIGHBOUR_SHARE * seed.score, LEAST_NEIGHBOUR_SCORE)
+        and each.score >= least
     ]
-    while near:
-        follower = next((each for each in near if found.touches(each) and _fits(found, each)), None)
-        if follower is None:
-            break
-        near.remove(follower)
-        found = found.with_neighbour(follower)
-    return found
 
 
-def _fits(found: TimeRange, other: Scored) -> bool:
-    # A clip that lies over the range is the same sound cut in another way, not a neighbour.
-    start_sec, end_sec = min(found.start_sec, other.clip.start_sec), max(found.end_sec, other.clip.end_sec)
-    return not _overlaps(found, other) and end_sec - start_sec <= LONGEST_RANGE_SEC
-
-
-def _overlaps(found: TimeRange, other: Scored) -> bool:
-    if found.asset_id != other.clip.asset_id:
-        return False
-    shared = min(found.end_sec, other.clip.end_sec) - max(found.start_sec, other.clip.start_sec)
-    shorter = min(found.end_sec - found.start_sec, other.clip.end_sec - other.clip.start_sec)
-    return shared > _SAME_SHARE * shorter
+def _grown(found: TimeRange, near: list[Scored], others: Sequence[TimeRange]) -> TimeRange:
+    while True:
+        for each in near:
+            # A clip that lies over the range is the same sound cut in another way, not a neighbour.
+            if found.touches(each) and not found.overlaps(TimeRange(each, (each,))):
+                longer = found.with_neighbour(each)
+                if longer.seconds <= LONGEST_RANGE_SEC and not any(longer.overlaps(other) for other in others):
+                    found = longer
+                    near = [other for other in near if other is not each]
+                    break
+        else:
+            return found

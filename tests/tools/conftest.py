@@ -1,0 +1,105 @@
+"""Libraries to work on: the real store and ledger, with a scripted platform or the real engine."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import wave
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from soundbite_api import PlatformClient, RetryPolicy
+from soundbite_tools.config import LibraryConfig
+from soundbite_tools.library import Library
+from soundbite_tools.workbench import Media, MediaProblem, SoundFormat
+
+# Test folders are no packages, so a helper beside the tests has to be found like this.
+sys.path.insert(0, str(Path(__file__).parent))
+from scripted_platform import ScriptedPlatform
+
+RATE_HZ = 8000
+OpenLibrary = Callable[..., AbstractAsyncContextManager[Library]]
+
+
+class WavWorkbench:
+    """Reads and cuts WAV files with the standard library."""
+
+    async def probe(self, path: Path) -> Media:
+        """Return the length of a WAV file."""
+        try:
+            with wave.open(str(path)) as sound:
+                return Media(duration_sec=sound.getnframes() / sound.getframerate(), has_audio=True)
+        except (wave.Error, EOFError) as exc:
+            raise MediaProblem("not a WAV file") from exc
+
+    async def cut(self, path: Path, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
+        """Return the raw samples of a range."""
+        with wave.open(str(path)) as sound:
+            sound.setpos(round(start_sec * sound.getframerate()))
+            return sound.readframes(round((end_sec - start_sec) * sound.getframerate()))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loaded() -> None:
+    """Load LanceDB before any test's clock runs: on a busy machine that alone may take longer than a call waits."""
+    importlib.import_module("lancedb")
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """Twelve seconds of a WAV file in a folder that may be read."""
+    return _write_wav(tmp_path / "audio" / "field log.wav", 12.0)
+
+
+@pytest.fixture
+def platform() -> ScriptedPlatform:
+    return ScriptedPlatform()
+
+
+@pytest.fixture
+def open_library(tmp_path: Path, platform: ScriptedPlatform) -> OpenLibrary:
+    """Opens the library of this test over the scripted platform; leaving is a shutdown that stops its jobs."""
+
+    @asynccontextmanager
+    async def opened(**changes: Any) -> AsyncIterator[Library]:
+        config = LibraryConfig(
+            home=tmp_path / "home", roots=(tmp_path / "audio",), working_folder=tmp_path / "audio", file_urls=True
+        )
+        async with platform.http() as http:
+            async with anyio.create_task_group() as background:
+                library = Library(
+                    config=replace(config, **changes),
+                    client=PlatformClient(http, retries=RetryPolicy(first_wait_s=0.001, longest_wait_s=0.001)),
+                    workbench=WavWorkbench(),
+                    background=background,
+                    store_uri=tmp_path / "store",
+                    ledger_path=tmp_path / "ledger.sqlite",
+                )
+                library.start()
+                yield library
+                background.cancel_scope.cancel()
+            await library.aclose()
+
+    return opened
+
+
+@pytest.fixture
+def write_wav() -> Callable[..., Path]:
+    """Writes a WAV file of a constant level; another level is other content."""
+    return _write_wav
+
+
+def _write_wav(path: Path, seconds: float, level: int = 1) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(1)
+        sound.setframerate(RATE_HZ)
+        sound.writeframes(bytes([128 + level]) * round(seconds * RATE_HZ))
+    return path

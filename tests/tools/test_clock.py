@@ -1,0 +1,34 @@
+"""Times as people read them."""
+
+import pytest
+
+from soundbite_tools.clock import clock, clock_range, seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "00:00"),
+        (9.99, "00:09"),
+        (750, "12:30"),
+        (3599.9, "59:59"),
+        (3600, "1:00:00"),
+        (14400, "4:00:00"),
+        (-1, "00:00"),
+    ],
+)
+def test_seconds_are_shown_as_minutes_and_from_an_hour_on_with_hours(value: float, shown: str) -> None:
+    assert clock(value) == shown
+
+
+def test_a_range_is_rounded_outwards_so_that_it_holds_what_it_names() -> None:
+    assert clock_range(750.4, 755.2) == "12:30-12:36"
+
+
+def test_a_whole_second_at_the_end_is_not_rounded_up_by_float_noise() -> None:
+    assert clock_range(0.0, 6.0000000001) == "00:00-00:06"
+
+
+def test_seconds_in_results_have_two_decimals_and_no_minus_zero() -> None:
+    assert seconds(1.23456) == 1.23
+    assert str(seconds(-0.0)) == "0.0"

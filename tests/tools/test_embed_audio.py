@@ -1,0 +1,294 @@
+"""embed_audio and get_task over a scripted platform: what is asked, kept, reused, and said."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from scripted_platform import SPACE, ScriptedPlatform
+
+from soundbite_store import ClipFilter, Space
+from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.errors import ToolProblem
+from soundbite_tools.get_task import get_task
+from soundbite_tools.list_audio import list_audio
+
+OpenLibrary = Callable[..., Any]
+THE_SPACE = Space(SPACE, 16)
+
+
+async def test_a_short_recording_is_ready_in_one_call_with_counts_per_option_and_scope(
+    open_library: OpenLibrary, recording: Path
+) -> None:
+    async with open_library() as library:
+        result = await embed_audio(library, recording.name, title="Field log", tags=["River", "work"])
+    assert result.status == "ready"
+    assert (result.title, result.tags) == ("Field log", ["river", "work"])
+    assert {(c.embedding_option, c.embedding_scope): c.count for c in result.embedding_counts} == {
+        ("audio", "clip"): 2,
+        ("transcription", "clip"): 2,
+        ("audio", "asset"): 1,
+        ("transcription", "asset"): 1,
+    }
+    assert (result.embedding_count, result.dimension, result.space) == (6, 16, SPACE)
+    assert (result.audio_seconds, result.time_range) == (12.0, "00:00-00:12")
+
+
+async def test_the_guide_defaults_are_sent(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    async with open_library(natural_segmentation=False) as library:
+        await embed_audio(library, recording.name)
+    (sent,) = platform.requests
+    assert sent["segmentation"] == {"strategy": "fixed", "fixed": {"duration_sec": 6}}
+    assert sent["embedding_option"] == ["audio", "transcription"]
+    assert sent["embedding_scope"] == ["clip", "asset"]
+    assert sent["embedding_type"] == ["separate_embedding"]
+
+
+async def test_every_parameter_reaches_the_platform(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        result = await embed_audio(
+            library,
+            recording.name,
+            start_sec=6.0,
+            end_sec=12.0,
+            segmentation="fixed",
+            segment_sec=3,
+            embedding_option=["transcription", "audio"],
+            embedding_scope=["clip"],
+            embedding_type=["fused_embedding"],
+        )
+    (sent,) = platform.requests
+    assert (sent["start_sec"], sent["end_sec"]) == (6.0, 12.0)
+    assert sent["segmentation"]["fixed"] == {"duration_sec": 3}
+    assert sent["embedding_scope"] == ["clip"]
+    assert sent["embedding_type"] == ["fused_embedding"]
+    assert {c.embedding_option for c in result.embedding_counts} == {"fused"}
+
+
+async def test_auto_is_natural_only_where_the_platform_knows_it_and_no_length_is_asked_for(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        await embed_audio(library, recording.name)
+        await embed_audio(library, recording.name, segment_sec=3)
+    assert [sent["segmentation"]["strategy"] for sent in platform.requests] == ["natural", "fixed"]
+
+
+async def test_natural_is_refused_where_the_platform_does_not_know_it(
+    open_library: OpenLibrary, recording: Path
+) -> None:
+    async with open_library(natural_segmentation=False) as library:
+        with pytest.raises(ToolProblem, match="one length"):
+            await embed_audio(library, recording.name, segmentation="natural")
+
+
+async def test_the_same_content_again_is_answered_from_the_store_and_says_so(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copy(recording, tmp_path / "audio" / "copy.wav"))
+    async with open_library() as library:
+        first = await embed_audio(library, recording.name, title="Log")
+        again = await embed_audio(library, "copy.wav", tags=["new"])
+        assert len(platform.requests) == 1
+        assert (again.task_id, again.asset_id, again.is_reused) == (first.task_id, first.asset_id, True)
+        assert again.seconds_saved == 12.0
+        assert "nothing was computed" in again.to_text()
+        assert (again.title, again.tags) == ("Log", ["new"])
+        store = await library.store()
+        rows = await store.clips(THE_SPACE)
+        assert len(rows) == 6
+        assert {(row.tags, row.source_uri) for row in rows} == {(("new",), str(copy))}
+
+
+async def test_fewer_options_than_before_are_answered_from_the_store(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        await embed_audio(library, recording.name)
+        assert (await embed_audio(library, recording.name, embedding_option=["audio"])).is_reused
+        assert not (await embed_audio(library, recording.name, end_sec=6.0)).is_reused
+    assert len(platform.requests) == 2
+
+
+async def test_clips_that_are_no_longer_in_the_store_are_made_again(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        first = await embed_audio(library, recording.name)
+        await (await library.store()).delete_asset(first.asset_id)
+        assert not (await embed_audio(library, recording.name)).is_reused
+    assert len(platform.requests) == 2
+
+
+async def test_another_content_of_the_same_name_is_another_recording(
+    open_library: OpenLibrary, recording: Path, write_wav: Callable[..., Path]
+) -> None:
+    async with open_library() as library:
+        first = await embed_audio(library, recording.name)
+        write_wav(recording, 12.0, level=2)
+        second = await embed_audio(library, recording.name)
+        assert first.asset_id != second.asset_id
+        assert (await list_audio(library)).total_assets == 2
+
+
+async def test_long_audio_becomes_a_task_of_the_platform(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.polls_until_ready = 3
+    async with open_library(longest_sync_sec=10.0) as library:
+        heard: list[tuple[float, str]] = []
+
+        async def hear(fraction: float, stage: str) -> None:
+            heard.append((fraction, stage))
+
+        result = await embed_audio(library, recording.name, on_progress=hear)
+    assert result.status == "ready"
+    assert platform.calls["POST embed-v2"] == 0
+    assert platform.calls["POST embed-v2/tasks"] == 1
+    assert "transcribing" in {stage for _, stage in heard}
+    assert [fraction for fraction, _ in heard] == sorted(fraction for fraction, _ in heard)
+
+
+async def test_words_come_from_the_transcription_where_the_embeddings_bring_none(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.gives_words = False
+    async with open_library() as library:
+        await embed_audio(library, recording.name)
+        store = await library.store()
+        rows = await store.clips(THE_SPACE, ClipFilter(embedding_option="transcription"))
+        assert [row.transcript for row in rows if row.embedding_scope == "clip"] == list(platform.says)
+
+
+async def test_times_that_count_from_the_window_are_put_right(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.shift_sec = 6.0
+    async with open_library() as library:
+        await embed_audio(library, recording.name, start_sec=6.0, embedding_scope=["clip"])
+        rows = await (await library.store()).clips(THE_SPACE)
+        assert {(row.start_sec, row.end_sec) for row in rows} == {(6.0, 12.0)}
+
+
+async def test_a_recording_without_speech_is_kept_by_its_sound_and_says_so(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.says = ()
+    async with open_library() as library:
+        result = await embed_audio(library, recording.name)
+    assert {c.embedding_option for c in result.embedding_counts} == {"audio"}
+    assert "No speech was recognised" in result.to_text()
+
+
+async def test_a_recording_cut_short_keeps_what_was_decoded_and_says_so(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.duration = 7.0
+    async with open_library() as library:
+        result = await embed_audio(library, recording.name)
+        assert "Only the sound up to 7.0 of 12.0 seconds" in result.to_text()
+        assert (await list_audio(library)).assets[0].audio_seconds == 7.0
+
+
+@pytest.mark.parametrize("is_task", [False, True])
+async def test_what_the_platform_says_went_wrong_reaches_the_caller_with_a_next_step(
+    is_task: bool, open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    if is_task:
+        platform.task_failure = "The embedding service is temporarily unstable. Please try again later."
+    else:
+        platform.asset_failure = "The file is not audio."
+    async with open_library(longest_sync_sec=10.0) as library:
+        with pytest.raises(ToolProblem, match="temporarily unstable" if is_task else "not audio") as problem:
+            await embed_audio(library, recording.name)
+        assert problem.value.next_step
+        listed = await list_audio(library)
+        task = await get_task(library, listed.assets[0].task_id)
+        assert task.status == "failed"
+        assert task.error
+        assert task.next_step
+
+
+async def test_a_failed_task_does_not_stand_in_the_way_of_another_try(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.problems["POST embed-v2"] = [httpx.Response(400, json={"code": "parameter_invalid", "message": "No."})]
+    async with open_library() as library:
+        with pytest.raises(ToolProblem, match="No"):
+            await embed_audio(library, recording.name)
+        assert (await embed_audio(library, recording.name)).status == "ready"
+
+
+async def test_an_upload_is_used_again_while_the_platform_has_it(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    async with open_library(file_urls=False) as library:
+        await embed_audio(library, recording.name)
+        await embed_audio(library, recording.name, end_sec=6.0)
+        assert platform.calls["POST assets"] == 1
+        platform.assets.clear()
+        await embed_audio(library, recording.name, start_sec=6.0)
+        assert platform.calls["POST assets"] == 2
+
+
+async def test_uploads_are_deleted_when_they_are_not_kept(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    async with open_library(file_urls=False, keep_assets=False) as library:
+        await embed_audio(library, recording.name)
+        assert platform.assets == {}
+        await embed_audio(library, recording.name, end_sec=6.0)
+    assert platform.calls["DELETE assets/id"] == 2
+
+
+async def test_an_asset_of_the_platform_is_embedded_by_its_id(
+    open_library: OpenLibrary, platform: ScriptedPlatform
+) -> None:
+    platform.assets["6298d673f1090f1100476d4c"] = {"_id": "6298d673f1090f1100476d4c", "filename": "talk.mp3"}
+    async with open_library() as library:
+        result = await embed_audio(library, asset_id="6298d673f1090f1100476d4c")
+    assert (result.status, result.asset_id, result.title) == ("ready", "6298d673f1090f1100476d4c", "talk")
+    assert platform.calls["POST assets"] == 0
+
+
+async def test_an_asset_nobody_knows_is_refused(open_library: OpenLibrary) -> None:
+    async with open_library() as library:
+        with pytest.raises(ToolProblem, match="list_audio"):
+            await embed_audio(library, asset_id="6298d673f1090f1100476d4c")
+
+
+async def test_a_start_past_the_end_is_refused_before_anything_is_sent(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        with pytest.raises(ToolProblem, match=r"past the end: the recording is 12\.00"):
+            await embed_audio(library, recording.name, start_sec=12.0)
+    assert not platform.requests
+
+
+async def test_an_unknown_task_is_an_error_that_names_the_tool_that_lists_them(open_library: OpenLibrary) -> None:
+    async with open_library() as library:
+        with pytest.raises(ToolProblem, match="list_audio"):
+            await get_task(library, "t_unknown")
+
+
+async def test_the_detail_of_a_task_is_what_the_guide_prints_a_page_at_a_time(
+    open_library: OpenLibrary, recording: Path
+) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        detailed = await get_task(library, task.task_id, detail="embeddings")
+        past = await get_task(library, task.task_id, detail="embeddings", page=9)
+    assert [(e.embedding_option, e.embedding_scope, e.start_sec, e.end_sec) for e in detailed.embeddings[:2]] == [
+        ("audio", "clip", 0.0, 6.0),
+        ("transcription", "clip", 0.0, 6.0),
+    ]
+    assert len(detailed.embeddings) == 6
+    assert all(len(each.first_values) == 10 for each in detailed.embeddings)
+    assert "past the last" in past.to_text()

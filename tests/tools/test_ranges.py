@@ -1,0 +1,99 @@
+"""Neighbours merge, overlaps collapse, the best comes first."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from soundbite_store import StoredClip, clip_id_for
+from soundbite_tools.ranges import LONGEST_RANGE_SEC, time_ranges
+from soundbite_tools.ranking import Scored
+
+
+def _scored(start: float, end: float, score: float, *, asset: str = "a", matched: str = "speech") -> Scored:
+    clip = StoredClip(
+        clip_id=clip_id_for(asset, start, end),
+        asset_id=asset,
+        content_hash="h",
+        task_id="t",
+        title=asset,
+        source_uri="",
+        embedding_option="transcription",
+        embedding_scope="clip",
+        start_sec=start,
+        end_sec=end,
+        transcript="",
+        sound_words="",
+        tags=(),
+        metadata_json="{}",
+        segmentation="natural",
+        created_at=datetime.now(UTC),
+    )
+    return Scored(clip, score, matched)
+
+
+def _spans(scored: list[Scored], limit: int = 10) -> list[tuple[str, float, float]]:
+    ordered = sorted(scored, key=lambda each: -each.score)
+    return [(found.asset_id, found.start_sec, found.end_sec) for found in time_ranges(ordered, limit)]
+
+
+def test_neighbours_that_answer_nearly_as_well_become_one_range() -> None:
+    assert _spans([_scored(0, 6, 0.8), _scored(6.4, 12, 0.9), _scored(12, 18, 0.75)]) == [("a", 0, 18)]
+
+
+def test_a_neighbour_that_answers_much_worse_stays_apart() -> None:
+    assert _spans([_scored(0, 6, 0.9), _scored(6, 12, 0.5)]) == [("a", 0, 6), ("a", 6, 12)]
+
+
+def test_neighbours_that_hardly_answer_are_not_merged() -> None:
+    assert len(_spans([_scored(0, 6, 0.3), _scored(6, 12, 0.3)])) == 2
+
+
+def test_clips_with_something_between_them_are_two_answers() -> None:
+    assert _spans([_scored(0, 6, 0.9), _scored(8, 12, 0.9)]) == [("a", 0, 6), ("a", 8, 12)]
+
+
+def test_what_is_said_and_what_is_heard_are_not_merged() -> None:
+    assert len(_spans([_scored(0, 6, 0.9), _scored(6, 12, 0.9, matched="sound")])) == 2
+
+
+def test_clips_of_other_recordings_are_not_neighbours() -> None:
+    assert len(_spans([_scored(0, 6, 0.9), _scored(6, 12, 0.9, asset="b")])) == 2
+
+
+def test_the_same_sound_cut_in_another_way_is_one_answer() -> None:
+    assert _spans([_scored(0, 6, 0.9), _scored(1, 7, 0.8), _scored(0, 3, 0.7)]) == [("a", 0, 6)]
+
+
+def test_a_range_does_not_grow_without_end() -> None:
+    spans = _spans([_scored(6.0 * n, 6.0 * n + 6, 0.9) for n in range(40)])
+    assert all(end - start <= LONGEST_RANGE_SEC for _, start, end in spans)
+
+
+def test_no_more_ranges_than_asked_for() -> None:
+    assert len(_spans([_scored(10.0 * n, 10.0 * n + 5, 0.9) for n in range(20)], limit=3)) == 3
+
+
+def test_the_best_clip_of_a_range_names_it() -> None:
+    (found,) = time_ranges([_scored(6, 12, 0.9), _scored(0, 6, 0.8)], 5)
+    assert found.best.clip.start_sec == 6
+    assert [each.clip.start_sec for each in found.clips] == [0, 6]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 60), st.integers(1, 20), st.floats(0.2, 1.0), st.sampled_from("ab")),
+        max_size=25,
+        unique_by=lambda drawn: (drawn[0], drawn[1], drawn[3]),
+    )
+)
+def test_ranges_are_best_first_and_share_at_most_half_of_the_shorter(drawn: list[tuple[int, int, float, str]]) -> None:
+    scored = [_scored(start, start + length, score, asset=asset) for start, length, score, asset in drawn]
+    ranges = time_ranges(sorted(scored, key=lambda each: -each.score), 50)
+    assert [found.best.score for found in ranges] == sorted((found.best.score for found in ranges), reverse=True)
+    for index, one in enumerate(ranges):
+        for other in ranges[index + 1 :]:
+            shared = min(one.end_sec, other.end_sec) - max(one.start_sec, other.start_sec)
+            shorter = min(one.end_sec - one.start_sec, other.end_sec - other.start_sec)
+            assert one.asset_id != other.asset_id or shared <= shorter / 2

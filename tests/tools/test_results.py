@@ -1,0 +1,180 @@
+"""Results: the same facts as text and as structure, nothing empty, nothing long."""
+
+import json
+from typing import Any
+
+import pytest
+
+from soundbite_tools.budget import MOST_TOKENS, first_that_fits, fits, tokens
+from soundbite_tools.results import (
+    AssetResult,
+    ClipDetail,
+    ClipResult,
+    EmbeddingCount,
+    EmbeddingPreview,
+    LibraryListing,
+    PartScore,
+    Result,
+    SearchResult,
+    TaskResult,
+)
+
+CLIP = ClipResult(
+    clip_id="c_1",
+    asset_id="a_1",
+    title="Field log",
+    start_sec=20.48,
+    end_sec=25.89,
+    time_range="00:20-00:26",
+    score=0.93,
+    matched="speech",
+    text="the river is rising",
+    sounds="rain",
+    tags=["river", "work"],
+    parts=[PartScore(part="words", score=0.915, rank=3)],
+)
+
+FULL: list[Result] = [
+    TaskResult(
+        task_id="t_1",
+        status="processing",
+        asset_id="a_1",
+        title="Field log",
+        source="field.flac",
+        tags=["river", "work"],
+        stage="transcribing",
+        progress=0.42,
+        audio_seconds=92.2,
+        start_sec=1.5,
+        end_sec=93.7,
+        time_range="00:01-01:34",
+        segmentation="fixed:6",
+        embedding_count=33,
+        embedding_counts=[EmbeddingCount(embedding_option="audio", embedding_scope="clip", count=31)],
+        dimension=512,
+        space="soundbite-base-1",
+        is_reused=True,
+        seconds_embedded=92.1,
+        seconds_saved=184.4,
+        embeddings=[
+            EmbeddingPreview(
+                embedding_option="fused",
+                embedding_scope="asset",
+                start_sec=6.25,
+                end_sec=12.75,
+                time_range="00:06-00:13",
+                first_values=[0.125, -0.5],
+            )
+        ],
+        notes=["Only a part."],
+        error="It broke.",
+        error_code="task_failed",
+        next_step="Call get_task.",
+    ),
+    SearchResult(
+        clips=[CLIP],
+        query="is the river rising",
+        modality="speech",
+        clips_searched=72,
+        notes=["One note."],
+        next_step="Call get_clip.",
+    ),
+    SearchResult(clips=[], like="c_9", clips_searched=3),
+    ClipDetail(
+        asset_id="a_1",
+        title="Field log",
+        start_sec=20.48,
+        end_sec=25.89,
+        time_range="00:20-00:26",
+        clip_id="c_1",
+        text="the river is rising",
+        sounds="rain",
+        tags=["river"],
+        source="field.flac",
+        path="clips/a_1.mp3",
+        audio_format="mp3",
+        audio_bytes=38541,
+        notes=["A note."],
+        next_step="Play it.",
+    ),
+    LibraryListing(
+        assets=[
+            AssetResult(
+                asset_id="a_1",
+                title="Field log",
+                status="ready",
+                audio_seconds=92.2,
+                length="01:32",
+                clip_count=23,
+                tags=["river"],
+                source="field.flac",
+                task_id="t_1",
+                added="2026-11-22 23:17",
+            )
+        ],
+        total_assets=41,
+        total_seconds=3210.5,
+        page=2,
+        notes=["A note."],
+        next_step="More on page 3.",
+    ),
+]
+
+
+def _facts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [fact for key, each in value.items() for fact in _facts(each) if key != "is_reused"]
+    if isinstance(value, list):
+        return [fact for each in value for fact in _facts(each)]
+    return [f"{value:g}" if isinstance(value, float | int) else str(value)]
+
+
+@pytest.mark.parametrize("result", FULL, ids=lambda result: type(result).__name__)
+def test_the_text_carries_every_fact_of_the_structured_form(result: Result) -> None:
+    text = result.to_text()
+    assert [fact for fact in _facts(result.model_dump(mode="json")) if fact not in text] == []
+
+
+@pytest.mark.parametrize("result", FULL, ids=lambda result: type(result).__name__)
+def test_every_field_is_tried_by_the_test_above(result: Result) -> None:
+    others = [each for each in FULL if type(each) is type(result)]
+    said = {name for each in others for name in each.model_dump()}
+    assert said == set(type(result).model_fields)
+
+
+def test_reuse_is_said_in_words() -> None:
+    assert "nothing was computed" in FULL[0].to_text()
+
+
+@pytest.mark.parametrize("result", FULL, ids=lambda result: type(result).__name__)
+def test_the_structured_form_is_read_back_as_the_same_result(result: Result) -> None:
+    assert type(result).model_validate_json(result.model_dump_json()) == result
+
+
+def test_what_has_nothing_to_say_is_left_out() -> None:
+    assert TaskResult(task_id="t_1", status="processing").model_dump() == {"task_id": "t_1", "status": "processing"}
+    assert SearchResult(clips=[], query="x").model_dump() == {"clips": [], "query": "x"}
+
+
+def test_a_start_of_zero_is_said() -> None:
+    assert CLIP.model_copy(update={"start_sec": 0.0}).model_dump()["start_sec"] == 0.0
+
+
+def test_schemas_hold_no_null() -> None:
+    for kind in (TaskResult, SearchResult, ClipDetail, LibraryListing):
+        assert '"null"' not in json.dumps(kind.model_json_schema())
+
+
+def test_other_scripts_weigh_more_than_ascii() -> None:
+    assert tokens("x" * 35) == pytest.approx(10)
+    assert tokens("日" * 10) == pytest.approx(10)
+
+
+def test_the_first_size_that_fits_is_taken() -> None:
+    def made(longest: int) -> SearchResult:
+        return SearchResult(clips=[CLIP.model_copy(update={"text": "日" * longest})] * 50)
+
+    result = first_that_fits(made, (800, 200, 50, 0))
+    assert fits(result)
+    assert len(result.clips[0].text) == 50
+    assert tokens(result.to_text()) < MOST_TOKENS
