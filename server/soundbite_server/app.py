@@ -8,8 +8,11 @@ from importlib.metadata import version
 
 from mcp.server import MCPServer
 
+from soundbite_server.completions import register_completions
 from soundbite_server.lifespan import Services, serve_library
 from soundbite_server.mcp_tools import offered_tools
+from soundbite_server.prompts import register_prompts
+from soundbite_server.resources import register_resources
 from soundbite_server.settings import Settings
 
 INSTRUCTIONS = """\
@@ -27,12 +30,18 @@ READ_ONLY_INSTRUCTIONS = "\n\nThis library is read-only: recordings can't be add
 def build_server(settings: Settings) -> MCPServer[Services]:
     """Make a server over the library that the settings describe; nothing is opened before it runs."""
 
+    running: list[Services] = []  # completions and fixed resources are not handed the lifespan's context
+
     @asynccontextmanager
     async def lifespan(_: MCPServer[Services]) -> AsyncIterator[Services]:
         async with serve_library(settings) as services:
-            yield services
+            running.append(services)
+            try:
+                yield services
+            finally:
+                running.remove(services)
 
-    return MCPServer[Services](
+    server = MCPServer[Services](
         "soundbite",
         title="Soundbite",
         instructions=INSTRUCTIONS + (READ_ONLY_INSTRUCTIONS if settings.read_only else ""),
@@ -41,3 +50,7 @@ def build_server(settings: Settings) -> MCPServer[Services]:
         log_level=settings.log_level,
         tools=offered_tools(read_only=settings.read_only),
     )
+    register_resources(server, lambda: running[-1] if running else None)
+    register_prompts(server)
+    register_completions(server, lambda: running[-1] if running else None)
+    return server

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from soundbite_tools.errors import WorkFailed
+from soundbite_tools.errors import ToolProblem, WorkFailed, sentence
 
 if TYPE_CHECKING:
     from soundbite_server.settings import Settings
@@ -45,15 +45,23 @@ class Services:
 
     async def run(self) -> None:
         """Hold the library open until `close` is called."""
-        from soundbite_server.libraries import open_library
+        from soundbite_api import PlatformError
+        from soundbite_store import StoreError
 
         try:
+            # Imported in here: what fails to load is told like what fails to open.
+            from soundbite_server.libraries import open_library
+
             async with open_library(self.settings) as self._library:
                 self._opened.set()
                 await self._closing.wait()
-        except Exception as exc:
+        except (ToolProblem, StoreError, PlatformError, OSError) as exc:
             log.exception("The library failed")
-            self._library, self._failure = None, f"{exc}."
+            self._library, self._failure = None, sentence(getattr(exc, "strerror", None) or str(exc))
+        except Exception:
+            # Its text may name anything of this machine; the log has it.
+            log.exception("The library failed")
+            self._library, self._failure = None, "the server's log says why."
         finally:
             self._opened.set()
 

@@ -20,7 +20,7 @@ Connect = Callable[..., Client]
 
 @dataclass(frozen=True)
 class Embedded:
-    """A library that holds the first 20 seconds of one recording: speech, silence, rain."""
+    """A library that holds the first 12 seconds of one recording: speech, silence, rain."""
 
     home: Path
     root: Path
@@ -39,7 +39,7 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Embedded:
 
     async def embed() -> dict[str, Any]:
         async with Client(build_server(Settings(home=home, roots=(root,), workers=1))) as client:
-            arguments = {"source": str(recording), "end_sec": 20, "tags": ["field"], "wait_seconds": 0}
+            arguments = {"source": str(recording), "end_sec": 12, "tags": ["field"], "wait_seconds": 0}
             result = await client.call_tool("embed_audio", arguments)
             while (result.structured_content or {}).get("status") == "processing":
                 task_id = (result.structured_content or {})["task_id"]

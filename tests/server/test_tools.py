@@ -56,7 +56,7 @@ async def test_a_whole_conversation_goes_from_the_library_to_the_sound(connect: 
 
 async def test_embedding_the_same_again_computes_nothing_and_says_so(connect: Any, embedded: Any) -> None:
     async with connect() as client:
-        again = await call(client, "embed_audio", source=str(embedded.recording), end_sec=20)
+        again = await call(client, "embed_audio", source=str(embedded.recording), end_sec=12)
     assert again["is_reused"]
     assert (again["status"], again["task_id"]) == ("ready", embedded.task_id)
 
@@ -190,7 +190,7 @@ async def test_a_recording_that_is_gone_still_gives_its_words(connect: Any, embe
     moved = root / "gone.flac"
     shutil.copyfile(embedded.recording, moved)
     async with connect(roots=(root,)) as client:
-        await call(client, "embed_audio", source=str(moved), end_sec=20)
+        await call(client, "embed_audio", source=str(moved), end_sec=12)
         moved.unlink()
         clip = await call(client, "get_clip", asset_id=embedded.asset_id, end_sec=6)
     assert "river" in clip["text"]

@@ -1,0 +1,41 @@
+"""Transcripts as text and as WebVTT."""
+
+from __future__ import annotations
+
+from soundbite_server.captions import as_text, as_webvtt
+from soundbite_store import StoredTranscript, TimedText
+
+
+def transcript(*sentences: tuple[str, float, float], words: int = 0) -> StoredTranscript:
+    return StoredTranscript(
+        asset_id="a",
+        source="embedded",
+        start_sec=0.0,
+        end_sec=0.0,
+        words=tuple(TimedText(value=f"word{n}", start_sec=n, end_sec=n + 0.5) for n in range(words)),
+        sentences=tuple(TimedText(value=text, start_sec=start, end_sec=end) for text, start, end in sentences),
+    )
+
+
+def test_text_is_a_line_a_sentence_with_its_time() -> None:
+    assert as_text(transcript(("Good morning.", 0.4, 1.9), ("It rains.", 75.2, 76.0))) == (
+        "[00:00] Good morning.\n[01:15] It rains.\n"
+    )
+
+
+def test_webvtt_has_cues_with_milliseconds_and_hours() -> None:
+    assert as_webvtt(transcript(("It rains.", 3675.25, 3676.0))) == (
+        "WEBVTT\n\n01:01:15.250 --> 01:01:16.000\nIt rains.\n"
+    )
+
+
+def test_words_can_neither_end_a_cue_nor_hold_markup() -> None:
+    caption = as_webvtt(transcript(("a --> b\n\nNOTE <c.red>x</c> & \u202ey\u200b", 0.0, 1.0)))
+    assert caption.splitlines()[3:] == ["a --&gt; b NOTE &lt;c.red&gt;x&lt;/c&gt; &amp; y"]
+
+
+def test_words_without_sentences_become_lines_that_fit_a_screen() -> None:
+    lines = as_text(transcript(words=30)).splitlines()
+    assert 3 < len(lines) < 10
+    assert all(len(line) < 100 for line in lines)
+    assert lines[0].startswith("[00:00] word0 word1")
