@@ -37,6 +37,7 @@ from soundbite_store.records import (
     Usage,
 )
 from soundbite_store.spaces import Space, SpaceInfo
+from soundbite_store.vector_index import VectorIndex
 
 __all__ = [
     "Asset",
@@ -67,5 +68,6 @@ __all__ = [
     "TimedText",
     "UpsertResult",
     "Usage",
+    "VectorIndex",
     "clip_id_for",
 ]

@@ -15,8 +15,9 @@ from soundbite_store.clips import Clip, ClipHit, EmbeddingCount, StoredClip, Ter
 from soundbite_store.connection import StoreConnection
 from soundbite_store.errors import StoreError, StoreUnavailable
 from soundbite_store.filters import ClipFilter, quoted, quoted_list
-from soundbite_store.searches import TermCounter, text_hits, vector_hits
+from soundbite_store.searches import text_hits, vector_hits
 from soundbite_store.spaces import Space, SpaceInfo
+from soundbite_store.term_counts import TermCounter
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

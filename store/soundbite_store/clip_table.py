@@ -12,13 +12,15 @@ from soundbite_store.errors import StoreBusy
 from soundbite_store.filters import ClipFilter
 from soundbite_store.indexes import (
     KEEP_VERSIONS_FOR,
-    build_missing_indexes,
+    build_filter_indexes,
     create_text_indexes,
     wants_upkeep,
 )
 from soundbite_store.lance import lance_errors
 from soundbite_store.rows import CLIP_COLUMNS, full_clips, stored_clips, to_table
 from soundbite_store.spaces import Space, SpaceInfo
+from soundbite_store.table_facts import TableFacts
+from soundbite_store.vector_index import VectorIndex, build_vector_index, note_vector_index, wants_vector_index
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,6 +46,7 @@ class ClipTable:
     ) -> None:
         self.space = space
         self.lance = table
+        self.facts = TableFacts(table)
         self._gate = gate
         self._optimiser = optimiser
         self._folder = folder
@@ -52,16 +55,25 @@ class ClipTable:
     async def upsert(self, clips: Sequence[Clip], *, replace_assets: bool) -> UpsertResult:
         """Write rows in one commit; they are on disk when this returns."""
         rows = await asyncio.to_thread(to_table, self.space, clips)
+        assets = ClipFilter(asset_ids=tuple(dict.fromkeys(clip.asset_id for clip in clips)))
+        async with self._gate.entered():
+            with lance_errors():
+                if self._gate.is_exclusive and not await self.lance.count_rows(assets.to_sql()):
+                    # Nobody else writes and the keys are new: no need to read all keys to find that out.
+                    await self.lance.add(rows)
+                    result = UpsertResult(rows.num_rows, 0, 0)
+                else:
+                    result = await self._merge(rows, assets if replace_assets else None)
+            await self._make_durable()
+        return result
+
+    async def _merge(self, rows: pa.Table, replaced: ClipFilter | None) -> UpsertResult:
         # use_index(False): through an index, two writers of one new key would both insert it (lance#8949).
         merge = self.lance.merge_insert("row_id").use_index(False)
         merge = merge.when_matched_update_all().when_not_matched_insert_all()
-        if replace_assets:
-            assets = tuple(dict.fromkeys(clip.asset_id for clip in clips))
-            merge = merge.when_not_matched_by_source_delete(ClipFilter(asset_ids=assets).to_sql())
-        async with self._gate.entered():
-            with lance_errors():
-                done = await merge.execute(rows)
-            await self._make_durable()
+        if replaced is not None:
+            merge = merge.when_not_matched_by_source_delete(replaced.to_sql())
+        done = await merge.execute(rows)
         return UpsertResult(done.num_inserted_rows, done.num_updated_rows, done.num_deleted_rows)
 
     async def update(self, values: Mapping[str, str], where: ClipFilter) -> int:
@@ -101,7 +113,8 @@ class ClipTable:
                     stats: Any = await self.lance.stats()  # a dict, whatever its annotation says
                     await asyncio.to_thread(self._folder.check_room, stats["total_bytes"])
                 await create_text_indexes(self.lance)
-                await build_missing_indexes(self.lance)
+                await build_filter_indexes(self.lance)
+                await self._index_vectors()
                 await self.lance.optimize(cleanup_older_than=KEEP_VERSIONS_FOR)
             await self._make_durable()
         except StoreBusy as exc:
@@ -113,9 +126,14 @@ class ClipTable:
                 self._optimiser.release()
         return True
 
+    async def _index_vectors(self) -> None:
+        if await wants_vector_index(self.lance):
+            index = await build_vector_index(self.lance)
+            async with self._gate.entered():
+                await note_vector_index(self.lance, index)
+
     async def count(self, where: ClipFilter) -> int:
-        with lance_errors():
-            return int(await self.lance.count_rows(where.to_sql() or None))
+        return await self.facts.count(where.to_sql())
 
     async def clips(self, where: ClipFilter, limit: int, offset: int) -> list[StoredClip]:
         table = await self._select(CLIP_COLUMNS, where, limit, offset)
@@ -133,11 +151,12 @@ class ClipTable:
 
     async def info(self) -> SpaceInfo:
         """Totals, computed once for each version of the table."""
-        with lance_errors():
-            version = await self.lance.version()
-            if self._info is None or self._info[0] != version:
+        version = await self.facts.version()
+        if self._info is None or self._info[0] != version:
+            with lance_errors():
                 rows = await self.lance.query().select(["asset_id", "clip_id"]).to_arrow()
-                self._info = (version, await asyncio.to_thread(_totals, self.space, rows))
+            totals = await asyncio.to_thread(_totals, self.space, rows, await self.facts.vector_index())
+            self._info = (version, totals)
         return self._info[1]
 
     async def _select(self, columns: Sequence[str], where: ClipFilter, limit: int, offset: int) -> pa.Table:
@@ -173,6 +192,6 @@ def _grouped(rows: pa.Table) -> list[EmbeddingCount]:
     return sorted(counts, key=lambda count: (count.embedding_scope, count.embedding_option))
 
 
-def _totals(space: Space, rows: pa.Table) -> SpaceInfo:
+def _totals(space: Space, rows: pa.Table, index: VectorIndex | None) -> SpaceInfo:
     clips, assets = (len(rows.column(name).unique()) for name in ("clip_id", "asset_id"))
-    return SpaceInfo(space, rows.num_rows, clips, assets)
+    return SpaceInfo(space, rows.num_rows, clips, assets, index)

@@ -202,7 +202,9 @@ class StoreConnection:
             )
 
     def _gate(self, name: str) -> WriteGate:
-        return self._gates.setdefault(name, WriteGate(self._lock_dir, name))
+        # Locks kept in the store's own folder are those that every process on it takes.
+        is_exclusive = self._lock_dir is not None and self._lock_dir.parent == self._local_dir
+        return self._gates.setdefault(name, WriteGate(self._lock_dir, name, is_exclusive=is_exclusive))
 
     def _folder(self, name: str) -> Path | None:
         return self._local_dir / f"{name}.lance" if self._local_dir else None

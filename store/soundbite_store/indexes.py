@@ -1,45 +1,22 @@
-"""Which indexes a clips table has, when they are built, and how a search should use them."""
+"""Which indexes a clips table has besides the one on its vectors, and when they are built and refreshed."""
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+from soundbite_store.vector_index import INDEX_MIN_ROWS, note_vector_index, wants_vector_index
 
 if TYPE_CHECKING:
     from lancedb import AsyncTable
 
 _log = logging.getLogger(__name__)
 TEXT_COLUMNS = ("transcript", "sound_words")
-INDEX_MIN_ROWS = 5_000
-"""Below this a scan takes milliseconds and finds everything."""
-EXACT_MAX_ROWS = 20_000
-"""A filter that leaves fewer rows is answered by a scan: ANN behind a selective filter loses recall."""
 KEEP_VERSIONS_FOR = timedelta(hours=1)
 """Other processes may still be reading an older version."""
 _FRAGMENTS_BEFORE_COMPACTION = 16
 _UNINDEXED_ROWS_BEFORE_REFRESH = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class SearchPlan:
-    """How one vector search runs."""
-
-    exact: bool
-    nprobes: int = 20
-    refine_factor: int = 10
-
-
-EXACT = SearchPlan(exact=True)
-
-
-def plan_search(rows: int, matches: int) -> SearchPlan:
-    """A scan for few rows; else ANN, probing the more partitions the smaller the share of rows that match."""
-    if rows < INDEX_MIN_ROWS or (matches < rows and matches <= EXACT_MAX_ROWS):
-        return EXACT
-    share = matches / rows
-    return SearchPlan(exact=False, nprobes=20 if share > 0.5 else 50 if share > 0.1 else 128)
 
 
 async def create_text_indexes(table: AsyncTable) -> None:
@@ -66,9 +43,9 @@ async def has_text_indexes(table: AsyncTable) -> bool:
     return await _indexed_columns(table) >= set(TEXT_COLUMNS)
 
 
-async def build_missing_indexes(table: AsyncTable) -> None:
-    """The indexes that a table of this size should have; `optimize` keeps existing ones up to date."""
-    from lancedb.index import Bitmap, BTree, IvfRq, LabelList
+async def build_filter_indexes(table: AsyncTable) -> None:
+    """The indexes for filters that a table of this size should have; `optimize` keeps existing ones up to date."""
+    from lancedb.index import Bitmap, BTree, LabelList
 
     if await table.count_rows() < INDEX_MIN_ROWS:
         return
@@ -76,7 +53,6 @@ async def build_missing_indexes(table: AsyncTable) -> None:
         **dict.fromkeys(("embedding_option", "embedding_scope"), Bitmap()),
         **dict.fromkeys(("asset_id", "clip_id", "content_hash", "task_id", "created_at"), BTree()),
         "tags": LabelList(),
-        "vector": IvfRq(distance_type="cosine"),
     }
     indexed = await _indexed_columns(table)
     for column, config in wanted.items():
@@ -93,6 +69,8 @@ async def wants_upkeep(table: AsyncTable) -> bool:
     stats: Any = await table.stats()  # a dict, whatever its annotation says
     if stats["fragment_stats"]["num_fragments"] >= _FRAGMENTS_BEFORE_COMPACTION + stats["num_rows"] // 5_000:
         return True
+    if await wants_vector_index(table):
+        return True
     waiting = max((index.num_unindexed_rows or 0 for index in await table.list_indices()), default=0)
     return bool(waiting >= _UNINDEXED_ROWS_BEFORE_REFRESH + stats["num_rows"] // 10)
 
@@ -103,6 +81,8 @@ async def drop_broken_indexes(table: AsyncTable) -> list[str]:
     for index in await table.list_indices():
         if not await _can_search(table, index.columns[0], index.index_type):
             await table.drop_index(index.name)
+            if index.columns == ["vector"]:
+                await note_vector_index(table, None)
             broken.append(index.name)
     return broken
 
@@ -110,7 +90,7 @@ async def drop_broken_indexes(table: AsyncTable) -> list[str]:
 async def _can_search(table: AsyncTable, column: str, index_type: str) -> bool:
     try:
         if index_type == "FTS":
-            await table.query().nearest_to_text(_matching("a", column)).limit(1).to_list()
+            await table.query().nearest_to_text(matching("a", column)).limit(1).to_list()
         elif column == "vector":
             # Every partition is read, not only the nearest.
             width = (await table.schema()).field("vector").type.list_size
@@ -128,15 +108,8 @@ async def _can_search(table: AsyncTable, column: str, index_type: str) -> bool:
     return True
 
 
-def in_any_column(text: str) -> Any:
-    """A query for rows that hold any word of the text as transcript or as sound words."""
-    from lancedb.query import BooleanQuery, Occur
-
-    # A MultiMatchQuery would score a clip by its better column only; said and heard words add up here.
-    return BooleanQuery([(Occur.SHOULD, _matching(text, column)) for column in TEXT_COLUMNS])
-
-
-def _matching(text: str, column: str) -> Any:
+def matching(text: str, column: str) -> Any:
+    """A query for rows that hold any word of the text in the column."""
     from lancedb.query import MatchQuery
 
     # pyright does not see the defaults of pydantic's keyword-only fields.

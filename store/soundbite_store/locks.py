@@ -85,7 +85,11 @@ class OwnerLock:
 class WriteGate:
     """Lets one writer at a time through: among the coroutines of this process, then among processes."""
 
-    def __init__(self, lock_dir: Path | None, name: str, *, timeout_s: float = 120.0) -> None:
+    def __init__(
+        self, lock_dir: Path | None, name: str, *, is_exclusive: bool = False, timeout_s: float = 120.0
+    ) -> None:
+        self.is_exclusive = is_exclusive
+        """Whether every writer there is passes through this gate."""
         self._turn = asyncio.Lock()
         self._owner = OwnerLock(lock_dir, name) if lock_dir else None
         self._timeout_s = timeout_s

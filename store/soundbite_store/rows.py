@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from soundbite_store.clips import Clip, StoredClip
 from soundbite_store.schema import clips_schema
-from soundbite_store.vectors import checksum, unit_vector
+from soundbite_store.vectors import checksum, unit_vectors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,14 +24,12 @@ def to_table(space: Space, clips: Sequence[Clip]) -> pa.Table:
 
     Raises: BadVector.
     """
-    import numpy as np
     import pyarrow as pa
 
     # Two rows of one key in a batch make LanceDB refuse it ("Ambiguous merge").
     by_key = {clip.row_id(space): clip for clip in clips}
     unique = list(by_key.values())
-    vectors = [unit_vector(clip.vector, space.dimension) for clip in unique]
-    flat = np.concatenate(vectors) if vectors else np.empty(0, dtype="<f4")
+    vectors = unit_vectors([clip.vector for clip in unique], space.dimension)
     schema = clips_schema(space)
     columns = {name: [getattr(clip, name) for clip in unique] for name in CLIP_COLUMNS}
     columns["created_at"] = [clip.created_at.astimezone(UTC) for clip in unique]
@@ -39,7 +37,7 @@ def to_table(space: Space, clips: Sequence[Clip]) -> pa.Table:
         **{name: pa.array(values, schema.field(name).type) for name, values in columns.items()},
         "row_id": pa.array(list(by_key), pa.string()),
         "checksum": pa.array([checksum(vector) for vector in vectors], pa.int64()),
-        "vector": pa.FixedSizeListArray.from_arrays(pa.array(flat, pa.float32()), space.dimension),
+        "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), pa.float32()), space.dimension),
     }
     return pa.Table.from_arrays([arrays[name] for name in schema.names], schema=schema)
 

@@ -6,6 +6,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from soundbite_store.vector_index import VectorIndex
+
 TABLE_PREFIX = "clips__"
 _UNSAFE = re.compile(r"[^a-z0-9.-]+")
 
@@ -41,3 +43,5 @@ class SpaceInfo:
     """Distinct clips."""
     assets: int
     """Distinct assets."""
+    index: VectorIndex | None = None
+    """The vector index and its measured recall, once the space is large enough to have one."""

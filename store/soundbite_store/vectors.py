@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from soundbite_store.errors import BadVector
@@ -15,23 +16,34 @@ if TYPE_CHECKING:
 def unit_vector(values: ArrayLike, dimension: int) -> NDArray[np.float32]:
     """The values scaled to length one, shape (dimension,).
 
+    Raises: BadVector.
+    """
+    unit: NDArray[np.float32] = unit_vectors([values], dimension)[0]
+    return unit
+
+
+def unit_vectors(rows: Sequence[ArrayLike], dimension: int) -> NDArray[np.float32]:
+    """Each row scaled to length one, shape (rows, dimension).
+
     LanceDB answers a zero or NaN query with nothing and no error, so such vectors stop here.
 
     Raises: BadVector.
     """
     import numpy as np
 
-    vector = np.asarray(values, dtype=np.float64)
-    if vector.shape != (dimension,):
-        raise BadVector(f"The space takes vectors of {dimension} numbers, this one has shape {vector.shape}.")
-    norm = float(np.linalg.norm(vector))
-    if not np.isfinite(norm):
+    matrix = np.empty((len(rows), dimension), dtype=np.float64)
+    for index, row in enumerate(rows):
+        values = np.asarray(row)
+        if values.shape != (dimension,):
+            raise BadVector(f"The space takes vectors of {dimension} numbers, this one has shape {values.shape}.")
+        matrix[index] = values
+    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
+    if not np.isfinite(norms).all():
         raise BadVector("The vector holds NaN or infinite numbers.")
-    if norm == 0.0:
+    if (norms == 0.0).any():
         raise BadVector("The vector is zero: it points nowhere and can match nothing.")
-    if abs(norm - 1.0) < 1e-6:  # already unit within float32: keep its bits, and so its checksum
-        return vector.astype("<f4")
-    return (vector / norm).astype("<f4")
+    # What is unit already within float32 keeps its bits, and so its checksum.
+    return (matrix / np.where(np.abs(norms - 1.0) < 1e-6, 1.0, norms)).astype("<f4")
 
 
 def checksum(vector: NDArray[np.float32]) -> int:

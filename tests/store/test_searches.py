@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundbite_store import Clip, ClipFilter, ClipStore, Space
+from soundbite_store import Clip, ClipFilter, ClipStore, Space, VectorIndex
+from soundbite_store.vector_index import plan_search
 
 MakeClip = Callable[..., Clip]
 
@@ -17,6 +18,12 @@ def axis(index: int, other: int | None = None) -> np.ndarray:
     if other is not None:
         vector[other] = 1.0
     return vector
+
+
+def clusters(rng: np.random.Generator, rows: int) -> np.ndarray:
+    """Vectors as sounds have them: without structure no index can know where to look."""
+    centres = rng.normal(size=(40, 16))
+    return (centres[rng.integers(0, 40, rows)] + rng.normal(size=(rows, 16)) * 0.3).astype(np.float32)
 
 
 async def test_the_score_is_the_cosine_whatever_the_lengths(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
@@ -110,12 +117,9 @@ async def test_a_limit_below_one_answers_nothing(tmp_path: Path, space: Space, m
 async def test_a_large_table_gets_an_index_that_keeps_scores_exact_and_recall_high(
     tmp_path: Path, space: Space, make_clip: MakeClip
 ) -> None:
-    rng = np.random.default_rng(7)
-    # Clusters, as sounds have them: without structure no index can know where to look.
-    centres = rng.normal(size=(40, 16))
-    vectors = centres[rng.integers(0, 40, 6_000)] + rng.normal(size=(6_000, 16)) * 0.3
+    vectors = clusters(np.random.default_rng(7), 6_000)
     clips = [
-        make_clip(index, f"a_{index % 50}", vector=vector.astype(np.float32), tags=("even",) * (index % 2 == 0))
+        make_clip(index, f"a_{index % 50}", vector=vector, tags=("even",) * (index % 2 == 0))
         for index, vector in enumerate(vectors)
     ]
     async with await ClipStore.open(tmp_path) as store:
@@ -136,3 +140,61 @@ async def test_a_large_table_gets_an_index_that_keeps_scores_exact_and_recall_hi
     assert found / total >= 0.95
     assert {hit.clip.asset_id for hit in filtered} == {"a_2", "a_4"}
     assert len(filtered) == 240
+
+
+async def test_the_index_knows_how_well_it_finds_and_is_built_anew_when_outgrown(
+    tmp_path: Path, space: Space, make_clip: MakeClip
+) -> None:
+    rng = np.random.default_rng(3)
+    first, later = clusters(rng, 5_000), clusters(rng, 15_000)
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, [make_clip(index, vector=vector) for index, vector in enumerate(first)])
+        assert (await store.spaces())[0].index is None
+        assert await store.optimise(space)
+        built = (await store.spaces())[0].index
+        assert built is not None
+        assert built.rows == 5_000
+        assert built.recall >= 0.95
+        await store.upsert(space, [make_clip(index, "a_2", vector=vector) for index, vector in enumerate(later)])
+        assert await store.optimise(space)
+    async with await ClipStore.open(tmp_path) as store:
+        rebuilt = (await store.spaces())[0].index
+        assert rebuilt is not None
+        assert rebuilt.rows == 20_000
+        await store.upsert(space, [make_clip(0, "a_3", transcript="written after the index was noted")])
+        assert await store.count(space) == 20_001
+
+
+async def test_a_search_of_all_options_still_finds_as_many_clips_when_each_has_six_rows(
+    tmp_path: Path, space: Space, make_clip: MakeClip
+) -> None:
+    async with await ClipStore.open(tmp_path) as store:
+        rows = [
+            make_clip(index, embedding_option=option, embedding_scope=scope, vector=axis(0), transcript="word")
+            for index in range(4)
+            for option in ("audio", "transcription", "fused")
+            for scope in ("clip", "asset")
+        ]
+        await store.upsert(space, rows)
+        assert len(await store.vector_search(space, axis(0), limit=4)) == 4
+        assert len(await store.text_search(space, "word", limit=4)) == 4
+
+
+@pytest.mark.parametrize(
+    ("rows", "matches", "is_exact", "nprobes"),
+    [
+        (4_999, 4_999, True, 0),
+        (100_000, 20_000, True, 0),
+        (100_000, 100_000, False, 20),
+        (100_000, 50_000, False, 20),
+        (100_000, 30_000, False, 60),
+        (1_000_000, 30_000, False, 160),
+        (1_000_000, 10_000, True, 0),
+    ],
+)
+def test_the_number_of_matches_decides_between_a_scan_and_the_index(
+    rows: int, matches: int, is_exact: bool, nprobes: int
+) -> None:
+    plan = plan_search(VectorIndex(rows, nprobes=20, candidates=100, recall=1.0), rows, matches)
+    assert (plan.exact, plan.nprobes) == (is_exact, nprobes)
+    assert plan_search(None, rows, matches).exact

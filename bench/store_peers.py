@@ -1,0 +1,87 @@
+"""Other ways to find the nearest vectors, each behind the same two functions; those not installed are left out."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Search = Callable[[NDArray[np.float32]], list[int]]
+HITS = 10
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A way to search; `most_rows` bounds those that take too long to build."""
+
+    name: str
+    needs: tuple[str, ...]
+    most_rows: int
+    build: Callable[[NDArray[np.float32]], Search]
+
+    def missing(self) -> list[str]:
+        return [module for module in self.needs if importlib.util.find_spec(module) is None]
+
+
+def numpy_exact(vectors: NDArray[np.float32]) -> Search:
+    """Every product in memory: the limit of what an exact search can do."""
+
+    def search(query: NDArray[np.float32]) -> list[int]:
+        scores = vectors @ query
+        best = np.argpartition(-scores, HITS)[:HITS]
+        return [int(row) for row in best[np.argsort(-scores[best])]]
+
+    return search
+
+
+def _faiss_flat(vectors: NDArray[np.float32]) -> Search:
+    import faiss
+
+    index = faiss.IndexFlatIP(vectors.shape[1])
+    index.add(vectors)
+    return lambda query: [int(row) for row in index.search(query[None], HITS)[1][0]]
+
+
+def _chroma(vectors: NDArray[np.float32]) -> Search:
+    import chromadb
+
+    folder = tempfile.mkdtemp(prefix="chroma-")
+    client = chromadb.PersistentClient(folder, settings=chromadb.Settings(anonymized_telemetry=False))
+    collection = client.create_collection("bench", configuration={"hnsw": {"space": "cosine"}})
+    for first in range(0, len(vectors), 5_000):
+        part = vectors[first : first + 5_000]
+        collection.add([str(first + row) for row in range(len(part))], embeddings=part)
+
+    def search(query: NDArray[np.float32]) -> list[int]:
+        return [int(row) for row in collection.query(query[None], n_results=HITS, include=[])["ids"][0]]
+
+    return search
+
+
+def _sqlite_vec(vectors: NDArray[np.float32]) -> Search:
+    import apsw  # the sqlite3 of many Pythons cannot load extensions
+    import sqlite_vec
+
+    db = apsw.Connection(tempfile.mkdtemp(prefix="sqlite-vec-") + "/vectors.db")
+    db.enable_load_extension(True)
+    db.load_extension(sqlite_vec.loadable_path())
+    db.execute(f"CREATE VIRTUAL TABLE v USING vec0(vector float[{vectors.shape[1]}] distance_metric=cosine)")
+
+    def rows() -> Iterator[tuple[int, bytes]]:
+        yield from ((row, vector.tobytes()) for row, vector in enumerate(vectors))
+
+    with db:
+        db.executemany("INSERT INTO v (rowid, vector) VALUES (?, ?)", rows())
+    sql = f"SELECT rowid FROM v WHERE vector MATCH ? AND k = {HITS} ORDER BY distance"
+    return lambda query: [int(row[0]) for row in db.execute(sql, (query.tobytes(),))]
+
+
+PEERS = (
+    Peer("faiss flat", ("faiss",), 1_000_000, _faiss_flat),
+    Peer("chromadb", ("chromadb",), 100_000, _chroma),
+    Peer("sqlite-vec", ("sqlite_vec", "apsw"), 100_000, _sqlite_vec),
+)

@@ -1,0 +1,52 @@
+"""What a search has to know of a table before it starts, remembered for as long as the table does not change."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from soundbite_store.lance import lance_errors
+from soundbite_store.vector_index import VectorIndex, vector_index_of
+
+if TYPE_CHECKING:
+    from lancedb import AsyncTable
+
+_REMEMBERED_COUNTS = 1_000
+
+
+class TableFacts:
+    """Numbers of rows and the state of the vector index, by version of the table."""
+
+    def __init__(self, table: AsyncTable) -> None:
+        self._table = table
+        self._version = -1
+        self._counts: OrderedDict[str, int] = OrderedDict()
+        self._index: VectorIndex | None = None
+
+    async def version(self) -> int:
+        """The version that the facts are about: the newest."""
+        with lance_errors():
+            version = int(await self._table.version())
+            if version != self._version:
+                index = vector_index_of(await self._table.schema())
+                self._version, self._index = version, index
+                self._counts.clear()
+        return version
+
+    async def count(self, condition: str = "") -> int:
+        """The number of rows that match an SQL condition."""
+        version = await self.version()
+        if condition in self._counts:
+            return self._counts[condition]
+        with lance_errors():
+            counted = int(await self._table.count_rows(condition or None))
+        if version == self._version:  # another task may have seen a newer version meanwhile
+            self._counts[condition] = counted
+            if len(self._counts) > _REMEMBERED_COUNTS:
+                self._counts.popitem(last=False)
+        return counted
+
+    async def vector_index(self) -> VectorIndex | None:
+        """How to search the vector index, or None while the table has none."""
+        await self.version()
+        return self._index
