@@ -17,6 +17,7 @@ JOBS = {
     "probe": "soundbite_engine.decode:probe",
     "decode": "soundbite_engine.decode:decode_to_scratch",
     "cut": "soundbite_engine.encode:cut",
+    "to_flac": "soundbite_engine.transcode:to_flac",
     "listen": "soundbite_engine.listening:listen",
     "plan": "soundbite_engine.listening:plan",
     "describe": "soundbite_engine.listening:describe",

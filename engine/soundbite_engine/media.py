@@ -10,6 +10,7 @@ from soundbite_engine.workers import WorkerPool
 
 PROBE_TIMEOUT_S = 60.0
 CUT_TIMEOUT_S = 120.0
+FLAC_TIMEOUT_S = 1800.0
 
 ClipFormat = Literal["wav", "mp3", "opus", "flac"]
 
@@ -50,3 +51,15 @@ async def cut(path: Path, start_sec: float, end_sec: float, fmt: ClipFormat, poo
         "cut", str(path), float(start_sec), float(end_sec), fmt, timeout_s=CUT_TIMEOUT_S, is_urgent=True
     )
     return sound
+
+
+async def to_flac(
+    path: Path, out: Path, pool: WorkerPool, start_sec: float = 0.0, end_sec: float | None = None
+) -> None:
+    """Write the sound of the file at `path`, or a stretch of it, to `out` as FLAC; its times begin at `start_sec`.
+
+    Raises:
+        MediaError: unreadable, without sound, or `start_sec` past the end.
+        WorkerError: the process that did it failed.
+    """
+    await pool.run("to_flac", str(path), str(out), float(start_sec), end_sec, timeout_s=FLAC_TIMEOUT_S)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from soundbite_engine import media
 from soundbite_engine.errors import EngineError
+from soundbite_engine.transcripts import Sentence, Word
 from soundbite_engine.workers import WorkerPool
-from soundbite_tools.workbench import Media, MediaProblem, SoundFormat
+from soundbite_store import TimedText
+from soundbite_tools.workbench import Heard, Media, MediaProblem, SoundFormat
 
 
 class EngineWorkbench:
@@ -26,7 +28,7 @@ class EngineWorkbench:
         """
         async with _translated():
             info = await media.probe(path, self._pool)
-        return Media(duration_sec=info.duration_sec, has_audio=info.has_audio)
+        return Media(duration_sec=info.duration_sec, has_audio=info.has_audio, container=info.container)
 
     async def cut(self, path: Path, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
         """Return the sound between two times as a small file of its own.
@@ -36,6 +38,32 @@ class EngineWorkbench:
         """
         async with _translated():
             return await media.cut(path, start_sec, end_sec, sound_format, self._pool)
+
+    async def to_flac(self, path: Path, out: Path, start_sec: float, end_sec: float | None) -> None:
+        """Write the sound between two times to a FLAC file.
+
+        Raises:
+            MediaProblem: it can't be read, or the range holds no sound.
+        """
+        async with _translated():
+            await media.to_flac(path, out, self._pool, start_sec, end_sec)
+
+    async def transcribe(self, path: Path, start_sec: float, end_sec: float | None) -> Heard:
+        """Return what the recogniser understands between two times.
+
+        Raises:
+            MediaProblem: it can't be read, or the range holds no sound.
+        """
+        # Loaded here: the recogniser's models are of no use to most calls.
+        from soundbite_engine.analysis import transcribe
+
+        async with _translated():
+            said = await transcribe(path, self._pool, start_sec, end_sec)
+        return Heard(_timed(said.words), _timed(said.sentences))
+
+
+def _timed(texts: Iterable[Word | Sentence]) -> tuple[TimedText, ...]:
+    return tuple(TimedText(value=each.value, start_sec=each.start_sec, end_sec=each.end_sec) for each in texts)
 
 
 @asynccontextmanager

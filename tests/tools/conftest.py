@@ -69,7 +69,11 @@ def open_library(tmp_path: Path, platform: ScriptedPlatform) -> OpenLibrary:
     @asynccontextmanager
     async def opened(**changes: Any) -> AsyncIterator[Library]:
         config = LibraryConfig(
-            home=tmp_path / "home", roots=(tmp_path / "audio",), working_folder=tmp_path / "audio", file_urls=True
+            home=tmp_path / "home",
+            roots=(tmp_path / "audio",),
+            working_folder=tmp_path / "audio",
+            file_urls=True,
+            job_retry_s=0.0,
         )
         async with platform.http() as http:
             async with anyio.create_task_group() as background:

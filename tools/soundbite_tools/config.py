@@ -45,12 +45,22 @@ class LibraryConfig:
     """Up to here one call embeds; longer audio becomes a task of the platform."""
     longest_audio_sec: float = 4 * 3600.0
     largest_file_bytes: int = 4096 * MIB
-    largest_upload_bytes: int = 200 * MIB
+    largest_upload_bytes: int = 4096 * MIB
     """Where files are uploaded, not referenced."""
+    upload_containers: frozenset[str] = frozenset({"wav", "mp3", "flac"})
+    """Formats the platform reads; the sound of others is turned into FLAC on the way."""
+    cut_from_bytes: int = 32 * MIB
+    """From this size on, a window of a file is cut out before it is uploaded, where that makes it much smaller."""
+    local_transcripts: bool = True
+    """Whether words that the platform does not give are recognised on this machine."""
     largest_inline_bytes: int = 36 * MIB
     largest_clip_bytes: int = 2 * MIB
     """Sound of one clip, as cut by get_clip."""
     jobs_at_once: int = 2
+    job_attempts: int = 5
+    """How often a job is tried while the platform's errors say that a retry may help."""
+    job_retry_s: float = 5.0
+    """Pause before the second try; each later one is twice as long."""
     longest_task_s: float = 12 * 3600.0
     """How long a task of the platform is waited for."""
 

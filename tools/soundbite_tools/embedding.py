@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+import logging
+import random
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import anyio
 
-from soundbite_api import MediaSource, NotFound, TaskAnswer
+from soundbite_api import NotFound, PlatformError, RateLimited
 from soundbite_store import ClipFilter, Space
-from soundbite_tools.errors import UnknownId, WorkFailed, sentence
+from soundbite_tools.errors import UnknownId, WorkFailed
 from soundbite_tools.figures import TaskFigures
 from soundbite_tools.params import EmbedParams
-from soundbite_tools.uploads import ready_asset, remove_upload
-from soundbite_tools.writing import Answer, say_ready, write
+from soundbite_tools.platform_tasks import embed_upload, follow, has_ended, is_worth_repeating
+from soundbite_tools.uploads import earlier_upload, ready_asset, remove_upload
+from soundbite_tools.writing import say_ready, write
 
 if TYPE_CHECKING:
-    from soundbite_api import Asset as PlatformAsset
-    from soundbite_store import Task
+    from soundbite_store import Asset, Task
     from soundbite_tools.library import Library
+    from soundbite_tools.uploads import Upload
+    from soundbite_tools.writing import Answer
 
 Report = Callable[[str, float], Awaitable[None]]
 
-_FIRST_POLL_S = 0.1
-_LONGEST_POLL_S = 2.0
-_LONGEST_HOSTED_POLL_S = 15.0
+_LONGEST_PAUSE_S = 900.0
+
+log = logging.getLogger(__name__)
 
 
 async def embed(library: Library, task: Task, report: Report) -> None:
     """Bring a task to `ready`: its clips are in the store before the ledger says so.
+
+    What the platform says may pass is tried again from the step it failed at, a few times with growing pauses.
 
     Raises:
         PlatformError, StoreError, ToolProblem: it can't be brought there.
@@ -41,12 +47,14 @@ async def embed(library: Library, task: Task, report: Report) -> None:
     if asset is None:
         raise UnknownId(f"The recording {task.asset_id} was removed.", "Call embed_audio with its source again.")
     params = EmbedParams.model_validate_json(task.params_json)
-    found = await ready_asset(library, task, asset, report)
-    check_start(params.start_sec, found.duration or asset.duration_sec)
-    answer = await _answer(library, task, params, found, report)
-    await report("writing", 0.97)
-    await write(library, task, asset, params, answer, found)
-    await remove_upload(library, asset, found.id)
+    try:
+        upload, answer = await _answer_patiently(library, task, asset, params, report)
+        await report("writing", 0.97)
+        await write(library, task, asset, params, answer, upload)
+    except Exception:
+        await remove_upload(library, task, asset, params)
+        raise
+    await remove_upload(library, task, asset, params)
 
 
 def check_start(start_sec: float, duration_sec: float) -> None:
@@ -73,54 +81,36 @@ async def _is_written(library: Library, task: Task) -> bool:
     return kept >= figures.embedding_count
 
 
-async def _answer(library: Library, task: Task, params: EmbedParams, found: PlatformAsset, report: Report) -> Answer:
-    audio = params.audio_input(MediaSource(asset_id=found.id))
-    start_sec, end_sec = params.window(found.duration or 0.0)
-    if not task.platform_task_id and 0.0 < end_sec - start_sec <= library.config.longest_sync_sec:
-        await report("embedding", 0.1)
-        sync = await library.client.embed_audio(audio)
-        return Answer(sync.response.data, sync.response.metadata, sync.space)
-    ledger = await library.ledger()
-    if task.platform_task_id:
+async def _answer_patiently(
+    library: Library, task: Task, asset: Asset, params: EmbedParams, report: Report
+) -> tuple[Upload, Answer]:
+    ledger, config = await library.ledger(), library.config
+    for attempt in range(config.job_attempts):
         try:
-            return await _follow(library, task.platform_task_id, report)
+            return await _answer(library, task, asset, params, report)
+        except PlatformError as exc:
+            if has_ended(exc):
+                await ledger.update_task(task.task_id, platform_task_id="")
+            if attempt + 1 == config.job_attempts or not is_worth_repeating(exc):
+                raise
+            told_s = exc.retry_after_s or 0.0 if isinstance(exc, RateLimited) else 0.0
+            pause_s = max(told_s, config.job_retry_s * 2.0**attempt * (0.5 + random.random()))
+            log.info("Task %s is tried again in %.0f s: %s", task.task_id, pause_s, exc.message)
+            await anyio.sleep(min(pause_s, _LONGEST_PAUSE_S))
+            task = await ledger.get_task(task.task_id) or task
+    raise AssertionError("a job is tried at least once")
+
+
+async def _answer(
+    library: Library, task: Task, asset: Asset, params: EmbedParams, report: Report
+) -> tuple[Upload, Answer]:
+    if task.platform_task_id:
+        upload = earlier_upload(library, task, asset, params)
+        try:
+            return upload, await follow(library, task.platform_task_id, params, upload, report)
         except NotFound:
             # The platform forgot it (it keeps embeddings for seven days): asking anew is all that is left.
-            await ledger.update_task(task.task_id, platform_task_id="")
-    begun = await library.client.create_task(audio)
-    await ledger.update_task(task.task_id, platform_task_id=begun.id)
-    return await _follow(library, begun.id, report)
-
-
-async def _follow(library: Library, platform_task_id: str, report: Report) -> Answer:
-    longest_s = _LONGEST_POLL_S if library.config.is_embedded else _LONGEST_HOSTED_POLL_S
-    pause_s = _FIRST_POLL_S
-    with anyio.move_on_after(library.config.longest_task_s):
-        while True:
-            answer = await library.client.get_task(platform_task_id)
-            if answer.task.status == "ready":
-                return Answer(answer.task.data or [], answer.task.metadata, answer.space)
-            if answer.task.status == "failed":
-                raise _failed(answer)
-            progress = answer.task.progress
-            await report(
-                progress.stage if progress else "embedding", 0.05 + 0.9 * progress.fraction if progress else 0.1
-            )
-            await anyio.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, longest_s)
-    raise WorkFailed(
-        f"The platform's task was not ready after {library.config.longest_task_s / 3600:g} hours.",
-        "Call embed_audio again, with a shorter window (start_sec, end_sec) if the recording is long.",
-        code="task_slow",
-    )
-
-
-def _failed(answer: TaskAnswer) -> WorkFailed:
-    reason = answer.task.error.message if answer.task.error else ""
-    # The messages that a retry may cure say so themselves (contract 3.6).
-    hint = (
-        "Call embed_audio again in a few minutes."
-        if "try again later" in reason.lower()
-        else "Check that the file plays and has sound, then call embed_audio with it again."
-    )
-    return WorkFailed(sentence(reason or "The platform could not embed the recording"), hint, code="task_failed")
+            await (await library.ledger()).update_task(task.task_id, platform_task_id="")
+    upload = await ready_asset(library, task, asset, params, report)
+    check_start(params.start_sec, upload.duration_sec or asset.duration_sec)
+    return upload, await embed_upload(library, task, params, upload, report)

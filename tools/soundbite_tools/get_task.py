@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from soundbite_store import Clip, ClipFilter, Space, Task
+from soundbite_tools.adoption import adopted, known_task
 from soundbite_tools.boundary import translated
 from soundbite_tools.clock import clock_range, seconds
 from soundbite_tools.figures import TaskFigures
@@ -32,12 +33,18 @@ async def get_task(
 ) -> TaskResult:
     """Return a task; while it is processing, wait up to `wait_seconds` (0 to 25) for it to finish.
 
+    The id may be the platform's; a task made elsewhere is asked for there, and taken in once it is ready.
     `detail` embeddings adds the time range and the first 10 values of each embedding, 40 to a page.
 
     Raises:
-        UnknownId: there is no such task.
+        UnknownId: there is no such task, here or on the platform.
     """
-    task = await library.jobs.wait(task_id.strip(), 0.0)
+    found = await known_task(library, task_id.strip()) or await adopted(
+        library, task_id.strip(), within_limits(wait_seconds)
+    )
+    if isinstance(found, TaskResult):
+        return found
+    task = found
     if task.status == "processing" and task.platform == library.config.platform:
         # Whoever ran it may have died since the start; if not, this does nothing.
         library.jobs.start(task.task_id)

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from soundbite_store import StoredTranscript
 
 LONGEST_TRANSCRIPT = 4000
-# A start this far before the requested one can't be rounding: the times count from the window's start.
-_RELATIVE_SLACK_SEC = 0.5
 
 
 @dataclass(frozen=True)
@@ -38,19 +36,18 @@ def clips_of(recording: Recording, data: Sequence[EmbeddingData], dimension: int
     Raises:
         WorkFailed: vectors of different lengths, or items without option, scope or times.
     """
-    shift_sec = _shift_sec(recording.params, data)
     made_at = datetime.now(UTC)
-    return [_clip(recording, item, dimension, shift_sec, made_at) for item in data if any(item.embedding)]
+    return [_clip(recording, item, dimension, made_at) for item in data if any(item.embedding)]
 
 
-def _clip(recording: Recording, item: EmbeddingData, dimension: int, shift_sec: float, made_at: datetime) -> Clip:
+def _clip(recording: Recording, item: EmbeddingData, dimension: int, made_at: datetime) -> Clip:
     import numpy as np
 
     if len(item.embedding) != dimension:
         raise _malformed(f"a vector of {len(item.embedding)} numbers among vectors of {dimension}")
     if not item.embedding_option or not item.embedding_scope or item.start_sec is None or item.end_sec is None:
         raise _malformed("an embedding without option, scope or times")
-    asset, start_sec, end_sec = recording.asset, item.start_sec + shift_sec, item.end_sec + shift_sec
+    asset, start_sec, end_sec = recording.asset, item.start_sec, item.end_sec
     return Clip(
         clip_id=clip_id_for(asset.asset_id, start_sec, end_sec),
         asset_id=asset.asset_id,
@@ -83,13 +80,6 @@ def _text(recording: Recording, item: EmbeddingData, start_sec: float, end_sec: 
     if text is None:
         text = text_between(recording.transcript, start_sec, end_sec)
     return plain_text(text, LONGEST_TRANSCRIPT)
-
-
-def _shift_sec(params: EmbedParams, data: Sequence[EmbeddingData]) -> float:
-    # Whether times count from the file's start or the window's is not written down (contract 3.9).
-    starts = [item.start_sec for item in data if item.start_sec is not None]
-    is_relative = bool(starts) and min(starts) < params.start_sec - _RELATIVE_SLACK_SEC
-    return params.start_sec if is_relative else 0.0
 
 
 def _malformed(what: str) -> WorkFailed:

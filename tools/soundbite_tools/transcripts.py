@@ -1,19 +1,26 @@
-"""What is said in a recording: asked from the platform once, kept in the ledger, cut to ranges."""
+"""What is said in a recording: from the platform or the recogniser here, kept in the ledger, cut to ranges."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
 from soundbite_api import PlatformError
 from soundbite_store import StoredTranscript, TimedText
+from soundbite_tools.workbench import MediaProblem
 
 if TYPE_CHECKING:
     from soundbite_api import PlatformClient, Transcription
     from soundbite_api import TimedText as WireText
+    from soundbite_store import Asset
+    from soundbite_tools.library import Library
+    from soundbite_tools.params import EmbedParams
+    from soundbite_tools.uploads import Upload
 
 _TRIES = 20
 _FIRST_PAUSE_S = 0.25
@@ -22,22 +29,47 @@ _LONGEST_PAUSE_S = 10.0
 log = logging.getLogger(__name__)
 
 
-async def fetch_transcript(
-    client: PlatformClient, platform_asset_id: str, *, asset_id: str, source: str
-) -> StoredTranscript | None:
-    """Return what the platform understood, None where it has no transcript.
+@dataclass(frozen=True)
+class FoundTranscript:
+    """What is said in the embedded window, and a note for the task where that needs one."""
+
+    transcript: StoredTranscript | None
+    note: str = ""
+
+
+async def find_transcript(
+    library: Library, asset: Asset, params: EmbedParams, upload: Upload, *, has_speech: bool
+) -> FoundTranscript:
+    """Return what the platform understood, else what is recognised on this machine, where that is allowed.
 
     A missing transcript costs the words of the clips, never their vectors, so nothing is raised for it.
     """
+    wire = await _from_platform(library.client, upload.id) if upload.id else None
+    if wire is not None:
+        return FoundTranscript(_stored(wire, asset.asset_id, library.config.platform, upload.offset_sec))
+    config, path = library.config, Path(asset.source_uri)
+    is_local = asset.source_kind in ("file", "base64") and not config.is_embedded
+    if not (has_speech and is_local and config.local_transcripts):
+        return FoundTranscript(None)
+    try:
+        heard = await library.workbench.transcribe(path, params.start_sec, params.end_sec or None)
+    except MediaProblem as exc:
+        log.info("No transcript of %s: %s", asset.asset_id, exc)
+        return FoundTranscript(None)
+    found = _ranged(asset.asset_id, config.platform, heard.words, heard.sentences)
+    return FoundTranscript(found, "The platform gave no transcript; the words were recognised on this machine.")
+
+
+async def _from_platform(client: PlatformClient, platform_asset_id: str) -> Transcription | None:
     pause_s = _FIRST_PAUSE_S
     for _ in range(_TRIES):
         try:
             answer = await client.get_transcription(platform_asset_id)
         except PlatformError as exc:
-            log.info("No transcript of %s: %s", asset_id, exc.message)
+            log.info("No transcript of asset %s: %s", platform_asset_id, exc.message)
             return None
         if answer.status == "ready":
-            return _stored(answer, asset_id, source)
+            return answer
         if answer.status == "failed":
             return None
         await anyio.sleep(pause_s)
@@ -53,18 +85,25 @@ def text_between(transcript: StoredTranscript | None, start_sec: float, end_sec:
     return " ".join(each.value for each in timed if start_sec <= (each.start_sec + each.end_sec) / 2 < end_sec)
 
 
-def _stored(answer: Transcription, asset_id: str, source: str) -> StoredTranscript:
-    words, sentences = _timed(answer.words), _timed(answer.sentences or answer.utterances)
-    all_texts = words + sentences
+def _stored(answer: Transcription, asset_id: str, source: str, offset_sec: float) -> StoredTranscript:
+    sentences = answer.sentences or answer.utterances
+    return _ranged(asset_id, source, _timed(answer.words, offset_sec), _timed(sentences, offset_sec))
+
+
+def _ranged(
+    asset_id: str, source: str, words: tuple[TimedText, ...], sentences: tuple[TimedText, ...]
+) -> StoredTranscript:
     return StoredTranscript(
         asset_id=asset_id,
         source=source,
-        start_sec=min((each.start_sec for each in all_texts), default=0.0),
-        end_sec=max((each.end_sec for each in all_texts), default=0.0),
+        start_sec=min((each.start_sec for each in words + sentences), default=0.0),
+        end_sec=max((each.end_sec for each in words + sentences), default=0.0),
         words=words,
         sentences=sentences,
     )
 
 
-def _timed(texts: Iterable[WireText]) -> tuple[TimedText, ...]:
-    return tuple(TimedText(value=each.value, start_sec=each.start, end_sec=each.end) for each in texts)
+def _timed(texts: Iterable[WireText], offset_sec: float) -> tuple[TimedText, ...]:
+    return tuple(
+        TimedText(value=each.value, start_sec=each.start + offset_sec, end_sec=each.end + offset_sec) for each in texts
+    )

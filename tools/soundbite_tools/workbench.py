@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from soundbite_store import TimedText
+
 SoundFormat = Literal["wav", "mp3", "opus", "flac"]
 MIME_TYPES: dict[SoundFormat, str] = {
     "wav": "audio/wav",
@@ -26,6 +28,16 @@ class Media:
     duration_sec: float | None
     """None where the container does not say."""
     has_audio: bool
+    container: str = ""
+    """The format's name (`wav`, `mov,mp4,m4a,...`); empty where it is not known."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What was recognised in a stretch of a recording; times in seconds of the recording."""
+
+    words: tuple[TimedText, ...]
+    sentences: tuple[TimedText, ...]
 
 
 class Workbench(Protocol):
@@ -41,6 +53,22 @@ class Workbench(Protocol):
 
     async def cut(self, path: Path, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
         """Return the sound between two times as a small file of its own.
+
+        Raises:
+            MediaProblem: it can't be read, or the range holds no sound.
+        """
+        ...
+
+    async def to_flac(self, path: Path, out: Path, start_sec: float, end_sec: float | None) -> None:
+        """Write the sound between two times (None: the end) to a FLAC file, whose own times begin at 0.
+
+        Raises:
+            MediaProblem: it can't be read, or the range holds no sound.
+        """
+        ...
+
+    async def transcribe(self, path: Path, start_sec: float, end_sec: float | None) -> Heard:
+        """Return what is said between two times, as far as it is recognised on this machine.
 
         Raises:
             MediaProblem: it can't be read, or the range holds no sound.

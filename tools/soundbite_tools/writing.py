@@ -12,13 +12,13 @@ from soundbite_tools.errors import WorkFailed
 from soundbite_tools.figures import TaskFigures, count_kinds
 from soundbite_tools.rows import Recording, clips_of
 from soundbite_tools.spaces import current_space
-from soundbite_tools.transcripts import fetch_transcript
+from soundbite_tools.transcripts import FoundTranscript, find_transcript
 
 if TYPE_CHECKING:
-    from soundbite_api import Asset as PlatformAsset
-    from soundbite_store import Asset, Clip, Task
+    from soundbite_store import Asset, Clip, StoredTranscript, Task, TimedText
     from soundbite_tools.library import Library
     from soundbite_tools.params import EmbedParams
+    from soundbite_tools.uploads import Upload
 
 # What decoding loses at the end of a sound file that is whole is far less than this.
 _MISSING_SEC = 1.0
@@ -34,7 +34,7 @@ class Answer:
 
 
 async def write(
-    library: Library, task: Task, asset: Asset, params: EmbedParams, answer: Answer, found: PlatformAsset
+    library: Library, task: Task, asset: Asset, params: EmbedParams, answer: Answer, upload: Upload
 ) -> None:
     """Write the clips of an answer in one commit, then say that the task is ready.
 
@@ -43,11 +43,10 @@ async def write(
         StoreError: it can't be written.
     """
     ledger, store = await library.ledger(), await library.store()
-    transcript = None
+    said = FoundTranscript(None)
     if "transcription" in params.embedding_option:
-        transcript = await fetch_transcript(
-            library.client, found.id, asset_id=asset.asset_id, source=library.config.platform
-        )
+        has_speech = any(item.embedding_option != "audio" for item in answer.data)
+        said = await find_transcript(library, asset, params, upload, has_speech=has_speech)
     if not any(any(item.embedding) for item in answer.data):
         raise WorkFailed(
             "The recording gave no embeddings: no usable sound was found in it.",
@@ -55,15 +54,16 @@ async def write(
             code="nothing_embedded",
         )
     current = current_space(answer.space, len(answer.data[0].embedding))
-    clips = clips_of(Recording(asset, task, params, transcript), answer.data, current.space.dimension)
+    clips = clips_of(Recording(asset, task, params, said.transcript), answer.data, current.space.dimension)
     library.spaces.seen(current)
     figures = _figures(clips, answer)
-    notes = _notes(asset, params, figures)
+    notes = [*upload.notes, *_notes(asset, params, figures), *([said.note] if said.note else [])]
     await ledger.update_task(
         task.task_id, space=current.space.id, counts_json=figures.model_dump_json(), notes_json=json.dumps(notes)
     )
-    if transcript:
-        await ledger.put_transcript(transcript)
+    if said.transcript:
+        earlier = await ledger.get_transcript(asset.asset_id, library.config.platform) if upload.is_cut else None
+        await ledger.put_transcript(_joined(earlier, said.transcript))
     await store.upsert(current.space, clips)
     duration_sec = _duration_sec(asset, answer, figures)
     if duration_sec != asset.duration_sec:
@@ -82,6 +82,25 @@ async def say_ready(library: Library, task: Task, figures: TaskFigures) -> None:
         task.task_id, status="ready", stage="", progress=1.0, seconds_embedded=round(figures.seconds, 3)
     )
     await ledger.add_usage(library.config.platform, seconds_embedded=figures.seconds)
+
+
+def _joined(earlier: StoredTranscript | None, new: StoredTranscript) -> StoredTranscript:
+    # The transcript of a cut window knows nothing of the rest, which an earlier one may.
+    if earlier is None:
+        return new
+    start_sec, end_sec = new.start_sec, new.end_sec
+
+    def around(kept: tuple[TimedText, ...], added: tuple[TimedText, ...]) -> tuple[TimedText, ...]:
+        before = tuple(each for each in kept if each.end_sec <= start_sec)
+        return (*before, *added, *(each for each in kept if each.start_sec >= end_sec))
+
+    return replace(
+        new,
+        start_sec=min(earlier.start_sec, start_sec),
+        end_sec=max(earlier.end_sec, end_sec),
+        words=around(earlier.words, new.words),
+        sentences=around(earlier.sentences, new.sentences),
+    )
 
 
 def _figures(clips: Sequence[Clip], answer: Answer) -> TaskFigures:

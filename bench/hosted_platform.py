@@ -1,0 +1,436 @@
+"""Plays the hosted platform over the contract, with its asynchrony and its moods; nothing of it understands sound.
+
+Vectors are drawn from the content, so equal sound has equal vectors. It is a Starlette application, reached over
+`httpx.ASGITransport`; the tests and the fault run use it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import io
+import itertools
+import json
+import math
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import av
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+KEY = "tlk_TESTKEY"
+BASE_URL = "http://hosted/v1.3"
+DIMENSION = 512
+TAKEN = ("wav", "mp3", "flac")
+SILENT_AFTER_SEC = 1e9
+
+
+@dataclass
+class Asset:
+    """An uploaded file; `polls_left` looks are answered with `processing` first."""
+
+    id: str
+    filename: str
+    content: bytes
+    method: str
+    polls_left: int
+    status: str = "processing"
+    error: str = ""
+    duration: float = 0.0
+
+
+@dataclass
+class Task:
+    """An embedding task; `failure` is what it ends with, if anything."""
+
+    id: str
+    audio: dict[str, Any]
+    asset: Asset
+    polls_left: int
+    failure: str
+    created_at: datetime
+
+
+@dataclass
+class Upload:
+    """An upload session in parts."""
+
+    id: str
+    asset: Asset
+    total: int
+    chunk: int
+    parts: dict[int, bytes] = field(default_factory=dict)
+    reported: set[int] = field(default_factory=set)
+
+
+@dataclass
+class HostedPlatform:
+    """The platform's state, and how it behaves."""
+
+    asset_polls: int = 1
+    task_polls: int = 2
+    has_relative_times: bool = False
+    has_transcripts: bool = True
+    speech_until_sec: float = SILENT_AFTER_SEC
+    failures: list[str] = field(default_factory=list)
+    """Messages that the next tasks end with, one each."""
+    chunk_bytes: int = 100_000
+    calls: Counter[str] = field(default_factory=Counter)
+    seconds_embedded: float = 0.0
+    assets: dict[str, Asset] = field(default_factory=dict)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    uploads: dict[str, Upload] = field(default_factory=dict)
+    part_puts: Counter[tuple[str, int]] = field(default_factory=Counter)
+    sync_calls: int = 0
+    is_asked_for_key: bool = True
+    is_polled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once a task has been looked at before it was ready."""
+
+    def __post_init__(self) -> None:
+        self._ids = (f"{number:024x}" for number in itertools.count(0xA00000))
+        parts = "/v1.3/assets/multipart-uploads"
+        self.app = Starlette(
+            routes=[
+                Route(parts, self._open_upload, methods=["POST"]),
+                Route(parts + "/{id}", self._upload, methods=["GET", "POST"]),
+                Route(parts + "/{id}/presigned-urls", self._part_urls, methods=["POST"]),
+                Route("/store/{id}/{index:int}", self._put_part, methods=["PUT"]),
+                Route("/v1.3/assets", self._create_asset, methods=["POST"]),
+                Route("/v1.3/assets", self._list_assets, methods=["GET"]),
+                Route("/v1.3/assets/{id}", self._asset, methods=["GET", "DELETE"]),
+                Route("/v1.3/assets/{id}/transcription", self._transcription, methods=["GET"]),
+                Route("/v1.3/embed-v2", self._embed, methods=["POST"]),
+                Route("/v1.3/embed-v2/tasks", self._create_task, methods=["POST"]),
+                Route("/v1.3/embed-v2/tasks", self._list_tasks, methods=["GET"]),
+                Route("/v1.3/embed-v2/tasks/{id}", self._task, methods=["GET"]),
+            ]
+        )
+
+    def http(self, transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+        """A client of this platform, over a transport of one's own if wanted."""
+        return httpx.AsyncClient(transport=transport or httpx.ASGITransport(app=self.app), base_url=BASE_URL)
+
+    def forget(self) -> None:
+        """As after the platform's seven days: no task and no asset is known any more."""
+        self.assets.clear()
+        self.tasks.clear()
+
+    def make_task(self, filename: str, content: bytes, **audio: Any) -> str:
+        """A task made by someone else, on an asset of theirs; returns its id."""
+        asset = self._new_asset(filename, content, "direct")
+        return self._new_task({"media_source": {"asset_id": asset.id}, **audio}, asset).id
+
+    async def _create_asset(self, request: Request) -> Response:
+        if refusal := self._refused(request, "POST assets"):
+            return refusal
+        async with request.form() as form:
+            if form.get("method") == "url":
+                name, content = str(form.get("filename") or str(form["url"]).rpartition("/")[2]), b""
+            else:
+                file = form["file"]
+                assert not isinstance(file, str)
+                name, content = file.filename or "upload", await file.read()
+        asset = self._new_asset(name, content, "direct" if content else "url")
+        return JSONResponse(self._asset_json(asset), 201)
+
+    async def _list_assets(self, request: Request) -> Response:
+        if refusal := self._refused(request, "GET assets"):
+            return refusal
+        wanted = request.query_params.get("filename", "").lower()
+        found = [self._asset_json(each) for each in self.assets.values() if wanted in each.filename.lower()]
+        return self._page(request, found[::-1])
+
+    async def _asset(self, request: Request) -> Response:
+        if refusal := self._refused(request, f"{request.method} assets/id"):
+            return refusal
+        asset = self.assets.get(request.path_params["id"])
+        if asset is None:
+            return _missing()
+        if request.method == "DELETE":
+            del self.assets[asset.id]
+            return Response(status_code=204)
+        self._advance(asset)
+        return JSONResponse(self._asset_json(asset))
+
+    async def _transcription(self, request: Request) -> Response:
+        if refusal := self._refused(request, "GET assets/id/transcription"):
+            return refusal
+        asset = self.assets.get(request.path_params["id"])
+        if asset is None or not self.has_transcripts:
+            return _missing()
+        words = [
+            {"start": second + 0.1, "end": second + 0.6, "value": f"word{second}"}
+            for second in range(int(min(asset.duration, self.speech_until_sec)))
+        ]
+        return JSONResponse({"status": "ready", "words": words, "sentences": words[:1]})
+
+    async def _embed(self, request: Request) -> Response:
+        if refusal := self._refused(request, "POST embed-v2"):
+            return refusal
+        body = await request.json()
+        if body.get("input_type") == "text":
+            vector = _vector(f"text {body['text']['input_text']}")
+            nothing = dict.fromkeys(("embedding_option", "embedding_scope", "start_sec", "end_sec"))
+            return JSONResponse({"data": [{"embedding": vector, **nothing}]})
+        if body.get("input_type") != "audio" or "audio" not in body:
+            return _refusal(400, "parameter_invalid", "Invalid input_type. Must be one of: audio, text")
+        audio = body["audio"]
+        asset = self._source(audio["media_source"])
+        if asset is None:
+            return _missing()
+        if "fused_embedding" in audio.get("embedding_type", []) and len(audio.get("embedding_option", [1, 2])) < 2:
+            return _refusal(400, "parameter_invalid", "embedding_type needs at least two embedding options")
+        if refusal := self._not_ready(asset) or _past_end(asset, audio):
+            return refusal
+        self.sync_calls += 1
+        return JSONResponse({"data": self._data(asset, audio), "metadata": self._metadata(asset, audio)})
+
+    async def _create_task(self, request: Request) -> Response:
+        if refusal := self._refused(request, "POST embed-v2/tasks"):
+            return refusal
+        body = await request.json()
+        if body.get("input_type") != "audio":
+            return _refusal(400, "parameter_invalid", "Invalid input_type. Must be one of: audio, video")
+        asset = self._source(body["audio"]["media_source"])
+        if asset is None:
+            return _missing()
+        if refusal := self._not_ready(asset):
+            return refusal
+        task = self._new_task(body["audio"], asset)
+        headers = {"location": f"{BASE_URL}/embed-v2/tasks/{task.id}"}
+        return JSONResponse({"_id": task.id, "status": "processing", "data": None}, 202, headers)
+
+    async def _list_tasks(self, request: Request) -> Response:
+        if refusal := self._refused(request, "GET embed-v2/tasks"):
+            return refusal
+        found = [self._listed(each) for each in self.tasks.values()]
+        return self._page(request, found[::-1])
+
+    async def _task(self, request: Request) -> Response:
+        if refusal := self._refused(request, "GET embed-v2/tasks/id"):
+            return refusal
+        task = self.tasks.get(request.path_params["id"])
+        if task is None:
+            return _missing()
+        head = {"_id": task.id, "created_at": _time(task.created_at), "updated_at": _time(task.created_at)}
+        if task.polls_left > 0:
+            task.polls_left -= 1
+            self.is_polled.set()
+            return JSONResponse({**head, "status": "processing", "data": None})
+        if task.failure:
+            return JSONResponse({**head, "status": "failed", "data": None, "error": {"message": task.failure}})
+        made = {"data": self._data(task.asset, task.audio), "metadata": self._metadata(task.asset, task.audio)}
+        return JSONResponse({**head, "status": "ready", **made})
+
+    async def _open_upload(self, request: Request) -> Response:
+        if refusal := self._refused(request, "POST assets/multipart-uploads"):
+            return refusal
+        body = await request.json()
+        asset = self._new_asset(body["filename"], b"", "multipart")
+        asset.polls_left = 1 << 30
+        upload = Upload(next(self._ids), asset, body["total_size"], self.chunk_bytes)
+        self.uploads[upload.id] = upload
+        count = math.ceil(upload.total / upload.chunk)
+        answer = {"upload_id": upload.id, "asset_id": asset.id, "chunk_size": upload.chunk, "total_chunks": count}
+        urls = [_part_url(upload, index) for index in range(1, min(count, 2) + 1)]
+        return JSONResponse({**answer, "upload_urls": urls, "upload_headers": {}}, 201)
+
+    async def _part_urls(self, request: Request) -> Response:
+        if refusal := self._refused(request, "POST presigned-urls"):
+            return refusal
+        upload, asked = self.uploads[request.path_params["id"]], await request.json()
+        indexes = range(asked["start"], asked["start"] + asked["count"])
+        return JSONResponse({"upload_urls": [_part_url(upload, index) for index in indexes]})
+
+    async def _put_part(self, request: Request) -> Response:
+        self.calls["PUT part"] += 1
+        if "x-api-key" in request.headers:
+            return Response("the key does not belong here", 400)
+        upload, index = self.uploads[request.path_params["id"]], request.path_params["index"]
+        upload.parts[index] = await request.body()
+        self.part_puts[upload.id, index] += 1
+        return Response(headers={"etag": f'"{_etag(upload.parts[index])}"'})
+
+    async def _upload(self, request: Request) -> Response:
+        if refusal := self._refused(request, f"{request.method} assets/multipart-uploads/id"):
+            return refusal
+        upload = self.uploads.get(request.path_params["id"])
+        if upload is None:
+            return _missing()
+        count = math.ceil(upload.total / upload.chunk)
+        if request.method == "GET":
+            states = [
+                {"index": index, "status": "completed" if index in upload.reported else "pending"}
+                for index in range(1, count + 1)
+            ]
+            is_whole = len(upload.reported) == count
+            return JSONResponse({"status": "completed" if is_whole else "active", "uploaded_chunks": states})
+        for chunk in (await request.json())["completed_chunks"]:
+            if chunk["proof"] != _etag(upload.parts[chunk["chunk_index"]]):
+                return _refusal(400, "parameter_invalid", "The proof does not fit.")
+            upload.reported.add(chunk["chunk_index"])
+        answer: dict[str, Any] = {"asset_id": upload.asset.id, "total_completed": len(upload.reported)}
+        if len(upload.reported) == count:
+            upload.asset.content = b"".join(upload.parts[index] for index in sorted(upload.parts))
+            upload.asset.polls_left = self.asset_polls
+            answer["url"] = f"{BASE_URL}/assets/{upload.asset.id}"
+        return JSONResponse(answer)
+
+    def _refused(self, request: Request, route: str) -> Response | None:
+        self.calls[route] += 1
+        if self.is_asked_for_key and request.headers.get("x-api-key") != KEY:
+            return JSONResponse({"code": "api_key_invalid", "message": "API Key is either invalid or expired."}, 401)
+        return None
+
+    def _new_asset(self, filename: str, content: bytes, method: str) -> Asset:
+        asset = Asset(next(self._ids), filename, content, method, self.asset_polls)
+        self.assets[asset.id] = asset
+        return asset
+
+    def _new_task(self, audio: dict[str, Any], asset: Asset) -> Task:
+        asset.polls_left = 0
+        self._advance(asset)
+        failure = self.failures.pop(0) if self.failures else ""
+        task = Task(next(self._ids), audio, asset, self.task_polls, failure, datetime.now(UTC))
+        self.tasks[task.id] = task
+        return task
+
+    def _source(self, source: dict[str, str]) -> Asset | None:
+        if "base64_string" in source:
+            content = base64.b64decode(source["base64_string"])
+            asset = Asset(next(self._ids), "inline", content, "inline", 0)
+            self._advance(asset)
+            return asset
+        return self.assets.get(source.get("asset_id", ""))
+
+    def _advance(self, asset: Asset) -> None:
+        if asset.polls_left > 0:
+            asset.polls_left -= 1
+            return
+        if asset.status != "processing":
+            return
+        try:
+            with av.open(io.BytesIO(asset.content)) as sound:
+                if sound.format.name not in TAKEN:
+                    raise ValueError("The file format is not supported.")
+                asset.duration = (sound.duration or 0) / av.time_base
+                asset.status = "ready"
+        except (ValueError, OSError) as exc:
+            asset.status, asset.error = "failed", str(exc)
+
+    def _not_ready(self, asset: Asset) -> Response | None:
+        if asset.status == "ready":
+            return None
+        return _refusal(400, "parameter_invalid", "The asset's status must be ready.")
+
+    def _asset_json(self, asset: Asset) -> dict[str, Any]:
+        found: dict[str, Any] = {"_id": asset.id, "method": asset.method, "status": asset.status}
+        found |= {"filename": asset.filename, "file_type": "audio/wav", "created_at": "2026-07-01T00:00:00Z"}
+        if asset.status == "ready":
+            found |= {"duration": asset.duration, "size": len(asset.content)}
+        if asset.error:
+            found["error"] = {"message": asset.error}
+        return found
+
+    def _listed(self, task: Task) -> dict[str, Any]:
+        about = self._metadata(task.asset, task.audio)
+        metadata = {key: value for key, value in about.items() if not key.startswith("embedding_")}
+        metadata["audio_embedding_option"] = about["embedding_options"]
+        return {"_id": task.id, "status": "processing", "audio_embedding": {"metadata": metadata}}
+
+    def _metadata(self, asset: Asset, audio: dict[str, Any]) -> dict[str, Any]:
+        start, end = _window(asset, audio)
+        return {
+            "input_type": "audio",
+            "input_filename": asset.filename,
+            "duration": asset.duration,
+            "start_offset_sec": start,
+            "end_offset_sec": end,
+            "embedding_options": audio.get("embedding_option", ["audio", "transcription"]),
+            "embedding_scopes": audio.get("embedding_scope", ["clip", "asset"]),
+        }
+
+    def _data(self, asset: Asset, audio: dict[str, Any]) -> list[dict[str, Any]]:
+        start, end = _window(asset, audio)
+        self.seconds_embedded += end - start
+        length = audio.get("segmentation", {}).get("fixed", {}).get("duration_sec", 6)
+        spans = [("clip", at, min(at + length, end)) for at in _steps(start, end, length)] + [("asset", start, end)]
+        options = list(audio.get("embedding_option", ["audio", "transcription"]))
+        types = audio.get("embedding_type", ["separate_embedding"])
+        kinds = [
+            *(options if "separate_embedding" in types else []),
+            *(["fused"] if "fused_embedding" in types else []),
+        ]
+        shift = start if self.has_relative_times else 0.0
+        content = hashlib.sha256(asset.content).hexdigest()
+        items = [
+            {
+                "embedding": _vector(f"{content} {kind} {scope} {first:.3f}"),
+                "embedding_option": kind,
+                "embedding_scope": scope,
+                "start_sec": first - shift,
+                "end_sec": last - shift,
+            }
+            for scope, first, last in spans
+            for kind in kinds
+            if scope in audio.get("embedding_scope", ["clip", "asset"])
+            and not (kind == "transcription" and first >= self.speech_until_sec)
+        ]
+        # The contract promises no order.
+        random.Random(content).shuffle(items)
+        return items
+
+    def _page(self, request: Request, found: list[dict[str, Any]]) -> Response:
+        page, limit = (
+            int(request.query_params.get(name, default)) for name, default in (("page", 1), ("page_limit", 10))
+        )
+        info = {"limit_per_page": limit, "page": page, "total_page": math.ceil(len(found) / limit)}
+        shown = found[(page - 1) * limit : page * limit]
+        return JSONResponse({"data": shown, "page_info": {**info, "total_results": len(found)}})
+
+
+def _vector(seed: str) -> list[float]:
+    # Not of unit length: whether the real ones are is not known.
+    chance = random.Random(seed)
+    return [round(chance.gauss(0.0, 0.3), 5) for _ in range(DIMENSION)]
+
+
+def _window(asset: Asset, audio: dict[str, Any]) -> tuple[float, float]:
+    return audio.get("start_sec", 0.0), min(audio.get("end_sec") or asset.duration, asset.duration)
+
+
+def _past_end(asset: Asset, audio: dict[str, Any]) -> Response | None:
+    start, end = _window(asset, audio)
+    return None if start < end else _refusal(400, "parameter_invalid", "start_sec is past the end.")
+
+
+def _steps(start: float, end: float, length: int) -> list[float]:
+    return [start + index * length for index in range(math.ceil((end - start) / length - 1e-9))]
+
+
+def _part_url(upload: Upload, index: int) -> dict[str, Any]:
+    return {"chunk_index": index, "url": f"http://object-store/store/{upload.id}/{index}"}
+
+
+def _etag(content: bytes) -> str:
+    return hashlib.md5(content).hexdigest()
+
+
+def _time(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _missing() -> Response:
+    return JSONResponse({"code": "resource_not_exist", "message": "Resource does not exist."}, 404)
+
+
+def _refusal(status: int, code: str, message: str) -> Response:
+    return Response(json.dumps({"error": {"code": code, "message": message}}), status, media_type="application/json")

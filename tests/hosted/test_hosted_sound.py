@@ -1,0 +1,131 @@
+"""What goes up and what comes back: formats, windows, times, transcripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from soundbite_store import ClipFilter, Space
+from soundbite_tools.embed_audio import embed_audio
+
+Open = Callable[..., Any]
+Tone = Callable[..., Path]
+MARENGO = Space("marengo3.0", 512)
+
+
+async def embedded(library: Any, source: str, **parameters: Any) -> Any:
+    task = await embed_audio(library, source, wait_seconds=25, **parameters)
+    assert task.status == "ready"
+    return task
+
+
+async def clips(library: Any, task_id: str) -> list[Any]:
+    found = await (await library.store()).embeddings(MARENGO, ClipFilter(task_id=task_id), limit=100)
+    return [clip for clip in found if clip.embedding_scope == "clip"]
+
+
+def times(found: list[Any]) -> set[tuple[float, float]]:
+    return {(clip.start_sec, clip.end_sec) for clip in found}
+
+
+@pytest.mark.parametrize("sound_format", ["opus", "flac"])
+async def test_a_format_the_platform_refuses_arrives_as_flac(
+    sound_format: Any, open_library: Open, tone: Tone, platform: Any
+) -> None:
+    async with open_library() as library:
+        path = tone(8)
+        other = path.with_suffix(".ogg" if sound_format == "opus" else ".flac")
+        other.write_bytes(await library.workbench.cut(path, 0, 8, sound_format))
+        task = await embedded(library, other.name)
+    (asset,) = platform.assets.values()
+    assert asset.content[:4] == b"fLaC"
+    assert asset.filename.endswith(".flac")
+    assert (asset.content == other.read_bytes()) is (sound_format == "flac")
+    assert task.end_sec == pytest.approx(8, abs=0.05)
+
+
+async def test_a_far_window_of_a_huge_file_is_cut_out_before_it_goes_up(
+    open_library: Open, tone: Tone, platform: Any
+) -> None:
+    path = tone(120, rate_hz=32_000)
+    async with open_library(cut_from_bytes=1_000_000) as library:
+        task = await embedded(library, path.name, start_sec=90, end_sec=102)
+        found = await clips(library, task.task_id)
+    (asset,) = platform.assets.values()
+    assert len(asset.content) < path.stat().st_size / 8
+    assert asset.duration == pytest.approx(12, abs=0.05)
+    assert times(found) == {(90.0, 96.0), (96.0, 102.0)}
+    assert any("Only 01:30-01:42 of the file was uploaded" in note for note in task.notes)
+    assert (task.start_sec, task.end_sec) == (90.0, 102.0)
+    # Its words are those of the recording's seconds as well.
+    assert {clip.transcript.split()[0] for clip in found if clip.transcript} == {"word0", "word6"}
+
+
+async def test_the_whole_of_a_huge_file_goes_up_as_it_is(open_library: Open, tone: Tone, platform: Any) -> None:
+    path = tone(30)
+    async with open_library(cut_from_bytes=1000) as library:
+        task = await embedded(library, path.name)
+    (asset,) = platform.assets.values()
+    assert asset.content == path.read_bytes()
+    assert not any("uploaded" in note for note in task.notes)
+
+
+async def test_a_file_over_the_direct_limit_goes_up_in_parts(open_library: Open, tone: Tone, platform: Any) -> None:
+    path = tone(30)
+    async with open_library(largest_direct_bytes=200_000) as library:
+        await embedded(library, path.name)
+    (asset,) = platform.assets.values()
+    assert asset.content == path.read_bytes()
+    assert set(platform.part_puts.values()) == {1}
+
+
+@pytest.mark.parametrize("has_relative_times", [False, True])
+async def test_times_count_from_the_beginning_of_the_recording(
+    has_relative_times: bool, open_library: Open, tone: Tone, platform: Any
+) -> None:
+    platform.has_relative_times = has_relative_times
+    async with open_library() as library:
+        task = await embedded(library, tone(20).name, start_sec=5, end_sec=17)
+        assert times(await clips(library, task.task_id)) == {(5.0, 11.0), (11.0, 17.0)}
+
+
+async def test_clips_carry_the_words_of_the_platforms_transcript(open_library: Open, tone: Tone) -> None:
+    async with open_library() as library:
+        task = await embedded(library, tone().name)
+        said = {clip.start_sec: clip.transcript for clip in await clips(library, task.task_id) if clip.transcript}
+    assert said == {0.0: "word0 word1 word2 word3 word4 word5", 6.0: "word6 word7 word8 word9 word10 word11"}
+
+
+async def test_without_a_transcript_of_the_platform_the_recogniser_here_is_asked(
+    open_library: Open, tone: Tone, platform: Any
+) -> None:
+    platform.has_transcripts = False
+    async with open_library() as library:
+        task = await embedded(library, tone().name)
+        said = {clip.transcript for clip in await clips(library, task.task_id)}
+    assert said == {"recognised here", ""}
+    assert any("recognised on this machine" in note for note in task.notes)
+
+
+async def test_the_recogniser_here_is_not_asked_where_that_is_not_allowed(
+    open_library: Open, tone: Tone, platform: Any
+) -> None:
+    platform.has_transcripts = False
+    async with open_library(local_transcripts=False) as library:
+        task = await embedded(library, tone().name)
+        assert {clip.transcript for clip in await clips(library, task.task_id)} == {""}
+    assert not any("recognised" in note for note in task.notes)
+
+
+async def test_segments_without_speech_have_no_words_and_are_kept(
+    open_library: Open, tone: Tone, platform: Any
+) -> None:
+    platform.speech_until_sec = 6.0
+    async with open_library() as library:
+        task = await embedded(library, tone(18).name)
+        found = await clips(library, task.task_id)
+    kinds = {(clip.embedding_option, clip.start_sec) for clip in found}
+    assert kinds == {("audio", 0.0), ("audio", 6.0), ("audio", 12.0), ("transcription", 0.0)}
