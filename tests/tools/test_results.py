@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from soundbite_tools.budget import MOST_TOKENS, first_that_fits, fits, tokens
+from soundbite_tools.budget import ROOMS, Room, first_that_fits, fits, tokens
 from soundbite_tools.results import (
     AssetResult,
     ClipDetail,
@@ -170,11 +170,22 @@ def test_other_scripts_weigh_more_than_ascii() -> None:
     assert tokens("日" * 10) == pytest.approx(10)
 
 
-def test_the_first_size_that_fits_is_taken() -> None:
-    def made(longest: int) -> SearchResult:
-        return SearchResult(clips=[CLIP.model_copy(update={"text": "日" * longest})] * 50)
+@pytest.mark.parametrize("char", ["x", "日"])
+def test_an_answer_is_made_with_the_most_room_at_which_it_fits(char: str) -> None:
+    made: list[Room] = []
 
-    result = first_that_fits(made, (800, 200, 50, 0))
+    def answer(room: Room) -> SearchResult:
+        made.append(room)
+        return SearchResult(clips=[CLIP.model_copy(update={"text": char * room.text})] * room.entries)
+
+    result = first_that_fits(answer)
     assert fits(result)
-    assert len(result.clips[0].text) == 50
-    assert tokens(result.to_text()) < MOST_TOKENS
+    assert made == list(ROOMS[: len(made)])
+    assert 1 < len(made) < len(ROOMS)
+
+
+def test_where_nothing_fits_the_fewest_entries_are_given() -> None:
+    def answer(room: Room) -> SearchResult:
+        return SearchResult(clips=[CLIP.model_copy(update={"sounds": "日" * 400})] * room.entries)
+
+    assert len(first_that_fits(answer).clips) == ROOMS[-1].entries

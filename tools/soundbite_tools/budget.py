@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from soundbite_tools.results import Result
@@ -12,6 +13,28 @@ MOST_TOKENS = 8_000
 _CHARS_PER_TOKEN = 3.5
 # Room for what the protocol and the client wrap around an answer.
 _SHARE = 0.95
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much an answer may hold: characters of a text and of a title, tags of an entry, and entries."""
+
+    text: int
+    title: int
+    tags: int
+    entries: int = 50
+
+
+ROOMS = (
+    Room(text=800, title=120, tags=5),
+    Room(text=400, title=120, tags=5),
+    Room(text=200, title=80, tags=3),
+    Room(text=100, title=60, tags=2),
+    Room(text=50, title=40, tags=1),
+    Room(text=30, title=30, tags=0),
+    Room(text=30, title=30, tags=0, entries=35),
+    Room(text=0, title=30, tags=0, entries=25),
+)
 
 ResultT = TypeVar("ResultT", bound=Result)
 
@@ -28,12 +51,10 @@ def fits(result: Result) -> bool:
     return max(tokens(structured), tokens(result.to_text())) <= MOST_TOKENS * _SHARE
 
 
-def first_that_fits(made: Callable[[int], ResultT], sizes: Iterable[int]) -> ResultT:
-    """Return the answer made with the first of the sizes, given largest first, at which it fits, else with the last."""
-    result = None
-    for size in sizes:
-        result = made(size)
-        if fits(result):
-            break
-    assert result is not None
-    return result
+def first_that_fits(made: Callable[[Room], ResultT]) -> ResultT:
+    """Return the answer made with the most room at which it fits, else with the least."""
+    *wider, least = ROOMS
+    for room in wider:
+        if fits(result := made(room)):
+            return result
+    return made(least)

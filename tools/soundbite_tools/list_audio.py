@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from soundbite_tools.boundary import translated
+from soundbite_tools.budget import Room, first_that_fits
 from soundbite_tools.clock import clock, seconds
 from soundbite_tools.figures import TaskFigures
 from soundbite_tools.results import AssetResult, LibraryListing
@@ -13,12 +14,12 @@ from soundbite_tools.task_view import shown_source
 from soundbite_tools.untrusted import plain_tags, shortened
 
 if TYPE_CHECKING:
-    from soundbite_store import Asset, Ledger
+    from soundbite_store import Asset, Task
     from soundbite_tools.library import Library
 
 MOST_PER_PAGE = 50
 _ASSETS_READ = 100_000
-_LONGEST_SOURCE = 120
+_TASKS_LOOKED_AT = 20
 
 
 @translated
@@ -40,13 +41,18 @@ async def list_audio(
     first = (page - 1) * limit
     shown = matching[first : first + limit]
     left = max(0, len(matching) - first - len(shown))
-    return LibraryListing(
-        assets=[await _asset_result(ledger, asset) for asset in shown],
-        total_assets=len(matching),
-        total_seconds=seconds(sum(asset.duration_sec for asset in matching)),
-        page=page,
-        next_step=_next_step(matching, left, page),
-    )
+    tasks = [await ledger.list_tasks(limit=_TASKS_LOOKED_AT, asset_id=asset.asset_id) for asset in shown]
+
+    def made(room: Room) -> LibraryListing:
+        return LibraryListing(
+            assets=[_asset_result(asset, of_asset, room) for asset, of_asset in zip(shown, tasks, strict=True)],
+            total_assets=len(matching),
+            total_seconds=seconds(sum(asset.duration_sec for asset in matching)),
+            page=page,
+            next_step=_next_step(matching, left, page),
+        )
+
+    return first_that_fits(made)
 
 
 def _matches(asset: Asset, title: str, tags: tuple[str, ...]) -> bool:
@@ -56,20 +62,19 @@ def _matches(asset: Asset, title: str, tags: tuple[str, ...]) -> bool:
     )
 
 
-async def _asset_result(ledger: Ledger, asset: Asset) -> AssetResult:
-    tasks = await ledger.list_tasks(limit=20, asset_id=asset.asset_id)
+def _asset_result(asset: Asset, tasks: Sequence[Task], room: Room) -> AssetResult:
     ready = next((task for task in tasks if task.status == "ready"), None)
     latest = tasks[0] if tasks else None
     counts = TaskFigures.of(ready).counts if ready else ()
     return AssetResult(
         asset_id=asset.asset_id,
-        title=asset.title,
+        title=shortened(asset.title, room.title),
         status="ready" if ready else latest.status if latest else "failed",
         audio_seconds=seconds(asset.duration_sec),
         length=clock(asset.duration_sec) if asset.duration_sec else "",
         clip_count=max((each.count for each in counts if each.embedding_scope == "clip"), default=0),
-        tags=list(asset.tags),
-        source=shortened(shown_source(asset), _LONGEST_SOURCE),
+        tags=list(asset.tags[: room.tags]),
+        source=shortened(shown_source(asset), room.title),
         task_id=latest.task_id if latest else "",
         added=asset.created_at.strftime("%Y-%m-%d %H:%M"),
     )

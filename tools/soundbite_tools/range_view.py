@@ -13,9 +13,9 @@ from soundbite_tools.results import ClipResult, PartScore
 from soundbite_tools.untrusted import shortened
 
 if TYPE_CHECKING:
+    from soundbite_tools.budget import Room
     from soundbite_tools.library import Library
 
-_MOST_TAGS = 5
 _LONGEST_SOUNDS = 120
 
 
@@ -26,21 +26,21 @@ class Answer:
     found: TimeRange
     text: str
 
-    def result(self, longest_text: int, *, is_detailed: bool) -> ClipResult:
-        """Return the range as a result, its text cut to a length."""
+    def result(self, room: Room, *, is_detailed: bool) -> ClipResult:
+        """Return the range as a result that keeps to its room."""
         best, found = self.found.best, self.found
         return ClipResult(
             clip_id=best.clip.clip_id,
             asset_id=best.clip.asset_id,
-            title=best.clip.title,
+            title=shortened(best.clip.title, room.title),
             start_sec=seconds(found.start_sec),
             end_sec=seconds(found.end_sec),
             time_range=clock_range(found.start_sec, found.end_sec),
             score=round(best.score, 2),
             matched=best.matched,
-            text=shortened(self.text, longest_text),
+            text=shortened(self.text, room.text) if room.text else "",
             sounds=shortened(best.clip.sound_words, _LONGEST_SOUNDS),
-            tags=list(best.clip.tags[:_MOST_TAGS]),
+            tags=list(best.clip.tags[: room.tags]),
             parts=_parts(found) if is_detailed else [],
         )
 

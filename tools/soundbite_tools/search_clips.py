@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from soundbite_store import ClipFilter
 from soundbite_tools.boundary import translated
-from soundbite_tools.budget import first_that_fits
+from soundbite_tools.budget import Room, first_that_fits
 from soundbite_tools.errors import QuestionProblem
 from soundbite_tools.evidence import gather
 from soundbite_tools.likeness import example
@@ -26,8 +26,6 @@ DEFAULT_TOP_K = 5
 MOST_CLIPS = 50
 _HITS_PER_CLIP = 8
 _FEWEST_HITS = 100
-# Characters of transcript a clip may show; the first that fits is taken.
-_TEXT_SIZES = (800, 400, 250, 150, 80, 0)
 _LONGEST_SHOWN_QUERY = 300
 
 Modality = Literal["any", "speech", "sound"]
@@ -64,18 +62,19 @@ async def search_clips(
     answers = await with_text(library, searched.space, ranges)
     notes += ["Nothing in the library answers this well."] if not answers and not notes else []
 
-    def made(longest_text: int) -> SearchResult:
+    def made(room: Room) -> SearchResult:
+        left_out = len(answers) - room.entries
         return SearchResult(
-            clips=[each.result(longest_text, is_detailed=detail == "detailed") for each in answers],
+            clips=[each.result(room, is_detailed=detail == "detailed") for each in answers[: room.entries]],
             query=plain_text(question, _LONGEST_SHOWN_QUERY),
             like=like.strip(),
             modality=modality,
             clips_searched=searched.count,
-            notes=notes,
+            notes=[*notes, f"{left_out} more clips are left out to keep this short."] if left_out > 0 else notes,
             next_step=_next_step(answers),
         )
 
-    return first_that_fits(made, _TEXT_SIZES)
+    return first_that_fits(made)
 
 
 def _question(query: str, like: str) -> str:

@@ -40,9 +40,9 @@ async def cut_sound(
         return CutSound(None, b"", mime_type, note + "embed it again with embed_audio to renew it.")
     path = library.config.home / "clips" / _name(asset, start_sec, end_sec, sound_format)
     try:
-        sound = await anyio.to_thread.run_sync(_kept, path)
-        if not sound:
-            sound = await library.workbench.cut(source, start_sec, end_sec, sound_format)
+        if sound := await anyio.to_thread.run_sync(_kept, path):
+            return CutSound(path, sound, mime_type)
+        sound = await library.workbench.cut(source, start_sec, end_sec, sound_format)
         if len(sound) > library.config.largest_clip_bytes:
             size = f"{len(sound) / 2**20:.1f} MB of sound is more than fits a clip; "
             return CutSound(None, b"", mime_type, size + "ask for a shorter range or audio_format mp3.")

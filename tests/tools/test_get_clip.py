@@ -1,0 +1,132 @@
+"""get_clip: the words and the sound of a range, or the words and why there is no sound."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from scripted_platform import ScriptedPlatform
+
+from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.errors import QuestionProblem, ToolProblem, UnknownId
+from soundbite_tools.get_clip import get_clip
+from soundbite_tools.search_clips import search_clips
+
+OpenLibrary = Callable[..., Any]
+
+
+async def test_a_clip_brings_its_words_and_a_small_file(
+    open_library: OpenLibrary, recording: Path, tmp_path: Path
+) -> None:
+    async with open_library() as library:
+        await embed_audio(library, recording.name, title="Log")
+        clip_id = (await search_clips(library, "the cake is done")).clips[0].clip_id
+        found = await get_clip(library, clip_id, audio_format="wav")
+    detail = found.detail
+    assert (detail.clip_id, detail.text, detail.time_range) == (clip_id, "the cake is done", "00:06-00:12")
+    assert Path(detail.path).is_relative_to(tmp_path / "home")
+    assert detail.audio_bytes == len(found.sound) == 48_000
+    assert found.mime_type == "audio/wav"
+
+
+async def test_a_range_is_cut_exactly_and_names_the_clip_it_fits_best(
+    open_library: OpenLibrary, recording: Path
+) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        best = (await search_clips(library, "the cake is done")).clips[0]
+        found = await get_clip(library, asset_id=task.asset_id, start_sec=5.5, end_sec=11.0)
+    assert (found.detail.start_sec, found.detail.end_sec) == (5.5, 11.0)
+    assert found.detail.clip_id == best.clip_id
+    assert found.detail.text == "the cake is done"
+    assert len(found.sound) == 44_000
+
+
+async def test_a_whole_recording_is_a_range(open_library: OpenLibrary, recording: Path) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        found = await get_clip(library, asset_id=task.asset_id)
+    assert found.detail.time_range == "00:00-00:12"
+    assert found.detail.text == "the river is rising the cake is done"
+
+
+async def test_a_clip_is_cut_once(open_library: OpenLibrary, recording: Path) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        first = await get_clip(library, asset_id=task.asset_id, end_sec=3.0)
+        before = await anyio.Path(first.detail.path).stat()
+        second = await get_clip(library, asset_id=task.asset_id, end_sec=3.0)
+        assert (await anyio.Path(second.detail.path).stat()).st_mtime_ns == before.st_mtime_ns
+    assert second.sound == first.sound
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+async def test_a_recording_that_is_gone_or_changed_still_gives_its_words(
+    is_gone: bool, open_library: OpenLibrary, recording: Path, write_wav: Callable[..., Path]
+) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        await anyio.Path(recording).unlink() if is_gone else write_wav(recording, 3.0)
+        found = await get_clip(library, asset_id=task.asset_id, end_sec=6.0)
+    assert found.detail.text == "the river is rising"
+    assert (found.sound, found.detail.path) == (b"", "")
+    assert "embed_audio" in found.detail.notes[0]
+
+
+async def test_a_recording_that_is_not_on_this_machine_gives_its_words(
+    open_library: OpenLibrary, platform: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, url="https://example.com/talk.mp3")
+        found = await get_clip(library, asset_id=task.asset_id, end_sec=6.0)
+    assert found.detail.text == "the river is rising"
+    assert "not a file on this machine" in found.detail.notes[0]
+
+
+async def test_more_sound_than_fits_is_not_sent(open_library: OpenLibrary, recording: Path) -> None:
+    async with open_library(largest_clip_bytes=1000) as library:
+        task = await embed_audio(library, recording.name)
+        found = await get_clip(library, asset_id=task.asset_id)
+    assert found.sound == b""
+    assert "shorter range" in found.detail.notes[0]
+
+
+async def test_a_long_range_is_cut_short_and_says_so(
+    open_library: OpenLibrary, platform: ScriptedPlatform, tmp_path: Path, write_wav: Callable[..., Path]
+) -> None:
+    platform.duration = 200.0
+    write_wav(tmp_path / "audio" / "long.wav", 200.0)
+    async with open_library(longest_sync_sec=300.0) as library:
+        task = await embed_audio(library, "long.wav")
+        found = await get_clip(library, asset_id=task.asset_id, start_sec=10.0)
+    assert (found.detail.start_sec, found.detail.end_sec) == (10.0, 130.0)
+    assert "at most 120 seconds" in found.detail.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({}, QuestionProblem),
+        ({"clip_id": "c_1", "asset_id": "a_1"}, QuestionProblem),
+        ({"clip_id": "c_unknown"}, UnknownId),
+        ({"asset_id": "a_unknown"}, UnknownId),
+    ],
+)
+async def test_what_names_no_clip_is_refused(
+    given: dict[str, str], problem: type[ToolProblem], open_library: OpenLibrary, recording: Path
+) -> None:
+    async with open_library() as library:
+        await embed_audio(library, recording.name)
+        with pytest.raises(problem):
+            await get_clip(library, **given)
+
+
+@pytest.mark.parametrize(("start", "end"), [(12.0, 0.0), (6.0, 6.0), (8.0, 3.0), (-1.0, 3.0), (float("nan"), 3.0)])
+async def test_a_range_that_is_not_in_the_recording_is_refused(
+    start: float, end: float, open_library: OpenLibrary, recording: Path
+) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        with pytest.raises(QuestionProblem, match=r"12\.00 seconds"):
+            await get_clip(library, asset_id=task.asset_id, start_sec=start, end_sec=end)
