@@ -55,6 +55,9 @@ def library_config(settings: Settings) -> LibraryConfig:
         natural_segmentation=settings.is_embedded,
         file_urls=settings.is_embedded,
         keep_assets=settings.keep_assets,
+        local_transcripts=settings.local_transcripts,
+        budget_file_minutes=settings.budget_file_minutes,
+        budget_day_minutes=settings.budget_day_minutes,
         longest_sync_sec=_LONGEST_SYNC_EMBEDDED_SEC if settings.is_embedded else _LONGEST_SYNC_HOSTED_SEC,
     )
 

@@ -42,6 +42,12 @@ class Settings(BaseModel):
     """Worker processes of the embedded engine; 0 means one a core, at most four."""
     keep_assets: bool = True
     """Whether uploaded files stay on the hosted platform."""
+    local_transcripts: bool = True
+    """Whether words the hosted platform does not give are recognised on this machine."""
+    budget_file_minutes: float = 0.0
+    """Most audio of one file that the hosted platform may embed; 0 is no limit."""
+    budget_day_minutes: float = 0.0
+    """Most audio a day (UTC) that the hosted platform may embed; 0 is no limit."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @property
@@ -70,6 +76,9 @@ class Settings(BaseModel):
             "base_url": _base_url(base_url),
             "read_only": _flag(env, "SOUNDBITE_READ_ONLY", default=False),
             "keep_assets": _flag(env, "SOUNDBITE_KEEP_ASSETS", default=True),
+            "local_transcripts": _flag(env, "SOUNDBITE_LOCAL_TRANSCRIPTS", default=True),
+            "budget_file_minutes": _minutes(env, "SOUNDBITE_BUDGET_FILE_MINUTES"),
+            "budget_day_minutes": _minutes(env, "SOUNDBITE_BUDGET_DAY_MINUTES"),
             "workers": _whole(env, "SOUNDBITE_WORKERS", longest=64),
             "log_level": _choice(env, "SOUNDBITE_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
             "profile": _choice(env, "SOUNDBITE_PROFILE", ("base",), "base"),
@@ -135,6 +144,17 @@ def _whole(env: Mapping[str, str], name: str, *, longest: int) -> int:
     if not text.isdecimal() or int(text) > longest:
         raise SettingsError(f"{name} must be a whole number from 0 to {longest}; it is {text!r}.")
     return int(text)
+
+
+def _minutes(env: Mapping[str, str], name: str) -> float:
+    text = env.get(name) or "0"
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = -1.0
+    if not 0.0 <= minutes < 1e6:
+        raise SettingsError(f"{name} must be a number of minutes, 0 for no limit; it is {text!r}.")
+    return minutes
 
 
 def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...], default: str) -> str:

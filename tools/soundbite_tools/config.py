@@ -56,6 +56,10 @@ class LibraryConfig:
     largest_inline_bytes: int = 36 * MIB
     largest_clip_bytes: int = 2 * MIB
     """Sound of one clip, as cut by get_clip."""
+    budget_file_minutes: float = 0.0
+    """Most audio of one file that a billed platform may embed; 0 is no limit."""
+    budget_day_minutes: float = 0.0
+    """Most audio a day (UTC) that a billed platform may embed; 0 is no limit."""
     jobs_at_once: int = 2
     job_attempts: int = 5
     """How often a job is tried while the platform's errors say that a retry may help."""

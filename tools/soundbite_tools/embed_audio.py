@@ -21,6 +21,7 @@ from soundbite_tools.params import (
 from soundbite_tools.recordings import enter
 from soundbite_tools.reuse import begun, finished_before
 from soundbite_tools.sources import choose, resolve
+from soundbite_tools.spending import check_budget
 from soundbite_tools.task_view import task_result
 from soundbite_tools.waiting import DEFAULT_WAIT_S, within_limits
 
@@ -75,6 +76,8 @@ async def embed_audio(
     check_length(params, asset.duration_sec, library.config.longest_audio_sec)
     if ready := await finished_before(library, asset, params):
         return await _reused(library, ready, asset)
+    start, end = params.window(asset.duration_sec)
+    await check_budget(library, end - start, asset.asset_id)
     task = await begun(library, asset, params)
     library.jobs.start(task.task_id)
     task = await library.jobs.wait(task.task_id, within_limits(wait_seconds), on_progress)

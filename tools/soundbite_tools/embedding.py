@@ -15,6 +15,7 @@ from soundbite_tools.errors import UnknownId, WorkFailed
 from soundbite_tools.figures import TaskFigures
 from soundbite_tools.params import EmbedParams
 from soundbite_tools.platform_tasks import embed_upload, follow, has_ended, is_worth_repeating
+from soundbite_tools.spending import check_budget
 from soundbite_tools.uploads import earlier_upload, ready_asset, remove_upload
 from soundbite_tools.writing import say_ready, write
 
@@ -112,5 +113,9 @@ async def _answer(
             # The platform forgot it (it keeps embeddings for seven days): asking anew is all that is left.
             await (await library.ledger()).update_task(task.task_id, platform_task_id="")
     upload = await ready_asset(library, task, asset, params, report)
-    check_start(params.start_sec, upload.duration_sec or asset.duration_sec)
+    duration_sec = upload.duration_sec or asset.duration_sec
+    check_start(params.start_sec, duration_sec)
+    start_sec, end_sec = params.window(duration_sec)
+    # The length of a URL's or an asset's sound is known only now.
+    await check_budget(library, end_sec - start_sec, asset.asset_id, task=task)
     return upload, await embed_upload(library, task, params, upload, report)

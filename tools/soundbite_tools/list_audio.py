@@ -10,6 +10,7 @@ from soundbite_tools.budget import Room, first_that_fits
 from soundbite_tools.clock import clock, seconds
 from soundbite_tools.figures import TaskFigures
 from soundbite_tools.results import AssetResult, LibraryListing
+from soundbite_tools.spending import spending_note
 from soundbite_tools.task_view import shown_source
 from soundbite_tools.untrusted import plain_tags, shortened
 
@@ -41,6 +42,7 @@ async def list_audio(
     first = (page - 1) * limit
     shown = matching[first : first + limit]
     left = max(0, len(matching) - first - len(shown))
+    note = await spending_note(library) if page == 1 else ""
     tasks = [await ledger.list_tasks(limit=_TASKS_LOOKED_AT, asset_id=asset.asset_id) for asset in shown]
 
     def made(room: Room) -> LibraryListing:
@@ -49,6 +51,7 @@ async def list_audio(
             total_assets=len(matching),
             total_seconds=seconds(sum(asset.duration_sec for asset in matching)),
             page=page,
+            notes=[note] if note else [],
             next_step=_next_step(matching, left, page),
         )
 

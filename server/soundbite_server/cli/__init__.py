@@ -15,6 +15,7 @@ COMMANDS = {
     "add": "Add recordings: files and folders.",
     "search": "Find the seconds of sound that answer a question.",
     "list": "Show the recordings in the library.",
+    "usage": "Show the minutes of audio embedded and saved.",
     "demo": "Embed the sample recordings, ask, and check the answers.",
     "doctor": "Check the settings, the engine and the library.",
 }
