@@ -44,7 +44,7 @@ class Embedder:
         self._assets = assets
         self._transcriptions = transcriptions
         # A synchronous call waits for others like it, never behind the queue of tasks.
-        self._turn = asyncio.Semaphore(1)
+        self._turn = asyncio.Semaphore(2)
 
     async def embed_text(self, text: str) -> Embedded:
         """The vector of a text.

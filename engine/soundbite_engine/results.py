@@ -16,9 +16,10 @@ from soundbite_engine.analysis import Analysis, AnalysisRequest
 from soundbite_engine.asset_records import AssetRecord
 from soundbite_engine.task_records import StoredResult
 
-# Thirty-two vectors are some ten milliseconds of JSON: short enough not to hold up the loop's thread.
-ITEMS_AT_ONCE = 32
+# Sixteen vectors are some ten milliseconds of JSON: short enough not to hold up the event loop.
+ITEMS_AT_ONCE = 16
 DECIMALS = 8
+WARNINGS = "warnings"
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,14 @@ def metadata(record: AssetRecord, audio: AudioInput, analysis: Analysis) -> dict
     }
     if record.source_url is not None:
         found["input_url"] = record.source_url
+    if analysis.warnings:
+        found[WARNINGS] = list(analysis.warnings)
     return found
+
+
+def wire_metadata(kept: Mapping[str, Any], with_warnings: bool) -> dict[str, Any]:
+    """The metadata to show: warnings are our addition, and appear only when they are asked for."""
+    return {key: value for key, value in kept.items() if with_warnings or key != WARNINGS}
 
 
 def _wire_item(item: Item, vector: list[float], with_transcripts: bool) -> dict[str, Any]:

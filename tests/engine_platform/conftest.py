@@ -50,12 +50,12 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], Path]:
 
 @pytest.fixture(scope="session")
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight seconds of speech from a sample of this repository."""
+    """Six seconds of speech from a sample of this repository."""
     sample = Path(__file__).parents[2] / "samples" / "standup.flac"
 
     async def cut_out() -> bytes:
         async with WorkerPool(size=1) as pool:
-            return await cut(sample, 0.0, 8.0, "wav", pool)
+            return await cut(sample, 0.0, 6.0, "wav", pool)
 
     path = tmp_path_factory.mktemp("spoken") / "spoken.wav"
     path.write_bytes(asyncio.run(cut_out()))
@@ -215,7 +215,7 @@ def asking() -> Callable[..., dict[str, Any]]:
 
 
 async def _finished(http: httpx.AsyncClient, task_id: str) -> dict[str, Any]:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             task = (await http.get(f"embed-v2/tasks/{task_id}")).json()
             if task["status"] != "processing":
@@ -225,7 +225,7 @@ async def _finished(http: httpx.AsyncClient, task_id: str) -> dict[str, Any]:
 
 @pytest.fixture
 def finished() -> Callable[..., Any]:
-    """Waits, at most a minute, until a task is ready or failed."""
+    """Waits, at most two minutes, until a task is ready or failed."""
     return _finished
 
 

@@ -159,33 +159,6 @@ def test_a_sound_without_words_gives_the_items_that_were_asked_for(
     assert sorted(found) == items
 
 
-def test_speech_gives_as_many_items_as_the_contract_counts(
-    client: httpx.Client, spoken: Path, uploaded: Callable[..., dict[str, Any]], asking: Asking
-) -> None:
-    request = asking(
-        {"asset_id": uploaded(spoken)["_id"]},
-        end_sec=6,
-        segmentation={"strategy": "fixed", "fixed": {"duration_sec": 3}},
-        embedding_type=["separate_embedding", "fused_embedding"],
-    )
-    plain = client.post("embed-v2", json=request).json()["data"]
-    options = [item["embedding_option"] for item in plain]
-    assert options.count("audio") == options.count("fused") == 3
-    assert 2 <= options.count("transcription") <= 3
-    assert {len(item["embedding"]) for item in plain} == {512}
-    assert all("transcript" not in item for item in plain)
-
-
-def test_transcripts_of_items_come_when_asked_for(
-    client: httpx.Client, spoken: Path, uploaded: Callable[..., dict[str, Any]], asking: Asking
-) -> None:
-    request = asking(
-        {"asset_id": uploaded(spoken)["_id"]}, end_sec=4, embedding_option=["transcription"], embedding_scope=["asset"]
-    )
-    (item,) = client.post("embed-v2", json=request, headers={"X-Soundbite-Include": "transcript"}).json()["data"]
-    assert item["transcript"]
-
-
 def test_an_answer_says_what_was_embedded(client: httpx.Client, asset_id: str, asking: Asking) -> None:
     answer = client.post("embed-v2", json=asking({"asset_id": asset_id}, end_sec=6, embedding_option=["audio"]))
     assert answer.json()["metadata"] == {

@@ -52,7 +52,7 @@ async def test_a_task_is_accepted_followed_and_ready(
 
 async def test_progress_is_told_only_when_asked_for(opened: Opened, sounds: Sounds, asking: Asking) -> None:
     async with opened() as (_, http):
-        asset_id = await _upload(http, sounds(60))
+        asset_id = await _upload(http, sounds(30))
         task_id = (await http.post("embed-v2/tasks", json=asking({"asset_id": asset_id}))).json()["_id"]
         seen: list[dict[str, Any]] = []
         async with asyncio.timeout(60):
@@ -81,6 +81,47 @@ async def test_sound_that_can_not_be_decoded_fails_its_task(
         assert task["error"]["message"].startswith(known)
         listed = (await http.get("embed-v2/tasks", params={"status": "failed"})).json()["data"]
         assert [entry["_id"] for entry in listed] == [answer.json()["_id"]]
+
+
+async def test_speech_gives_as_many_items_as_the_contract_counts_and_transcripts_when_asked(
+    opened: Opened, spoken: Path, asking: Asking, finished: Any
+) -> None:
+    async with opened() as (_, http):
+        request = asking(
+            {"asset_id": await _upload(http, spoken)},
+            end_sec=6,
+            segmentation={"strategy": "fixed", "fixed": {"duration_sec": 3}},
+            embedding_type=["separate_embedding", "fused_embedding"],
+        )
+        plain = await finished(http, (await http.post("embed-v2/tasks", json=request)).json()["_id"])
+        options = [item["embedding_option"] for item in plain["data"]]
+        assert options.count("audio") == options.count("fused") == 3
+        assert 2 <= options.count("transcription") <= 3
+        assert {len(item["embedding"]) for item in plain["data"]} == {512}
+        assert all("transcript" not in item for item in plain["data"])
+        address = f"embed-v2/tasks/{plain['_id']}"
+        told = (await http.get(address, headers={"X-Soundbite-Include": "transcript"})).json()["data"]
+        assert all(item["transcript"] for item in told if item["embedding_option"] == "transcription")
+        assert all("transcript" not in item for item in told if item["embedding_option"] == "audio")
+
+
+async def test_what_is_left_of_a_recording_is_embedded_and_said_when_asked(
+    opened: Opened, tmp_path: Path, sounds: Sounds, asking: Asking, finished: Any
+) -> None:
+    cut = tmp_path / "cut.wav"
+    whole = sounds(12).read_bytes()
+    cut.write_bytes(whole[: len(whole) // 2])
+    told = {"X-Soundbite-Include": "warnings"}
+    async with opened() as (_, http):
+        request = asking({"asset_id": await _upload(http, cut)}, embedding_option=["audio"], embedding_scope=["clip"])
+        now = (await http.post("embed-v2", json=request, headers=told)).json()
+        assert len(now["data"]) == 1
+        task = await finished(http, (await http.post("embed-v2/tasks", json=request)).json()["_id"])
+        assert "warnings" not in task["metadata"]
+        later = (await http.get(f"embed-v2/tasks/{task['_id']}", headers=told)).json()
+        assert later["metadata"]["warnings"] == now["metadata"]["warnings"] != []
+        (entry,) = (await http.get("embed-v2/tasks", headers=told)).json()["data"]
+        assert "warnings" not in entry["audio_embedding"]["metadata"]
 
 
 async def test_a_start_past_the_end_fails_the_task(
@@ -190,14 +231,14 @@ async def test_a_task_ended_with_its_engine_goes_on_with_the_next(
     opened: Opened, sounds: Sounds, asking: Asking, finished: Any
 ) -> None:
     async with opened() as (_, http):
-        asset_id = await _upload(http, sounds(60))
+        asset_id = await _upload(http, sounds(30))
         task_ids = [
             (await http.post("embed-v2/tasks", json=asking({"asset_id": asset_id}))).json()["_id"] for _ in range(3)
         ]
     async with opened() as (_, http):
         for task_id in task_ids:
             task = await finished(http, task_id)
-            assert (task["status"], len(task["data"])) == ("ready", 11)
+            assert (task["status"], len(task["data"])) == ("ready", 6)
 
 
 _RUN_AND_HANG = """
@@ -224,7 +265,7 @@ async def test_tasks_of_a_killed_engine_are_finished_by_another_of_the_same_home
     opened: Opened, sounds: Sounds, asking: Asking, finished: Any, tmp_path: Path
 ) -> None:
     body = json.dumps(asking({}))
-    command = [sys.executable, "-c", _RUN_AND_HANG, str(tmp_path / "home"), str(sounds(60)), body]
+    command = [sys.executable, "-c", _RUN_AND_HANG, str(tmp_path / "home"), str(sounds(30)), body]
     # This engine is there before the other dies, and leaves the tasks of the living alone.
     async with opened(sweep_s=0.05) as (_, http):
         process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
@@ -239,7 +280,7 @@ async def test_tasks_of_a_killed_engine_are_finished_by_another_of_the_same_home
             task = await finished(http, task_id)
             assert task["status"] == "ready"
             spans = [(item["embedding_option"], item["embedding_scope"], item["start_sec"]) for item in task["data"]]
-            assert len(spans) == len(set(spans)) == 11
+            assert len(spans) == len(set(spans)) == 6
         assert (await http.get("embed-v2/tasks")).json()["page_info"]["total_results"] == 3
 
 
@@ -247,7 +288,7 @@ async def test_a_recording_that_ends_its_engine_each_time_is_given_up(
     opened: Opened, sounds: Sounds, asking: Asking, finished: Any, tmp_path: Path
 ) -> None:
     async with opened() as (_, http):
-        asset_id = await _upload(http, sounds(60))
+        asset_id = await _upload(http, sounds(30))
         task_id = (await http.post("embed-v2/tasks", json=asking({"asset_id": asset_id}))).json()["_id"]
     with sqlite3.connect(tmp_path / "home" / "engine.db") as connection:
         connection.execute("UPDATE tasks SET attempts = 3, owner = 'gone'")

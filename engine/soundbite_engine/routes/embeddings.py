@@ -17,7 +17,7 @@ from soundbite_engine.ids import new_id
 from soundbite_engine.platform_errors import invalid, missing
 from soundbite_engine.profiles import Profile
 from soundbite_engine.requests import EmbedRequest
-from soundbite_engine.results import Embedded
+from soundbite_engine.results import Embedded, wire_metadata
 from soundbite_engine.services import Services
 
 HOSTED_MODEL = "marengo3.0"
@@ -63,8 +63,9 @@ class EmbeddingRoutes:
         finally:
             if asset.is_inline:
                 await services.assets.delete(asset.id)
-        head = {"metadata": outcome.metadata}
-        return embeddings_response(outcome.embedded, head, services.embedder.profile, "transcript" in included(request))
+        asked = included(request)
+        head = {"metadata": wire_metadata(outcome.metadata, "warnings" in asked)}
+        return embeddings_response(outcome.embedded, head, services.embedder.profile, "transcript" in asked)
 
 
 def embeddings_response(
@@ -94,7 +95,7 @@ def check_model(name: str, profile: Profile) -> None:
 
 
 def included(request: Request) -> frozenset[str]:
-    """The extensions a request asks for: progress, transcript."""
+    """The extensions a request asks for: progress, transcript, warnings."""
     return frozenset(part.strip().lower() for part in request.headers.get(INCLUDE_HEADER, "").split(","))
 
 

@@ -18,6 +18,7 @@ from soundbite_engine.ids import parse_rfc3339, rfc3339
 from soundbite_engine.pages import Page
 from soundbite_engine.platform_errors import Refused, invalid, missing
 from soundbite_engine.requests import TaskRequest
+from soundbite_engine.results import wire_metadata
 from soundbite_engine.routes.addresses import base_url
 from soundbite_engine.routes.embeddings import (
     check_model,
@@ -79,18 +80,14 @@ class TaskRoutes:
     async def get(self, request: Request) -> Response:
         services = self._services
         record = await services.tasks.get(request.path_params["task_id"])
-        head = _task_json(record)
+        head, asked = _task_json(record), included(request)
         if record.status == "ready":
             embedded = await services.tasks.result(record.id)
             if embedded is None:
                 raise Refused(404, "resource_not_exist", GONE)
-            return embeddings_response(
-                embedded,
-                head | {"metadata": record.metadata},
-                services.embedder.profile,
-                with_transcripts="transcript" in included(request),
-            )
-        if record.status == "processing" and "progress" in included(request):
+            head["metadata"] = wire_metadata(record.metadata or {}, "warnings" in asked)
+            return embeddings_response(embedded, head, services.embedder.profile, "transcript" in asked)
+        if record.status == "processing" and "progress" in asked:
             head["progress"] = {"stage": record.stage or "queued", "fraction": record.fraction}
         return JSONResponse(head | {"data": None}, headers=space_headers(services.embedder.profile))
 
@@ -115,7 +112,8 @@ def _task_json(record: TaskRecord) -> dict[str, Any]:
 def _listed_json(record: TaskRecord) -> dict[str, Any]:
     found = _task_json(record) | {"model_name": record.model_name}
     if record.metadata is not None:
-        metadata = {key: value for key, value in record.metadata.items() if not key.startswith("embedding_")}
+        metadata = wire_metadata(record.metadata, with_warnings=False)
+        metadata = {key: value for key, value in metadata.items() if not key.startswith("embedding_")}
         options, scopes = record.metadata["embedding_options"], record.metadata["embedding_scopes"]
         # The SDK and the published specification spell these differently (contract 3.7).
         metadata |= {"audio_embedding_option": options, "audio_embedding_options": options}
