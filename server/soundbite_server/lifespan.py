@@ -12,6 +12,7 @@ import anyio
 from soundbite_tools.errors import ToolProblem, WorkFailed, sentence
 
 if TYPE_CHECKING:
+    from soundbite_server.http.limits import Limits
     from soundbite_server.settings import Settings
     from soundbite_tools.library import Library
 
@@ -21,12 +22,18 @@ log = logging.getLogger(__name__)
 class Services:
     """Hands out the library once it is open, so that a client's handshake never waits for it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, limits: Limits | None = None) -> None:
         self.settings = settings
+        self.limits = limits
         self._opened = anyio.Event()
         self._closing = anyio.Event()
         self._library: Library | None = None
         self._failure = ""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the library is open."""
+        return self._library is not None and self._opened.is_set() and not self._closing.is_set()
 
     async def library(self) -> Library:
         """Return the library.
@@ -71,9 +78,9 @@ class Services:
 
 
 @asynccontextmanager
-async def serve_library(settings: Settings) -> AsyncIterator[Services]:
+async def serve_library(settings: Settings, limits: Limits | None = None) -> AsyncIterator[Services]:
     """Open the library in the background and close it, jobs parked, on the way out."""
-    services = Services(settings)
+    services = Services(settings, limits)
     async with anyio.create_task_group() as group:
         group.start_soon(services.run)
         try:

@@ -61,8 +61,8 @@ class Settings(BaseModel):
         return self.engine == "embedded"
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Self:
-        """Read the settings from environment variables.
+    def from_environment(cls, environ: Mapping[str, str] | None = None, *, over_http: bool = False) -> Self:
+        """Read the settings from environment variables; over HTTP no folder and no URL is open unless it is named.
 
         Raises:
             SettingsError: a variable can't be used; the message names it.
@@ -83,12 +83,14 @@ class Settings(BaseModel):
             "log_level": _choice(env, "SOUNDBITE_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
             "profile": _choice(env, "SOUNDBITE_PROFILE", ("base",), "base"),
             "store": env.get("SOUNDBITE_STORE", ""),
-            "allow_urls": env.get("SOUNDBITE_ALLOW_URLS", "") or "public",
+            "allow_urls": env.get("SOUNDBITE_ALLOW_URLS", "") or ("off" if over_http else "public"),
         }
         if env.get("SOUNDBITE_HOME"):
             values["home"] = Path(env["SOUNDBITE_HOME"]).expanduser().absolute()
         if "SOUNDBITE_ROOTS" in env:
             values["roots"] = _roots(env["SOUNDBITE_ROOTS"])
+        elif over_http:
+            values["roots"] = ()
         settings = cls.model_validate(values)
         if settings.engine == "hosted" and settings.api_key is None and settings.base_url == HOSTED_BASE_URL:
             raise SettingsError(

@@ -11,6 +11,9 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import ValidationError
 
+from soundbite_server.mcp_tools.boundary import guarded
+from soundbite_server.mcp_tools.callers import count_call
+
 # Field titles repeat the names; defaults and descriptions of answers are read by few hosts and paid for by all.
 _INPUT_NOISE = frozenset({"title"})
 _OUTPUT_NOISE = frozenset({"title", "default", "additionalProperties", "description"})
@@ -18,14 +21,15 @@ _MOST_MISTAKES = 5
 
 
 class DeclaredTool(Tool):
-    """A tool whose argument errors name the arguments and nothing else."""
+    """A tool that counts its calls, and whose argument errors name the arguments and nothing else."""
 
     async def run(self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False) -> Any:
         """Run the tool.
 
         Raises:
-            ToolError: the arguments do not fit the schema, or the tool can't do what is asked.
+            ToolError: too many calls, arguments that do not fit, or something the tool can't do.
         """
+        await guarded(lambda: count_call(context))
         try:
             return await super().run(arguments, context, convert_result)
         except ToolError as exc:

@@ -8,6 +8,7 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from soundbite_server.mcp_tools.boundary import ToolContext, answer, library_of, reporter
+from soundbite_server.mcp_tools.callers import check_audio, count_audio
 from soundbite_server.mcp_tools.declaration import declare
 from soundbite_tools.results import TaskResult
 
@@ -68,7 +69,8 @@ async def embed_audio(
     async def call() -> TaskResult:
         from soundbite_tools.embed_audio import embed_audio as embed
 
-        return await embed(
+        check_audio(ctx)
+        task = await embed(
             await library_of(ctx),
             source=source,
             url=url,
@@ -86,5 +88,7 @@ async def embed_audio(
             wait_seconds=wait_seconds,
             on_progress=reporter(ctx),
         )
+        count_audio(ctx, task)
+        return task
 
     return await answer(call)

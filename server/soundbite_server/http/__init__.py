@@ -1,0 +1,1 @@
+"""Streamable HTTP: who may call, from where, how often, and how the server is run."""

@@ -1,0 +1,54 @@
+"""Running the HTTP server: on a socket, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import TYPE_CHECKING
+
+from soundbite_server.http.app import ENDPOINT, build_http_app
+from soundbite_server.http.config import HttpConfig
+from soundbite_server.settings import SettingsError
+
+if TYPE_CHECKING:
+    from soundbite_server.settings import Settings
+
+# Requests under way get this long to end; embedding goes on at the next start.
+_GRACE_S = 10
+_BACKLOG = 128
+
+log = logging.getLogger(__name__)
+
+
+async def serve_http(settings: Settings, http: HttpConfig) -> None:
+    """Serve until SIGTERM or SIGINT; requests end, jobs are parked for the next start.
+
+    Raises:
+        SettingsError: the address can't be listened on.
+    """
+    import uvicorn
+
+    listening = _listen(http)
+    config = uvicorn.Config(
+        build_http_app(settings, http),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        h11_max_incomplete_event_size=64 * 1024,
+        server_header=False,
+    )
+    host, port = listening.getsockname()[:2]
+    log.info("Serving http://%s:%d%s", f"[{host}]" if ":" in host else host, port, ENDPOINT)
+    await uvicorn.Server(config).serve(sockets=[listening])
+
+
+def _listen(http: HttpConfig) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(http.host, http.port, type=socket.SOCK_STREAM)[0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)  # from here on clients wait instead of being refused
+    except OSError as exc:
+        raise SettingsError(f"--http: can't listen on {http.host}:{http.port}: {exc.strerror or exc}.") from exc
+    return listening

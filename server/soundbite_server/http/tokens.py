@@ -1,0 +1,96 @@
+"""Bearer tokens: static ones, and those of an OAuth 2.1 authorization server."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import anyio.to_thread
+import jwt
+from mcp.server.auth.provider import AccessToken, TokenVerifier
+
+from soundbite_server.http.config import HttpToken, OAuth
+
+_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]  # signed, never shared
+_CLOCK_SKEW_S = 30
+_KEYS_KEPT_S = 300
+_LONGEST_TOKEN = 8192
+
+log = logging.getLogger(__name__)
+
+
+class StaticTokens(TokenVerifier):
+    """Tokens out of the environment, each with its principal."""
+
+    def __init__(self, tokens: Sequence[HttpToken], scopes: Sequence[str] = ()) -> None:
+        self._tokens = [(each.principal, each.secret.get_secret_value().encode()) for each in tokens]
+        self._scopes = list(scopes)
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """Return whose token it is, None for nobody's."""
+        given, found = token.encode(), None
+        for principal, secret in self._tokens:
+            # All are compared, each in constant time: the answer's delay tells nothing.
+            if hmac.compare_digest(given, secret):
+                found = principal
+        if found is None:
+            return None
+        return AccessToken(token="", client_id=found, scopes=self._scopes, subject=found)
+
+
+class OAuthTokens(TokenVerifier):
+    """Signed tokens of one issuer, made for this server."""
+
+    def __init__(self, oauth: OAuth) -> None:
+        self._oauth = oauth
+        self._keys = jwt.PyJWKClient(oauth.jwks_url, cache_jwk_set=True, lifespan=_KEYS_KEPT_S, timeout=10)
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """Return whose token it is; None if it is not signed by the issuer, is for another server, or has expired."""
+        if len(token) > _LONGEST_TOKEN or token.count(".") != 2:
+            return None
+        try:
+            # Fetches the keys when they are not known: not on the event loop.
+            key = await anyio.to_thread.run_sync(self._keys.get_signing_key_from_jwt, token)
+            claims = jwt.decode(
+                token,
+                key.key,
+                algorithms=_ALGORITHMS,
+                audience=self._oauth.resource,
+                issuer=self._oauth.issuer,
+                leeway=_CLOCK_SKEW_S,
+                options={"require": ["exp", "iss", "aud", "sub"]},
+            )
+        except jwt.PyJWTError as exc:
+            log.info("A token was refused: %s", type(exc).__name__)
+            return None
+        return AccessToken(
+            token="",
+            client_id=str(claims.get("client_id") or claims.get("azp") or claims["sub"]),
+            scopes=_scopes(claims),
+            expires_at=int(claims["exp"]) + _CLOCK_SKEW_S,
+            resource=self._oauth.resource,
+            subject=str(claims["sub"]),
+            claims={"iss": claims["iss"]},
+        )
+
+
+class AnyToken(TokenVerifier):
+    """Tokens that one of several verifiers knows."""
+
+    def __init__(self, verifiers: Sequence[TokenVerifier]) -> None:
+        self._verifiers = verifiers
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        """Return whose token it is, None for nobody's."""
+        for verifier in self._verifiers:
+            if found := await verifier.verify_token(token):
+                return found
+        return None
+
+
+def _scopes(claims: dict[str, Any]) -> list[str]:
+    said = claims.get("scope", claims.get("scp", ""))
+    return said.split() if isinstance(said, str) else [str(each) for each in said]
