@@ -28,6 +28,7 @@ class FaultyTransport(httpx.AsyncBaseTransport):
         self._delay = delay
         self.faults: Counter[str] = Counter()
         self.calls = 0
+        self.part_faults = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Pass a request on, or not."""
@@ -38,6 +39,7 @@ class FaultyTransport(httpx.AsyncBaseTransport):
             ("refused", "dropped before", "dropped after", "429", "500 before", "500 after", "delay", "garbled")
         )
         self.faults[kind] += 1
+        self.part_faults += request.method == "PUT"
         if kind == "refused":
             raise httpx.ConnectError("connection refused", request=request)
         if kind == "dropped before":

@@ -151,3 +151,9 @@ def open_library(tmp_path: Path, platform: Any) -> Callable[..., AbstractAsyncCo
             await library.aclose()
 
     return opened
+
+
+@pytest.fixture
+def load_bench() -> Callable[[str], Any]:
+    """Loads a script of bench/ by its name."""
+    return load
