@@ -91,6 +91,8 @@ class HostedPlatform:
     part_puts: Counter[tuple[str, int]] = field(default_factory=Counter)
     sync_calls: int = 0
     is_asked_for_key: bool = True
+    has_flat_errors: bool = False
+    """Whether embed-v2 refuses with the flat envelope; both are published (contract 4.1)."""
     is_polled: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once a task has been looked at before it was ready."""
 
@@ -181,7 +183,7 @@ class HostedPlatform:
             nothing = dict.fromkeys(("embedding_option", "embedding_scope", "start_sec", "end_sec"))
             return JSONResponse({"data": [{"embedding": vector, **nothing}]})
         if body.get("input_type") != "audio" or "audio" not in body:
-            return _refusal(400, "parameter_invalid", "Invalid input_type. Must be one of: audio, text")
+            return self._refusal("Invalid input_type. Must be one of: audio, text")
         audio = body["audio"]
         asset = self._source(audio["media_source"])
         if asset is None:
@@ -289,6 +291,11 @@ class HostedPlatform:
         if self.is_asked_for_key and request.headers.get("x-api-key") != KEY:
             return JSONResponse({"code": "api_key_invalid", "message": "API Key is either invalid or expired."}, 401)
         return None
+
+    def _refusal(self, message: str) -> Response:
+        if self.has_flat_errors:
+            return JSONResponse({"code": "parameter_invalid", "message": message}, 400)
+        return _refusal(400, "parameter_invalid", message)
 
     def _new_asset(self, filename: str, content: bytes, method: str) -> Asset:
         asset = Asset(next(self._ids), filename, content, method, self.asset_polls)

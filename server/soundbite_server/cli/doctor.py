@@ -20,9 +20,11 @@ _LITTLE_SPACE_BYTES = 1024**3
 
 
 @click.command("doctor")
+@click.option("--live", is_flag=True, help="Ask the platform what its contract leaves open; embeds up to 30 s.")
 @run_async
-async def command() -> None:
+async def command(live: bool) -> None:
     """Check the settings, the engine and the library, and say what to mend."""
+    from soundbite_server.cli.live_check import check_live
     from soundbite_server.settings import Settings
 
     out = console()
@@ -38,6 +40,8 @@ async def command() -> None:
             mark = "[green]ok[/green]   " if is_current else "[yellow]note[/yellow] "
             rest = "" if is_current else "; not searched now, because another engine made its vectors"
             out.print(f"{mark} {info.assets} recordings, {info.clips} vectors in space {info.space.id}{rest}")
+        if live:
+            await check_live(out, library)
         unfinished = await (await library.ledger()).unfinished_tasks()
         out.print(f"[green]ok[/green]    {len(unfinished)} tasks under way")
     if problems:
