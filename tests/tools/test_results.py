@@ -17,6 +17,8 @@ from soundbite_tools.results import (
     Result,
     SearchResult,
     TaskResult,
+    TranscriptLine,
+    TranscriptResult,
 )
 
 CLIP = ClipResult(
@@ -46,7 +48,7 @@ FULL: list[Result] = [
         progress=0.42,
         audio_seconds=92.2,
         start_sec=1.5,
-        end_sec=93.7,
+        end_sec=14399.87,
         time_range="00:01-01:34",
         segmentation="fixed:6",
         embedding_count=33,
@@ -97,6 +99,16 @@ FULL: list[Result] = [
         notes=["A note."],
         next_step="Play it.",
     ),
+    TranscriptResult(
+        asset_id="a_1",
+        title="Field log",
+        lines=[TranscriptLine(start_sec=20.48, time_range="00:20-00:26", text="the river is rising")],
+        start_sec=20.0,
+        end_sec=26.5,
+        time_range="00:20-00:27",
+        notes=["A note."],
+        next_step="More from 26.5.",
+    ),
     LibraryListing(
         assets=[
             AssetResult(
@@ -126,7 +138,7 @@ def _facts(value: Any) -> list[str]:
         return [fact for key, each in value.items() for fact in _facts(each) if key != "is_reused"]
     if isinstance(value, list):
         return [fact for each in value for fact in _facts(each)]
-    return [f"{value:g}" if isinstance(value, float | int) else str(value)]
+    return [str(value).removesuffix(".0")]
 
 
 @pytest.mark.parametrize("result", FULL, ids=lambda result: type(result).__name__)
@@ -161,7 +173,7 @@ def test_a_start_of_zero_is_said() -> None:
 
 
 def test_schemas_hold_no_null() -> None:
-    for kind in (TaskResult, SearchResult, ClipDetail, LibraryListing):
+    for kind in (TaskResult, SearchResult, ClipDetail, TranscriptResult, LibraryListing):
         assert '"null"' not in json.dumps(kind.model_json_schema())
 
 

@@ -20,3 +20,8 @@ def clock_range(start_sec: float, end_sec: float) -> str:
 def seconds(value: float) -> float:
     """Return seconds rounded to hundredths, as results show them."""
     return round(value + 0.0, 2)
+
+
+def number(value: float) -> str:
+    """Return a number as the structured form has it, without an empty fraction: `6`, `12.5`, `14399.87`."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")

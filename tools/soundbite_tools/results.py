@@ -6,9 +6,11 @@ a field that has nothing to say (its default) is left out.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+
+from soundbite_tools.clock import number
 
 
 class Result(BaseModel):
@@ -89,14 +91,14 @@ class TaskResult(Result):
         if self.error:
             lines.append(f"Error{f' ({self.error_code})' if self.error_code else ''}: {self.error}")
         if self.stage:
-            lines.append(f"Stage: {self.stage}. Progress: {self.progress:g}")
+            lines.append(f"Stage: {self.stage}. Progress: {number(self.progress)}")
         lines += self._recording() + self._embeddings()
         if self.is_reused:
             lines.append("Reused: answered from the store, nothing was computed.")
         if self.seconds_embedded:
-            lines.append(f"Seconds embedded: {self.seconds_embedded:g}")
+            lines.append(f"Seconds embedded: {number(self.seconds_embedded)}")
         if self.seconds_saved:
-            lines.append(f"Seconds saved: {self.seconds_saved:g}")
+            lines.append(f"Seconds saved: {number(self.seconds_saved)}")
         lines += _preview_lines(self.embeddings)
         return "\n".join(_closing(lines, self.notes, self.next_step))
 
@@ -109,9 +111,9 @@ class TaskResult(Result):
         if self.tags:
             lines.append(f"Tags: {', '.join(self.tags)}")
         if self.audio_seconds:
-            lines.append(f"Seconds of audio: {self.audio_seconds:g}")
+            lines.append(f"Seconds of audio: {number(self.audio_seconds)}")
         if self.time_range:
-            lines.append(f"Time range: {self.time_range} ({self.start_sec:g} to {self.end_sec:g} s)")
+            lines.append(f"Time range: {self.time_range} ({_span(self)})")
         if self.segmentation:
             lines.append(f"Segmentation: {self.segmentation}")
         return lines
@@ -158,9 +160,7 @@ class ClipResult(Result):
     def to_text(self) -> str:
         """Return the clip in words."""
         matched = f", matched {self.matched}" if self.matched else ""
-        lines = [
-            f"{self.title} {self.time_range} ({self.start_sec:g} to {self.end_sec:g} s), score {self.score:g}{matched}"
-        ]
+        lines = [f"{self.title} {self.time_range} ({_span(self)}), score {number(self.score)}{matched}"]
         if self.text:
             lines.append(f'   "{self.text}"')
         if self.sounds:
@@ -168,7 +168,7 @@ class ClipResult(Result):
         tags = f", tags: {', '.join(self.tags)}" if self.tags else ""
         lines.append(f"   clip_id {self.clip_id}, asset_id {self.asset_id}{tags}")
         if self.parts:
-            parts = "; ".join(f"{part.part} {part.score:g} (rank {part.rank})" for part in self.parts)
+            parts = "; ".join(f"{part.part} {number(part.score)} (rank {part.rank})" for part in self.parts)
             lines.append(f"   Parts: {parts}")
         return "\n".join(lines)
 
@@ -215,7 +215,7 @@ class ClipDetail(Result):
 
     def to_text(self) -> str:
         """Return the clip in words."""
-        lines = [f"{self.title} {self.time_range} ({self.start_sec:g} to {self.end_sec:g} s), asset_id {self.asset_id}"]
+        lines = [f"{self.title} {self.time_range} ({_span(self)}), asset_id {self.asset_id}"]
         if self.clip_id:
             lines.append(f"clip_id {self.clip_id}")
         if self.text:
@@ -229,6 +229,35 @@ class ClipDetail(Result):
         if self.path:
             lines.append(f"Sound file: {self.path} ({self.audio_format}, {self.audio_bytes} bytes)")
         return "\n".join(_closing(lines, self.notes, self.next_step))
+
+
+class TranscriptLine(BaseModel):
+    """A sentence and when it is said."""
+
+    model_config = ConfigDict(frozen=True)
+
+    start_sec: float
+    time_range: str
+    text: str
+
+
+class TranscriptResult(Result):
+    """What is said in a recording, or in a range of it."""
+
+    asset_id: str
+    title: str
+    lines: list[TranscriptLine]
+    start_sec: float
+    end_sec: float
+    time_range: str
+    notes: list[str] = Field(default_factory=list)
+    next_step: str = ""
+
+    def to_text(self) -> str:
+        """Return the transcript in words, a line a sentence."""
+        head = f"{self.title} {self.time_range} ({_span(self)}), asset_id {self.asset_id}"
+        lines = [f"[{line.time_range}, {number(line.start_sec)} s] {line.text}" for line in self.lines]
+        return "\n".join(_closing([head, *lines], self.notes, self.next_step))
 
 
 class AssetResult(Result):
@@ -247,7 +276,7 @@ class AssetResult(Result):
 
     def to_text(self) -> str:
         """Return the recording in words."""
-        length = f", {self.length} ({self.audio_seconds:g} s)" if self.length else ""
+        length = f", {self.length} ({number(self.audio_seconds)} s)" if self.length else ""
         lines = [f"{self.title}: {self.status}{length}, {self.clip_count} clips, asset_id {self.asset_id}"]
         details = [f"task_id {self.task_id}" if self.task_id else "", f"added {self.added}" if self.added else ""]
         details.append(f"tags: {', '.join(self.tags)}" if self.tags else "")
@@ -269,15 +298,26 @@ class LibraryListing(Result):
     def to_text(self) -> str:
         """Return the page in words."""
         page = f", page {self.page}" if self.page > 1 else ""
-        lines = [f"{self.total_assets} recordings, {self.total_seconds:g} seconds of audio{page}."]
+        lines = [f"{self.total_assets} recordings, {number(self.total_seconds)} seconds of audio{page}."]
         lines += [f"{number}. {asset.to_text()}" for number, asset in enumerate(self.assets, 1)]
         return "\n".join(_closing(lines, self.notes, self.next_step))
+
+
+class _Timed(Protocol):
+    @property
+    def start_sec(self) -> float: ...
+    @property
+    def end_sec(self) -> float: ...
+
+
+def _span(timed: _Timed) -> str:
+    return f"{number(timed.start_sec)} to {number(timed.end_sec)} s"
 
 
 def _preview_lines(previews: list[EmbeddingPreview]) -> list[str]:
     return [
         f"{each.embedding_option} {each.embedding_scope} {each.time_range} "
-        f"({each.start_sec:g} to {each.end_sec:g} s): {', '.join(f'{value:g}' for value in each.first_values)}"
+        f"({_span(each)}): {', '.join(f'{value:g}' for value in each.first_values)}"
         for each in previews
     ]
 

@@ -1,0 +1,75 @@
+"""read_transcript: sentences with times, page by page, none lost and none twice."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted_platform import ScriptedPlatform
+
+from soundbite_tools.budget import fits
+from soundbite_tools.clock import number
+from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.errors import QuestionProblem, UnknownId
+from soundbite_tools.read_transcript import read_transcript
+
+OpenLibrary = Callable[..., Any]
+
+
+async def test_a_recording_is_read_with_its_times(open_library: OpenLibrary, recording: Path) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name, title="Log")
+        result = await read_transcript(library, task.asset_id)
+    assert [(line.time_range, line.text) for line in result.lines] == [
+        ("00:00-00:01", "the river is rising"),
+        ("00:06-00:07", "the cake is done"),
+    ]
+    assert (result.time_range, result.next_step) == ("00:00-00:12", "")
+
+
+async def test_a_range_is_read_by_itself(open_library: OpenLibrary, recording: Path) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        late = await read_transcript(library, task.asset_id, start_sec=5.0)
+        silent = await read_transcript(library, task.asset_id, start_sec=2.0, end_sec=4.0)
+    assert [line.text for line in late.lines] == ["the cake is done"]
+    assert (silent.lines, silent.notes) == ([], ["Nothing is said there."])
+
+
+async def test_a_long_transcript_comes_in_pages_that_fit_and_meet(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.duration = 1200.0
+    platform.says = tuple(f"{'言葉' * 100} number {n}" for n in range(200))
+    async with open_library(longest_sync_sec=2000.0) as library:
+        task = await embed_audio(library, recording.name)
+        pages, start_sec = [], 0.0
+        while True:
+            page = await read_transcript(library, task.asset_id, start_sec=start_sec)
+            assert fits(page)
+            pages.append(page)
+            if not page.next_step:
+                break
+            assert f"start_sec={number(page.end_sec)}" in page.next_step
+            start_sec = page.end_sec
+    assert len(pages) > 2
+    read = [line.text.rpartition(" ")[2] for page in pages for line in page.lines]
+    assert read == [str(n) for n in range(200)]
+
+
+async def test_a_recording_embedded_by_its_sound_alone_has_no_transcript(
+    open_library: OpenLibrary, recording: Path
+) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name, embedding_option=["audio"])
+        with pytest.raises(QuestionProblem, match="embedding_option transcription"):
+            await read_transcript(library, task.asset_id)
+
+
+async def test_an_unknown_recording_and_an_empty_range_are_refused(open_library: OpenLibrary, recording: Path) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        with pytest.raises(UnknownId, match="list_audio"):
+            await read_transcript(library, "a_unknown")
+        with pytest.raises(QuestionProblem, match="seconds long"):
+            await read_transcript(library, task.asset_id, start_sec=12.0)

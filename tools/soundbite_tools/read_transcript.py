@@ -1,0 +1,96 @@
+"""read_transcript: what is said in a recording, with times, a page at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from soundbite_store import TimedText
+from soundbite_tools.boundary import translated
+from soundbite_tools.budget import MOST_TOKENS, tokens
+from soundbite_tools.clock import clock_range, number, seconds
+from soundbite_tools.errors import QuestionProblem, UnknownId
+from soundbite_tools.results import TranscriptLine, TranscriptResult
+from soundbite_tools.untrusted import plain_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from soundbite_tools.library import Library
+
+_LONGEST_LINE = 500
+# Half of what an answer may hold: a transcript is read page by page, and a page should leave room to think.
+_PAGE_TOKENS = MOST_TOKENS / 2
+# Names, quotes and brackets of the structured form of a line.
+_LINE_OVERHEAD_TOKENS = 22
+
+
+@translated
+async def read_transcript(
+    library: Library, asset_id: str, *, start_sec: float = 0.0, end_sec: float = 0.0
+) -> TranscriptResult:
+    """Return the sentences said in a range of a recording; `end_sec` 0 is its end.
+
+    What does not fit an answer is left for the next call, which the answer names.
+
+    Raises:
+        ToolProblem: no such recording, it has no transcript, or the range is empty.
+    """
+    ledger = await library.ledger()
+    asset = await ledger.get_asset(asset_id.strip())
+    if asset is None:
+        raise UnknownId(f"There is no recording {asset_id!r}.", "Call list_audio for the ids.", code="unknown_asset")
+    transcript = await ledger.get_transcript(asset.asset_id, library.config.platform)
+    if transcript is None:
+        raise QuestionProblem(
+            f"{asset.title} has no transcript.",
+            "Embed it with embedding_option transcription, or wait until its task is ready (get_task).",
+            code="no_transcript",
+        )
+    until_sec = end_sec or max(asset.duration_sec, transcript.end_sec)
+    if not 0.0 <= start_sec < until_sec:
+        raise QuestionProblem(
+            f"There is nothing from {start_sec:g} to {until_sec:g} s: "
+            f"the recording is {asset.duration_sec:.2f} seconds long.",
+            "Give start_sec below end_sec, both within the recording.",
+            code="range_invalid",
+        )
+    wanted = [each for each in transcript.sentences or transcript.words if _is_in(each, start_sec, until_sec)]
+    shown = _first_page(wanted)
+    left = wanted[len(shown) :]
+    reached_sec = left[0].start_sec if left else until_sec
+    return TranscriptResult(
+        asset_id=asset.asset_id,
+        title=asset.title,
+        lines=shown,
+        start_sec=seconds(start_sec),
+        end_sec=seconds(reached_sec),
+        time_range=clock_range(start_sec, reached_sec),
+        notes=[] if wanted else ["Nothing is said there."],
+        next_step=_next_step(asset.asset_id, left, end_sec),
+    )
+
+
+def _is_in(text: TimedText, start_sec: float, end_sec: float) -> bool:
+    # A page begins at a time rounded to hundredths: the sentence before must not come back for that.
+    return text.start_sec < end_sec and text.end_sec > start_sec + 0.01
+
+
+def _first_page(wanted: Sequence[TimedText]) -> list[TranscriptLine]:
+    page: list[TranscriptLine] = []
+    room = _PAGE_TOKENS
+    for each in wanted:
+        text = plain_text(each.value, _LONGEST_LINE)
+        room -= tokens(text) + _LINE_OVERHEAD_TOKENS
+        if page and room < 0:
+            break
+        times = clock_range(each.start_sec, each.end_sec)
+        page.append(TranscriptLine(start_sec=seconds(each.start_sec), time_range=times, text=text))
+    return page
+
+
+def _next_step(asset_id: str, left: Sequence[TimedText], end_sec: float) -> str:
+    if not left:
+        return ""
+    until = f", end_sec={number(end_sec)}" if end_sec else ""
+    start = number(seconds(left[0].start_sec))
+    return f'{len(left)} more: call read_transcript(asset_id="{asset_id}", start_sec={start}{until}).'
