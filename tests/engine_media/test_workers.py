@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,8 @@ import os, sys, time
 import numpy as np
 from soundbite_engine.errors import MediaError
 
-JOBS = {name: f"{__name__}:{name}" for name in (
-    "double", "pid", "crash", "hang", "spin", "hoard", "refuse", "stumble", "chatter", "steps", "environment", "smuggle")}
+NAMES = "double pid crash hang spin hoard refuse stumble chatter steps environment smuggle"
+JOBS = {name: f"{__name__}:{name}" for name in NAMES.split()}
 
 def double(report, array): return array * 2
 def pid(report): return os.getpid()
@@ -65,11 +64,17 @@ def pool_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Wo
 Pools = Callable[..., WorkerPool]
 
 
+def _wait_for(holds: Callable[[], bool]) -> None:
+    """Other processes send no events: look often, for at most half a minute."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline, "waited for half a minute"
+        time.sleep(0.01)
+
+
 async def _written(path: Path) -> int:
-    async with asyncio.timeout(30):
-        while not (path.exists() and path.read_text()):
-            await asyncio.sleep(0.01)
-    return int(path.read_text())
+    await asyncio.to_thread(_wait_for, lambda: path.exists() and bool(path.read_text()))
+    return int(await asyncio.to_thread(path.read_text))
 
 
 def _is_alive(pid: int) -> bool:
@@ -82,9 +87,7 @@ def _is_alive(pid: int) -> bool:
 
 
 async def _gone(pid: int) -> None:
-    async with asyncio.timeout(30):
-        while _is_alive(pid):
-            await asyncio.sleep(0.01)
+    await asyncio.to_thread(_wait_for, lambda: not _is_alive(pid))
 
 
 async def test_a_job_gets_its_arrays_and_answers_with_arrays(pool_of: Pools) -> None:
@@ -235,10 +238,10 @@ asyncio.run(main())
 @pytest.mark.parametrize("job", ["hang", "spin"])
 async def test_workers_end_when_their_parent_is_killed(job: str, pool_of: Pools, tmp_path: Path) -> None:
     marker = tmp_path / "pid"
-    parent = subprocess.Popen([sys.executable, "-c", PARENT_SOURCE, job, str(marker)])
+    parent = await asyncio.create_subprocess_exec(sys.executable, "-c", PARENT_SOURCE, job, str(marker))
     try:
         worker = await _written(marker)
-        parent.send_signal(signal.SIGKILL)
     finally:
-        parent.wait(30)
+        parent.kill()
+        await parent.wait()
     await _gone(worker)

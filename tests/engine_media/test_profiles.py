@@ -1,0 +1,27 @@
+"""Profiles: which space, which blocks, what a text query fills."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from soundbite_engine.errors import EngineError
+from soundbite_engine.profiles import load_profile
+
+
+def test_a_text_query_fills_the_sound_block_only_with_sound_words() -> None:
+    profile = load_profile("base")
+    assert (profile.space, profile.dimension, dict(profile.blocks)) == (
+        "soundbite-base-1",
+        512,
+        {"sound": 256, "speech": 256},
+    )
+    plain, loud = profile.embed_text("the budget of the bridge"), profile.embed_text("loud music")
+    assert not plain[:256].any()
+    assert np.linalg.norm(plain) == pytest.approx(1.0, abs=1e-5)
+    assert np.linalg.norm(loud[:256]) == pytest.approx(2**-0.5, abs=1e-5)
+
+
+def test_an_unknown_profile_is_named() -> None:
+    with pytest.raises(EngineError, match="no profile 'huge'"):
+        load_profile("huge")

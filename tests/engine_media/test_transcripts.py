@@ -1,0 +1,41 @@
+"""Words to sentences."""
+
+from __future__ import annotations
+
+from soundbite_engine.transcripts import SENTENCE_MAX_WORDS, Word, text_between, transcript
+
+
+def spoken(text: str, start_sec: float = 0.0, gap_sec: float = 0.1) -> list[Word]:
+    words = []
+    for value in text.split():
+        words.append(Word(value, round(start_sec, 3), round(start_sec + 0.3, 3)))
+        start_sec += 0.3 + gap_sec
+    return words
+
+
+def test_a_pause_ends_a_sentence() -> None:
+    said = transcript([*spoken("the door is open"), *spoken("i'll close it and i go", start_sec=3.0)])
+    assert [sentence.value for sentence in said.sentences] == ["The door is open.", "I'll close it and I go."]
+    assert (said.sentences[1].start_sec, said.sentences[1].end_sec) == (3.0, 5.3)
+    assert said.text == "The door is open. I'll close it and I go."
+
+
+def test_words_come_in_order_of_time_whatever_order_they_were_found_in() -> None:
+    said = transcript([*spoken("second part", 5.0), *spoken("first part", 1.0)])
+    assert [word.value for word in said.words] == ["first", "part", "second", "part"]
+
+
+def test_speech_without_pauses_is_still_split() -> None:
+    said = transcript(spoken("on " * 100, gap_sec=0.0))
+    assert max(len(sentence.value.split()) for sentence in said.sentences) == SENTENCE_MAX_WORDS
+
+
+def test_a_word_belongs_to_the_span_that_holds_its_middle() -> None:
+    said = transcript([Word("early", 5.0, 5.9), Word("late", 5.9, 6.6)])
+    assert text_between(said, 0.0, 6.0) == "Early."
+    assert text_between(said, 6.0, 12.0) == "Late."
+    assert text_between(said, 12.0, 18.0) == ""
+
+
+def test_silence_has_no_sentences() -> None:
+    assert transcript([]).text == ""
