@@ -11,7 +11,6 @@ import base64
 import hashlib
 import io
 import itertools
-import json
 import math
 import random
 from collections import Counter
@@ -21,54 +20,29 @@ from typing import Any
 
 import av
 import httpx
+from hosted_records import (
+    BASE_URL,
+    Asset,
+    Task,
+    Upload,
+    etag,
+    missing,
+    part_url,
+    past_end,
+    refuse,
+    rfc3339,
+    steps,
+    vector,
+    window,
+)
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 KEY = "tlk_TESTKEY"
-BASE_URL = "http://hosted/v1.3"
-DIMENSION = 512
 TAKEN = ("wav", "mp3", "flac")
 SILENT_AFTER_SEC = 1e9
-
-
-@dataclass
-class Asset:
-    """An uploaded file; `polls_left` looks are answered with `processing` first."""
-
-    id: str
-    filename: str
-    content: bytes
-    method: str
-    polls_left: int
-    status: str = "processing"
-    error: str = ""
-    duration: float = 0.0
-
-
-@dataclass
-class Task:
-    """An embedding task; `failure` is what it ends with, if anything."""
-
-    id: str
-    audio: dict[str, Any]
-    asset: Asset
-    polls_left: int
-    failure: str
-    created_at: datetime
-
-
-@dataclass
-class Upload:
-    """An upload session in parts."""
-
-    id: str
-    asset: Asset
-    total: int
-    chunk: int
-    parts: dict[int, bytes] = field(default_factory=dict)
-    reported: set[int] = field(default_factory=set)
 
 
 @dataclass
@@ -155,7 +129,7 @@ class HostedPlatform:
             return refusal
         asset = self.assets.get(request.path_params["id"])
         if asset is None:
-            return _missing()
+            return missing()
         if request.method == "DELETE":
             del self.assets[asset.id]
             return Response(status_code=204)
@@ -167,7 +141,7 @@ class HostedPlatform:
             return refusal
         asset = self.assets.get(request.path_params["id"])
         if asset is None or not self.has_transcripts:
-            return _missing()
+            return missing()
         words = [
             {"start": second + 0.1, "end": second + 0.6, "value": f"word{second}"}
             for second in range(int(min(asset.duration, self.speech_until_sec)))
@@ -179,18 +153,18 @@ class HostedPlatform:
             return refusal
         body = await request.json()
         if body.get("input_type") == "text":
-            vector = _vector(f"text {body['text']['input_text']}")
+            numbers = vector(f"text {body['text']['input_text']}")
             nothing = dict.fromkeys(("embedding_option", "embedding_scope", "start_sec", "end_sec"))
-            return JSONResponse({"data": [{"embedding": vector, **nothing}]})
+            return JSONResponse({"data": [{"embedding": numbers, **nothing}]})
         if body.get("input_type") != "audio" or "audio" not in body:
             return self._refusal("Invalid input_type. Must be one of: audio, text")
         audio = body["audio"]
         asset = self._source(audio["media_source"])
         if asset is None:
-            return _missing()
+            return missing()
         if "fused_embedding" in audio.get("embedding_type", []) and len(audio.get("embedding_option", [1, 2])) < 2:
-            return _refusal(400, "parameter_invalid", "embedding_type needs at least two embedding options")
-        if refusal := self._not_ready(asset) or _past_end(asset, audio):
+            return refuse(400, "parameter_invalid", "embedding_type needs at least two embedding options")
+        if refusal := self._not_ready(asset) or past_end(asset, audio):
             return refusal
         self.sync_calls += 1
         return JSONResponse({"data": self._data(asset, audio), "metadata": self._metadata(asset, audio)})
@@ -200,10 +174,10 @@ class HostedPlatform:
             return refusal
         body = await request.json()
         if body.get("input_type") != "audio":
-            return _refusal(400, "parameter_invalid", "Invalid input_type. Must be one of: audio, video")
+            return refuse(400, "parameter_invalid", "Invalid input_type. Must be one of: audio, video")
         asset = self._source(body["audio"]["media_source"])
         if asset is None:
-            return _missing()
+            return missing()
         if refusal := self._not_ready(asset):
             return refusal
         task = self._new_task(body["audio"], asset)
@@ -221,8 +195,8 @@ class HostedPlatform:
             return refusal
         task = self.tasks.get(request.path_params["id"])
         if task is None:
-            return _missing()
-        head = {"_id": task.id, "created_at": _time(task.created_at), "updated_at": _time(task.created_at)}
+            return missing()
+        head = {"_id": task.id, "created_at": rfc3339(task.created_at), "updated_at": rfc3339(task.created_at)}
         if task.polls_left > 0:
             task.polls_left -= 1
             self.is_polled.set()
@@ -242,7 +216,7 @@ class HostedPlatform:
         self.uploads[upload.id] = upload
         count = math.ceil(upload.total / upload.chunk)
         answer = {"upload_id": upload.id, "asset_id": asset.id, "chunk_size": upload.chunk, "total_chunks": count}
-        urls = [_part_url(upload, index) for index in range(1, min(count, 2) + 1)]
+        urls = [part_url(upload, index) for index in range(1, min(count, 2) + 1)]
         return JSONResponse({**answer, "upload_urls": urls, "upload_headers": {}}, 201)
 
     async def _part_urls(self, request: Request) -> Response:
@@ -250,7 +224,7 @@ class HostedPlatform:
             return refusal
         upload, asked = self.uploads[request.path_params["id"]], await request.json()
         indexes = range(asked["start"], asked["start"] + asked["count"])
-        return JSONResponse({"upload_urls": [_part_url(upload, index) for index in indexes]})
+        return JSONResponse({"upload_urls": [part_url(upload, index) for index in indexes]})
 
     async def _put_part(self, request: Request) -> Response:
         self.calls["PUT part"] += 1
@@ -259,14 +233,14 @@ class HostedPlatform:
         upload, index = self.uploads[request.path_params["id"]], request.path_params["index"]
         upload.parts[index] = await request.body()
         self.part_puts[upload.id, index] += 1
-        return Response(headers={"etag": f'"{_etag(upload.parts[index])}"'})
+        return Response(headers={"etag": f'"{etag(upload.parts[index])}"'})
 
     async def _upload(self, request: Request) -> Response:
         if refusal := self._refused(request, f"{request.method} assets/multipart-uploads/id"):
             return refusal
         upload = self.uploads.get(request.path_params["id"])
         if upload is None:
-            return _missing()
+            return missing()
         count = math.ceil(upload.total / upload.chunk)
         if request.method == "GET":
             states = [
@@ -276,8 +250,8 @@ class HostedPlatform:
             is_whole = len(upload.reported) == count
             return JSONResponse({"status": "completed" if is_whole else "active", "uploaded_chunks": states})
         for chunk in (await request.json())["completed_chunks"]:
-            if chunk["proof"] != _etag(upload.parts[chunk["chunk_index"]]):
-                return _refusal(400, "parameter_invalid", "The proof does not fit.")
+            if chunk["proof"] != etag(upload.parts[chunk["chunk_index"]]):
+                return refuse(400, "parameter_invalid", "The proof does not fit.")
             upload.reported.add(chunk["chunk_index"])
         answer: dict[str, Any] = {"asset_id": upload.asset.id, "total_completed": len(upload.reported)}
         if len(upload.reported) == count:
@@ -295,7 +269,7 @@ class HostedPlatform:
     def _refusal(self, message: str) -> Response:
         if self.has_flat_errors:
             return JSONResponse({"code": "parameter_invalid", "message": message}, 400)
-        return _refusal(400, "parameter_invalid", message)
+        return refuse(400, "parameter_invalid", message)
 
     def _new_asset(self, filename: str, content: bytes, method: str) -> Asset:
         asset = Asset(next(self._ids), filename, content, method, self.asset_polls)
@@ -336,7 +310,7 @@ class HostedPlatform:
     def _not_ready(self, asset: Asset) -> Response | None:
         if asset.status == "ready":
             return None
-        return _refusal(400, "parameter_invalid", "The asset's status must be ready.")
+        return refuse(400, "parameter_invalid", "The asset's status must be ready.")
 
     def _asset_json(self, asset: Asset) -> dict[str, Any]:
         found: dict[str, Any] = {"_id": asset.id, "method": asset.method, "status": asset.status}
@@ -354,7 +328,7 @@ class HostedPlatform:
         return {"_id": task.id, "status": "processing", "audio_embedding": {"metadata": metadata}}
 
     def _metadata(self, asset: Asset, audio: dict[str, Any]) -> dict[str, Any]:
-        start, end = _window(asset, audio)
+        start, end = window(asset, audio)
         return {
             "input_type": "audio",
             "input_filename": asset.filename,
@@ -366,10 +340,10 @@ class HostedPlatform:
         }
 
     def _data(self, asset: Asset, audio: dict[str, Any]) -> list[dict[str, Any]]:
-        start, end = _window(asset, audio)
+        start, end = window(asset, audio)
         self.seconds_embedded += end - start
         length = audio.get("segmentation", {}).get("fixed", {}).get("duration_sec", 6)
-        spans = [("clip", at, min(at + length, end)) for at in _steps(start, end, length)] + [("asset", start, end)]
+        spans = [("clip", at, min(at + length, end)) for at in steps(start, end, length)] + [("asset", start, end)]
         options = list(audio.get("embedding_option", ["audio", "transcription"]))
         types = audio.get("embedding_type", ["separate_embedding"])
         kinds = [
@@ -380,7 +354,7 @@ class HostedPlatform:
         content = hashlib.sha256(asset.content).hexdigest()
         items = [
             {
-                "embedding": _vector(f"{content} {kind} {scope} {first:.3f}"),
+                "embedding": vector(f"{content} {kind} {scope} {first:.3f}"),
                 "embedding_option": kind,
                 "embedding_scope": scope,
                 "start_sec": first - shift,
@@ -402,42 +376,3 @@ class HostedPlatform:
         info = {"limit_per_page": limit, "page": page, "total_page": math.ceil(len(found) / limit)}
         shown = found[(page - 1) * limit : page * limit]
         return JSONResponse({"data": shown, "page_info": {**info, "total_results": len(found)}})
-
-
-def _vector(seed: str) -> list[float]:
-    # Not of unit length: whether the real ones are is not known.
-    chance = random.Random(seed)
-    return [round(chance.gauss(0.0, 0.3), 5) for _ in range(DIMENSION)]
-
-
-def _window(asset: Asset, audio: dict[str, Any]) -> tuple[float, float]:
-    return audio.get("start_sec", 0.0), min(audio.get("end_sec") or asset.duration, asset.duration)
-
-
-def _past_end(asset: Asset, audio: dict[str, Any]) -> Response | None:
-    start, end = _window(asset, audio)
-    return None if start < end else _refusal(400, "parameter_invalid", "start_sec is past the end.")
-
-
-def _steps(start: float, end: float, length: int) -> list[float]:
-    return [start + index * length for index in range(math.ceil((end - start) / length - 1e-9))]
-
-
-def _part_url(upload: Upload, index: int) -> dict[str, Any]:
-    return {"chunk_index": index, "url": f"http://object-store/store/{upload.id}/{index}"}
-
-
-def _etag(content: bytes) -> str:
-    return hashlib.md5(content).hexdigest()
-
-
-def _time(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
-
-
-def _missing() -> Response:
-    return JSONResponse({"code": "resource_not_exist", "message": "Resource does not exist."}, 404)
-
-
-def _refusal(status: int, code: str, message: str) -> Response:
-    return Response(json.dumps({"error": {"code": code, "message": message}}), status, media_type="application/json")

@@ -53,14 +53,19 @@ class Service:
         return answer
 
 
-def _hosted() -> Any:
-    if "hosted_platform" not in sys.modules:
-        spec = spec_from_file_location("hosted_platform", BENCH / "hosted_platform.py")
+def _load(name: str) -> Any:
+    """Load a module of bench/, a folder of scripts, under its own name."""
+    if name not in sys.modules:
+        spec = spec_from_file_location(name, BENCH / f"{name}.py")
         assert spec
         assert spec.loader
-        sys.modules["hosted_platform"] = module_from_spec(spec)
-        spec.loader.exec_module(sys.modules["hosted_platform"])
-    return sys.modules["hosted_platform"]
+        sys.modules[name] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+_load("hosted_records")
+hosted = _load("hosted_platform")
 
 
 @dataclass
@@ -81,7 +86,6 @@ async def _serve(home: Path, running: _Running) -> None:
         listening = socket.create_server(("127.0.0.1", 0))
         serving = asyncio.create_task(port.serve([listening]))
         number = listening.getsockname()[1]
-        hosted = _hosted()
         platform = hosted.HostedPlatform()
         clients = {
             NAMES[0]: httpx.AsyncClient(transport=httpx.ASGITransport(app=engine.app), base_url="http://engine/v1.3"),

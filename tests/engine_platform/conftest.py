@@ -137,7 +137,7 @@ def serving(config: EngineConfig) -> Iterator[str]:
             server = uvicorn.Server(uvicorn.Config(engine.app, port=0, lifespan="off", log_level="warning", ws="none"))
             found["server"] = server
             running = asyncio.create_task(server.serve())
-            while not server.started and not running.done():  # noqa: ASYNC110 - uvicorn has no event for it
+            while not server.started and not running.done():
                 await asyncio.sleep(0.01)
             found["port"] = server.servers[0].sockets[0].getsockname()[1]
             started.set()

@@ -154,7 +154,7 @@ async def test_media_inside_a_request_is_removed_after_its_task(
         assert len(task["data"]) == 2
         assert (await http.get("assets")).json()["data"] == []
         async with asyncio.timeout(10):
-            while list((engine.config.home / "media").iterdir()):  # noqa: ASYNC110 - a folder has no event
+            while list((engine.config.home / "media").iterdir()):
                 await asyncio.sleep(0.02)
 
 

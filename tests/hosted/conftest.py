@@ -45,6 +45,7 @@ def load(name: str) -> Any:
     return sys.modules[name]
 
 
+load("hosted_records")
 hosted = load("hosted_platform")
 load("faulty_transport")
 

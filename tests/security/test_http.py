@@ -123,7 +123,7 @@ async def test_bodies_are_bounded_and_bad_ones_are_refused(tmp_path: Path) -> No
 async def test_health_says_when_the_library_is_open(tmp_path: Path) -> None:
     async with serving(tmp_path, {"SOUNDBITE_HTTP_TOKENS": TOKEN}) as http, asyncio.timeout(60):
         assert (await http.get("/healthz")).json() == {"status": "ok"}
-        while (answer := await http.get("/readyz")).status_code == 503:  # noqa: ASYNC110
+        while (answer := await http.get("/readyz")).status_code == 503:
             await asyncio.sleep(0.05)
         assert answer.json() == {"status": "ready"}
 

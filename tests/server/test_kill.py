@@ -101,7 +101,7 @@ async def test_a_task_whose_server_was_killed_is_finished_by_the_next_one_unaske
             await server.kill()
         async with started(home, embedded.root) as server:
             # Only the library is looked at: nothing here asks for the task.
-            while (listing := await server.call("list_audio"))["assets"][0]["status"] == "processing":  # noqa: ASYNC110
+            while (listing := await server.call("list_audio"))["assets"][0]["status"] == "processing":
                 await asyncio.sleep(0.1)
             assert [asset["status"] for asset in listing["assets"]] == ["ready"]
             finished = await server.call("get_task", task_id=task["task_id"])

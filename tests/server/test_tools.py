@@ -51,7 +51,7 @@ async def test_a_whole_conversation_goes_from_the_library_to_the_sound(connect: 
         result = await client.call_tool("get_clip", {"clip_id": best["clip_id"], "include_audio": True})
         audio = [block for block in result.content if isinstance(block, AudioContent)]
         assert [block.mime_type for block in audio] == ["audio/mpeg"]
-        assert Path((result.structured_content or {})["path"]).stat().st_size > 1000  # noqa: ASYNC240 - one stat
+        assert Path((result.structured_content or {})["path"]).stat().st_size > 1000
 
 
 async def test_embedding_the_same_again_computes_nothing_and_says_so(connect: Any, embedded: Any) -> None:
@@ -69,6 +69,7 @@ async def test_embedding_the_same_again_computes_nothing_and_says_so(connect: An
         ("search_clips", {"query": "rain", "modality": "sound"}),
         ("get_task", {"task_id": "TASK", "detail": "embeddings"}),
         ("get_clip", {"asset_id": "ASSET", "start_sec": 1, "end_sec": 5}),
+        ("read_transcript", {"asset_id": "ASSET"}),
     ],
     ids=str,
 )
@@ -147,6 +148,8 @@ BAD_CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("get_clip", {}, "No clip was named"),
     ("get_clip", {"clip_id": "c_unknown"}, "There is no clip"),
     ("get_clip", {"asset_id": "ASSET", "start_sec": 5, "end_sec": 4}, "There is no sound"),
+    ("read_transcript", {"asset_id": "a_unknown"}, "There is no recording"),
+    ("read_transcript", {"asset_id": "ASSET", "start_sec": 500}, "There is nothing from"),
     ("list_audio", {"page": 0}, "page"),
 ]
 
