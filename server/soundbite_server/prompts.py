@@ -36,7 +36,7 @@ def answer_from_library(
     return (
         f"Answer this question from the recordings in the Soundbite library:\n\n{question}\n\n"
         f"Call search_clips with the question, then with two or three other wordings of it.{narrowed} "
-        "Where a clip stops in the middle of a thought, call get_clip with its asset_id and a wider range. "
+        "Where a clip stops in the middle of a thought, read on around it with read_transcript. "
         f"Answer in a few sentences. {_CITE} If the recordings do not answer the question, say so."
     )
 
@@ -45,7 +45,7 @@ def summarise_recording(asset_id: AssetId) -> str:
     """Summarise one recording, with the time of each point."""
     return (
         f"Summarise the recording with asset_id {asset_id} of the Soundbite library. Read its transcript "
-        f"(the resource soundbite://transcripts/{asset_id}, or get_clip over its ranges of up to 120 seconds). "
+        "with read_transcript, page by page to the end. "
         "Give one sentence on what it is, then its points in the order of time, then what was decided or left open. "
         f"{_CITE}"
     )
@@ -55,7 +55,7 @@ def compare_recordings(first_asset_id: AssetId, second_asset_id: AssetId) -> str
     """Compare two recordings: what both say, and where they differ."""
     return (
         f"Compare the recordings with asset_id {first_asset_id} and {second_asset_id} of the Soundbite library. "
-        "Read both transcripts (resources soundbite://transcripts/ID). For each point that one of them makes, "
+        "Read both with read_transcript. For each point that one of them makes, "
         f'call search_clips with it and asset_ids=["{first_asset_id}", "{second_asset_id}"] to find what the other '
         "says of it. Give a table: the point, what the first says, what the second says; "
         f"then where they contradict each other. {_CITE}"

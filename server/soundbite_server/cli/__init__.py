@@ -11,13 +11,14 @@ from soundbite_server.cli.failures import report_failures
 
 # Listed by hand so that --help loads none of them: name, module, what it says of itself.
 COMMANDS = {
-    "serve": "Serve the tools to an agent over stdio.",
+    "serve": "Serve the tools to an agent over stdio, or to several over HTTP.",
     "add": "Add recordings: files and folders.",
     "search": "Find the seconds of sound that answer a question.",
     "list": "Show the recordings in the library.",
     "usage": "Show the minutes of audio embedded and saved.",
     "demo": "Embed the sample recordings, ask, and check the answers.",
     "doctor": "Check the settings, the engine and the library.",
+    "config": "Print or write the configuration of an agent host.",
 }
 
 USAGE = """\

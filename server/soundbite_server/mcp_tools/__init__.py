@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from soundbite_server.mcp_tools import embed_audio, get_clip, get_task, list_audio, search_clips
+from soundbite_server.mcp_tools import (
+    embed_audio,
+    get_clip,
+    get_task,
+    list_audio,
+    read_transcript,
+    search_clips,
+)
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
 # The order is part of what clients cache.
-ALL = (embed_audio, get_task, search_clips, get_clip, list_audio)
+ALL = (embed_audio, get_task, search_clips, get_clip, read_transcript, list_audio)
 WRITING = frozenset({embed_audio})
 
 

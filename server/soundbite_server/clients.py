@@ -1,0 +1,143 @@
+"""How agent hosts are told of this server: one entry, written the way each of them reads it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+SERVER_NAME = "soundbite"
+# What a person may have set in this shell and would miss in a host, which starts the server without it.
+PASSED_ON = ("SOUNDBITE_HOME", "SOUNDBITE_ROOTS", "SOUNDBITE_ENGINE", "SOUNDBITE_READ_ONLY", "TWELVELABS_BASE_URL")
+KEY_VARIABLE = "TWELVELABS_API_KEY"
+KEY_PLACEHOLDER = "<your TwelveLabs API key>"
+
+
+class ClientConfigProblem(Exception):
+    """A host's configuration can't be read or written; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The one source of all snippets: what a host starts."""
+
+    command: str
+    args: tuple[str, ...]
+    env: Mapping[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the entry as most hosts read it."""
+        return {"command": self.command, "args": list(self.args), **({"env": dict(self.env)} if self.env else {})}
+
+
+@dataclass(frozen=True)
+class AgentHost:
+    """A program that starts MCP servers: where it reads of them, and how."""
+
+    name: str
+    path: Callable[[], Path]
+    key: str
+    """Name of the table that holds the servers."""
+    more: Mapping[str, str]
+    """What the host wants to read besides."""
+    is_toml: bool = False
+
+
+def entry_for(environ: Mapping[str, str]) -> Entry:
+    """Return how a host starts this installation, with the settings of this shell; a key is never copied."""
+    found = shutil.which("soundbite")
+    # Hosts start servers without the shell's PATH: the command is named in full.
+    command, args = (found, ("serve",)) if found else (sys.executable, ("-m", "soundbite_server", "serve"))
+    env = {name: environ[name] for name in PASSED_ON if environ.get(name)}
+    if environ.get(KEY_VARIABLE) or environ.get("TWELVE_LABS_API_KEY"):
+        env[KEY_VARIABLE] = KEY_PLACEHOLDER
+    return Entry(command, args, env)
+
+
+def snippet(host: AgentHost, entry: Entry) -> str:
+    """Return what to write into the host's configuration."""
+    if host.is_toml:
+        return _toml(host, entry)
+    return json.dumps({host.key: {SERVER_NAME: {**host.more, **entry.as_json()}}}, indent=2, ensure_ascii=False) + "\n"
+
+
+def install(host: AgentHost, entry: Entry) -> tuple[Path, Path | None]:
+    """Write the entry into the host's configuration; return its path and that of the backup, if there was one.
+
+    Raises:
+        ClientConfigProblem: the configuration can't be understood or written; it is left as it was.
+    """
+    path = host.path()
+    try:
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        after = _with_toml(before, host, entry) if host.is_toml else _with_json(before, host, entry, path)
+        backup = None
+        if before:
+            backup = path.with_name(f"{path.name}.before-soundbite")
+            shutil.copy2(path, backup)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written = path.with_name(f".{path.name}.soundbite")
+        written.write_text(after, encoding="utf-8")
+        if before:
+            shutil.copymode(path, written)
+        written.replace(path)
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ClientConfigProblem(f"{path} can't be read or written: {exc}. Paste the snippet by hand.") from exc
+    return path, backup
+
+
+def _with_json(before: str, host: AgentHost, entry: Entry, path: Path) -> str:
+    try:
+        config = json.loads(before) if before.strip() else {}
+    except ValueError as exc:
+        # VS Code allows comments; writing it back would lose them.
+        raise ClientConfigProblem(f"{path} is not plain JSON. Paste the snippet by hand.") from exc
+    servers = config.setdefault(host.key, {}) if isinstance(config, dict) else None
+    if not isinstance(servers, dict):
+        raise ClientConfigProblem(f"{path} has no object of servers. Paste the snippet by hand.")
+    servers[SERVER_NAME] = {**host.more, **entry.as_json()}
+    return json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+
+
+def _with_toml(before: str, host: AgentHost, entry: Entry) -> str:
+    # Our tables end where the next one begins; the rest of the file is not touched.
+    ours = re.compile(rf"^\[{host.key}\.{SERVER_NAME}(?:\.[^\]]+)?\][^\n]*\n(?:(?!\[).*(?:\n|\Z))*", re.MULTILINE)
+    kept = ours.sub("", before).rstrip("\n")
+    return (f"{kept}\n\n" if kept else "") + _toml(host, entry)
+
+
+def _toml(host: AgentHost, entry: Entry) -> str:
+    # A JSON string of plain text is a TOML string too.
+    lines = [
+        f"[{host.key}.{SERVER_NAME}]",
+        f"command = {json.dumps(entry.command)}",
+        f"args = {json.dumps(list(entry.args))}",
+    ]
+    if entry.env:
+        lines += [f"\n[{host.key}.{SERVER_NAME}.env]", *(f"{name} = {json.dumps(v)}" for name, v in entry.env.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _claude_desktop() -> Path:
+    return Path(platformdirs.user_config_dir("Claude", appauthor=False, roaming=True)) / "claude_desktop_config.json"
+
+
+def _codex() -> Path:
+    return Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex") / "config.toml"
+
+
+HOSTS: dict[str, AgentHost] = {
+    "claude-desktop": AgentHost("Claude Desktop", _claude_desktop, "mcpServers", {}),
+    "claude-code": AgentHost("Claude Code", lambda: Path.cwd() / ".mcp.json", "mcpServers", {"type": "stdio"}),
+    "vscode": AgentHost("VS Code", lambda: Path.cwd() / ".vscode" / "mcp.json", "servers", {"type": "stdio"}),
+    "cursor": AgentHost("Cursor", lambda: Path.home() / ".cursor" / "mcp.json", "mcpServers", {}),
+    "codex": AgentHost("Codex", _codex, "mcp_servers", {}, is_toml=True),
+}

@@ -1,0 +1,98 @@
+"""Configuration for agent hosts: one entry, in the form each host reads, written without losing anything."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from soundbite_server.cli.config import CLIENTS, command
+from soundbite_server.clients import HOSTS, ClientConfigProblem, Entry, entry_for, install, snippet
+
+ENTRY = Entry("/opt/bin/soundbite", ("serve",), {"SOUNDBITE_ROOTS": '/a "b"\\c:/d'})
+
+
+def parsed(client: str, text: str) -> dict[str, object]:
+    host = HOSTS[client]
+    document = tomllib.loads(text) if host.is_toml else json.loads(text)
+    return dict(document[host.key]["soundbite"])
+
+
+@pytest.fixture
+def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("HOME", "USERPROFILE", "XDG_CONFIG_HOME", "APPDATA", "CODEX_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_command_knows_the_hosts_there_are() -> None:
+    assert tuple(HOSTS) == CLIENTS
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_every_host_reads_the_same_entry(client: str) -> None:
+    read = parsed(client, snippet(HOSTS[client], ENTRY))
+    assert (read["command"], read["args"], read["env"]) == (ENTRY.command, list(ENTRY.args), dict(ENTRY.env))
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_installing_keeps_what_is_there_and_a_backup_and_is_harmless_twice(client: str, homes: Path) -> None:
+    host = HOSTS[client]
+    path = host.path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = (
+        '# mine\nmodel = "x"\n\n[mcp_servers.other]\ncommand = "other"\n'
+        if host.is_toml
+        else json.dumps({"theme": "ä", host.key: {"other": {"command": "other"}}}, ensure_ascii=False)
+    )
+    path.write_text(before, encoding="utf-8")
+    path.chmod(0o600)
+    for _ in range(2):
+        assert install(host, ENTRY)[0] == path
+    after = path.read_text(encoding="utf-8")
+    document = tomllib.loads(after) if host.is_toml else json.loads(after)
+    assert document[host.key].keys() == {"other", "soundbite"}
+    assert document.get("model") == "x" or document.get("theme") == "ä"
+    assert after.startswith("# mine") or not host.is_toml
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.unlink()
+    path.write_text(before, encoding="utf-8")
+    backup = install(host, ENTRY)[1]
+    assert backup
+    assert backup.read_text(encoding="utf-8") == before
+
+
+def test_installing_where_nothing_was_makes_the_file(homes: Path) -> None:
+    path, backup = install(HOSTS["vscode"], ENTRY)
+    assert path == homes / ".vscode" / "mcp.json"
+    assert backup is None
+    assert parsed("vscode", path.read_text())["type"] == "stdio"
+
+
+@pytest.mark.parametrize("text", ["{ // comment\n}", "[]", '{"servers": []}'])
+def test_a_configuration_that_is_not_understood_is_left_alone(text: str, homes: Path) -> None:
+    path = HOSTS["vscode"].path()
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(ClientConfigProblem, match="by hand"):
+        install(HOSTS["vscode"], ENTRY)
+    assert path.read_text() == text
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_key_is_never_copied() -> None:
+    entry = entry_for({"TWELVELABS_API_KEY": "tlk_SECRET", "SOUNDBITE_READ_ONLY": "1", "PATH": "/bin"})
+    assert entry.env == {"SOUNDBITE_READ_ONLY": "1", "TWELVELABS_API_KEY": "<your TwelveLabs API key>"}
+
+
+def test_the_command_prints_a_snippet_to_paste(homes: Path) -> None:
+    done = CliRunner().invoke(command, ["--client", "cursor"])
+    assert done.exit_code == 0
+    assert Path(str(parsed("cursor", done.stdout)["command"])).is_absolute()
+    assert ".cursor" in done.stderr
+    done = CliRunner().invoke(command, ["--client", "cursor", "--install"])
+    assert "Restart Cursor" in done.stdout
