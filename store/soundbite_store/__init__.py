@@ -23,6 +23,7 @@ from soundbite_store.errors import (
     StoreTooNew,
     StoreUnavailable,
 )
+from soundbite_store.exchange import Exchanged, export_library, import_library
 from soundbite_store.filters import ClipFilter
 from soundbite_store.ledger import Ledger
 from soundbite_store.locks import OwnerLock
@@ -36,6 +37,7 @@ from soundbite_store.records import (
     TimedText,
     Usage,
 )
+from soundbite_store.scan import DamagedRow, SpaceScan
 from soundbite_store.spaces import Space, SpaceInfo
 from soundbite_store.vector_index import VectorIndex
 
@@ -46,13 +48,16 @@ __all__ = [
     "ClipFilter",
     "ClipHit",
     "ClipStore",
+    "DamagedRow",
     "EmbeddingCount",
+    "Exchanged",
     "Ledger",
     "OwnerLock",
     "SourceKind",
     "Space",
     "SpaceInfo",
     "SpaceMismatch",
+    "SpaceScan",
     "StoreBusy",
     "StoreCorrupt",
     "StoreError",
@@ -70,4 +75,6 @@ __all__ = [
     "Usage",
     "VectorIndex",
     "clip_id_for",
+    "export_library",
+    "import_library",
 ]

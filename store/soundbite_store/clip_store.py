@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -15,6 +15,8 @@ from soundbite_store.clips import Clip, ClipHit, EmbeddingCount, StoredClip, Ter
 from soundbite_store.connection import StoreConnection
 from soundbite_store.errors import StoreError, StoreUnavailable
 from soundbite_store.filters import ClipFilter, quoted, quoted_list
+from soundbite_store.rows import full_clips
+from soundbite_store.scan import SpaceScan, scan_table
 from soundbite_store.searches import text_hits, vector_hits
 from soundbite_store.spaces import Space, SpaceInfo
 from soundbite_store.term_counts import TermCounter
@@ -208,6 +210,18 @@ class ClipStore:
         """What each space holds, by space id."""
         tables = await self._all_tables()
         return sorted([await table.info() for table in tables], key=lambda info: info.space.id)
+
+    async def scan(self, space: Space) -> SpaceScan | None:
+        """Read every row of a space and compare it with its checksum; None when there is no such table."""
+        table = await self._connection.table(space)
+        return None if table is None else await scan_table(table)
+
+    async def everything(self, space: Space) -> AsyncIterator[tuple[list[Clip], list[int]]]:
+        """All rows with their vectors and the checksums they were written with, in batches, in no order."""
+        table = await self._connection.table(space)
+        if table is not None:
+            async for rows in table.batches():
+                yield await asyncio.to_thread(full_clips, rows), rows.column("checksum").to_pylist()
 
     async def optimise(self, space: Space) -> bool:
         """Compact and index a table now; False when another process is at it or there is no such table.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from soundbite_store.clips import Clip, EmbeddingCount, StoredClip, UpsertResult
@@ -142,6 +142,14 @@ class ClipTable:
     async def embeddings(self, where: ClipFilter, limit: int, offset: int) -> list[Clip]:
         table = await self._select((*CLIP_COLUMNS, "vector"), where, limit, offset)
         return await asyncio.to_thread(full_clips, table)
+
+    async def batches(self) -> AsyncIterator[pa.Table]:
+        """All rows with vectors and checksums as they lie on the disk."""
+        import pyarrow as pa
+
+        with lance_errors():
+            async for batch in await self.lance.query().select([*CLIP_COLUMNS, "checksum", "vector"]).to_batches():
+                yield pa.Table.from_batches([batch])
 
     async def embedding_counts(self, where: ClipFilter) -> list[EmbeddingCount]:
         query = self.lance.query().select(["embedding_option", "embedding_scope", "start_sec", "end_sec"])

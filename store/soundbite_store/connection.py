@@ -21,7 +21,8 @@ from soundbite_store.healing import (
 from soundbite_store.indexes import create_text_indexes, drop_broken_indexes, has_text_indexes
 from soundbite_store.lance import lance_errors, load_lancedb
 from soundbite_store.locks import OwnerLock, WriteGate
-from soundbite_store.schema import check_schema, clips_schema, space_of
+from soundbite_store.migrations import migrate
+from soundbite_store.schema import SCHEMA_VERSION, check_schema, clips_schema, schema_version, space_of
 from soundbite_store.spaces import TABLE_PREFIX, Space
 
 if TYPE_CHECKING:
@@ -121,7 +122,11 @@ class StoreConnection:
 
     async def _adopt(self, space: Space, raw: AsyncTable) -> ClipTable:
         with lance_errors():
-            check_schema(await raw.schema(), space)
+            schema = await raw.schema()
+            check_schema(schema, space)
+            if schema_version(schema) < SCHEMA_VERSION:
+                async with self._gate(space.table_name).entered():
+                    await migrate(raw)
             if not await has_text_indexes(raw):
                 async with self._gate(space.table_name).entered():
                     await create_text_indexes(raw)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from soundbite_store.clips import Clip, StoredClip
 from soundbite_store.schema import clips_schema
-from soundbite_store.vectors import checksum, unit_vectors
+from soundbite_store.vectors import checksum, text_checksum, unit_vectors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,6 +37,7 @@ def to_table(space: Space, clips: Sequence[Clip]) -> pa.Table:
         **{name: pa.array(values, schema.field(name).type) for name, values in columns.items()},
         "row_id": pa.array(list(by_key), pa.string()),
         "checksum": pa.array([checksum(vector) for vector in vectors], pa.int64()),
+        "text_checksum": pa.array([text_checksum(clip.transcript, clip.sound_words) for clip in unique], pa.int64()),
         "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), pa.float32()), space.dimension),
     }
     return pa.Table.from_arrays([arrays[name] for name in schema.names], schema=schema)

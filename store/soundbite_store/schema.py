@@ -10,7 +10,7 @@ from soundbite_store.spaces import Space
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 VERSION_KEY = b"rag_schema_version"
 SPACE_KEY = b"space"
 # Declared in the schema, LanceDB's commit check refuses a second row of the same key (lancedb#3377).
@@ -45,6 +45,7 @@ def clips_schema(space: Space) -> pa.Schema:
             pa.field("created_at", pa.timestamp("us", "UTC"), nullable=False),
             pa.field("checksum", pa.int64(), nullable=False),
             pa.field("vector", pa.list_(pa.float32(), space.dimension), nullable=False),
+            pa.field("text_checksum", pa.int64(), nullable=True),  # since version 2
         ],
         metadata={
             VERSION_KEY: str(SCHEMA_VERSION).encode(),

@@ -63,6 +63,11 @@ class TaskRecords:
         await self._ledger.write(lambda db: db.execute(_INSERT, values))
         return task
 
+    async def put_task(self, task: Task) -> None:
+        """Add a task that another library finished; one of the same id stays as it is."""
+        values = {name: _stored(getattr(task, name)) for name in _COLUMNS}
+        await self._ledger.write(lambda db: db.execute(_INSERT + " ON CONFLICT (task_id) DO NOTHING", values))
+
     async def get_task(self, task_id: str) -> Task | None:
         """The task of this id."""
         return await self._one_task("task_id", task_id)

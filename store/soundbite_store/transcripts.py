@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import zlib
 from collections.abc import Iterable
 
@@ -33,17 +34,25 @@ class TranscriptRecords:
         """What a source understood of an asset."""
         sql = "SELECT start_sec, end_sec, body FROM transcripts WHERE asset_id = ? AND source = ?"
         row = await self._ledger.read(lambda db: db.execute(sql, (asset_id, source)).fetchone())
-        if row is None:
-            return None
-        body = json.loads(zlib.decompress(row["body"]))
-        return StoredTranscript(
-            asset_id=asset_id,
-            source=source,
-            start_sec=row["start_sec"],
-            end_sec=row["end_sec"],
-            words=_unpacked(body["words"]),
-            sentences=_unpacked(body["sentences"]),
-        )
+        return None if row is None else _transcript(asset_id, source, row)
+
+    async def transcripts_of(self, asset_id: str) -> list[StoredTranscript]:
+        """What every source understood of an asset."""
+        sql = "SELECT source, start_sec, end_sec, body FROM transcripts WHERE asset_id = ? ORDER BY source"
+        rows = await self._ledger.read(lambda db: db.execute(sql, (asset_id,)).fetchall())
+        return [_transcript(asset_id, row["source"], row) for row in rows]
+
+
+def _transcript(asset_id: str, source: str, row: sqlite3.Row) -> StoredTranscript:
+    body = json.loads(zlib.decompress(row["body"]))
+    return StoredTranscript(
+        asset_id=asset_id,
+        source=source,
+        start_sec=row["start_sec"],
+        end_sec=row["end_sec"],
+        words=_unpacked(body["words"]),
+        sentences=_unpacked(body["sentences"]),
+    )
 
 
 def _packed(texts: Iterable[TimedText]) -> list[tuple[str, float, float]]:

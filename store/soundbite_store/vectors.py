@@ -49,3 +49,8 @@ def unit_vectors(rows: Sequence[ArrayLike], dimension: int) -> NDArray[np.float3
 def checksum(vector: NDArray[np.float32]) -> int:
     """CRC-32 of the vector's bytes; LanceDB itself returns flipped bits as data."""
     return zlib.crc32(vector.astype("<f4", copy=False).tobytes())
+
+
+def text_checksum(transcript: str, sound_words: str) -> int:
+    """CRC-32 of a row's words."""
+    return zlib.crc32(f"{transcript}\0{sound_words}".encode("utf-8", "surrogatepass"))

@@ -1,0 +1,146 @@
+"""Kills a writing process again and again and looks whether anything that was acknowledged is lost or doubled.
+
+Run `python bench/kills.py [--rounds 100] [--torn 30]`. Each round a process writes, optimises, builds an index or
+migrates a store of the first schema, and gets kill -9 at a random moment; then the store is opened and every row is
+read. The torn run damages the newest manifest instead. Exit code 1 when a promise was broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import shutil
+import sys
+import tempfile
+import zipfile
+from asyncio.subprocess import PIPE, Process
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from kill_worker import OLD_SPACE, SPACE, clip
+
+from soundbite_store import ClipStore
+
+KINDS = ("write", "index", "optimise", "migrate")
+OLD_STORE = Path(__file__).parents[1] / "tests" / "store" / "schemas" / "version_1.zip"
+LONGEST_LIFE_S = 1.5
+
+
+@dataclass
+class Verdict:
+    """What went wrong, in clips and opens."""
+
+    acked: int = 0
+    lost: int = 0
+    doubled: int = 0
+    failed_opens: int = 0
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.lost or self.doubled or self.failed_opens)
+
+
+def main() -> int:
+    """Run both, print the table."""
+    parser = argparse.ArgumentParser(description="Kill writers and tear manifests; count what is lost or doubled.")
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--torn", type=int, default=30)
+    options = parser.parse_args()
+    verdicts: dict[str, Verdict] = {}
+    with tempfile.TemporaryDirectory(prefix="soundbite-kills-") as folder:
+        for kind in KINDS:
+            rounds = options.rounds // len(KINDS)
+            verdicts[f"{kind}, killed {rounds} x"] = asyncio.run(kill_run(Path(folder) / kind, kind, rounds))
+        verdicts[f"torn manifest, {options.torn} x"] = asyncio.run(torn_run(Path(folder) / "torn", options.torn))
+    for name, verdict in verdicts.items():
+        print(
+            f"{name:24} acked {verdict.acked:6}  lost {verdict.lost}  doubled {verdict.doubled}  "
+            f"failed opens {verdict.failed_opens}"
+        )
+    return int(not all(verdict.is_clean for verdict in verdicts.values()))
+
+
+async def kill_run(folder: Path, kind: str, rounds: int) -> Verdict:
+    """Kill a process of one kind `rounds` times; the next one is loading while this one runs."""
+    verdict, acked = Verdict(), set[int]()
+    upcoming = await started(folder, kind, 0)
+    for turn in range(rounds):
+        process = upcoming
+        if kind == "migrate":
+            make_old(folder)
+            acked.clear()
+        assert process.stdin is not None
+        process.stdin.write(b"go\n")
+        upcoming = await started(folder, kind, turn + 1)
+        await asyncio.sleep(random.uniform(0, LONGEST_LIFE_S))
+        process.kill()
+        said, _ = await process.communicate()
+        numbers = {
+            int(number) for line in said.splitlines(keepends=True) if line.endswith(b"\n") for number in line.split()
+        }
+        acked |= numbers
+        verdict.acked += len(numbers)
+        await look(folder, acked, verdict, has_old=kind == "migrate")
+    upcoming.kill()
+    await upcoming.communicate()
+    return verdict
+
+
+async def torn_run(folder: Path, times: int) -> Verdict:
+    """Tear the newest manifest, open, write on: only the torn commit may be gone."""
+    verdict = Verdict()
+    async with await ClipStore.open(folder) as store:
+        await store.upsert(SPACE, [clip(number) for number in range(10)])
+    for turn in range(times):
+        async with await ClipStore.open(folder) as store:
+            await store.upsert(SPACE, [clip(1_000 + turn)])
+        newest = min((folder / f"{SPACE.table_name}.lance" / "_versions").glob("*.manifest"))
+        content = newest.read_bytes()
+        newest.write_bytes([b"", content[: len(content) // 2], bytes(len(content))][turn % 3])
+        verdict.acked += 10
+        await look(folder, set(range(10)), verdict, has_old=False)
+    return verdict
+
+
+async def look(folder: Path, acked: set[int], verdict: Verdict, *, has_old: bool) -> None:
+    """Open the store as the next process would, and count."""
+    try:
+        async with await ClipStore.open(folder) as store:
+            found = Counter(int(each.start_sec) for each in await store.clips(SPACE, limit=10_000_000))
+            if has_old and await store.count(OLD_SPACE) != 3:
+                verdict.lost += 1
+            scan = await store.scan(SPACE)
+            verdict.doubled += sum(count - 1 for count in found.values())
+            verdict.lost += len(acked - set(found)) + (len(scan.damaged) if scan else 0)
+            if acked:
+                some = random.choice(sorted(acked))
+                hits = await store.text_search(SPACE, f"word{some}")
+                near = await store.vector_search(SPACE, clip(some).vector, limit=1)
+                verdict.lost += not hits or not near or near[0].clip.start_sec != float(some)
+    except Exception as exc:
+        print(f"open failed: {exc!r}", file=sys.stderr)
+        verdict.failed_opens += 1
+
+
+def make_old(folder: Path) -> None:
+    """A store of the first schema in place of the one that is there."""
+    for table in folder.glob("*.lance"):
+        shutil.rmtree(table)
+    with zipfile.ZipFile(OLD_STORE) as archive:
+        archive.extractall(folder)
+
+
+async def started(folder: Path, kind: str, turn: int) -> Process:
+    script = Path(__file__).with_name("kill_worker.py")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(script), str(folder), kind, str(turn), stdin=PIPE, stdout=PIPE
+    )
+    assert process.stdout is not None
+    assert (await process.stdout.readline()).strip() == b"ready"
+    return process
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""The whole library as one Parquet file, and back: any tool that reads Parquet can take the vectors elsewhere.
+
+Rows have a `record`: `clip` (one embedding with its vector and text; the columns are those of a clip), `asset`,
+`task` (finished ones) or `transcript` (their fields as JSON in `json`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from soundbite_store.clip_store import ClipStore
+from soundbite_store.clips import Clip
+from soundbite_store.errors import StoreCorrupt, StoreUnavailable
+from soundbite_store.ledger import Ledger
+from soundbite_store.records import Asset, StoredTranscript, Task, TimedText
+from soundbite_store.rows import CLIP_COLUMNS
+from soundbite_store.spaces import Space
+from soundbite_store.vectors import checksum
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_FORMAT = {b"soundbite_export": b"1"}
+_PAGE = 500
+_ROWS_AT_ONCE = 5_000
+_EXTRA = ("record", "space", "json", "checksum", "vector")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """How much an export wrote or an import read."""
+
+    assets: int = 0
+    clips: int = 0
+    """Embeddings, each with its vector."""
+    transcripts: int = 0
+    damaged: int = 0
+    """Embeddings left out because their vector did not match its checksum."""
+
+    def __add__(self, more: Exchanged) -> Exchanged:
+        return Exchanged(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(more), strict=True)))
+
+
+async def export_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchanged:
+    """Write assets, transcripts and the clips of every space; an existing file is replaced once all is written.
+
+    Raises: StoreUnavailable when the file cannot be written, StoreError.
+    """
+    import pyarrow.parquet as pq
+
+    unfinished = path.with_name(path.name + ".unfinished")
+    schema, done = _schema(), Exchanged()
+    try:
+        with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
+            for page in range(0, await ledger.count_assets(), _PAGE):
+                assets = await ledger.list_assets(_PAGE, page)
+                for asset in assets:
+                    said = await ledger.transcripts_of(asset.asset_id)
+                    tasks = await ledger.list_tasks(asset_id=asset.asset_id, status="ready")
+                    rows = [_json_row(asset), *map(_json_row, said), *map(_json_row, tasks)]
+                    await asyncio.to_thread(_write, writer, rows, schema)
+                    done += Exchanged(assets=1, transcripts=len(said))
+            for info in await store.spaces():
+                async for clips, checksums in store.everything(info.space):
+                    rows = [_clip_row(info.space, *each) for each in zip(clips, checksums, strict=True)]
+                    await asyncio.to_thread(_write, writer, rows, schema)
+                    done += Exchanged(clips=len(rows))
+        unfinished.replace(path)
+    except OSError as exc:
+        raise StoreUnavailable(f"The file {path} cannot be written: {exc.strerror or exc}.") from exc
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return done
+
+
+async def import_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchanged:
+    """Add what an export holds; what is there already stays as it is or is replaced by the same.
+
+    Raises: StoreUnavailable when the file cannot be read, StoreCorrupt when it is no export, StoreError.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            if any(file.schema_arrow.metadata.get(key) != value for key, value in _FORMAT.items()):
+                raise StoreCorrupt(f"{path} is not an export of this version of Soundbite.")
+            done = Exchanged()
+            for batch in file.iter_batches(_ROWS_AT_ONCE):
+                rows = await asyncio.to_thread(batch.to_pylist)
+                done += await _take(store, ledger, rows)
+            return done
+    except (pa.ArrowInvalid, AttributeError) as exc:
+        raise StoreCorrupt(f"{path} is not a Soundbite export: {exc}.") from exc
+    except OSError as exc:
+        raise StoreUnavailable(f"The file {path} cannot be read: {exc.strerror or exc}.") from exc
+
+
+async def _take(store: ClipStore, ledger: Ledger, rows: Sequence[dict[str, Any]]) -> Exchanged:
+    import numpy as np
+
+    assets = transcripts = damaged = 0
+    for row in rows:
+        if row["record"] == "asset":
+            await ledger.put_asset(_asset(row))
+            assets += 1
+        elif row["record"] == "transcript":
+            await ledger.put_transcript(_transcript(row))
+            transcripts += 1
+        elif row["record"] == "task":
+            await ledger.put_task(_task(row))
+    by_space: dict[Space, list[Clip]] = {}
+    for row in rows:
+        if row["record"] == "clip":
+            vector = np.asarray(row["vector"], dtype="<f4")
+            damaged += (is_damaged := checksum(vector) != row["checksum"])
+            if not is_damaged:
+                clip = Clip(
+                    **{name: row[name] for name in CLIP_COLUMNS if name != "tags"},
+                    tags=tuple(row["tags"]),
+                    vector=vector,
+                )
+                by_space.setdefault(Space(row["space"], len(vector)), []).append(clip)
+    for space, clips in by_space.items():
+        await store.upsert(space, clips)
+    return Exchanged(assets, sum(map(len, by_space.values())), transcripts, damaged)
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    types: dict[str, Any] = {
+        **dict.fromkeys(CLIP_COLUMNS, pa.string()),
+        **dict.fromkeys(("start_sec", "end_sec"), pa.float64()),
+        "tags": pa.list_(pa.string()),
+        "created_at": pa.timestamp("us", "UTC"),
+    }
+    extra = dict(zip(_EXTRA, (pa.string(),) * 3 + (pa.int64(), pa.list_(pa.float32())), strict=True))
+    return pa.schema(list((extra | types).items()), metadata=_FORMAT)
+
+
+def _write(writer: Any, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+    import pyarrow as pa
+
+    writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+
+
+def _clip_row(space: Space, clip: Clip, written_checksum: int) -> dict[str, Any]:
+    fields = {name: getattr(clip, name) for name in CLIP_COLUMNS}
+    return fields | {
+        "record": "clip",
+        "space": space.id,
+        "checksum": written_checksum,
+        "tags": list(clip.tags),
+        "vector": clip.vector,
+    }
+
+
+def _json_row(value: Asset | StoredTranscript | Task) -> dict[str, Any]:
+    record = {Asset: "asset", StoredTranscript: "transcript", Task: "task"}[type(value)]
+    body = json.dumps(dataclasses.asdict(value), default=datetime.isoformat, ensure_ascii=False)
+    return {"record": record, "asset_id": value.asset_id, "json": body}
+
+
+def _asset(row: dict[str, Any]) -> Asset:
+    fields = json.loads(row["json"])
+    created_at = datetime.fromisoformat(fields.pop("created_at"))
+    return Asset(**fields | {"tags": tuple(fields["tags"])}, created_at=created_at)
+
+
+def _task(row: dict[str, Any]) -> Task:
+    fields = json.loads(row["json"])
+    for name in ("created_at", "updated_at", "finished_at"):
+        fields[name] = fields[name] and datetime.fromisoformat(fields[name])
+    return Task(**fields)
+
+
+def _transcript(row: dict[str, Any]) -> StoredTranscript:
+    fields = json.loads(row["json"])
+    for name in ("words", "sentences"):
+        fields[name] = tuple(TimedText(**text) for text in fields[name])
+    return StoredTranscript(**fields)

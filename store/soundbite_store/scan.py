@@ -1,0 +1,84 @@
+"""Reading every row of a space to see whether it still is what was written."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from soundbite_store.errors import StoreError
+from soundbite_store.lance import lance_errors
+from soundbite_store.spaces import Space
+from soundbite_store.vectors import checksum, text_checksum
+
+if TYPE_CHECKING:
+    from soundbite_store.clip_table import ClipTable
+
+_NAMED = ("row_id", "asset_id", "clip_id", "embedding_option", "embedding_scope")
+_COLUMNS = (*_NAMED, "transcript", "sound_words", "text_checksum", "checksum", "vector")
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedRow:
+    """A row whose vector or words are not those that were written."""
+
+    row_id: str
+    asset_id: str
+    clip_id: str
+    embedding_option: str
+    embedding_scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceScan:
+    """What a scan of one space found."""
+
+    space: Space
+    rows: int
+    """Rows read."""
+    damaged: tuple[DamagedRow, ...]
+    doubled: int
+    """Rows whose key another row has too."""
+    unreadable: str
+    """Why the scan ended before the last row; empty when it did not."""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether every row is there, once, as it was written."""
+        return not (self.damaged or self.doubled or self.unreadable)
+
+
+async def scan_table(table: ClipTable) -> SpaceScan:
+    """Read all rows and compare vectors and words with their checksums: LanceDB itself returns flipped bits as data."""
+    keys: set[str] = set()
+    damaged: list[DamagedRow] = []
+    rows = doubled = 0
+    unreadable = ""
+    try:
+        with lance_errors():
+            async for batch in await table.lance.query().select(list(_COLUMNS)).to_batches():
+                damaged += await asyncio.to_thread(_damaged, batch)
+                found = batch.column("row_id").to_pylist()
+                rows += len(found)
+                doubled += len(found) - len(set(found) - keys)
+                keys.update(found)
+    except StoreError as exc:
+        unreadable = str(exc)
+    return SpaceScan(table.space, rows, tuple(damaged), doubled, unreadable)
+
+
+def _damaged(batch: Any) -> list[DamagedRow]:
+    import numpy as np
+
+    flat = np.asarray(batch.column("vector").flatten(), dtype="<f4")
+    vectors = flat.reshape(batch.num_rows, batch.schema.field("vector").type.list_size)
+    words = zip(batch.column("transcript").to_pylist(), batch.column("sound_words").to_pylist(), strict=True)
+    sums = zip(batch.column("checksum").to_pylist(), batch.column("text_checksum").to_pylist(), strict=True)
+    wrong = [
+        index
+        for index, (vector, text, (of_vector, of_text)) in enumerate(zip(vectors, words, sums, strict=True))
+        # Rows from before version 2 have no checksum of their words.
+        if checksum(vector) != of_vector or of_text not in (None, text_checksum(*text))
+    ]
+    named = batch.select(_NAMED).take(wrong).to_pylist() if wrong else []
+    return [DamagedRow(**row) for row in named]

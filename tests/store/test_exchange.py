@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from soundbite_store import (
+    Asset,
+    Clip,
+    ClipStore,
+    Exchanged,
+    Ledger,
+    Space,
+    StoreCorrupt,
+    StoredTranscript,
+    StoreUnavailable,
+    TimedText,
+    export_library,
+    import_library,
+)
+
+MakeClip = Callable[..., Clip]
+ASSET = Asset(
+    asset_id="a_1",
+    content_hash="hash of a_1",
+    title='It\'s a title; "quoted" \N{CJK UNIFIED IDEOGRAPH-6771}',
+    source_uri="file:///a_1.wav",
+    source_kind="file",
+    size_bytes=5,
+    mtime_ns=7,
+    duration_sec=12.0,
+    tags=("one", "two"),
+    metadata_json='{"a": 1}',
+    created_at=datetime(2026, 1, 2, tzinfo=UTC),
+)
+SAID = StoredTranscript(
+    asset_id="a_1",
+    source="recogniser",
+    start_sec=0.0,
+    end_sec=12.0,
+    words=(TimedText(value="word", start_sec=1.0, end_sec=1.5),),
+    sentences=(),
+)
+
+
+async def test_an_exported_library_comes_back_whole_in_another_place(
+    tmp_path: Path, space: Space, make_clip: MakeClip
+) -> None:
+    other = Space("another-space", 8)
+    clips = [make_clip(index, tags=("one",), transcript=f"word {index}") for index in range(5)]
+    file = tmp_path / "library.parquet"
+    async with await ClipStore.open(tmp_path / "a") as store, await Ledger.open(tmp_path / "a.db") as ledger:
+        await ledger.put_asset(ASSET)
+        await ledger.put_transcript(SAID)
+        task = await ledger.create_task(asset_id="a_1", space=space.id, platform="embedded")
+        task = await ledger.update_task(task.task_id, status="ready") or task
+        await store.upsert(space, clips)
+        await store.upsert(other, [make_clip(9, vector=np.ones(8, dtype=np.float32))])
+        written = await store.embeddings(space)
+        assert await export_library(store, ledger, file) == Exchanged(assets=1, clips=6, transcripts=1)
+    async with await ClipStore.open(tmp_path / "b") as store, await Ledger.open(tmp_path / "b.db") as ledger:
+        for _ in range(2):  # twice is as good as once
+            assert await import_library(store, ledger, file) == Exchanged(assets=1, clips=6, transcripts=1)
+        assert await ledger.get_asset("a_1") == ASSET
+        assert await ledger.transcripts_of("a_1") == [SAID]
+        assert await ledger.list_tasks() == [task]
+        assert [info.embeddings for info in await store.spaces()] == [1, 5]
+        read = await store.embeddings(space)
+        assert [clip.transcript for clip in read] == [clip.transcript for clip in written]
+        for before, after in zip(written, read, strict=True):
+            assert np.array_equal(before.vector, after.vector)
+            assert before.row_id(space) == after.row_id(space)
+
+
+async def test_an_export_is_plain_parquet(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
+    async with await ClipStore.open(tmp_path / "a") as store, await Ledger.open(tmp_path / "a.db") as ledger:
+        await store.upsert(space, [make_clip(0)])
+        await export_library(store, ledger, tmp_path / "x.parquet")
+    rows = pq.read_table(tmp_path / "x.parquet", filters=[("record", "=", "clip")])
+    assert rows.num_rows == 1
+    assert len(rows.column("vector")[0]) == space.dimension
+
+
+async def test_a_clip_whose_vector_was_changed_is_left_out_and_counted(
+    tmp_path: Path, space: Space, make_clip: MakeClip
+) -> None:
+    file = tmp_path / "x.parquet"
+    async with await ClipStore.open(tmp_path / "a") as store, await Ledger.open(tmp_path / "a.db") as ledger:
+        await store.upsert(space, [make_clip(0), make_clip(1)])
+        await export_library(store, ledger, file)
+        table = pq.read_table(file)
+        sums = table.column("checksum").to_pylist()
+        column = pa.array([sums[0] + 1, *sums[1:]], pa.int64())
+        pq.write_table(table.set_column(table.schema.get_field_index("checksum"), "checksum", column), file)
+    async with await ClipStore.open(tmp_path / "b") as store, await Ledger.open(tmp_path / "b.db") as ledger:
+        assert await import_library(store, ledger, file) == Exchanged(clips=1, damaged=1)
+        assert await store.count(space) == 1
+
+
+async def test_a_file_that_is_no_export_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("not parquet at all")
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "foreign")
+    async with await ClipStore.open(tmp_path / "a") as store, await Ledger.open(tmp_path / "a.db") as ledger:
+        for name in ("text", "foreign"):
+            with pytest.raises(StoreCorrupt, match="export"):
+                await import_library(store, ledger, tmp_path / name)
+        with pytest.raises(StoreUnavailable):
+            await import_library(store, ledger, tmp_path / "missing")
+        with pytest.raises(StoreUnavailable):
+            await export_library(store, ledger, tmp_path / "no folder" / "x")
+
+
+async def test_a_scan_finds_vectors_that_changed_on_the_disk(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
+    marked = np.arange(1, 17, dtype=np.float32)
+    marked /= np.linalg.norm(marked)
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, [make_clip(index) for index in range(20)])
+        await store.upsert(space, [make_clip(7, "a_2", vector=marked)])
+        sound = await store.scan(space)
+        assert sound is not None
+        assert sound.is_sound
+        assert sound.rows == 21
+        assert await store.scan(Space("nobody", 4)) is None
+    changed = 0
+    for path in (tmp_path / f"{space.table_name}.lance" / "data").iterdir():
+        content = path.read_bytes()
+        at = content.find(marked.tobytes())
+        if at >= 0:
+            path.write_bytes(content[: at + 5] + bytes([content[at + 5] ^ 1]) + content[at + 6 :])
+            changed += 1
+    assert changed == 1
+    async with await ClipStore.open(tmp_path) as store:
+        found = await store.scan(space)
+        assert found is not None
+        assert [(row.asset_id, row.embedding_option) for row in found.damaged] == [("a_2", "audio")]
+        assert not found.is_sound
+        await store.upsert(space, [make_clip(7, "a_2", vector=marked)])
+        again = await store.scan(space)
+        assert again is not None
+        assert again.is_sound

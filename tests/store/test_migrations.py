@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import asyncio
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import lancedb
+import pytest
+
+from soundbite_store import Clip, ClipStore, Space
+from soundbite_store.migrations import MIGRATIONS, migrate
+from soundbite_store.schema import SCHEMA_VERSION, schema_version
+
+MakeClip = Callable[..., Clip]
+SCHEMAS = Path(__file__).parent / "schemas"
+
+
+def unpacked(version: int, folder: Path) -> Path:
+    with zipfile.ZipFile(SCHEMAS / f"version_{version}.zip") as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+async def test_a_store_of_each_old_version_opens_and_goes_on(
+    tmp_path: Path, space: Space, make_clip: MakeClip, version: int
+) -> None:
+    async with await ClipStore.open(unpacked(version, tmp_path)) as store:
+        assert [clip.transcript for clip in await store.clips(space)] == ["word0", "word1", "word2"]
+        assert [hit.clip.start_sec for hit in await store.text_search(space, "word1")] == [1.0]
+        await store.upsert(space, [make_clip(5, transcript="new")])
+        again = (await store.embeddings(space))[0]
+        assert (await store.upsert(space, [again])).updated == 1
+        scan = await store.scan(space)
+        assert scan is not None
+        assert scan.is_sound
+        assert scan.rows == 4
+    table = await (await lancedb.connect_async(tmp_path)).open_table(space.table_name)
+    assert schema_version(await table.schema()) == SCHEMA_VERSION
+
+
+async def test_a_migration_that_was_cut_off_is_finished_at_the_next_open(tmp_path: Path, space: Space) -> None:
+    table = await (await lancedb.connect_async(unpacked(1, tmp_path))).open_table(space.table_name)
+    await MIGRATIONS[0](table)  # and then the power fails, before the version is written down
+    assert schema_version(await table.schema()) == 1
+    async with await ClipStore.open(tmp_path) as store:
+        assert await store.count(space) == 3
+    assert await migrate(table) == 0
+
+
+async def test_two_openers_of_an_old_store_migrate_it_once(tmp_path: Path, space: Space) -> None:
+    unpacked(1, tmp_path)
+    # Without a common lock, as two machines on one object store.
+    stores = [await ClipStore.open(tmp_path, lock_dir=tmp_path / f"locks{n}") for n in range(2)]
+    assert await asyncio.gather(*(store.count(space) for store in stores)) == [3, 3]
+    for store in stores:
+        await store.aclose()
+
+
+async def test_words_that_changed_on_the_disk_are_found_by_a_scan(
+    tmp_path: Path, space: Space, make_clip: MakeClip
+) -> None:
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, [make_clip(0, transcript="an unmistakable sentence")])
+        await store.upsert(space, [make_clip(1)])
+    table = await (await lancedb.connect_async(tmp_path)).open_table(space.table_name)
+    await table.update({"transcript": "another sentence"}, where="start_sec = 0")
+    async with await ClipStore.open(tmp_path) as store:
+        scan = await store.scan(space)
+        assert scan is not None
+        assert len(scan.damaged) == 1
