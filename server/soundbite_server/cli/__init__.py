@@ -12,6 +12,7 @@ from soundbite_server.cli.failures import report_failures
 # Listed by hand so that --help loads none of them: name, module, what it says of itself.
 COMMANDS = {
     "serve": "Serve the tools to an agent over stdio, or to several over HTTP.",
+    "engine": "Serve the embedding platform of this machine to the TwelveLabs SDK.",
     "add": "Add recordings: files and folders.",
     "search": "Find the seconds of sound that answer a question.",
     "list": "Show the recordings in the library.",
