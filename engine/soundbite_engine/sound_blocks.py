@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from soundbite_engine import descriptors
+from soundbite_engine import descriptors, textures
 from soundbite_engine.descriptors import Frames
 from soundbite_engine.sound_words import NONE_DIMENSION, PROPERTIES, PROPERTY_DIMENSION
 from soundbite_engine.space import SOUND_DIMENSION
 from soundbite_engine.spectra import HOP_SEC, Floats
 
-PROPERTY_WEIGHT = 0.6
-DESCRIPTOR_WEIGHT = 0.8
+PROPERTY_WEIGHT = 0.4  # above it, likeness between sounds suffers: mAP .72 at .4, .70 at .6
+DESCRIPTOR_WEIGHT = (1.0 - PROPERTY_WEIGHT**2) ** 0.5
 CLIP_SIGMA = 3.0
 
 _SCALE = Path(__file__).parent / "data" / "descriptor_scale.json"
@@ -45,7 +45,7 @@ def measured_properties(frames: Frames, speech_ratio: float) -> dict[str, float]
     active = frames.is_active
     shape = descriptors.spectral_shape(frames.power[active])
     periodicity, _ = descriptors.pitch(frames.power[active])
-    strength, _ = descriptors.pulse(descriptors.onset_strength(frames.mel_db))
+    strength, _ = textures.pulse(descriptors.onset_strength(frames.mel_db))
     flatness = float(np.median(shape["flatness"]))
     peak = float(np.median(shape["peak"]))
     centroid = float(np.median(shape["centroid"]))
@@ -82,12 +82,13 @@ def property_part(frames: Frames, speech_ratio: float) -> Floats:
 
 
 def descriptor_part(sound: Floats, frames: Frames, speech_ratio: float) -> Floats:
-    """Unit vector of the descriptors in standard units, none beyond `CLIP_SIGMA`."""
+    """Unit vector of the descriptors in standard units, none beyond `CLIP_SIGMA`, weighted by group."""
     mean, spread = _scale()
     scaled: Floats = np.clip(
         (descriptors.describe(sound, frames, speech_ratio) - mean) / spread, -CLIP_SIGMA, CLIP_SIGMA
     )
-    return scaled / np.float32(max(float(np.linalg.norm(scaled)), 1e-6))
+    weighted = scaled * descriptors.weights()
+    return weighted / np.float32(max(float(np.linalg.norm(weighted)), 1e-6))
 
 
 def sound_block(sound: Floats, speech_ratio: float) -> Floats:
