@@ -48,18 +48,23 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--torn", type=int, default=30)
     options = parser.parse_args()
-    verdicts: dict[str, Verdict] = {}
+    verdicts = []
     with tempfile.TemporaryDirectory(prefix="soundbite-kills-") as folder:
+        rounds = options.rounds // len(KINDS)
         for kind in KINDS:
-            rounds = options.rounds // len(KINDS)
-            verdicts[f"{kind}, killed {rounds} x"] = asyncio.run(kill_run(Path(folder) / kind, kind, rounds))
-        verdicts[f"torn manifest, {options.torn} x"] = asyncio.run(torn_run(Path(folder) / "torn", options.torn))
-    for name, verdict in verdicts.items():
-        print(
-            f"{name:24} acked {verdict.acked:6}  lost {verdict.lost}  doubled {verdict.doubled}  "
-            f"failed opens {verdict.failed_opens}"
-        )
-    return int(not all(verdict.is_clean for verdict in verdicts.values()))
+            verdicts.append(asyncio.run(kill_run(Path(folder) / kind, kind, rounds)))
+            say(f"{kind}, killed {rounds} x", verdicts[-1])
+        verdicts.append(asyncio.run(torn_run(Path(folder) / "torn", options.torn)))
+        say(f"torn manifest, {options.torn} x", verdicts[-1])
+    return int(not all(verdict.is_clean for verdict in verdicts))
+
+
+def say(name: str, verdict: Verdict) -> None:
+    print(
+        f"{name:24} acked {verdict.acked:6}  lost {verdict.lost}  doubled {verdict.doubled}  "
+        f"failed opens {verdict.failed_opens}",
+        flush=True,
+    )
 
 
 async def kill_run(folder: Path, kind: str, rounds: int) -> Verdict:

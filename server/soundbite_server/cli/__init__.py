@@ -20,7 +20,11 @@ COMMANDS = {
     "demo": "Embed the sample recordings, ask, and check the answers.",
     "doctor": "Check the settings, the engine and the library.",
     "config": "Print or write the configuration of an agent host.",
+    "reembed": "Embed again what another engine embedded.",
+    "export": "Write the library to a Parquet file.",
+    "import": "Read a library that was exported.",
 }
+_MODULES = {"import": "import_"}  # a keyword can't name a module
 
 USAGE = """\
 Soundbite gives LLM agents ears. An agent starts it as an MCP server over stdio, like this:
@@ -45,7 +49,7 @@ class CommandGroup(click.Group):
         """Return the command, loading its module."""
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"soundbite_server.cli.{cmd_name}").command
+        command = importlib.import_module(f"soundbite_server.cli.{_MODULES.get(cmd_name, cmd_name)}").command
         assert isinstance(command, click.Command)
         return command
 

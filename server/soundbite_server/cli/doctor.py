@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from soundbite_server.cli.library import console, personal_library, run_async
+from soundbite_tools.boundary import translated
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,10 +21,14 @@ _LITTLE_SPACE_BYTES = 1024**3
 
 
 @click.command("doctor")
+@click.option("--deep", is_flag=True, help="Read every vector and compare it with its checksum.")
+@click.option("--repair", is_flag=True, help="With --deep: embed damaged recordings again.")
 @click.option("--live", is_flag=True, help="Ask the platform what its contract leaves open; embeds up to 30 s.")
 @run_async
-async def command(live: bool) -> None:
+@translated
+async def command(deep: bool, repair: bool, live: bool) -> None:
     """Check the settings, the engine and the library, and say what to mend."""
+    from soundbite_server.cli.deep_check import check_deep
     from soundbite_server.cli.live_check import check_live
     from soundbite_server.settings import Settings
 
@@ -38,8 +43,12 @@ async def command(live: bool) -> None:
         for info in await store.spaces():
             is_current = info.space == found.space
             mark = "[green]ok[/green]   " if is_current else "[yellow]note[/yellow] "
-            rest = "" if is_current else "; not searched now, because another engine made its vectors"
+            rest = "" if is_current else "; not searched now: another engine made its vectors (`soundbite reembed`)"
             out.print(f"{mark} {info.assets} recordings, {info.clips} vectors in space {info.space.id}{rest}")
+        for said in store.healed:
+            out.print(f"[yellow]note[/yellow]  {said}")
+        if deep or repair:
+            problems += await check_deep(out, library, repair=repair)
         if live:
             await check_live(out, library)
         unfinished = await (await library.ledger()).unfinished_tasks()
