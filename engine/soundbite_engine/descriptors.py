@@ -23,6 +23,7 @@ from soundbite_engine.spectra import (
     mel_filters,
     power_spectra,
 )
+from soundbite_engine.tonality import Tonality
 
 Flags = npt.NDArray[np.bool_]
 
@@ -161,6 +162,7 @@ GROUPS = (
     ("pulse", 1, 1.5),
     ("period", 1, 0.5),
     ("scalars", 27, 0.5),
+    ("tonality", 2, 1.0),
 )
 DESCRIPTORS = sum(count for _, count, _ in GROUPS)
 
@@ -171,7 +173,7 @@ def weights() -> Floats:
     return np.concatenate([np.full(count, weight, np.float32) for _, count, weight in GROUPS])
 
 
-def describe(sound: Floats, frames: Frames, speech_ratio: float) -> Floats:
+def describe(sound: Floats, frames: Frames, tonal: Tonality, speech_ratio: float) -> Floats:
     """The descriptors of `sound` (float32, 16 kHz), unscaled, in the order of `GROUPS`: (DESCRIPTORS,)."""
     active = frames.is_active
     bands = textures.broad_bands(frames.mel_db)
@@ -187,5 +189,6 @@ def describe(sound: Floats, frames: Frames, speech_ratio: float) -> Floats:
         textures.repetition(onsets),
         textures.pulse(onsets),
         _scalars(sound, frames, active, onsets, speech_ratio),
+        [tonal.line_share, tonal.note_entropy],
     ]
     return np.concatenate([np.asarray(part, np.float32) for part in parts])
