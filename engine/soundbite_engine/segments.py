@@ -13,8 +13,8 @@ import numpy.typing as npt
 from soundbite_engine.plans import TICK_SEC, Kind, Segment
 from soundbite_engine.voice import Floats, Stretch, speech_stretches
 
-# Natural segments. Speech: retrieval wants a sentence or two. Pauses and lengths in seconds.
-SPEECH_PAUSE_SEC = 0.7
+# Natural segments; pauses and lengths in seconds. Speech: a sentence or two, as retrieval wants it.
+SPEECH_PAUSE_SEC = 0.2  # between stretches that were padded already: .4 s of silence
 MAX_SEGMENT_SEC = 15.0
 MIN_SEGMENT_SEC = 0.4
 MAX_BACKGROUND_SEC = 30.0
