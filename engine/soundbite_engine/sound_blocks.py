@@ -49,9 +49,9 @@ def measured_properties(frames: Frames, tonal: Tonality, speech_ratio: float) ->
     flatness = float(np.median(shape["flatness"]))
     centroid = float(np.median(shape["centroid"]))
     spread_db = float(level[active].std())
-    other = (1.0 - _ramp(speech_ratio, 0.1, 0.5)) * sounding * _ramp(loud_db, -60.0, -45.0)
+    other = (1.0 - _ramp(speech_ratio, 0.1, 0.5)) * sounding * _ramp(float(level.max()), -60.0, -45.0)
     held = _ramp(tonal.line_share, 0.25, 0.55)
-    steady = _ramp(spread_db, 6.0, 1.5) * float(active.mean())
+    steady = _ramp(spread_db, 6.0, 1.5) * float(active.mean()) * _ramp(quiet_db, -60.0, -45.0)
     attack = float(np.max(np.diff(level[:: max(1, round(0.03 / HOP_SEC))], prepend=level[0])))
     return {
         "speech": _ramp(speech_ratio, 0.1, 0.6),
