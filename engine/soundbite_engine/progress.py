@@ -55,4 +55,5 @@ class Meter:
         whole = sum(self._shares[stage] * fraction for stage, fraction in fractions.items())
         self._reached = max(self._reached, min(1.0, whole))
         if self._listener is not None:
-            self._listener(Progress(current, self._reached))
+            # pyright widens the literals that pass through a comprehension; mypy holds them.
+            self._listener(Progress(current, self._reached))  # pyright: ignore[reportArgumentType]

@@ -18,7 +18,6 @@ from soundbite_engine.profiles import load_profile
 from soundbite_engine.progress import Progress
 from soundbite_engine.workers import WorkerPool
 
-
 # One pool for all tests of the file: starting workers and loading models is most of the time.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
