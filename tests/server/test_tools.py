@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
@@ -48,10 +49,39 @@ async def test_a_whole_conversation_goes_from_the_library_to_the_sound(connect: 
         best = found["clips"][0]
         assert "dark" in best["text"]
         assert best["start_sec"] < 6
-        result = await client.call_tool("get_clip", {"clip_id": best["clip_id"], "include_audio": True})
-        audio = [block for block in result.content if isinstance(block, AudioContent)]
-        assert [block.mime_type for block in audio] == ["audio/mpeg"]
-        assert Path((result.structured_content or {})["path"]).stat().st_size > 1000
+        clip = await call(client, "get_clip", clip_id=best["clip_id"])
+        assert Path(clip["path"]).stat().st_size == clip["audio_bytes"] > 1000
+
+
+FORMATS = {"mp3": ("audio/mpeg", b"\xff"), "opus": ("audio/ogg", b"OggS"), "wav": ("audio/wav", b"RIFF")}
+
+
+@pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
+async def test_the_sound_itself_comes_without_structured_content_that_hosts_would_show_instead(
+    connect: Any, embedded: Any, mode: str
+) -> None:
+    async with connect(mode) as client:
+        for audio_format, (mime_type, beginning) in FORMATS.items():
+            wanted = {"asset_id": embedded.asset_id, "end_sec": 6, "audio_format": audio_format, "include_audio": True}
+            result = await client.call_tool("get_clip", wanted)
+            said, sound = result.content
+            assert isinstance(said, TextContent)
+            assert isinstance(sound, AudioContent)
+            assert result.structured_content is None
+            assert "river" in said.text
+            assert embedded.asset_id in said.text
+            assert sound.mime_type == mime_type
+            assert beginning in base64.b64decode(sound.data)[:100]
+
+
+async def test_sound_too_large_to_return_is_said_and_kept_as_a_file(connect: Any, embedded: Any) -> None:
+    wanted = {"asset_id": embedded.asset_id, "end_sec": 50, "audio_format": "wav", "include_audio": True}
+    async with connect() as client:
+        result = await client.call_tool("get_clip", wanted)
+    clip = result.structured_content or {}
+    assert [block.type for block in result.content] == ["text"]
+    assert Path(clip["path"]).stat().st_size > 2**20
+    assert "shorter range" in clip["notes"][0]
 
 
 async def test_embedding_the_same_again_computes_nothing_and_says_so(connect: Any, embedded: Any) -> None:

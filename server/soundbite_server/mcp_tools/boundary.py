@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import CallToolResult, ContentBlock, TextContent
+from mcp_types import CallToolResult, TextContent
 
 from soundbite_server.lifespan import Services
 from soundbite_tools.errors import ToolProblem
@@ -50,10 +50,10 @@ async def guarded(call: Callable[[], Awaitable[T]]) -> T:
         raise ToolError(str(exc)) from exc
 
 
-def as_result(result: Result, *more: ContentBlock) -> CallToolResult:
+def as_result(result: Result) -> CallToolResult:
     """Return a result as MCP sends it; clients show their model either the text or the structured content."""
     return CallToolResult(
-        content=[TextContent(type="text", text=result.to_text()), *more],
+        content=[TextContent(type="text", text=result.to_text())],
         structured_content=result.model_dump(mode="json"),
     )
 

@@ -5,22 +5,25 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from mcp_types import AudioContent, CallToolResult
+from mcp_types import AudioContent, CallToolResult, TextContent
 from pydantic import Field
 
 from soundbite_server.mcp_tools.boundary import ToolContext, as_result, guarded, library_of
 from soundbite_server.mcp_tools.declaration import declare
-from soundbite_tools.results import ClipDetail
-from soundbite_tools.workbench import MIME_TYPES
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
+    from soundbite_tools.get_clip import PlayableClip
+
 DESCRIPTION = """\
 Get one clip: what is said in it, and its sound as a small file that a person can play.
 
-Name it by the clip_id of a search result, or by asset_id with start_sec and end_sec. include_audio=true also returns \
-the sound itself, for a model that can hear; leave it off otherwise."""
+Name it by the clip_id of a search result, or by asset_id with start_sec and end_sec (at most 120 seconds). \
+include_audio=true returns the sound itself, up to 1 MB, for a model that can hear; leave it off otherwise. \
+mp3 and opus are small, wav is what most speech models take."""
+
+MOST_INLINE_BYTES = 1024 * 1024
 
 
 def tool() -> Tool:
@@ -28,6 +31,8 @@ def tool() -> Tool:
     return declare(get_clip, title="Get a clip", description=DESCRIPTION, is_read_only=True)
 
 
+# Without an output schema, which would oblige every answer to have structured content: hosts that find some show
+# their model nothing else, and the sound would be lost.
 async def get_clip(
     ctx: ToolContext,
     clip_id: Annotated[str, Field(description="From search_clips", max_length=100)] = "",
@@ -35,8 +40,8 @@ async def get_clip(
     start_sec: Annotated[float, Field(description="With asset_id: from here", ge=0)] = 0.0,
     end_sec: Annotated[float, Field(description="With asset_id: up to here", ge=0)] = 0.0,
     audio_format: Annotated[Literal["mp3", "wav", "opus", "flac"], Field(description="Of the file")] = "mp3",
-    include_audio: Annotated[bool, Field(description="Return the sound itself too")] = False,
-) -> Annotated[CallToolResult, ClipDetail]:
+    include_audio: Annotated[bool, Field(description="Return the sound itself, its facts as text only")] = False,
+) -> CallToolResult:
     """Return one clip."""
 
     async def call() -> CallToolResult:
@@ -52,7 +57,18 @@ async def get_clip(
         )
         if not (include_audio and found.sound):
             return as_result(found.detail)
-        data = base64.b64encode(found.sound).decode("ascii")
-        return as_result(found.detail, AudioContent(type="audio", data=data, mime_type=MIME_TYPES[audio_format]))
+        return _with_sound(found)
 
     return await guarded(call)
+
+
+def _with_sound(found: PlayableClip) -> CallToolResult:
+    if len(found.sound) > MOST_INLINE_BYTES:
+        note = (
+            f"{len(found.sound) / 2**20:.1f} MB of sound is more than the 1 MB that is returned inline; "
+            "ask for a shorter range, or for audio_format mp3 or opus."
+        )
+        return as_result(found.detail.model_copy(update={"notes": [*found.detail.notes, note]}))
+    data = base64.b64encode(found.sound).decode("ascii")
+    said = TextContent(type="text", text=found.detail.to_text())
+    return CallToolResult(content=[said, AudioContent(type="audio", data=data, mime_type=found.mime_type)])
