@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import dataclasses
 import secrets
 import sqlite3
@@ -13,6 +15,7 @@ from soundbite_store.ledger_connection import LedgerConnection
 from soundbite_store.locks import OwnerLock
 from soundbite_store.records import Task, TaskChanges, TaskStatus
 
+_LOCK_PREFIX = "task-"
 _COLUMNS = tuple(field.name for field in dataclasses.fields(Task))
 _CHANGEABLE = frozenset(get_type_hints(TaskChanges))
 _INSERT = f"INSERT INTO tasks ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + c for c in _COLUMNS)})"  # noqa: S608
@@ -110,7 +113,16 @@ class TaskRecords:
 
         Read the task again once the lock is taken: the owner before may have finished it.
         """
-        return OwnerLock(self._lock_dir, f"task-{task_id}")
+        return OwnerLock(self._lock_dir, f"{_LOCK_PREFIX}{task_id}")
+
+    async def drop_spent_locks(self) -> int:
+        """Delete the lock files of tasks that are finished or gone; returns their number."""
+        # Listed before the tasks are asked for: the lock of a task made in between is not among them.
+        files = await asyncio.to_thread(lambda: list(self._lock_dir.glob(f"{_LOCK_PREFIX}*.lock")))
+        unfinished = {f"{_LOCK_PREFIX}{task.task_id}" for task in await self.unfinished_tasks()}
+        spent = [file for file in files if file.stem not in unfinished]
+        await asyncio.to_thread(_delete, spent)
+        return len(spent)
 
     async def _one_task(self, column: str, value: str) -> Task | None:
         found = await self._tasks(f"WHERE {column} = :value ORDER BY created_at DESC LIMIT 1", {"value": value})
@@ -120,6 +132,12 @@ class TaskRecords:
         sql = f"SELECT * FROM tasks {rest}"  # noqa: S608 - the callers above pass constants
         rows = await self._ledger.read(lambda db: db.execute(sql, values or {}).fetchall())
         return [_task(row) for row in rows]
+
+
+def _delete(files: list[Path]) -> None:
+    for file in files:
+        with contextlib.suppress(OSError):  # held open, where that keeps a file: the next time will do
+            file.unlink(missing_ok=True)
 
 
 def _stored(value: Any) -> Any:

@@ -56,6 +56,8 @@ class LibraryConfig:
     largest_inline_bytes: int = 36 * MIB
     largest_clip_bytes: int = 2 * MIB
     """Sound of one clip, as cut by get_clip."""
+    most_clips_bytes: int = 512 * MIB
+    """Cut sounds that are kept for playing again; beyond that the oldest are deleted at the next start."""
     budget_file_minutes: float = 0.0
     """Most audio of one file that a billed platform may embed; 0 is no limit."""
     budget_day_minutes: float = 0.0

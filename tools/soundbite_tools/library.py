@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from soundbite_store import ClipStore, Ledger, StoreError
+from soundbite_tools.housekeeping import tidy
 from soundbite_tools.jobs import Jobs
 from soundbite_tools.spaces import SpaceFinder
 
@@ -95,6 +96,7 @@ class Library:
         try:
             await self.jobs.resume_unfinished()
             await (await self.store()).warm()
-        except StoreError as exc:
+            await tidy(self)
+        except (StoreError, OSError) as exc:
             # The call that needs the store says it again, to someone who can act on it.
-            log.warning("The library can't be opened: %s", exc)
+            log.warning("The library can't be made ready: %s", exc)

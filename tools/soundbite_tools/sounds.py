@@ -10,6 +10,7 @@ import anyio.to_thread
 
 from soundbite_tools.errors import sentence
 from soundbite_tools.files import is_unchanged, write_whole
+from soundbite_tools.housekeeping import CLIPS_FOLDER
 from soundbite_tools.workbench import MIME_TYPES, MediaProblem, SoundFormat
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ async def cut_sound(
     if not await anyio.to_thread.run_sync(is_unchanged, source, asset.size_bytes, asset.mtime_ns):
         note = f"{source.name} changed or is gone since it was embedded, so its sound can't be played; "
         return CutSound(None, b"", mime_type, note + "embed it again with embed_audio to renew it.")
-    path = library.config.home / "clips" / _name(asset, start_sec, end_sec, sound_format)
+    path = library.config.home / CLIPS_FOLDER / _name(asset, start_sec, end_sec, sound_format)
     try:
         if sound := await anyio.to_thread.run_sync(_kept, path):
             return CutSound(path, sound, mime_type)
@@ -60,4 +61,7 @@ def _name(asset: Asset, start_sec: float, end_sec: float, sound_format: SoundFor
 
 
 def _kept(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""
+    if not path.is_file():
+        return b""
+    path.touch()  # housekeeping deletes what was not used for longest
+    return path.read_bytes()

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.get_clip import get_clip
+from soundbite_tools.housekeeping import keep_newest, tidy
+
+
+def _write(path: Path, size: int, age_s: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(size))
+    os.utime(path, (1_700_000_000 - age_s,) * 2)
+    return path
+
+
+def test_the_files_not_used_for_longest_go_first(tmp_path: Path) -> None:
+    oldest, newest, middle = (_write(tmp_path / name, 10, age) for name, age in (("a", 300), ("b", 1), ("c", 20)))
+    assert keep_newest(tmp_path, 25) == 1
+    assert not oldest.exists()
+    assert newest.exists()
+    assert middle.exists()
+
+
+def test_a_folder_that_is_not_there_is_tidy(tmp_path: Path) -> None:
+    assert keep_newest(tmp_path / "clips", 0) == 0
+
+
+async def test_playing_a_cut_sound_again_keeps_it(open_library: Callable, recording: Path) -> None:
+    async with open_library(most_clips_bytes=30_000) as library:
+        asset_id = (await embed_audio(library, str(recording), wait_seconds=20)).asset_id
+        cuts = [
+            (await get_clip(library, asset_id=asset_id, start_sec=at, end_sec=at + 2.0, audio_format="wav")).detail.path
+            for at in (0.0, 4.0)
+        ]
+        for age_s, cut in zip((500, 100), cuts, strict=True):
+            os.utime(cut, (1_700_000_000 - age_s,) * 2)
+        await get_clip(library, asset_id=asset_id, start_sec=0.0, end_sec=2.0, audio_format="wav")
+        await tidy(library)
+        assert [Path(cut).exists() for cut in cuts] == [True, False]
+
+
+async def test_locks_of_finished_tasks_are_deleted_and_others_stay(open_library: Callable, recording: Path) -> None:
+    async with open_library() as library:
+        done = await embed_audio(library, str(recording), wait_seconds=20)
+        ledger = await library.ledger()
+        running = await ledger.create_task(asset_id=done.asset_id, space="s", platform="elsewhere")
+        with ledger.task_lock(running.task_id):
+            before = {path.stem for path in library_locks(library)}
+            assert {f"task-{done.task_id}", f"task-{running.task_id}"} <= before
+            await tidy(library)
+            assert {path.stem for path in library_locks(library)} == {f"task-{running.task_id}"}
+
+
+def library_locks(library: object) -> list[Path]:
+    return list(library._ledger_path.parent.glob("locks/task-*.lock"))  # type: ignore[attr-defined]
