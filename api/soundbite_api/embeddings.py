@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
+from soundbite_api.transcription import Transcription
 from soundbite_api.wire import Request, Response
 
 EmbeddingOption = Literal["audio", "transcription"]
@@ -137,6 +138,8 @@ class EmbeddingMetadata(Response):
     end_offset_sec: FiniteFloat | None = None
     embedding_options: list[str] | None = None
     embedding_scopes: list[str] | None = None
+    window_transcript: Transcription | None = None
+    """What is said in a window of a recording; only our engine says so, and only when asked."""
 
 
 class EmbeddingResponse(Response):

@@ -17,7 +17,7 @@ from soundbite_engine.errors import EngineError, MediaError
 from soundbite_engine.failures import duration_exceeded
 from soundbite_engine.platform_errors import invalid
 from soundbite_engine.profiles import Profile
-from soundbite_engine.results import Embedded, Item, analysis_request, metadata
+from soundbite_engine.results import Embedded, Item, analysis_request, covers_recording, metadata
 from soundbite_engine.transcription import Transcriptions
 from soundbite_engine.workers import WorkerPool
 
@@ -88,8 +88,7 @@ class Embedder:
         return Outcome(embedded, metadata(record, audio, analysis))
 
     async def _keep_transcript(self, record: AssetRecord, analysis: Analysis) -> None:
-        is_whole = analysis.start_offset_sec <= 0 and analysis.end_offset_sec >= analysis.duration_sec
-        if analysis.transcript is not None and is_whole and not record.is_inline:
+        if analysis.transcript is not None and covers_recording(analysis) and not record.is_inline:
             await self._transcriptions.keep(record.id, analysis.transcript)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,11 +15,15 @@ from soundbite_api.embeddings import AudioInput
 from soundbite_engine.analysis import Analysis, AnalysisRequest
 from soundbite_engine.asset_records import AssetRecord
 from soundbite_engine.task_records import StoredResult
+from soundbite_engine.transcripts import Sentence, Word
 
 # Sixteen vectors are some ten milliseconds of JSON: short enough not to hold up the event loop.
 ITEMS_AT_ONCE = 16
 DECIMALS = 8
 WARNINGS = "warnings"
+WINDOW_TRANSCRIPT = "window_transcript"
+# What the metadata of an answer holds beyond the contract, by the word that asks for it.
+_EXTENSIONS = {WARNINGS: "warnings", WINDOW_TRANSCRIPT: "transcript"}
 
 
 @dataclass(frozen=True)
@@ -105,12 +109,30 @@ def metadata(record: AssetRecord, audio: AudioInput, analysis: Analysis) -> dict
         found["input_url"] = record.source_url
     if analysis.warnings:
         found[WARNINGS] = list(analysis.warnings)
+    if analysis.transcript is not None and not covers_recording(analysis):
+        # That of the whole recording is the asset's own; nobody should have to wait for it to read a window.
+        said = analysis.transcript
+        found[WINDOW_TRANSCRIPT] = {
+            "status": "ready",
+            "words": timed_values(said.words),
+            "sentences": timed_values(said.sentences),
+        }
     return found
 
 
-def wire_metadata(kept: Mapping[str, Any], with_warnings: bool) -> dict[str, Any]:
-    """The metadata to show: warnings are our addition, and appear only when they are asked for."""
-    return {key: value for key, value in kept.items() if with_warnings or key != WARNINGS}
+def covers_recording(analysis: Analysis) -> bool:
+    """Whether all of a recording was analysed, not a window of it."""
+    return analysis.start_offset_sec <= 0 and analysis.end_offset_sec >= analysis.duration_sec
+
+
+def timed_values(entries: Sequence[Word | Sentence]) -> list[dict[str, Any]]:
+    """Words or sentences as the wire shows them; times in seconds of the source."""
+    return [{"start": each.start_sec, "end": each.end_sec, "value": each.value} for each in entries]
+
+
+def wire_metadata(kept: Mapping[str, Any], asked: Collection[str] = ()) -> dict[str, Any]:
+    """The metadata to show: what we add to the contract appears only when it is asked for."""
+    return {key: value for key, value in kept.items() if key not in _EXTENSIONS or _EXTENSIONS[key] in asked}
 
 
 def _wire_item(item: Item, vector: list[float], with_transcripts: bool) -> dict[str, Any]:

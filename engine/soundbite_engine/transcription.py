@@ -17,7 +17,8 @@ from soundbite_engine.config import EngineConfig
 from soundbite_engine.database import Database
 from soundbite_engine.errors import EngineError
 from soundbite_engine.ownership import Owner
-from soundbite_engine.transcripts import Transcript
+from soundbite_engine.results import timed_values
+from soundbite_engine.transcripts import Sentence, Transcript, Word
 from soundbite_engine.workers import WorkerPool
 
 logger = logging.getLogger(__name__)
@@ -144,5 +145,5 @@ def _fail(connection: sqlite3.Connection, asset_id: str, reason: str) -> None:
     )
 
 
-def _to_json(entries: Sequence[Any]) -> str:
-    return json.dumps([{"start": e.start_sec, "end": e.end_sec, "value": e.value} for e in entries])
+def _to_json(entries: Sequence[Word | Sentence]) -> str:
+    return json.dumps(timed_values(entries))

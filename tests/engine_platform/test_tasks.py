@@ -22,6 +22,7 @@ from soundbite_engine import UrlPolicy
 Sounds = Callable[[float], Path]
 Asking = Callable[..., dict[str, Any]]
 Opened = Callable[..., Any]
+SAMPLES = Path(__file__).parents[2] / "samples"
 
 
 async def _upload(http: httpx.AsyncClient, path: Path) -> str:
@@ -103,6 +104,26 @@ async def test_speech_gives_as_many_items_as_the_contract_counts_and_transcripts
         told = (await http.get(address, headers={"X-Soundbite-Include": "transcript"})).json()["data"]
         assert all(item["transcript"] for item in told if item["embedding_option"] == "transcription")
         assert all("transcript" not in item for item in told if item["embedding_option"] == "audio")
+
+
+async def test_a_window_brings_its_own_words_when_asked_and_the_rest_is_not_transcribed_for_it(
+    opened: Opened, asking: Asking, finished: Any
+) -> None:
+    include = {"X-Soundbite-Include": "transcript"}
+    async with opened() as (engine, http):
+        window = asking({"asset_id": await _upload(http, SAMPLES / "standup.flac")}, end_sec=6)
+        task_id = (await http.post("embed-v2/tasks", json=window)).json()["_id"]
+        plain = await finished(http, task_id)
+        told = (await http.get(f"embed-v2/tasks/{task_id}", headers=include)).json()["metadata"]
+        at_once = (await http.post("embed-v2", json=window, headers=include)).json()["metadata"]
+        listed = (await http.get("embed-v2/tasks", headers=include)).json()["data"]
+        with sqlite3.connect(engine.config.home / "engine.db") as database:
+            assert database.execute("SELECT count(*) FROM transcriptions").fetchone() == (0,)
+    assert told["window_transcript"] == at_once["window_transcript"]
+    assert told["window_transcript"]["words"]
+    assert all(0 <= word["start"] < word["end"] <= 6 for word in told["window_transcript"]["words"])
+    assert "window_transcript" not in plain["metadata"]
+    assert "window_transcript" not in listed[0]["audio_embedding"]["metadata"]
 
 
 async def test_what_is_left_of_a_recording_is_embedded_and_said_when_asked(

@@ -38,6 +38,8 @@ class ScriptedPlatform:
     segment_sec: float = 6.0
     polls_until_ready: int = 1
     gives_words: bool = True
+    window_words: str = ""
+    """What comes with the embeddings of a window, said in its first second; empty where nothing comes."""
     task_failure: str = ""
     asset_failure: str = ""
     shift_sec: float = 0.0
@@ -137,7 +139,11 @@ class ScriptedPlatform:
 
     def _metadata(self, audio: dict[str, Any]) -> dict[str, Any]:
         end = min(audio.get("end_sec") or self.duration, self.duration)
-        return {"duration": self.duration, "start_offset_sec": audio["start_sec"], "end_offset_sec": end}
+        about = {"duration": self.duration, "start_offset_sec": audio["start_sec"], "end_offset_sec": end}
+        if self.window_words:
+            word = {"start": audio["start_sec"], "end": audio["start_sec"] + 1, "value": self.window_words}
+            about["window_transcript"] = {"status": "ready", "words": [word], "sentences": [word]}
+        return about
 
     def _data(self, audio: dict[str, Any]) -> list[dict[str, Any]]:
         start, end = audio["start_sec"], min(audio.get("end_sec") or self.duration, self.duration)

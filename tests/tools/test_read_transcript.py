@@ -36,6 +36,19 @@ async def test_a_range_is_read_by_itself(open_library: OpenLibrary, recording: P
     assert (silent.lines, silent.notes) == ([], ["Nothing is said there."])
 
 
+async def test_a_window_is_read_without_a_transcript_of_the_rest_and_keeps_what_is_known_of_it(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        await embed_audio(library, recording.name)
+        asked = platform.calls["GET assets/id/transcription"]
+        platform.window_words = "the cake is ready"
+        task = await embed_audio(library, recording.name, start_sec=6.0)
+        result = await read_transcript(library, task.asset_id)
+    assert platform.calls["GET assets/id/transcription"] == asked
+    assert [line.text for line in result.lines] == ["the river is rising", "the cake is ready"]
+
+
 async def test_a_long_transcript_comes_in_pages_that_fit_and_meet(
     open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
 ) -> None:

@@ -35,18 +35,30 @@ class FoundTranscript:
 
     transcript: StoredTranscript | None
     note: str = ""
+    is_of_window: bool = False
+    """Whether it knows nothing of the rest of the recording."""
 
 
 async def find_transcript(
-    library: Library, asset: Asset, params: EmbedParams, upload: Upload, *, has_speech: bool
+    library: Library,
+    asset: Asset,
+    params: EmbedParams,
+    upload: Upload,
+    *,
+    has_speech: bool,
+    told: Transcription | None = None,
 ) -> FoundTranscript:
     """Return what the platform understood, else what is recognised on this machine, where that is allowed.
 
+    `told` is what came with the embeddings of a window: the rest of the recording is not transcribed for it.
     A missing transcript costs the words of the clips, never their vectors, so nothing is raised for it.
     """
-    wire = await _from_platform(library.client, upload.id) if upload.id else None
+    wire = told
+    if wire is None and upload.id:
+        wire = await _from_platform(library.client, upload.id)
     if wire is not None:
-        return FoundTranscript(_stored(wire, asset.asset_id, library.config.platform, upload.offset_sec))
+        said = _stored(wire, asset.asset_id, library.config.platform, upload.offset_sec)
+        return FoundTranscript(said, is_of_window=told is not None or upload.is_cut)
     config, path = library.config, Path(asset.source_uri)
     is_local = asset.source_kind in ("file", "base64") and not config.is_embedded
     if not (has_speech and is_local and config.local_transcripts):
@@ -57,7 +69,8 @@ async def find_transcript(
         log.info("No transcript of %s: %s", asset.asset_id, exc)
         return FoundTranscript(None)
     found = _ranged(asset.asset_id, config.platform, heard.words, heard.sentences)
-    return FoundTranscript(found, "The platform gave no transcript; the words were recognised on this machine.")
+    note = "The platform gave no transcript; the words were recognised on this machine."
+    return FoundTranscript(found, note, is_of_window=bool(params.start_sec or params.end_sec))
 
 
 async def _from_platform(client: PlatformClient, platform_asset_id: str) -> Transcription | None:

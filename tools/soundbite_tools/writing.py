@@ -46,7 +46,8 @@ async def write(
     said = FoundTranscript(None)
     if "transcription" in params.embedding_option:
         has_speech = any(item.embedding_option != "audio" for item in answer.data)
-        said = await find_transcript(library, asset, params, upload, has_speech=has_speech)
+        told = answer.metadata.window_transcript if answer.metadata else None
+        said = await find_transcript(library, asset, params, upload, has_speech=has_speech, told=told)
     if not any(any(item.embedding) for item in answer.data):
         raise WorkFailed(
             "The recording gave no embeddings: no usable sound was found in it.",
@@ -62,7 +63,7 @@ async def write(
         task.task_id, space=current.space.id, counts_json=figures.model_dump_json(), notes_json=json.dumps(notes)
     )
     if said.transcript:
-        earlier = await ledger.get_transcript(asset.asset_id, library.config.platform) if upload.is_cut else None
+        earlier = await ledger.get_transcript(asset.asset_id, library.config.platform) if said.is_of_window else None
         await ledger.put_transcript(_joined(earlier, said.transcript))
     await store.upsert(current.space, clips)
     duration_sec = _duration_sec(asset, answer, figures)
@@ -85,7 +86,7 @@ async def say_ready(library: Library, task: Task, figures: TaskFigures) -> None:
 
 
 def _joined(earlier: StoredTranscript | None, new: StoredTranscript) -> StoredTranscript:
-    # The transcript of a cut window knows nothing of the rest, which an earlier one may.
+    # The transcript of a window knows nothing of the rest, which an earlier one may.
     if earlier is None:
         return new
     start_sec, end_sec = new.start_sec, new.end_sec

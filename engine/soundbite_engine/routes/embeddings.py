@@ -64,7 +64,7 @@ class EmbeddingRoutes:
             if asset.is_inline:
                 await services.assets.delete(asset.id)
         asked = included(request)
-        head = {"metadata": wire_metadata(outcome.metadata, "warnings" in asked)}
+        head = {"metadata": wire_metadata(outcome.metadata, asked)}
         return embeddings_response(outcome.embedded, head, services.embedder.profile, "transcript" in asked)
 
 

@@ -85,7 +85,7 @@ class TaskRoutes:
             embedded = await services.tasks.result(record.id)
             if embedded is None:
                 raise Refused(404, "resource_not_exist", GONE)
-            head["metadata"] = wire_metadata(record.metadata or {}, "warnings" in asked)
+            head["metadata"] = wire_metadata(record.metadata or {}, asked)
             return embeddings_response(embedded, head, services.embedder.profile, "transcript" in asked)
         if record.status == "processing" and "progress" in asked:
             head["progress"] = {"stage": record.stage or "queued", "fraction": record.fraction}
@@ -112,7 +112,7 @@ def _task_json(record: TaskRecord) -> dict[str, Any]:
 def _listed_json(record: TaskRecord) -> dict[str, Any]:
     found = _task_json(record) | {"model_name": record.model_name}
     if record.metadata is not None:
-        metadata = wire_metadata(record.metadata, with_warnings=False)
+        metadata = wire_metadata(record.metadata)
         metadata = {key: value for key, value in metadata.items() if not key.startswith("embedding_")}
         options, scopes = record.metadata["embedding_options"], record.metadata["embedding_scopes"]
         # The SDK and the published specification spell these differently (contract 3.7).
