@@ -34,6 +34,7 @@ async def open_library(settings: Settings) -> AsyncIterator[Library]:
             workbench=platform.workbench,
             background=background,
             store_uri=settings.store_uri,
+            store_access=settings.store_access,
             ledger_path=settings.home / "ledger.sqlite",
         )
         closing.push_async_callback(library.aclose)

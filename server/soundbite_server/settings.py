@@ -10,6 +10,8 @@ from typing import Literal, Self
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from soundbite_store import StoreAccess, StoreError, capabilities_of
+
 HOSTED_BASE_URL = "https://api.twelvelabs.io/v1.3"
 STARTUP_EXIT_CODE = 78  # EX_CONFIG of sysexits.h
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
@@ -29,6 +31,12 @@ class Settings(BaseModel):
     """Folder of the library: vectors, ledger, the embedded engine's state, cut clips."""
     store: str = ""
     """Where the vectors are kept; empty means a folder in `home`."""
+    store_endpoint: str = ""
+    """Address of the S3 service that keeps the vectors, where that is not Amazon's."""
+    store_region: str = ""
+    lancedb_api_key: SecretStr | None = None
+    lancedb_host: str = ""
+    """Address of the LanceDB service, where that is not LanceDB Cloud."""
     engine: Literal["embedded", "hosted"] = "embedded"
     profile: str = "base"
     api_key: SecretStr | None = None
@@ -54,6 +62,17 @@ class Settings(BaseModel):
     def store_uri(self) -> str:
         """Where the vectors are kept."""
         return self.store or str(self.home / "store")
+
+    @property
+    def store_access(self) -> StoreAccess:
+        """How a store that is no folder is reached."""
+        key = self.lancedb_api_key
+        return StoreAccess(
+            endpoint=self.store_endpoint,
+            region=self.store_region,
+            api_key=key.get_secret_value() if key else "",
+            host=self.lancedb_host,
+        )
 
     @property
     def is_embedded(self) -> bool:
@@ -82,7 +101,7 @@ class Settings(BaseModel):
             "workers": _whole(env, "SOUNDBITE_WORKERS", longest=64),
             "log_level": _choice(env, "SOUNDBITE_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
             "profile": _choice(env, "SOUNDBITE_PROFILE", ("base",), "base"),
-            "store": env.get("SOUNDBITE_STORE", ""),
+            **_store(env),
             "allow_urls": env.get("SOUNDBITE_ALLOW_URLS", "") or ("off" if over_http else "public"),
         }
         if env.get("SOUNDBITE_HOME"):
@@ -118,6 +137,30 @@ def _base_url(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise SettingsError(f"TWELVELABS_BASE_URL must start with http:// or https://; it is {text!r}.")
     return text.rstrip("/")
+
+
+def _store(env: Mapping[str, str]) -> dict[str, object]:
+    uri = env.get("SOUNDBITE_STORE", "")
+    key = env.get("LANCEDB_API_KEY", "")
+    try:
+        capabilities_of(uri)
+    except StoreError as exc:
+        raise SettingsError(str(exc)) from exc
+    is_service = uri.startswith("db://")
+    if is_service and not key:
+        raise SettingsError("SOUNDBITE_STORE=db://... needs LANCEDB_API_KEY, the key of that database.")
+    regions = ("LANCEDB_REGION",) if is_service else ("AWS_REGION", "AWS_DEFAULT_REGION")
+    return {
+        "store": uri,
+        "store_endpoint": _first(env, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
+        "store_region": _first(env, *regions),
+        "lancedb_api_key": SecretStr(key) if key else None,
+        "lancedb_host": env.get("LANCEDB_HOST", ""),
+    }
+
+
+def _first(env: Mapping[str, str], *names: str) -> str:
+    return next((env[name] for name in names if env.get(name)), "")
 
 
 def _roots(text: str) -> tuple[Path, ...]:

@@ -3,6 +3,8 @@
 Importing this package is cheap: LanceDB, Arrow and numpy load when they are first used.
 """
 
+from soundbite_store.access import StoreAccess
+from soundbite_store.capabilities import StoreCapabilities, capabilities_of
 from soundbite_store.clip_store import ClipStore
 from soundbite_store.clips import (
     Clip,
@@ -58,7 +60,9 @@ __all__ = [
     "SpaceInfo",
     "SpaceMismatch",
     "SpaceScan",
+    "StoreAccess",
     "StoreBusy",
+    "StoreCapabilities",
     "StoreCorrupt",
     "StoreError",
     "StoreFull",
@@ -74,6 +78,7 @@ __all__ = [
     "UpsertResult",
     "Usage",
     "VectorIndex",
+    "capabilities_of",
     "clip_id_for",
     "export_library",
     "import_library",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from soundbite_store.access import StoreAccess
+from soundbite_store.capabilities import StoreCapabilities
 from soundbite_store.clips import Clip, ClipHit, EmbeddingCount, StoredClip, TermCounts, UpsertResult
 from soundbite_store.connection import StoreConnection
 from soundbite_store.errors import StoreError, StoreUnavailable
@@ -50,21 +52,22 @@ class ClipStore:
         uri: str | Path,
         *,
         lock_dir: Path | None = None,
-        storage_options: Mapping[str, str] | None = None,
+        access: StoreAccess | None = None,
     ) -> Self:
         """Open the store at a folder or an address LanceDB knows (`s3://`, `gs://`, `az://`, `db://`).
 
         Cheap: LanceDB itself is loaded by the first call that needs it, or by `warm`.
-        `lock_dir` holds the lock files of a local store; by default they are kept inside it.
+        `lock_dir` holds the lock files of a local store; by default they are kept inside it. `access` says how a
+        store that is no folder is reached.
 
-        Raises: StoreUnavailable when a local folder cannot be made or written.
+        Raises: StoreUnavailable when a local folder cannot be made or written, or no store can be at the address.
         """
         local_dir = _local_dir(str(uri))
         if local_dir is None:
-            return cls(StoreConnection(str(uri), None, None, dict(storage_options or {})))
+            return cls(StoreConnection(str(uri), None, None, access))
         locks = lock_dir or local_dir / ".locks"
         await asyncio.to_thread(_make_folders, local_dir, locks)
-        return cls(StoreConnection(str(local_dir), local_dir, locks, dict(storage_options or {})))
+        return cls(StoreConnection(str(local_dir), local_dir, locks))
 
     async def warm(self) -> None:
         """Load LanceDB and connect now, so that the first search does not wait for it."""
@@ -85,6 +88,11 @@ class ClipStore:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    @property
+    def capabilities(self) -> StoreCapabilities:
+        """What the place of this store can do."""
+        return self._connection.capabilities
 
     @property
     def healed(self) -> tuple[str, ...]:

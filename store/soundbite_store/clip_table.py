@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from soundbite_store.clips import Clip, EmbeddingCount, StoredClip, UpsertResult
+from soundbite_store.conflicts import until_committed
 from soundbite_store.errors import StoreBusy
 from soundbite_store.filters import ClipFilter
 from soundbite_store.indexes import (
@@ -57,15 +58,17 @@ class ClipTable:
         rows = await asyncio.to_thread(to_table, self.space, clips)
         assets = ClipFilter(asset_ids=tuple(dict.fromkeys(clip.asset_id for clip in clips)))
         async with self._gate.entered():
-            with lance_errors():
-                if self._gate.is_exclusive and not await self.lance.count_rows(assets.to_sql()):
-                    # Nobody else writes and the keys are new: no need to read all keys to find that out.
-                    await self.lance.add(rows)
-                    result = UpsertResult(rows.num_rows, 0, 0)
-                else:
-                    result = await self._merge(rows, assets if replace_assets else None)
+            result = await until_committed(lambda: self._write(rows, assets, replace_assets))
             await self._make_durable()
         return result
+
+    async def _write(self, rows: pa.Table, assets: ClipFilter, replace_assets: bool) -> UpsertResult:
+        with lance_errors():
+            if self._gate.is_exclusive and not await self.lance.count_rows(assets.to_sql()):
+                # Nobody else writes and the keys are new: no need to read all keys to find that out.
+                await self.lance.add(rows)
+                return UpsertResult(rows.num_rows, 0, 0)
+            return await self._merge(rows, assets if replace_assets else None)
 
     async def _merge(self, rows: pa.Table, replaced: ClipFilter | None) -> UpsertResult:
         # use_index(False): through an index, two writers of one new key would both insert it (lance#8949).
@@ -78,19 +81,29 @@ class ClipTable:
 
     async def update(self, values: Mapping[str, str], where: ClipFilter) -> int:
         """Set columns of the matching rows to SQL values; returns how many rows there were."""
-        async with self._gate.entered():
+
+        async def write() -> int:
             with lance_errors():
                 done = await self.lance.update(updates_sql=dict(values), where=where.to_sql())
+                return int(done.rows_updated)
+
+        async with self._gate.entered():
+            count = await until_committed(write)
             await self._make_durable()
-        return int(done.rows_updated)
+        return count
 
     async def delete(self, where: ClipFilter) -> int:
         """Delete the matching rows; returns how many there were."""
-        async with self._gate.entered():
+
+        async def write() -> int:
             with lance_errors():
                 count = int(await self.lance.count_rows(where.to_sql()))
                 if count:
                     await self.lance.delete(where.to_sql())
+                return count
+
+        async with self._gate.entered():
+            count = await until_committed(write)
             await self._make_durable()
         return count
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from soundbite_store.access import StoreAccess
+from soundbite_store.capabilities import FOLDER, capabilities_of
 from soundbite_store.clip_table import ClipTable
+from soundbite_store.conflicts import until_committed
 from soundbite_store.durability import TableFolder
 from soundbite_store.errors import StoreCorrupt
 from soundbite_store.healing import (
@@ -39,12 +41,13 @@ class StoreConnection:
     """The tables of one store address; each is opened once and kept."""
 
     def __init__(
-        self, uri: str, local_dir: Path | None, lock_dir: Path | None, storage_options: dict[str, str]
+        self, uri: str, local_dir: Path | None, lock_dir: Path | None, access: StoreAccess | None = None
     ) -> None:
+        self.capabilities = FOLDER if local_dir else capabilities_of(uri)
         self._uri = uri
         self._local_dir = local_dir
         self._lock_dir = lock_dir
-        self._storage_options = storage_options
+        self._access = access or StoreAccess()
         self._database: Any = None
         self._tables: dict[str, ClipTable] = {}
         self._gates: dict[str, WriteGate] = {}
@@ -55,16 +58,16 @@ class StoreConnection:
         """The LanceDB connection; the first call loads LanceDB, which takes about a second in a thread."""
         if self._database is None:
             lancedb = await load_lancedb()
-            with lance_errors():
+            with lance_errors(self._uri):
                 self._database = await lancedb.connect_async(
                     self._uri,
                     # LanceDB's default never sees what other processes commit.
-                    read_consistency_interval=timedelta(0 if self._local_dir else 5),
-                    storage_options=self._storage_options or None,
+                    read_consistency_interval=self.capabilities.read_consistency,
                     session=lancedb.Session(
                         index_cache_size_bytes=_INDEX_CACHE_BYTES,
                         metadata_cache_size_bytes=_METADATA_CACHE_BYTES,
                     ),
+                    **self._access.connect_options(self._uri),
                 )
         return self._database
 
@@ -89,14 +92,16 @@ class StoreConnection:
         async with self._opening:
             # Two creators at once can lose each other's first rows; exist_ok alone does not order them.
             async with self._gate(space.table_name).entered():
-                with lance_errors():
-                    raw = await database.create_table(space.table_name, schema=clips_schema(space), exist_ok=True)
+                raw = await until_committed(lambda: _created(database, space))
             return await self._adopt(space, raw)
 
     async def spaces(self) -> list[Space]:
         """The spaces that have a table."""
         found = []
         for name in await self._table_names():
+            if ready := self._tables.get(name):
+                found.append(ready.space)
+                continue
             raw = await self._open_healed(name)
             space = None if raw is None else space_of(await raw.schema())
             if space is not None and space.table_name == name:
@@ -124,12 +129,12 @@ class StoreConnection:
         with lance_errors():
             schema = await raw.schema()
             check_schema(schema, space)
-            if schema_version(schema) < SCHEMA_VERSION:
+            if self.capabilities.migrate and schema_version(schema) < SCHEMA_VERSION:
                 async with self._gate(space.table_name).entered():
                     await migrate(raw)
             if not await has_text_indexes(raw):
                 async with self._gate(space.table_name).entered():
-                    await create_text_indexes(raw)
+                    await until_committed(lambda: _indexed(raw))
         folder = self._folder(space.table_name)
         table = ClipTable(
             space,
@@ -213,6 +218,17 @@ class StoreConnection:
 
     def _folder(self, name: str) -> Path | None:
         return self._local_dir / f"{name}.lance" if self._local_dir else None
+
+
+async def _created(database: Any, space: Space) -> AsyncTable:
+    with lance_errors():
+        table: AsyncTable = await database.create_table(space.table_name, schema=clips_schema(space), exist_ok=True)
+        return table
+
+
+async def _indexed(raw: AsyncTable) -> None:
+    with lance_errors():
+        await create_text_indexes(raw)
 
 
 def _has_torn_data(folder: Path) -> bool:

@@ -43,8 +43,11 @@ async def load_lancedb() -> Any:
 
 
 @contextmanager
-def lance_errors() -> Iterator[None]:
-    """Turn whatever LanceDB raises in the block into a StoreError; cancellation passes."""
+def lance_errors(uri: str = "") -> Iterator[None]:
+    """Turn whatever LanceDB raises in the block into a StoreError; cancellation passes.
+
+    `uri` is the store's address where the block is about reaching it.
+    """
     try:
         yield
     except StoreError:

@@ -69,3 +69,29 @@ def test_settings_do_not_change() -> None:
 def test_a_value_that_cannot_be_used_is_refused_by_its_variables_name(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
         Settings.from_environment({name: value})
+
+
+def test_a_store_nothing_can_be_kept_at_stops_the_start() -> None:
+    with pytest.raises(SettingsError, match=r"SOUNDBITE_STORE can't be 'ftp://host/x'"):
+        Settings.from_environment({"SOUNDBITE_STORE": "ftp://host/x"})
+
+
+def test_the_lancedb_service_needs_its_key_and_keeps_it_to_itself() -> None:
+    with pytest.raises(SettingsError, match="LANCEDB_API_KEY"):
+        Settings.from_environment({"SOUNDBITE_STORE": "db://recordings"})
+    variables = {"SOUNDBITE_STORE": "db://recordings", "LANCEDB_API_KEY": "sk_SECRET", "LANCEDB_REGION": "eu"}
+    settings = Settings.from_environment({**variables, "AWS_REGION": "us-west-2"})
+    assert (settings.store_access.api_key, settings.store_access.region) == ("sk_SECRET", "eu")
+    assert "sk_SECRET" not in f"{settings!r} {settings.model_dump_json()}"
+
+
+def test_an_s3_service_is_described_by_the_usual_variables() -> None:
+    variables = {
+        "SOUNDBITE_STORE": "s3://bucket/x",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_REGION": "eu-west-1",
+    }
+    access = Settings.from_environment(variables).store_access
+    assert (access.endpoint, access.region) == ("http://127.0.0.1:9", "eu-west-1")
+    access = Settings.from_environment({**variables, "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:10"}).store_access
+    assert access.endpoint == "http://127.0.0.1:10"

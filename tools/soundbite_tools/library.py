@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
-from soundbite_store import ClipStore, Ledger, StoreError
+from soundbite_store import ClipStore, Ledger, StoreAccess, StoreError
 from soundbite_tools.housekeeping import tidy
 from soundbite_tools.jobs import Jobs
 from soundbite_tools.spaces import SpaceFinder
@@ -41,7 +40,7 @@ class Library:
         background: TaskGroup,
         store_uri: str | Path,
         ledger_path: Path,
-        storage_options: Mapping[str, str] | None = None,
+        store_access: StoreAccess | None = None,
     ) -> None:
         self.config = config
         self.client = client
@@ -52,7 +51,7 @@ class Library:
         """Recordings known to have clips of their own; a search asks the store about the others only."""
         self._background = background
         self._store_uri = store_uri
-        self._storage_options = storage_options
+        self._store_access = store_access
         self._ledger_path = ledger_path
         self._opening = anyio.Lock()
         self._open = AsyncExitStack()
@@ -77,7 +76,7 @@ class Library:
         async with self._opening:
             if self._store is None:
                 self._store = await self._open.enter_async_context(
-                    await ClipStore.open(self._store_uri, storage_options=self._storage_options)
+                    await ClipStore.open(self._store_uri, access=self._store_access)
                 )
         return self._store
 
