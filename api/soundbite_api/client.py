@@ -134,9 +134,9 @@ class PlatformClient:
             params["filename"] = filename
         return (await self._transport.call(AssetPage, "GET", "assets", params=params)).value
 
-    async def delete_asset(self, asset_id: str) -> None:
-        """Delete an asset."""
-        await self._transport.send("DELETE", f"assets/{_segment(asset_id)}")
+    async def delete_asset(self, asset_id: str, *, is_forced: bool = False) -> None:
+        """Delete an asset; `is_forced` also where something made of it is still there or being made."""
+        await self._transport.send("DELETE", f"assets/{_segment(asset_id)}{'?force=true' if is_forced else ''}")
 
     async def wait_for_asset(self, asset_id: str, *, timeout_s: float = 600.0) -> Asset:
         """Return the asset once it is ready.

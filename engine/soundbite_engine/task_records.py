@@ -106,6 +106,17 @@ def uses_asset(connection: sqlite3.Connection, asset_id: str) -> bool:
     return found is not None
 
 
+def of_asset(connection: sqlite3.Connection, asset_id: str) -> list[str]:
+    """The ids of the tasks made of an asset."""
+    rows = connection.execute("SELECT id FROM tasks WHERE asset_id = ? ORDER BY id", (asset_id,))
+    return [row["id"] for row in rows]
+
+
+def delete_of_asset(connection: sqlite3.Connection, asset_id: str) -> None:
+    """Forget the tasks made of an asset, with their embeddings."""
+    connection.execute("DELETE FROM tasks WHERE asset_id = ?", (asset_id,))
+
+
 def claim(connection: sqlite3.Connection, task_id: str, seen_owner: str | None, owner: str) -> bool:
     """Take a task over; true for one engine only, of those that saw the same former owner."""
     changed = connection.execute(

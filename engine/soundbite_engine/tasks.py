@@ -51,7 +51,7 @@ class Tasks:
         self._owner = owner
         self._background = background
         self._turn = asyncio.Semaphore(config.concurrent_tasks)
-        self._running: set[str] = set()
+        self._running: dict[str, asyncio.Task[None]] = {}
 
     async def create(self, asset_id: str, audio: AudioInput, model_name: str) -> TaskRecord:
         """A task, on disk and under way."""
@@ -84,6 +84,19 @@ class Tasks:
         """Whether an unfinished task needs an asset."""
         return await self._database.read(lambda c: task_records.uses_asset(c, asset_id))
 
+    async def forget(self, asset_id: str) -> None:
+        """Stop the tasks made of an asset and delete them with their embeddings.
+
+        One that runs in another engine finds, when it ends, nothing to write its result to.
+        """
+        ids = await self._database.read(lambda c: task_records.of_asset(c, asset_id))
+        running = [self._running[task_id] for task_id in ids if task_id in self._running]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+        await self._database.write(lambda c: task_records.delete_of_asset(c, asset_id))
+
     async def take_over(self) -> None:
         """Go on with tasks whose engine is gone."""
         for record in await self._database.read(task_records.unfinished):
@@ -98,9 +111,9 @@ class Tasks:
         await self._database.write(lambda c: task_records.release(c, self._owner.id))
 
     def _start(self, record: TaskRecord) -> None:
-        self._running.add(record.id)
         task = self._background.start(self._run(record), f"task {record.id}")
-        task.add_done_callback(lambda _: self._running.discard(record.id))
+        self._running[record.id] = task
+        task.add_done_callback(lambda _: self._running.pop(record.id, None))
 
     async def _run(self, record: TaskRecord) -> None:
         try:

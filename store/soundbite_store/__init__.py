@@ -39,6 +39,7 @@ from soundbite_store.records import (
     TimedText,
     Usage,
 )
+from soundbite_store.removal import ForgottenRecords
 from soundbite_store.scan import DamagedRow, SpaceScan
 from soundbite_store.spaces import Space, SpaceInfo
 from soundbite_store.vector_index import VectorIndex
@@ -53,6 +54,7 @@ __all__ = [
     "DamagedRow",
     "EmbeddingCount",
     "Exchanged",
+    "ForgottenRecords",
     "Ledger",
     "OwnerLock",
     "SourceKind",

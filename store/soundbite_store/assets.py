@@ -34,6 +34,11 @@ class AssetRecords:
         }
         await self._ledger.write(lambda db: db.execute(_PUT, values))
 
+    async def set_duration(self, asset_id: str, duration_sec: float) -> None:
+        """Note the length of an asset; one that was removed meanwhile stays removed."""
+        sql = "UPDATE assets SET duration_sec = ? WHERE asset_id = ?"
+        await self._ledger.write(lambda db: db.execute(sql, (duration_sec, asset_id)))
+
     async def get_asset(self, asset_id: str) -> Asset | None:
         """The asset of this id."""
         return await self._one_asset("asset_id = ?", asset_id)
@@ -67,6 +72,15 @@ class AssetRecords:
         sql = "SELECT platform_asset_id FROM platform_assets WHERE platform = ? AND content_hash = ?"
         row = await self._ledger.read(lambda db: db.execute(sql, (platform, content_hash)).fetchone())
         return None if row is None else str(row[0])
+
+    async def platform_assets_of(self, content_hash: str) -> list[tuple[str, str]]:
+        """The platforms that hold this content or windows of it, and what they call it."""
+        sql = (
+            "SELECT platform, platform_asset_id FROM platform_assets "
+            "WHERE content_hash = ?1 OR instr(content_hash, ?1 || '#') = 1 ORDER BY platform, platform_asset_id"
+        )
+        rows = await self._ledger.read(lambda db: db.execute(sql, (content_hash,)).fetchall())
+        return [(row["platform"], row["platform_asset_id"]) for row in rows]
 
     async def forget_platform_asset(self, platform: str, content_hash: str) -> None:
         """Forget it, when the platform no longer knows it."""

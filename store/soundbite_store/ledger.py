@@ -9,12 +9,13 @@ from typing import Self
 from soundbite_store.assets import AssetRecords
 from soundbite_store.ledger_connection import LedgerConnection
 from soundbite_store.query_cache import QueryCache
+from soundbite_store.removal import RemovalRecords
 from soundbite_store.tasks import TaskRecords
 from soundbite_store.transcripts import TranscriptRecords
 from soundbite_store.usage import UsageRecords
 
 
-class Ledger(AssetRecords, TaskRecords, TranscriptRecords, QueryCache, UsageRecords):
+class Ledger(AssetRecords, TaskRecords, TranscriptRecords, QueryCache, UsageRecords, RemovalRecords):
     """Assets, tasks, transcripts, query vectors and usage in one SQLite file that several processes share.
 
     Each record kind's methods live in a module of its own. Every method may raise StoreError; a write is on

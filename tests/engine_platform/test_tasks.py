@@ -198,6 +198,20 @@ async def test_a_task_waits_for_an_asset_in_the_making(
         assert (await finished(http, task_id))["status"] == "ready"
 
 
+async def test_a_forced_deletion_stops_and_forgets_the_tasks_of_an_asset(
+    opened: Opened, sounds: Sounds, asking: Asking, finished: Any
+) -> None:
+    async with opened() as (_, http):
+        asset_id = await _upload(http, sounds(5))
+        request = asking({"asset_id": asset_id}, embedding_option=["audio"])
+        ready, running = [(await http.post("embed-v2/tasks", json=request)).json()["_id"] for _ in range(2)]
+        await finished(http, ready)
+        assert (await http.delete(f"assets/{asset_id}", params={"force": "true"})).status_code == 204
+        for task_id in (ready, running):
+            assert (await http.get(f"embed-v2/tasks/{task_id}")).status_code == 404
+        assert (await http.delete(f"assets/{asset_id}", params={"force": "true"})).status_code == 404
+
+
 async def test_tasks_are_listed_newest_first_by_status_and_time(
     opened: Opened, sounds: Sounds, asking: Asking, finished: Any
 ) -> None:

@@ -100,6 +100,7 @@ async def test_embedding_the_same_again_computes_nothing_and_says_so(connect: An
         ("get_task", {"task_id": "TASK", "detail": "embeddings"}),
         ("get_clip", {"asset_id": "ASSET", "start_sec": 1, "end_sec": 5}),
         ("read_transcript", {"asset_id": "ASSET"}),
+        ("remove_audio", {"asset_id": "ASSET"}),
     ],
     ids=str,
 )

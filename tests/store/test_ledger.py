@@ -236,6 +236,37 @@ async def test_a_full_disk_is_said_and_earlier_records_stay(tmp_path: Path) -> N
         assert updated is not None
 
 
+async def test_forgetting_an_asset_takes_its_tasks_transcripts_and_platform_names_and_no_others(tmp_path: Path) -> None:
+    async with await Ledger.open(tmp_path / "ledger.db") as ledger:
+        for asset in (ASSET, replace(ASSET, asset_id="a_2", content_hash="h1x")):
+            await ledger.put_asset(asset)
+            await ledger.create_task(asset_id=asset.asset_id, space="s", platform="e")
+            await ledger.put_transcript(
+                StoredTranscript(
+                    asset_id=asset.asset_id, source="e", start_sec=0.0, end_sec=1.0, words=(), sentences=()
+                )
+            )
+            await ledger.put_platform_asset("https://one", asset.content_hash, "p-" + asset.asset_id)
+        await ledger.put_platform_asset("https://one", "h1#0-5", "window")
+        assert await ledger.platform_assets_of("h1") == [("https://one", "p-a_1"), ("https://one", "window")]
+        forgotten = await ledger.forget_asset("a_1")
+        assert (forgotten.assets, forgotten.tasks, forgotten.transcripts) == (1, 1, 1)
+        assert await ledger.platform_assets_of("h1") == []
+        assert [task.asset_id for task in await ledger.list_tasks()] == ["a_2"]
+        assert await ledger.transcripts_of("a_1") == []
+        assert await ledger.platform_assets_of("h1x") == [("https://one", "p-a_2")]
+        assert (await ledger.forget_asset("a_1")).assets == 0
+
+
+async def test_a_length_is_noted_only_of_an_asset_that_is_there(tmp_path: Path) -> None:
+    async with await Ledger.open(tmp_path / "ledger.db") as ledger:
+        await ledger.set_duration("a_1", 9.0)
+        assert await ledger.count_assets() == 0
+        await ledger.put_asset(ASSET)
+        await ledger.set_duration("a_1", 9.0)
+        assert await ledger.get_asset("a_1") == replace(ASSET, duration_sec=9.0)
+
+
 async def test_a_ledger_locked_for_too_long_is_said_and_works_again(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     async with await Ledger.open(path, busy_timeout_s=0.05) as ledger:

@@ -11,10 +11,11 @@ import anyio
 
 from soundbite_api import NotFound, PlatformError, RateLimited
 from soundbite_store import ClipFilter, Space
-from soundbite_tools.errors import UnknownId, WorkFailed
+from soundbite_tools.errors import WorkFailed
 from soundbite_tools.figures import TaskFigures
 from soundbite_tools.params import EmbedParams
 from soundbite_tools.platform_tasks import embed_upload, follow, has_ended, is_worth_repeating
+from soundbite_tools.removal import gone
 from soundbite_tools.spending import check_budget
 from soundbite_tools.uploads import earlier_upload, ready_asset, remove_upload
 from soundbite_tools.writing import say_ready, write
@@ -46,7 +47,7 @@ async def embed(library: Library, task: Task, report: Report) -> None:
         return
     asset = await ledger.get_asset(task.asset_id)
     if asset is None:
-        raise UnknownId(f"The recording {task.asset_id} was removed.", "Call embed_audio with its source again.")
+        raise gone()
     params = EmbedParams.model_validate_json(task.params_json)
     try:
         upload, answer = await _answer_patiently(library, task, asset, params, report)

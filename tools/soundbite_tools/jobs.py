@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
@@ -12,6 +13,7 @@ from soundbite_api import PlatformError
 from soundbite_store import StoreError, Task
 from soundbite_tools.embedding import embed
 from soundbite_tools.errors import ToolProblem, UnknownId, WorkFailed, from_platform, from_store
+from soundbite_tools.removal import is_removed
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -29,6 +31,12 @@ _LEAST_STEP = 0.01
 log = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
+class _Run:
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    ended: anyio.Event = field(default_factory=anyio.Event)
+
+
 class Jobs:
     """Runs tasks in the server's task group; at most one process runs a task, and killing it loses nothing."""
 
@@ -38,7 +46,7 @@ class Jobs:
         self._slots = anyio.Semaphore(library.config.jobs_at_once)
         self.beginning = anyio.Lock()
         """Held while a task is looked for and made, so that two calls do not make two."""
-        self._running: set[str] = set()
+        self._running: dict[str, _Run] = {}
         self._changed: dict[str, anyio.Event] = {}
 
     async def resume_unfinished(self) -> None:
@@ -55,8 +63,14 @@ class Jobs:
     def start(self, task_id: str) -> None:
         """Run a task in the background; harmless when it runs already, here or in another process."""
         if task_id not in self._running:
-            self._running.add(task_id)
+            self._running[task_id] = _Run()
             self._background.start_soon(self._run, task_id)
+
+    async def stop(self, task_id: str) -> None:
+        """Stop a task that runs in this process, and wait until it has ended; harmless where it does not run."""
+        if run := self._running.get(task_id):
+            run.scope.cancel()
+            await run.ended.wait()
 
     async def wait(self, task_id: str, wait_s: float, on_progress: ProgressListener | None = None) -> Task:
         """Return the task once it is finished, or as it stands after `wait_s` seconds.
@@ -96,24 +110,57 @@ class Jobs:
         )
 
     async def _run(self, task_id: str) -> None:
+        run = self._running[task_id]
         try:
-            async with self._slots:
-                ledger = await self._library.ledger()
-                lock = ledger.task_lock(task_id)
-                if not lock.try_acquire():
-                    return
-                try:
-                    # The owner before may have finished it meanwhile.
-                    task = await ledger.get_task(task_id)
-                    if task and task.status == "processing":
-                        await self._finish(task, ledger)
-                finally:
-                    lock.release()
+            with run.scope:
+                await self._take_turn(task_id)
         except StoreError as exc:
             log.error("Task %s stays unfinished: %s", task_id, exc)
         finally:
-            self._running.discard(task_id)
+            del self._running[task_id]
+            run.ended.set()
             self.notify(task_id)
+
+    async def _take_turn(self, task_id: str) -> None:
+        async with self._slots:
+            ledger = await self._library.ledger()
+            lock = ledger.task_lock(task_id)
+            if not lock.try_acquire():
+                return
+            try:
+                # The owner before may have finished it meanwhile.
+                task = await ledger.get_task(task_id)
+                if task and task.status == "processing":
+                    await self._finish_unless_removed(task, ledger)
+            finally:
+                lock.release()
+
+    async def _finish_unless_removed(self, task: Task, ledger: Ledger) -> None:
+        watch = anyio.CancelScope()
+        with anyio.CancelScope() as work:
+            self._background.start_soon(self._stop_once_removed, task.task_id, ledger, work, watch)
+            try:
+                await self._finish(task, ledger)
+            finally:
+                watch.cancel()
+
+    async def _next_change(self, task_id: str) -> None:
+        changed = self._changed.setdefault(task_id, anyio.Event())
+        with anyio.move_on_after(_LOOK_AGAIN_S):
+            await changed.wait()
+
+    async def _stop_once_removed(
+        self, task_id: str, ledger: Ledger, work: anyio.CancelScope, watch: anyio.CancelScope
+    ) -> None:
+        # Another process may remove the recording, and waits until nobody works on it.
+        with watch:
+            try:
+                while not is_removed(await ledger.get_task(task_id)):
+                    await self._next_change(task_id)
+            except StoreError as exc:
+                log.warning("Task %s is not watched any more: %s", task_id, exc)
+                return
+            work.cancel()
 
     async def _finish(self, task: Task, ledger: Ledger) -> None:
         try:

@@ -303,6 +303,39 @@ class LibraryListing(Result):
         return "\n".join(_closing(lines, self.notes, self.next_step))
 
 
+class RemovalResult(Result):
+    """What was removed of a recording."""
+
+    asset_id: str
+    is_removed: bool = Field(description="False where there was nothing to remove")
+    title: str = ""
+    embeddings_removed: int = 0
+    transcripts_removed: int = 0
+    tasks_removed: int = 0
+    files_removed: int = Field(default=0, description="Cached sound files")
+    uploads_removed: int = Field(default=0, description="Uploads on the platform")
+    notes: list[str] = Field(default_factory=list)
+    next_step: str = ""
+
+    def to_text(self) -> str:
+        """Return what was removed in words."""
+        if not self.is_removed:
+            lines = [f"There is no recording {self.asset_id}: nothing was removed."]
+            return "\n".join(_closing(lines, self.notes, self.next_step))
+        counts = {
+            "embeddings": self.embeddings_removed,
+            "transcripts": self.transcripts_removed,
+            "tasks": self.tasks_removed,
+            "sound files": self.files_removed,
+            "uploads": self.uploads_removed,
+        }
+        parts = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        lines = [
+            f"Removed {self.title or 'the recording'} (asset_id {self.asset_id})" + (f": {parts}." if parts else ".")
+        ]
+        return "\n".join(_closing(lines, self.notes, self.next_step))
+
+
 class _Timed(Protocol):
     @property
     def start_sec(self) -> float: ...

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import anyio
+
 from soundbite_api import EmbeddedSpace, EmbeddingData, EmbeddingMetadata
 from soundbite_tools.errors import WorkFailed
 from soundbite_tools.figures import TaskFigures, count_kinds
+from soundbite_tools.removal import gone, is_removed
 from soundbite_tools.rows import Recording, clips_of
 from soundbite_tools.spaces import current_space
 from soundbite_tools.transcripts import FoundTranscript, find_transcript
@@ -59,17 +62,30 @@ async def write(
     library.spaces.seen(current)
     figures = _figures(clips, answer)
     notes = [*upload.notes, *_notes(asset, params, figures), *([said.note] if said.note else [])]
-    await ledger.update_task(
+    noted = await ledger.update_task(
         task.task_id, space=current.space.id, counts_json=figures.model_dump_json(), notes_json=json.dumps(notes)
     )
+    if is_removed(noted):
+        raise gone()
     if said.transcript:
         earlier = await ledger.get_transcript(asset.asset_id, library.config.platform) if said.is_of_window else None
         await ledger.put_transcript(_joined(earlier, said.transcript))
-    await store.upsert(current.space, clips)
-    duration_sec = _duration_sec(asset, answer, figures)
-    if duration_sec != asset.duration_sec:
-        await ledger.put_asset(replace(asset, duration_sec=duration_sec))
-    await say_ready(library, task, figures)
+    # A commit that has begun can't be stopped: whoever stops the job to remove its recording has to wait for the end.
+    with anyio.CancelScope(shield=True):
+        await store.upsert(current.space, clips)
+        duration_sec = _duration_sec(asset, answer, figures)
+        if duration_sec != asset.duration_sec:
+            await ledger.set_duration(asset.asset_id, duration_sec)
+        await say_ready(library, task, figures)
+        await _take_back_if_removed(library, task)
+
+
+async def _take_back_if_removed(library: Library, task: Task) -> None:
+    # Removed in the moment between the last look and the commit: what was written must not stay behind.
+    ledger, store = await library.ledger(), await library.store()
+    if await ledger.get_task(task.task_id) is None and await ledger.get_asset(task.asset_id) is None:
+        await store.delete_asset(task.asset_id)
+        await ledger.forget_asset(task.asset_id)
 
 
 async def say_ready(library: Library, task: Task, figures: TaskFigures) -> None:

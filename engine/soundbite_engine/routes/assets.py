@@ -85,6 +85,9 @@ class AssetRoutes:
                 "resource_in_use",
                 f"The asset {asset_id} is needed by an embedding task; add force=true to delete it.",
             )
+        if is_forced:
+            await self._assets.get(asset_id)
+            await self._services.tasks.forget(asset_id)
         await self._assets.delete(asset_id)
         return Response(status_code=204)
 

@@ -10,6 +10,7 @@ from soundbite_server.mcp_tools import (
     get_task,
     list_audio,
     read_transcript,
+    remove_audio,
     search_clips,
 )
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
 # The order is part of what clients cache.
-ALL = (embed_audio, get_task, search_clips, get_clip, read_transcript, list_audio)
-WRITING = frozenset({embed_audio})
+ALL = (embed_audio, get_task, search_clips, get_clip, read_transcript, list_audio, remove_audio)
+WRITING = frozenset({embed_audio, remove_audio})
 
 
 def offered_tools(*, read_only: bool) -> list[Tool]:
