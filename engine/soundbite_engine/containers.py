@@ -15,6 +15,7 @@ from av.stream import Disposition
 
 from soundbite_engine.errors import MediaError
 from soundbite_engine.media import MediaInfo
+from soundbite_engine.riff import up_to_announced
 
 MAX_CHANNELS = 64
 MAX_RATE_HZ = 768_000
@@ -43,7 +44,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
         if path.stat().st_size == 0:
             raise MediaError("media_empty", f"{path.name} is empty")
         try:
-            container = av.open(file, mode="r", options=_OPEN_OPTIONS, buffer_size=_READ_BUFFER_BYTES)
+            container = av.open(up_to_announced(file), mode="r", options=_OPEN_OPTIONS, buffer_size=_READ_BUFFER_BYTES)
         except (FFmpegError, ValueError, OSError) as exc:
             raise MediaError(
                 "media_unreadable", f"{path.name} is not audio or video that can be read ({reason(exc)})"

@@ -9,6 +9,8 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+from soundbite_engine.riff import announced_bytes
+
 _HEAD_BYTES = 8192
 _TAIL_BYTES = 128 * 1024  # an Ogg page is at most 65,307 bytes
 _SLACK_BYTES = 1024
@@ -31,7 +33,7 @@ def missing_share(path: Path) -> float | None:
             file.seek(at)
             announced = _announced_mp3_bytes(file.read(_HEAD_BYTES), at)
         elif head[:4] == b"RIFF":
-            announced = _announced_riff_bytes(head)
+            announced = announced_bytes(head)
         else:
             announced = _announced_mp3_bytes(head, 0)
     if announced is None or announced - size <= _SLACK_BYTES:
@@ -44,11 +46,6 @@ def _syncsafe(four: bytes) -> int:
     for byte in four:
         total = total << 7 | byte & 0x7F
     return total
-
-
-def _announced_riff_bytes(head: bytes) -> int | None:
-    (size,) = struct.unpack_from("<I", head.ljust(8, b"\0"), 4)
-    return None if size in _UNKNOWN_SIZES else size + 8
 
 
 def _announced_mp3_bytes(head: bytes, at: int) -> int | None:
