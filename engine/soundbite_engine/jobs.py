@@ -18,6 +18,7 @@ JOBS = {
     "decode": "soundbite_engine.decode:decode_to_scratch",
     "cut": "soundbite_engine.encode:cut",
     "to_flac": "soundbite_engine.transcode:to_flac",
+    "levels": "soundbite_engine.levels:levels",
     "listen": "soundbite_engine.listening:listen",
     "plan": "soundbite_engine.listening:plan",
     "describe": "soundbite_engine.listening:describe",

@@ -11,6 +11,7 @@ from soundbite_engine.workers import WorkerPool
 PROBE_TIMEOUT_S = 60.0
 CUT_TIMEOUT_S = 120.0
 FLAC_TIMEOUT_S = 1800.0
+LEVELS_TIMEOUT_S = 300.0
 
 ClipFormat = Literal["wav", "mp3", "opus", "flac"]
 
@@ -63,3 +64,16 @@ async def to_flac(
         WorkerError: the process that did it failed.
     """
     await pool.run("to_flac", str(path), str(out), float(start_sec), end_sec, timeout_s=FLAC_TIMEOUT_S)
+
+
+async def levels(path: Path, count: int, pool: WorkerPool) -> tuple[float, bytes]:
+    """The length in seconds of the sound in the file at `path`, and `count` peaks over it, 0 to 255 of full scale.
+
+    Raises:
+        MediaError: unreadable, or without sound.
+        WorkerError: the process that looked at it failed.
+    """
+    found: tuple[float, bytes] = await pool.run(
+        "levels", str(path), int(count), timeout_s=LEVELS_TIMEOUT_S, is_urgent=True
+    )
+    return found

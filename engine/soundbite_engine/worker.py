@@ -11,6 +11,7 @@ import contextlib
 import os
 import pickle
 import queue
+import signal
 import sys
 import threading
 import time
@@ -104,6 +105,8 @@ def main(argv: list[str]) -> None:
     if sys.platform != "win32":
         with contextlib.suppress(OSError):
             os.nice(NICENESS)
+    # Ctrl-C reaches every process of a terminal; the parent decides what becomes of the jobs.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory(memory_mb)
     channel = _Channel(incoming, outgoing)
     threading.Thread(target=channel.watch, name="parent-watch", daemon=True).start()

@@ -11,7 +11,7 @@ from soundbite_engine.errors import EngineError
 from soundbite_engine.transcripts import Sentence, Word
 from soundbite_engine.workers import WorkerPool
 from soundbite_store import TimedText
-from soundbite_tools.workbench import Heard, Media, MediaProblem, SoundFormat
+from soundbite_tools.workbench import Heard, Levels, Media, MediaProblem, SoundFormat
 
 
 class EngineWorkbench:
@@ -60,6 +60,15 @@ class EngineWorkbench:
         async with _translated():
             said = await transcribe(path, self._pool, start_sec, end_sec)
         return Heard(_timed(said.words), _timed(said.sentences))
+
+    async def levels(self, path: Path, count: int) -> Levels:
+        """Return how loud the sound of a file is in `count` equal parts of it.
+
+        Raises:
+            MediaProblem: it can't be read.
+        """
+        async with _translated():
+            return Levels(*await media.levels(path, count, self._pool))
 
 
 def _timed(texts: Iterable[Word | Sentence]) -> tuple[TimedText, ...]:

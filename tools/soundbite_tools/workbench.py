@@ -33,6 +33,15 @@ class Media:
 
 
 @dataclass(frozen=True)
+class Levels:
+    """How loud a recording is along its time."""
+
+    duration_sec: float
+    peaks: bytes
+    """Equal parts of the recording in time order, each the highest level in it, 0 to 255 of full scale."""
+
+
+@dataclass(frozen=True)
 class Heard:
     """What was recognised in a stretch of a recording; times in seconds of the recording."""
 
@@ -72,5 +81,13 @@ class Workbench(Protocol):
 
         Raises:
             MediaProblem: it can't be read, or the range holds no sound.
+        """
+        ...
+
+    async def levels(self, path: Path, count: int) -> Levels:
+        """Return how loud the sound of a file is in `count` equal parts of it.
+
+        Raises:
+            MediaProblem: it can't be read.
         """
         ...

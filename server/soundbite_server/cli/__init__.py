@@ -6,16 +6,19 @@ import importlib
 import sys
 
 import click
+from click.shell_completion import CompletionItem
 
-from soundbite_server.cli.failures import report_failures
+from soundbite_server.cli.failures import EXIT_CODES, report_failures
 
 # Listed by hand so that --help loads none of them: name, module, what it says of itself.
 COMMANDS = {
     "serve": "Serve the tools to an agent over stdio, or to several over HTTP.",
     "engine": "Serve the embedding platform of this machine to the TwelveLabs SDK.",
-    "add": "Add recordings: files and folders.",
+    "add": "Add recordings: files, folders, patterns, addresses.",
     "search": "Find the seconds of sound that answer a question.",
     "list": "Show the recordings in the library.",
+    "show": "Show one recording along its time.",
+    "tasks": "Show the embedding tasks.",
     "usage": "Show the minutes of audio embedded and saved.",
     "demo": "Embed the sample recordings, ask, and check the answers.",
     "doctor": "Check the settings, the engine and the library.",
@@ -23,6 +26,7 @@ COMMANDS = {
     "reembed": "Embed again what another engine embedded.",
     "export": "Write the library to a Parquet file.",
     "import": "Read a library that was exported.",
+    "completion": "Print what makes a shell complete commands.",
 }
 _MODULES = {"import": "import_"}  # a keyword can't name a module
 
@@ -53,10 +57,21 @@ class CommandGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return what may follow, naming the commands without loading them."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [CompletionItem(name, help=said) for name, said in COMMANDS.items() if name.startswith(incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without loading them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what the exit codes mean."""
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), meaning) for code, meaning in EXIT_CODES.items()])
 
 
 @click.group(cls=CommandGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -78,4 +93,4 @@ def cli(ctx: click.Context) -> None:
 def main() -> None:
     """Run the command line and exit with its status."""
     with report_failures():
-        cli(prog_name="soundbite")
+        sys.exit(cli(prog_name="soundbite", standalone_mode=False) or 0)

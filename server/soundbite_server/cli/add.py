@@ -2,120 +2,110 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anyio
 import click
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from soundbite_server.cli.library import console, personal_library, run_async
-from soundbite_tools.embed_audio import embed_audio
-from soundbite_tools.errors import SourceProblem, ToolProblem
-from soundbite_tools.get_task import get_task
+from soundbite_server.cli.failures import FAILED_EXIT_CODE, INPUT_EXIT_CODE
+from soundbite_server.cli.library import console, personal_library, print_json_line, run_async
+from soundbite_server.cli.sources import Named, NothingFound, find_named, folders_among
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from soundbite_server.cli.adding import Labels, Outcome
+    from soundbite_server.cli.watching import FolderWatch
     from soundbite_tools.library import Library
     from soundbite_tools.results import TaskResult
 
-# What a folder is looked through for; a file named outright is tried whatever it is called.
-# fmt: off
-SUFFIXES = frozenset((
-    ".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".m4b", ".aac", ".aif", ".aiff", ".wma", ".ac3", ".amr",
-    ".caf", ".mka", ".mp4", ".m4v", ".mov", ".mkv", ".webm",
-))
-# fmt: on
-_AT_ONCE = 2
-_WAIT_S = 25.0
+_LOOK_EVERY_S = 2.0
 
 
 @click.command("add")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("sources", nargs=-1, required=True)
 @click.option("--title", default="", help="Title, for a single file.")
 @click.option("--tag", "tags", multiple=True, help="A tag to filter searches by; may be repeated.")
+@click.option("--watch", "is_watched", is_flag=True, help="Then add what comes into the folders, until Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each recording.")
 @run_async
-async def command(paths: tuple[Path, ...], title: str, tags: tuple[str, ...]) -> None:
-    """Add recordings: files, and folders with all audio and video files in them.
+async def command(sources: tuple[str, ...], title: str, tags: tuple[str, ...], is_watched: bool, as_json: bool) -> None:
+    """Add recordings: files, folders with all audio and video in them, "patterns*.mp3" and https addresses.
 
-    What is in the library already is skipped; what was interrupted goes on.
+    What is in the library already is skipped. It may be stopped at any time: the next call goes on where it ended.
     """
-    files = find_files(paths)
-    if title and len(files) != 1:
-        raise click.UsageError("--title goes with exactly one file.")
-    async with personal_library(paths) as library:
-        failed = await _add_all(library, files, title, list(tags))
-    if failed:
-        sys.exit(2 if len(failed) == len(files) else 1)
-
-
-def find_files(paths: tuple[Path, ...]) -> list[Path]:
-    """Return the named files and the media files in the named folders, absolute and in order.
-
-    Raises:
-        SourceProblem: a folder holds none.
-    """
-    files: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            files.append(path.absolute())
-            continue
-        inside = sorted(each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES and each.is_file())
-        visible = [each for each in inside if not any(part.startswith(".") for part in each.relative_to(path).parts)]
-        if not visible:
-            raise SourceProblem(
-                f"No audio or video files in {path}.", "Name a folder that holds some, or the files themselves."
-            )
-        files += [each.absolute() for each in visible]
-    return list(dict.fromkeys(files))
-
-
-async def _add_all(library: Library, files: list[Path], title: str, tags: list[str]) -> list[Path]:
-    out = console()
-    failed: list[Path] = []
-    slots = anyio.CapacityLimiter(_AT_ONCE)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=out) as progress:
-
-        async def add(path: Path) -> None:
-            async with slots:
-                try:
-                    task = await _add_one(library, path, title, tags, progress)
-                except ToolProblem as exc:
-                    failed.append(path)
-                    console(stderr=True).print(f"[red]{escape(path.name)}[/red]: {escape(str(exc))}")
-                else:
-                    _say(progress, path, task, failed)
-
-        async with anyio.create_task_group() as group:
-            for path in files:
-                group.start_soon(add, path)
-    return failed
-
-
-async def _add_one(library: Library, path: Path, title: str, tags: list[str], progress: Progress) -> TaskResult:
-    bar = progress.add_task(escape(path.name), total=1.0)
-
-    async def show(fraction: float, _stage: str) -> None:
-        progress.update(bar, completed=fraction)
+    from soundbite_server.cli.adding import Labels
+    from soundbite_server.cli.watching import FolderWatch
 
     try:
-        task = await embed_audio(library, source=str(path), title=title, tags=tags, wait_seconds=0)
-        while task.status == "processing":
-            task = await get_task(library, task.task_id, wait_seconds=_WAIT_S, on_progress=show)
-    finally:
-        progress.remove_task(bar)
-    return task
+        named = find_named(sources)
+    except NothingFound as exc:
+        if not is_watched:
+            raise click.UsageError(str(exc)) from exc
+        named = []
+    folders = folders_among(sources)
+    if title and (len(named) != 1 or folders):
+        raise click.UsageError("--title goes with exactly one file.")
+    if is_watched and not folders:
+        raise click.UsageError("--watch goes with a folder.")
+    readable = [*folders, *(each.path for each in named if each.path)]
+    async with personal_library(readable) as library:
+        watch = FolderWatch(folders)
+        watch.take([each.path for each in named if each.path])
+        outcome = await _add(library, named, Labels(title, tags), as_json=as_json)
+        if is_watched:
+            await _go_on(library, watch, Labels(title, tags), as_json=as_json)
+    if outcome.failed:
+        sys.exit(INPUT_EXIT_CODE if outcome.failed == outcome.count else FAILED_EXIT_CODE)
 
 
-def _say(progress: Progress, path: Path, task: TaskResult, failed: list[Path]) -> None:
-    name = escape(path.name)
+async def _add(library: Library, named: list[Named], labels: Labels, *, as_json: bool) -> Outcome:
+    from soundbite_server.cli.adding import add_all
+    from soundbite_server.cli.progress import AddProgress
+
+    out = console(stderr=as_json)
+    with AddProgress(out, named, redirects=not as_json) as progress:
+        outcome = await add_all(
+            library, named, labels, progress, _say_json if as_json else functools.partial(_say, out)
+        )
+    if not as_json and outcome.count > 1:
+        added = outcome.count - outcome.present - outcome.failed
+        out.print(
+            f"{added} added ({outcome.audio_seconds / 60:.1f} minutes of sound), {outcome.present} there already"
+            + (f", [red]{outcome.failed} failed[/red]." if outcome.failed else ".")
+        )
+    return outcome
+
+
+async def _go_on(library: Library, watch: FolderWatch, labels: Labels, *, as_json: bool) -> None:
+    import anyio
+
+    console(stderr=True).print("[dim]Watching for new recordings; Ctrl-C ends it.[/dim]")
+    while True:
+        if fresh := watch.look():
+            await _add(library, [Named(str(path), path) for path in fresh], labels, as_json=as_json)
+        await anyio.sleep(_LOOK_EVERY_S)
+
+
+def _say(out: Console, named: Named, task: TaskResult) -> None:
+    from rich.markup import escape
+
+    from soundbite_tools.clock import clock
+
+    name = escape(named.name)
     if task.status == "failed":
-        failed.append(path)
-        console(stderr=True).print(f"[red]{name}[/red]: {escape(task.error)} {escape(task.next_step)}")
+        # On a terminal the bars are drawn anew below what their own console prints, and over anything else.
+        errors = console(stderr=True)
+        (out if out.is_terminal and errors.is_terminal else errors).print(
+            f"[red]{name}[/red]: {escape(f'{task.error} {task.next_step}')}"
+        )
         return
     what = "is in the library already" if task.is_reused else f"{task.embedding_count} embeddings"
-    progress.console.print(f"[green]{name}[/green]: {what}, {task.audio_seconds / 60:.1f} minutes")
-    for note in task.notes:
-        progress.console.print(f"  [dim]{escape(note)}[/dim]")
+    out.print(f"[green]{name}[/green]: {what}, {clock(task.audio_seconds)}  [dim]{task.asset_id}[/dim]")
+    for note in task.notes if not task.is_reused else []:
+        out.print(f"  [dim]{escape(note)}[/dim]")
+
+
+def _say_json(named: Named, task: TaskResult) -> None:
+    print_json_line({"named": named.source, **task.model_dump(mode="json")})

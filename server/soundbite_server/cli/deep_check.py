@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from soundbite_server.cli.reembed import embed_again, params_of, say
+from soundbite_server.cli.reembedding import embed_again, params_of, say
 from soundbite_store import StoreError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from soundbite_server.cli.findings import Printer
     from soundbite_store import SpaceScan
     from soundbite_tools.library import Library
 
 
-async def check_deep(out: Console, library: Library, *, repair: bool) -> int:
+async def check_deep(out: Printer, library: Library, *, repair: bool) -> int:
     """Scan every space and return the number of problems that are left."""
     store = await library.store()
     problems = 0
@@ -30,7 +29,7 @@ async def check_deep(out: Console, library: Library, *, repair: bool) -> int:
     return problems
 
 
-def _say(out: Console, scan: SpaceScan, *, repair: bool) -> int:
+def _say(out: Printer, scan: SpaceScan, *, repair: bool) -> int:
     if scan.is_sound:
         out.print(f"[green]ok[/green]    {scan.rows} vectors of {escape(scan.space.id)} read, all as they were written")
         return 0
@@ -50,7 +49,7 @@ def _say(out: Console, scan: SpaceScan, *, repair: bool) -> int:
     return 1
 
 
-async def _embed_damaged_again(out: Console, library: Library, scan: SpaceScan) -> None:
+async def _embed_damaged_again(out: Printer, library: Library, scan: SpaceScan) -> None:
     if scan.space != (await library.spaces.current()).space:
         out.print(f"[yellow]note[/yellow]  {escape(scan.space.id)} can be repaired only with the engine that made it")
         return

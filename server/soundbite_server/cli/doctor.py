@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from soundbite_server.cli.library import console, personal_library, run_async
-from soundbite_tools.boundary import translated
+from soundbite_server.cli.library import console, json_option, personal_library, print_json, run_async
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from soundbite_server.cli.findings import Printer
     from soundbite_server.settings import Settings
 
 _LITTLE_SPACE_BYTES = 1024**3
@@ -24,15 +22,16 @@ _LITTLE_SPACE_BYTES = 1024**3
 @click.option("--deep", is_flag=True, help="Read every vector and compare it with its checksum.")
 @click.option("--repair", is_flag=True, help="With --deep: embed damaged recordings again.")
 @click.option("--live", is_flag=True, help="Ask the platform what its contract leaves open; embeds up to 30 s.")
+@json_option
 @run_async
-@translated
-async def command(deep: bool, repair: bool, live: bool) -> None:
+async def command(deep: bool, repair: bool, live: bool, as_json: bool) -> None:
     """Check the settings, the engine and the library, and say what to mend."""
     from soundbite_server.cli.deep_check import check_deep
+    from soundbite_server.cli.findings import Findings
     from soundbite_server.cli.live_check import check_live
     from soundbite_server.settings import Settings
 
-    out = console()
+    out = Findings() if as_json else console()
     settings = Settings.from_environment()
     _print_settings(out, settings)
     problems = _check_disk(out, settings)
@@ -53,11 +52,13 @@ async def command(deep: bool, repair: bool, live: bool) -> None:
             await check_live(out, library)
         unfinished = await (await library.ledger()).unfinished_tasks()
         out.print(f"[green]ok[/green]    {len(unfinished)} tasks under way")
+    if isinstance(out, Findings):
+        print_json({"findings": out.said, "problems": problems})
     if problems:
         sys.exit(1)
 
 
-def _print_settings(out: Console, settings: Settings) -> None:
+def _print_settings(out: Printer, settings: Settings) -> None:
     where = "on this machine, no key, no network" if settings.is_embedded else settings.base_url
     out.print(f"[bold]Soundbite {version('soundbite')}[/bold]")
     out.print(f"      engine   {settings.engine} ({where})")
@@ -73,7 +74,7 @@ def _print_settings(out: Console, settings: Settings) -> None:
         out.print(f"      root     {root}")
 
 
-def _check_disk(out: Console, settings: Settings) -> int:
+def _check_disk(out: Printer, settings: Settings) -> int:
     settings.home.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.home).free
     if free < _LITTLE_SPACE_BYTES:

@@ -1,8 +1,4 @@
-"""Anticipated failures end a command with one sentence on stderr.
-
-Exit codes: 0 done, 1 a check or some of the work failed, 2 wrong use or bad input, 78 a setting can't be used,
-130 interrupted.
-"""
+"""Anticipated failures end a command with one sentence on stderr and one of a few exit codes."""
 
 from __future__ import annotations
 
@@ -16,6 +12,13 @@ FAILED_EXIT_CODE = 1
 INPUT_EXIT_CODE = 2
 SETTINGS_EXIT_CODE = 78  # EX_CONFIG of sysexits.h
 INTERRUPTED_EXIT_CODE = 130
+EXIT_CODES = {
+    0: "done; a search that finds nothing is done too",
+    FAILED_EXIT_CODE: "a check failed, or some of the work; what was done is kept",
+    INPUT_EXIT_CODE: "wrong use, a name the library does not know, or nothing of the input could be used",
+    SETTINGS_EXIT_CODE: "a setting can't be used; the sentence names its variable",
+    INTERRUPTED_EXIT_CODE: "interrupted; what was begun goes on at the next start",
+}
 
 
 @contextmanager
@@ -23,7 +26,10 @@ def report_failures() -> Iterator[None]:
     """Turn the errors of a command into one sentence and an exit code."""
     try:
         yield
-    except KeyboardInterrupt:
+    except click.ClickException as exc:
+        exc.show()
+        sys.exit(exc.exit_code)
+    except (KeyboardInterrupt, click.Abort):
         _leave("Interrupted; what was begun goes on at the next start.", INTERRUPTED_EXIT_CODE)
     except BaseExceptionGroup as group:
         _leave_for(_innermost(group))
@@ -33,11 +39,17 @@ def report_failures() -> Iterator[None]:
 
 def _leave_for(exc: BaseException) -> None:
     # Imported here: --help must not pay for packages it does not use.
+    from soundbite_api import PlatformError
     from soundbite_server.settings import SettingsError
-    from soundbite_tools.errors import ToolProblem, WorkFailed
+    from soundbite_store import StoreError
+    from soundbite_tools.errors import ToolProblem, WorkFailed, from_platform, from_store
 
     if isinstance(exc, SettingsError):
         _leave(str(exc), SETTINGS_EXIT_CODE)
+    if isinstance(exc, PlatformError):
+        exc = from_platform(exc)
+    if isinstance(exc, StoreError):
+        exc = from_store(exc)
     if isinstance(exc, ToolProblem):
         _leave(str(exc), FAILED_EXIT_CODE if isinstance(exc, WorkFailed) else INPUT_EXIT_CODE)
     raise exc

@@ -1,24 +1,28 @@
-"""What the commands share: settings for a person, a library to work on, a console to print to."""
+"""What the commands share: a library for a person, a console to print to, and JSON for a program.
+
+Nothing slow is imported before a command runs: help has to be there at once.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-import anyio
-from rich.console import Console
-
-from soundbite_server.logs import log_to_stderr
-from soundbite_server.settings import Settings
+import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from soundbite_tools.library import Library
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def run_async(body: Callable[P, Awaitable[R]]) -> Callable[P, R]:
@@ -26,18 +30,22 @@ def run_async(body: Callable[P, Awaitable[R]]) -> Callable[P, R]:
 
     @functools.wraps(body)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        import anyio
+
         return anyio.run(functools.partial(body, *args, **kwargs))
 
     return run
 
 
 @asynccontextmanager
-async def personal_library(named: tuple[Path, ...] = ()) -> AsyncIterator[Library]:
+async def personal_library(named: Iterable[Path] = ()) -> AsyncIterator[Library]:
     """Open the library for the person at the keyboard.
 
     The files they name on the command line may be read wherever they are: roots protect from agents.
     """
     from soundbite_server.libraries import open_library
+    from soundbite_server.logs import log_to_stderr
+    from soundbite_server.settings import Settings
 
     settings = Settings.from_environment()
     log_to_stderr("WARNING")
@@ -49,4 +57,17 @@ async def personal_library(named: tuple[Path, ...] = ()) -> AsyncIterator[Librar
 
 def console(*, stderr: bool = False) -> Console:
     """Return the console to print to."""
+    from rich.console import Console
+
     return Console(stderr=stderr, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as a JSON document on stdout; pydantic results are taken apart."""
+    said = value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+    click.echo(json.dumps(said, indent=2, ensure_ascii=False))
+
+
+def print_json_line(value: dict[str, Any]) -> None:
+    """Print a value as one line of JSON on stdout, for commands that go on for a while."""
+    click.echo(json.dumps(value, ensure_ascii=False))

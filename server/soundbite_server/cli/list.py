@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
-from soundbite_server.cli.library import console, personal_library, run_async
+from soundbite_server.cli.library import console, json_option, personal_library, print_json, run_async
 
 
 @click.command("list")
 @click.option("--tag", "tags", multiple=True, help="Only recordings with this tag; may be repeated.")
 @click.option("--page", default=1, show_default=True, type=click.IntRange(1), help="Which page.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 50), help="Recordings a page.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @run_async
 async def command(tags: tuple[str, ...], page: int, limit: int, as_json: bool) -> None:
     """Show the recordings in the library, newest first."""
@@ -24,7 +22,7 @@ async def command(tags: tuple[str, ...], page: int, limit: int, as_json: bool) -
     async with personal_library() as library:
         listing = await list_audio(library, tags=list(tags), page=page, page_limit=limit)
     if as_json:
-        click.echo(json.dumps(listing.model_dump(mode="json"), indent=2, ensure_ascii=False))
+        print_json(listing)
         return
     table = Table(box=None, pad_edge=False)
     for name in ("Title", "Length", "Clips", "Status", "Tags", "Asset"):

@@ -8,14 +8,13 @@ import anyio.to_thread
 from rich.markup import escape
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from soundbite_server.cli.findings import Printer
     from soundbite_tools.library import Library
 
 REPORT_NAME = "live-probe.md"
 
 
-async def check_live(out: Console, library: Library) -> None:
+async def check_live(out: Printer, library: Library) -> None:
     """Ask the platform what its contract leaves open, print it, and keep it as a file in the library's folder.
 
     Raises:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from soundbite_server.cli.library import console, personal_library, run_async
+from soundbite_server.cli.failures import FAILED_EXIT_CODE
+from soundbite_server.cli.library import json_option, personal_library, print_json, run_async
 
 if TYPE_CHECKING:
+    from soundbite_tools.library import Library
     from soundbite_tools.results import SearchResult
 
 
@@ -20,7 +23,14 @@ if TYPE_CHECKING:
 @click.option("--tag", "tags", multiple=True, help="Only in recordings with this tag; may be repeated.")
 @click.option("--asset", "asset_ids", multiple=True, help="Only in this recording; may be repeated.")
 @click.option("-n", "--top", default=5, show_default=True, type=click.IntRange(1, 50), help="How many clips at most.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--play", "is_played", is_flag=True, help="Play the best clip.")
+@click.option(
+    "--clip", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write the clips' sound there."
+)
+@click.option(
+    "--format", "sound_format", type=click.Choice(["mp3", "wav", "flac", "opus"]), default="mp3", help="Of --clip."
+)
+@json_option
 @run_async
 async def command(
     words: tuple[str, ...],
@@ -29,9 +39,13 @@ async def command(
     tags: tuple[str, ...],
     asset_ids: tuple[str, ...],
     top: int,
+    is_played: bool,
+    folder: Path | None,
+    sound_format: str,
     as_json: bool,
 ) -> None:
     """Find the seconds of sound that answer WORDS, what was said or heard."""
+    from soundbite_server.cli.hits import print_hits
     from soundbite_tools.search_clips import search_clips
 
     async with personal_library() as library:
@@ -44,26 +58,35 @@ async def command(
             asset_ids=list(asset_ids),
             top_k=top,
         )
-    if as_json:
-        click.echo(json.dumps(found.model_dump(mode="json"), indent=2, ensure_ascii=False))
-    else:
-        _print(found)
+        written = await _write(library, found, folder, sound_format) if folder else []
+        if as_json:
+            print_json({**found.model_dump(mode="json"), **({"files": written} if folder else {})})
+        else:
+            print_hits(found, " ".join(words), written)
+        if is_played and found.clips:
+            await _play(library, found)
 
 
-def _print(found: SearchResult) -> None:
-    from rich.markup import escape
-    from rich.padding import Padding
+async def _write(library: Library, found: SearchResult, folder: Path, sound_format: str) -> list[str]:
+    from soundbite_server.cli.hits import write_clips
 
-    out = console()
-    for clip in found.clips:
-        out.print(
-            f"[bold]{escape(clip.title)}[/bold]  [cyan]{clip.time_range}[/cyan]  {clip.score:.2f}  "
-            f"[dim]{clip.clip_id}[/dim]"
-        )
-        words = clip.text or (f"({clip.sounds})" if clip.sounds else "")
-        if words:
-            out.print(Padding(escape(words), (0, 0, 0, 2)))
-    if not found.clips:
-        out.print("Nothing found.")
-    for note in found.notes:
-        out.print(f"[dim]{escape(note)}[/dim]")
+    return await write_clips(library, found, folder, sound_format)  # type: ignore[arg-type] # one of the choices
+
+
+async def _play(library: Library, found: SearchResult) -> None:
+    import anyio.to_thread
+
+    from soundbite_server.cli.players import NoPlayer, play
+    from soundbite_tools.get_clip import get_clip
+
+    best = found.clips[0]
+    clip = await get_clip(
+        library, asset_id=best.asset_id, start_sec=best.start_sec, end_sec=best.end_sec, audio_format="wav"
+    )
+    try:
+        if not clip.detail.path:
+            raise NoPlayer(" ".join(clip.detail.notes))
+        await anyio.to_thread.run_sync(play, Path(clip.detail.path))
+    except NoPlayer as exc:
+        click.echo(f"soundbite: {exc}", err=True)
+        sys.exit(FAILED_EXIT_CODE)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import click
 
-from soundbite_server.cli.library import console, run_async
+from soundbite_server.cli.library import console, json_option, print_json, run_async
 
 
 @click.command("usage")
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3650), help="How far to look back.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, in seconds.")
+@json_option
 @run_async
 async def command(days: int, as_json: bool) -> None:
     """Show the minutes of audio embedded, and those saved because the sound was there already."""
@@ -27,7 +26,7 @@ async def command(days: int, as_json: bool) -> None:
     async with await Ledger.open(settings.home / "ledger.sqlite") as ledger:
         counted = await ledger.usage_between(today - timedelta(days=days - 1), today)
     if as_json:
-        click.echo(json.dumps([asdict(each) for each in counted], indent=2))
+        print_json([asdict(each) for each in counted])
         return
     table = Table(box=None, pad_edge=False)
     for name in ("Day (UTC)", "Platform", "Minutes embedded", "Minutes saved"):

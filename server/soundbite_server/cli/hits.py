@@ -1,0 +1,89 @@
+"""What a search found, for a person: the words that matched stand out, and the sound can be kept."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+from rich.padding import Padding
+from rich.text import Text
+
+from soundbite_server.cli.library import console
+from soundbite_tools.files import write_whole
+from soundbite_tools.get_clip import get_clip
+from soundbite_tools.words import distinct_terms, terms_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from soundbite_tools.library import Library
+    from soundbite_tools.results import ClipResult, SearchResult
+    from soundbite_tools.workbench import SoundFormat
+
+_GOOD, _FAIR = 0.6, 0.35
+_LEAST_LETTERS = 3
+_WORD = re.compile(r"\S+")
+_UNSAFE = re.compile(r"[^\w .-]+")
+_LONGEST_NAME = 60
+
+
+def print_hits(found: SearchResult, question: str, files: Sequence[str]) -> None:
+    """Print the clips, best first, each with where it was written to."""
+    out = console()
+    asked = {term for term in distinct_terms(question) if len(term) >= _LEAST_LETTERS}
+    for number, clip in enumerate(found.clips):
+        out.print(_heading(number + 1, clip), soft_wrap=True)
+        if clip.text:
+            out.print(Padding(_marked(clip.text, asked), (0, 0, 0, 3)))
+        if clip.sounds:
+            out.print(Padding(Text(f"({clip.sounds})", "magenta"), (0, 0, 0, 3)))
+        if number < len(files) and files[number]:
+            out.print(Padding(Text(files[number], "dim"), (0, 0, 0, 3)), soft_wrap=True)
+    if not found.clips:
+        out.print("Nothing found.")
+    for note in found.notes:
+        out.print(Text(note, "dim"))
+
+
+async def write_clips(library: Library, found: SearchResult, folder: Path, sound_format: SoundFormat) -> list[str]:
+    """Write the sound of each clip into a folder and return the paths; empty where there is no sound to cut."""
+    written = []
+    for number, clip in enumerate(found.clips, 1):
+        cut = await get_clip(
+            library, asset_id=clip.asset_id, start_sec=clip.start_sec, end_sec=clip.end_sec, audio_format=sound_format
+        )
+        path = (folder / _file_name(number, clip, sound_format)).absolute()
+        if cut.sound:
+            await anyio.to_thread.run_sync(write_whole, path, cut.sound)
+        written.append(str(path) if cut.sound else "")
+    return written
+
+
+def _heading(number: int, clip: ClipResult) -> Text:
+    colour = "green" if clip.score >= _GOOD else "yellow" if clip.score >= _FAIR else "red"
+    return Text.assemble(
+        (f"{number}. ", "dim"),
+        (clip.title, "bold"),
+        ("  ", ""),
+        (clip.time_range, "cyan"),
+        ("  ", ""),
+        (f"{clip.score:.2f}", colour),
+        (f"  {clip.matched}" if clip.matched else "", "dim"),
+        (f"  {clip.clip_id}", "dim"),
+    )
+
+
+def _marked(text: str, asked: set[str]) -> Text:
+    marked = Text(text)
+    for word in _WORD.finditer(text):
+        if not asked.isdisjoint(terms_of(word.group())):
+            marked.stylize("bold yellow", word.start(), word.end())
+    return marked
+
+
+def _file_name(number: int, clip: ClipResult, sound_format: str) -> str:
+    times = clip.time_range.replace(":", ".")
+    title = _UNSAFE.sub("_", clip.title).strip(" .")[:_LONGEST_NAME] or clip.asset_id
+    return f"{number:02} {title} {times}.{sound_format}"

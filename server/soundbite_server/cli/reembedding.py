@@ -1,0 +1,54 @@
+"""Embedding again what is in the library: after a change of engine, and where rows were damaged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from soundbite_server.cli.library import console
+from soundbite_tools.params import EmbedParams
+from soundbite_tools.reuse import begun
+
+if TYPE_CHECKING:
+    from soundbite_store import Asset, Task
+    from soundbite_tools.library import Library
+
+_PAGE = 200
+_WAIT_S = 25.0
+
+
+async def all_assets(library: Library) -> list[Asset]:
+    """Return every recording in the library."""
+    ledger = await library.ledger()
+    pages = range(0, await ledger.count_assets(), _PAGE)
+    return [asset for offset in pages for asset in await ledger.list_assets(_PAGE, offset)]
+
+
+async def params_of(library: Library, asset: Asset) -> list[EmbedParams]:
+    """Return how a recording was embedded before, as far as the engine set now can do it."""
+    ready = await (await library.ledger()).list_tasks(asset_id=asset.asset_id, status="ready")
+    known = [EmbedParams.model_validate_json(task.params_json) for task in reversed(ready)]
+    if not library.config.natural_segmentation:
+        known = [params.model_copy(update={"segmentation": "fixed"}) for params in known]
+    return list(dict.fromkeys(known))
+
+
+async def embed_again(library: Library, asset: Asset, params: EmbedParams) -> Task:
+    """Embed a recording whatever the library holds of it, and return the finished task."""
+    task = await begun(library, asset, params)
+    library.jobs.start(task.task_id)
+    while task.status == "processing":
+        task = await library.jobs.wait(task.task_id, _WAIT_S)
+    return task
+
+
+def say(asset: Asset, task: Task) -> bool:
+    """Print how it went; False when it failed."""
+    if task.status == "failed":
+        console(stderr=True).print(
+            f"[red]{escape(asset.title)}[/red]: {escape(task.error_message)} {escape(task.error_hint)}"
+        )
+        return False
+    console().print(f"[green]{escape(asset.title)}[/green]: embedded again")
+    return True

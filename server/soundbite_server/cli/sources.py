@@ -1,0 +1,101 @@
+"""What the words after `soundbite add` name: files, folders, patterns and addresses."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+# What a folder is looked through for; a file named outright is tried whatever it is called.
+# fmt: off
+SUFFIXES = frozenset((
+    ".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".m4b", ".aac", ".aif", ".aiff", ".wma", ".ac3", ".amr",
+    ".caf", ".mka", ".mp4", ".m4v", ".mov", ".mkv", ".webm",
+))
+# fmt: on
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+_PATTERN = re.compile(r"[*?\[]")
+
+
+class NothingFound(Exception):
+    """A folder or a pattern names no recording; the message says which."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """One recording that was named."""
+
+    source: str
+    """An absolute path, or an address."""
+    path: Path | None
+    """The file; None for an address."""
+
+    @property
+    def name(self) -> str:
+        """What to call it while it is worked on."""
+        return self.path.name if self.path else self.source.rstrip("/").rpartition("/")[2] or self.source
+
+    @property
+    def size_bytes(self) -> int:
+        """The file's size; 0 where it is not known."""
+        return self.path.stat().st_size if self.path and self.path.is_file() else 0
+
+
+def find_named(words: Sequence[str]) -> list[Named]:
+    """Return the recordings that the words name, in order, each once.
+
+    Raises:
+        NothingFound: a folder or a pattern names none.
+    """
+    found: dict[str, Named] = {}
+    for word in words:
+        for each in _address(word) if _ADDRESS.match(word) else map(_file, _paths(word)):
+            found.setdefault(each.source, each)
+    return list(found.values())
+
+
+def folders_among(words: Sequence[str]) -> list[Path]:
+    """Return the folders that were named."""
+    return [path for path in (Path(word).expanduser() for word in words) if path.is_dir()]
+
+
+def media_in(folder: Path) -> list[Path]:
+    """Return the media files in a folder and the folders in it, hidden ones left out, in order."""
+    inside = sorted(each for each in folder.rglob("*") if each.suffix.lower() in SUFFIXES and each.is_file())
+    return [each for each in inside if not any(part.startswith(".") for part in each.relative_to(folder).parts)]
+
+
+def _address(word: str) -> Iterable[Named]:
+    return (Named(word, None),)
+
+
+def _file(path: Path) -> Named:
+    return Named(str(path.absolute()), path.absolute())
+
+
+def _paths(word: str) -> list[Path]:
+    path = Path(word).expanduser()
+    if path.is_dir():
+        return _some(media_in(path), f"There are no audio or video files in {path}.")
+    if path.exists() or not _PATTERN.search(word):
+        return [path]
+    # Some shells (that of Windows for one) hand patterns on, and quotes protect them in the others.
+    return _some(_matching(path), f"No audio or video file matches {word}.")
+
+
+def _matching(pattern: Path) -> list[Path]:
+    found: list[Path] = []
+    for path in map(Path, sorted(glob.glob(str(pattern), recursive=True))):  # noqa: PTH207 - Path.glob takes no absolute pattern
+        if path.is_dir():
+            found += media_in(path)
+        elif path.suffix.lower() in SUFFIXES | {pattern.suffix.lower()}:
+            found.append(path)
+    return found
+
+
+def _some(paths: list[Path], otherwise: str) -> list[Path]:
+    if not paths:
+        raise NothingFound(otherwise)
+    return paths

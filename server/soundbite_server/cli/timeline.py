@@ -1,0 +1,111 @@
+"""A recording along its time, in characters: how loud it is, where it is cut, what is said and heard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from soundbite_tools.clock import clock, clock_range
+from soundbite_tools.task_view import shown_source
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from soundbite_tools.contents import Contents, Segment
+
+_BARS = " ▁▂▃▄▅▆▇█"
+_SPEECH, _SOUND = "cyan", "magenta"
+_TICK_CELLS = 12
+_STEPS_SEC = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
+
+
+def print_recording(out: Console, contents: Contents) -> None:
+    """Print a recording: what it is, its time line, its segments."""
+    asset, length_sec = contents.asset, contents.duration_sec
+    tags = f"  [{', '.join(asset.tags)}]" if asset.tags else ""
+    out.print(Text.assemble((asset.title, "bold"), f"  {clock(length_sec)}", (f"{tags}  {asset.asset_id}", "dim")))
+    out.print(Text(shown_source(asset), "dim"), soft_wrap=True)
+    if not contents.segments:
+        out.print("Nothing of it is embedded; `soundbite tasks` says what became of it.")
+        return
+    out.print()
+    if contents.levels:
+        out.print(loudness(contents.levels.peaks), soft_wrap=True)
+    else:
+        out.print(Text("(the file changed or is gone, so its loudness is not shown)", "dim"))
+    out.print(segment_bar(contents.segments, length_sec, out.width), soft_wrap=True)
+    out.print(Text(ruler(length_sec, out.width), "dim"), soft_wrap=True)
+    out.print()
+    out.print(_table(contents.segments))
+    out.print(Text.assemble(("━ ", _SPEECH), "speech   ", ("━ ", _SOUND), "other sound"))
+
+
+def loudness(peaks: bytes) -> Text:
+    """Return one character a peak; the loudest reaches the top, and quiet sound still shows."""
+    loudest = max(peaks, default=0) or 1
+    # Ears hear ratios: the root lets a quiet voice be seen beside a loud one.
+    heights = [round((peak / loudest) ** 0.7 * (len(_BARS) - 1)) for peak in peaks]
+    return Text("".join(_BARS[height] for height in heights), "green")
+
+
+def segment_bar(segments: Sequence[Segment], length_sec: float, width: int) -> Text:
+    """Return one line with a bar a segment; the first cell of each is cut, so that neighbours can be told apart."""
+    cells = [(" ", "")] * width
+    for each in segments:
+        first = min(int(each.start_sec / length_sec * width), width - 1)
+        last = max(first + 1, min(int(each.end_sec / length_sec * width), width))
+        style = _SPEECH if each.words else _SOUND
+        cells[first:last] = [("╺" if last - first > 1 else "━", style), *[("━", style)] * (last - first - 1)]
+    return Text.assemble(*cells)
+
+
+def ruler(length_sec: float, width: int) -> str:
+    """Return the times below the line, at round seconds."""
+    per_label = length_sec / max(1, width // _TICK_CELLS)
+    step = next((each for each in _STEPS_SEC if each >= per_label), _STEPS_SEC[-1])
+    line = [" "] * width
+    for second in range(0, int(length_sec) + 1, step):
+        label = clock(second)
+        at = int(second / length_sec * width)
+        if at + len(label) <= width:
+            line[at : at + len(label)] = label
+    return "".join(line).rstrip()
+
+
+def as_document(contents: Contents) -> dict[str, Any]:
+    """Return the recording for a program."""
+    asset = contents.asset
+    return {
+        "asset_id": asset.asset_id,
+        "title": asset.title,
+        "source": shown_source(asset),
+        "tags": list(asset.tags),
+        "audio_seconds": round(contents.duration_sec, 2),
+        "space": contents.space.id if contents.space else "",
+        "segments": [
+            {
+                "clip_id": each.clip_id,
+                "start_sec": round(each.start_sec, 2),
+                "end_sec": round(each.end_sec, 2),
+                "time_range": clock_range(each.start_sec, each.end_sec),
+                "text": each.words,
+                "sounds": each.sounds,
+            }
+            for each in contents.segments
+        ],
+    }
+
+
+def _table(segments: Sequence[Segment]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1)
+    for each in segments:
+        said = Text(each.words) if each.words or each.sounds else Text("(other sound)", "dim")
+        if each.sounds:
+            said = Text.assemble(said, " " if each.words else "", (f"({each.sounds})", _SOUND))
+        table.add_row(Text(clock_range(each.start_sec, each.end_sec), _SPEECH if each.words else _SOUND), said)
+    return table

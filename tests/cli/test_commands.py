@@ -1,0 +1,217 @@
+"""The commands as a person and a program use them, on a real library."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from soundbite_server.cli import COMMANDS
+from soundbite_server.cli.failures import EXIT_CODES
+
+SLOW = ("mcp", "pydantic", "httpx", "numpy", "lancedb", "rich", "anyio")
+
+
+def document(text: str) -> Any:
+    return json.loads(text)
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_the_help_of_every_command_comes_without_loading_anything_slow(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom soundbite_server.cli import COMMANDS, cli\n"
+        "for name in COMMANDS:\n"
+        "    assert cli([name, '--help'], standalone_mode=False) == 0\n"
+        f"print('loaded', [name for name in {SLOW!r} if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.splitlines()[-1] == "loaded []", done.stderr
+    assert all(f"Usage: -c {name}" in done.stdout for name in COMMANDS)
+
+
+def test_the_help_says_what_the_exit_codes_mean(run: Any) -> None:
+    said = " ".join(run("--help").out.split())
+    assert all(f"{code} {meaning}" in said for code, meaning in EXIT_CODES.items())
+
+
+def test_what_is_there_is_skipped_without_reading_it_again(
+    shelf: Any, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a file that nobody touched was read")
+
+    monkeypatch.setattr("soundbite_tools.sources.read_facts", refuse)
+    added = run("add", shelf.folder, "--json")
+    assert added.code == 0, added.err
+    assert {(Path(each["named"]).name, each["is_reused"]) for each in lines(added.out)} == {
+        ("rain.wav", True),
+        ("spoken words.wav", True),
+    }
+
+
+def test_a_new_tag_reaches_what_is_there(shelf: Any, run: Any) -> None:
+    assert run("add", shelf.spoken, "--tag", "Night").code == 0
+    assert [each["title"] for each in document(run("list", "--tag", "night", "--json").out)["assets"]] == [
+        "spoken words"
+    ]
+
+
+def test_one_bad_file_does_not_stop_the_others(shelf: Any, run: Any, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp3"
+    broken.write_bytes(b"no sound")
+    added = run("add", broken, shelf.spoken)
+    assert added.code == 1
+    assert "broken.mp3 can't be read as audio" in " ".join(added.err.split())
+    assert "1 there already, 1 failed" in added.out
+    assert run("add", broken).code == 2
+    failed = lines(run("add", broken, "--json").out)[0]
+    assert (failed["status"], failed["error_code"]) == ("failed", "source_unreadable")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["{tmp}/*.ogg"], "No audio or video file matches"),
+        (["{tmp}/a.wav", "{tmp}/b.wav", "--title", "Two"], "exactly one"),
+        (["{tmp}/a.wav", "--watch"], "goes with a folder"),
+        ([], "Missing argument"),
+    ],
+)
+def test_wrong_use_of_add_is_said_and_exits_with_2(arguments: list[str], said: str, run: Any, tmp_path: Path) -> None:
+    ran = run("add", *(each.format(tmp=tmp_path) for each in arguments))
+    assert ran.code == 2
+    assert said in ran.err
+
+
+def test_search_prints_the_clips_with_times_and_writes_their_sound(shelf: Any, run: Any, tmp_path: Path) -> None:
+    found = run("search", "two", "bottles", "of", "milk", "--clip", tmp_path / "clips", "-n", "1")
+    assert found.code == 0, found.err
+    assert "1. spoken words  00:0" in found.out
+    assert "bottles" in found.out
+    (written,) = (tmp_path / "clips").iterdir()
+    assert str(written) in found.out
+    with av.open(str(written)) as sound:
+        assert sound.streams.audio[0].codec_context.name.startswith("mp3")
+    as_json = document(run("search", "two bottles of milk", "--json").out)
+    assert as_json["clips"][0]["title"] == "spoken words"
+    assert "files" not in as_json
+
+
+def test_search_plays_the_best_clip_with_the_player_that_is_there(
+    shelf: Any, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    player = tmp_path / "bin" / "aplay"
+    player.parent.mkdir()
+    player.write_text(f'#!/bin/sh\ncp "$2" "{tmp_path}/played.wav"\n')
+    player.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{player.parent}:/bin:/usr/bin")
+    monkeypatch.setattr("soundbite_server.cli.players.PLAYERS", (("no-such-player",), ("aplay", "-q")))
+    assert run("search", "two bottles of milk", "--play").code == 0
+    assert (tmp_path / "played.wav").read_bytes()[:4] == b"RIFF"
+    monkeypatch.setattr("soundbite_server.cli.players.PLAYERS", (("no-such-player",),))
+    silent = run("search", "two bottles of milk", "--play")
+    assert silent.code == 1
+    assert "No player is installed (looked for no-such-player). The sound is in" in silent.err
+
+
+def test_show_draws_a_recording_along_its_time(shelf: Any, run: Any) -> None:
+    shown = run("show", "spoken")
+    assert shown.code == 0, shown.err
+    assert "spoken words  00:08  [shelf]" in shown.out
+    assert "█" in shown.out
+    assert "━" in shown.out
+    assert "milk" in shown.out
+    segments = document(run("show", "spoken", "--json").out)["segments"]
+    assert any("milk" in each["text"] for each in segments)
+    assert [each["start_sec"] for each in segments] == sorted(each["start_sec"] for each in segments)
+
+
+def test_show_does_without_a_recording_that_is_gone(shelf: Any, run: Any, tmp_path: Path) -> None:
+    passing = tmp_path / "passing.wav"
+    passing.write_bytes((shelf.folder / "rain.wav").read_bytes())
+    run("add", passing)
+    passing.unlink()
+    assert "changed or is gone" in run("show", "rain").out
+
+
+def test_a_name_that_is_unknown_or_not_enough_is_refused(shelf: Any, run: Any) -> None:
+    unknown = run("show", "thunder")
+    assert (unknown.code, unknown.err) == (
+        2,
+        "soundbite: No recording is called 'thunder'. `soundbite list` shows what there is.\n",
+    )
+    assert "2 recordings are called 'wav'" in run("show", "wav").err
+
+
+def test_tasks_are_listed_with_what_became_of_them(shelf: Any, run: Any) -> None:
+    assert run("tasks").out.count("ready") == 2
+    assert {each["status"] for each in document(run("tasks", "--json").out)} == {"ready"}
+    assert run("tasks", "--status", "failed").out == "No tasks.\n"
+
+
+@pytest.mark.parametrize("name", ["list", "usage", "tasks", "doctor", "reembed"])
+def test_what_a_command_says_is_there_as_json(name: str, shelf: Any, run: Any) -> None:
+    ran = run(name, "--json")
+    assert ran.code == 0, ran.err
+    assert document(ran.out)
+
+
+def test_doctor_as_json_says_how_grave_each_finding_is(shelf: Any, run: Any) -> None:
+    said = document(run("doctor", "--json").out)
+    assert {"level": "ok", "text": "0 tasks under way"} in said["findings"]
+    assert said["problems"] == 0
+
+
+def test_export_and_import_count_as_json(shelf: Any, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = document(run("export", tmp_path / "all.parquet", "--json").out)
+    assert counted["assets"] == 2
+    monkeypatch.setenv("SOUNDBITE_HOME", str(tmp_path / "other"))
+    assert document(run("import", tmp_path / "all.parquet", "--json").out) == counted
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_script_is_for_that_shell(shell: str, run: Any) -> None:
+    said = run("completion", shell).out
+    assert f"_SOUNDBITE_COMPLETE={shell}_complete" in said
+    assert "soundbite" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [("soundbite se", {"serve", "search"}), ("soundbite search --pl", {"--play"})]
+)
+def test_a_shell_completes_commands_and_options(
+    words: str, expected: set[str], run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_SOUNDBITE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+    completed = {line.partition(",")[2] for line in run().out.splitlines()}
+    assert completed == expected
+
+
+def test_watching_ends_with_ctrl_c_and_130(shelf: Any, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "soundbite_server", "add", str(shelf.folder), "--watch", "--json"],
+        env=dict(os.environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr
+    while "Watching" not in (line := process.stderr.readline()):
+        assert line, "the command ended before it watched"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted" in err
+    assert "Traceback" not in err
+    assert len(lines(out)) == 2

@@ -1,0 +1,114 @@
+"""What `soundbite add` finds behind the words of its command line, how it watches, and how it counts time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from soundbite_server.cli.pace import Pace
+from soundbite_server.cli.sources import NothingFound, find_named
+from soundbite_server.cli.watching import FolderWatch
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in ("a.mp3", "b.WAV", "notes.txt", "deep/c.flac", ".hidden/d.mp3", "deep/.e.mp3"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"sound")
+    return tmp_path
+
+
+def names(words: list[str], tree: Path) -> list[str]:
+    return [each.path.relative_to(tree).as_posix() if each.path else each.source for each in find_named(words)]
+
+
+def test_a_folder_means_the_media_in_it_and_below_without_hidden_ones(tree: Path) -> None:
+    assert names([str(tree)], tree) == ["a.mp3", "b.WAV", "deep/c.flac"]
+
+
+def test_a_pattern_is_expanded_where_the_shell_did_not(tree: Path) -> None:
+    assert names([f"{tree}/*.mp3"], tree) == ["a.mp3"]
+    assert names([f"{tree}/**/*.flac"], tree) == ["deep/c.flac"]
+    assert names([f"{tree}/*"], tree) == ["a.mp3", "b.WAV", "deep/c.flac"]
+    assert names([f"{tree}/*.txt"], tree) == ["notes.txt"]
+
+
+def test_a_file_that_looks_like_a_pattern_is_a_file(tree: Path) -> None:
+    (tree / "take [1].mp3").write_bytes(b"sound")
+    assert names([f"{tree}/take [1].mp3"], tree) == ["take [1].mp3"]
+
+
+def test_a_file_named_outright_is_taken_whatever_it_is_called_and_once(tree: Path) -> None:
+    assert names([f"{tree}/notes.txt", f"{tree}/notes.txt"], tree) == ["notes.txt"]
+    assert names([f"{tree}/not-there.mp3"], tree) == ["not-there.mp3"]
+
+
+def test_an_address_stays_as_it_is(tree: Path) -> None:
+    found = find_named(["https://example.org/talks/one.mp3?x=1"])
+    assert [(each.source, each.path, each.name) for each in found] == [
+        ("https://example.org/talks/one.mp3?x=1", None, "one.mp3?x=1")
+    ]
+
+
+@pytest.mark.parametrize("word", ["{}/.hidden", "{}/*.ogg"])
+def test_nothing_found_is_said(word: str, tree: Path) -> None:
+    (tree / ".hidden" / "d.mp3").unlink()
+    with pytest.raises(NothingFound, match=r"ogg|hidden"):
+        find_named([word.format(tree)])
+
+
+def test_a_watched_file_is_taken_once_it_stops_growing_and_again_when_it_changes(tmp_path: Path) -> None:
+    watch = FolderWatch([tmp_path])
+    new = tmp_path / "new.wav"
+    assert watch.look() == []
+    new.write_bytes(b"a")
+    assert watch.look() == []
+    new.write_bytes(b"ab")
+    assert watch.look() == []
+    assert watch.look() == [new]
+    assert watch.look() == []
+    os.utime(new, ns=(1, 1))
+    assert watch.look() == []
+    assert watch.look() == [new]
+
+
+def test_what_was_taken_before_and_what_is_empty_is_not_taken(tmp_path: Path) -> None:
+    old, empty = tmp_path / "old.wav", tmp_path / "empty.wav"
+    old.write_bytes(b"a")
+    empty.touch()
+    watch = FolderWatch([tmp_path])
+    watch.take([old])
+    assert [watch.look(), watch.look()] == [[], []]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_the_time_left_follows_from_the_share_done() -> None:
+    clock = Clock()
+    pace = Pace(100.0, clock)
+    assert pace.left_s is None
+    clock.now = 10.0
+    pace.ended("a", 20.0)
+    pace.is_at("b", 5.0)
+    assert pace.share == 0.25
+    assert pace.left_s == 30.0
+
+
+def test_what_had_been_done_before_does_not_make_the_rest_look_quick() -> None:
+    clock = Clock()
+    pace = Pace(1000.0, clock)
+    pace.was_not_needed("a", 900.0)
+    clock.now = 10.0
+    pace.ended("b", 50.0)
+    assert pace.left_s == 10.0
+    pace.was_not_needed("c", 50.0)
+    assert pace.share == 1.0
