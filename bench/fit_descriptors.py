@@ -20,6 +20,7 @@ from soundbite_engine.descriptors import Frames, describe
 from soundbite_engine.errors import MediaError
 from soundbite_engine.plans import SAMPLE_RATE_HZ
 from soundbite_engine.spectra import as_floats
+from soundbite_engine.tonality import tonality
 from soundbite_engine.voice import BEGIN_PROBABILITY, TICK_SAMPLES, VoiceDetector
 
 WINDOW_SEC = 6
@@ -35,7 +36,7 @@ def descriptors_of(path: Path) -> Iterator[np.ndarray]:
         part = as_floats(samples[at : at + WINDOW_SEC * SAMPLE_RATE_HZ])
         said = probabilities[at // TICK_SAMPLES : (at + part.size) // TICK_SAMPLES]
         if part.size >= SHORTEST_SEC * SAMPLE_RATE_HZ:
-            yield describe(part, Frames.of(part), float((said >= BEGIN_PROBABILITY).mean()))
+            yield describe(part, Frames.of(part), tonality(part), float((said >= BEGIN_PROBABILITY).mean()))
 
 
 def main(folders: list[str]) -> None:

@@ -7,28 +7,33 @@ of the spectrum, how it moves, how the envelope is modulated, how pitched it is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
+from soundbite_engine import textures
 from soundbite_engine.spectra import (
     BIN_HZ,
     BINS,
-    HOP_SEC,
     Floats,
     cosine_basis,
     decibels,
     mel_filters,
     power_spectra,
 )
+from soundbite_engine.tonality import Tonality
+
+Flags = npt.NDArray[np.bool_]
 
 MEL_BANDS = 40
 CEPSTRA = 20
 ACTIVE_RANGE_DB = 40.0
 SILENCE_DB = -60.0
+LOUDNESS_RANGE_DB = 50.0
 
 _OCTAVE_EDGES_HZ = (0, 125, 250, 500, 1000, 2000, 4000, 8001)
-_MODULATION_EDGES_HZ = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 31.0)
 _PITCH_LAGS = (16, 160)  # samples at 8 kHz: 500 Hz down to 50 Hz
 
 
@@ -46,7 +51,7 @@ class Frames:
         return cls(power, decibels(power @ mel_filters(MEL_BANDS)), decibels(power.sum(axis=1)))
 
     @property
-    def is_active(self) -> np.ndarray:
+    def is_active(self) -> Flags:
         """Frames within `ACTIVE_RANGE_DB` of the loud ones and above silence; all, where none is."""
         loud = float(np.percentile(self.level_db, 95))
         active = self.level_db > max(SILENCE_DB - 15.0, loud - ACTIVE_RANGE_DB)
@@ -57,7 +62,7 @@ def _moments(values: Floats) -> list[float]:
     return [float(np.mean(values)), float(np.std(values))]
 
 
-def _cepstral(frames: Frames, active: np.ndarray) -> list[Floats]:
+def _cepstral(frames: Frames, active: Flags) -> list[Floats]:
     cepstra = frames.mel_db @ cosine_basis(MEL_BANDS, CEPSTRA)
     kept = cepstra[active]
     moves = np.abs(np.diff(cepstra, axis=0))[active[1:]] if active[1:].any() else np.zeros((1, CEPSTRA), np.float32)
@@ -79,29 +84,13 @@ def spectral_shape(power: Floats) -> dict[str, Floats]:
     return {"centroid": centroid, "bandwidth": spread, "flatness": flatness, "rolloff": rolloff, "peak": share}
 
 
-def _octaves(power: Floats, active: np.ndarray) -> Floats:
+def _octaves(power: Floats, active: Flags) -> Floats:
     bins = np.arange(BINS) * BIN_HZ
     bands = np.stack(
-        [power[:, (bins >= low) & (bins < high)].sum(axis=1) for low, high in _pairs(_OCTAVE_EDGES_HZ)], axis=1
+        [power[:, (bins >= low) & (bins < high)].sum(axis=1) for low, high in pairwise(_OCTAVE_EDGES_HZ)], axis=1
     )
     shares = bands[active].sum(axis=0)
     relative: Floats = np.log10(shares / (shares.sum() + 1e-12) + 1e-4).astype(np.float32)
-    return relative
-
-
-def _pairs(edges: tuple[float, ...]) -> list[tuple[float, float]]:
-    return list(pairwise(edges))
-
-
-def modulation(level_db: Floats) -> Floats:
-    """Share of the envelope's movement in six bands from 0.5 to 31 Hz, log10."""
-    envelope = np.clip(level_db, level_db.max() - 50.0, None)
-    envelope = envelope - envelope.mean()
-    size = max(256, 1 << (len(envelope) - 1).bit_length())
-    spectrum = np.abs(np.fft.rfft(envelope * np.hanning(len(envelope)), size)) ** 2
-    hz = np.fft.rfftfreq(size, HOP_SEC)
-    bands = np.array([spectrum[(hz >= low) & (hz < high)].sum() for low, high in _pairs(_MODULATION_EDGES_HZ)])
-    relative: Floats = np.log10(bands / (bands.sum() + 1e-9) + 1e-3).astype(np.float32)
     return relative
 
 
@@ -111,20 +100,6 @@ def onset_strength(mel_db: Floats) -> Floats:
     clipped = np.maximum(mel_db, floor)
     rise = np.maximum(clipped[2:] - clipped[:-2], 0.0).mean(axis=1)
     return np.concatenate([np.zeros(min(2, len(mel_db)), np.float32), rise]).astype(np.float32)
-
-
-def pulse(onsets: Floats) -> tuple[float, float]:
-    """(strength 0..1, period in s) of the clearest repetition between 0.2 and 1.5 s; (0, 0) without one."""
-    low, high = round(0.2 / HOP_SEC), round(1.5 / HOP_SEC)
-    centred = onsets - onsets.mean()
-    if len(onsets) < 2 * high or not centred.any():
-        return 0.0, 0.0
-    size = 1 << (2 * len(centred)).bit_length()
-    correlation = np.fft.irfft(np.abs(np.fft.rfft(centred, size)) ** 2)[: high + 1]
-    correlation *= len(centred) / (len(centred) - np.arange(high + 1))
-    window = correlation[low:]
-    best = int(np.argmax(window))
-    return float(np.clip(window[best] / (correlation[0] + 1e-9), 0.0, 1.0)), (low + best) * HOP_SEC
 
 
 def pitch(power: Floats) -> tuple[Floats, Floats]:
@@ -143,34 +118,77 @@ def zero_crossings(sound: Floats) -> float:
     return float(np.mean(sound[1:] * sound[:-1] < 0)) if sound.size > 1 else 0.0
 
 
-def describe(sound: Floats, frames: Frames, speech_ratio: float) -> Floats:
-    """The descriptor vector of `sound` (float32, 16 kHz), raw: see `reference` for its scale."""
-    active = frames.is_active
+def band_levels(bands_db: Floats) -> Floats:
+    """Quiet, middle and loud level of each band, in dB against the middle level of all: (3 x bands,)."""
+    levels = np.percentile(bands_db, (10, 50, 90), axis=0)
+    relative: Floats = (levels - levels[1].mean()).astype(np.float32).ravel()
+    return relative
+
+
+def _scalars(sound: Floats, frames: Frames, active: Flags, onsets: Floats, speech_ratio: float) -> Floats:
     shape = spectral_shape(frames.power[active])
     periodicity, hz = pitch(frames.power[active])
-    onsets = onset_strength(frames.mel_db)
-    strength, period = pulse(onsets)
-    level = frames.level_db
     voiced = periodicity > 0.5
-    levels = np.percentile(level, (5, 25, 50, 75, 95))
-    scalars = [
+    octave = np.log2(hz[voiced]) if voiced.any() else np.array([7.0])
+    levels = np.percentile(frames.level_db, (5, 25, 50, 75, 95))
+    values = [
         *(value for name in ("flatness", "peak") for value in _moments(shape[name])),
         *(value for name in ("centroid", "bandwidth", "rolloff") for value in _moments(np.log2(shape[name] + 50.0))),
         *_moments(periodicity),
-        float(voiced.mean()),
-        float(np.log2(hz[voiced]).std()) if voiced.any() else 0.0,
-        float(np.log2(hz[voiced]).mean()) if voiced.any() else 7.0,
+        *(voiced.mean(), octave.std(), octave.mean()),
         zero_crossings(sound),
-        *np.diff(levels).tolist(),
-        float(levels[4]),
-        float(active.mean()),
-        float((level < SILENCE_DB).mean()),
-        float(speech_ratio),
-        float(onsets.mean()),
-        float(onsets.std()),
-        float((onsets > onsets.mean() + 2 * onsets.std()).mean()),
-        strength,
-        period,
+        *np.diff(levels),
+        levels[4],
+        active.mean(),
+        (frames.level_db < SILENCE_DB).mean(),
+        speech_ratio,
+        *(onsets.mean(), onsets.std(), (onsets > onsets.mean() + 2 * onsets.std()).mean()),
     ]
-    parts = [*_cepstral(frames, active), _octaves(frames.power, active), modulation(level)]
-    return np.concatenate([*parts, np.array(scalars, np.float32)]).astype(np.float32)
+    return np.array(values, np.float32)
+
+
+# Name, how many numbers, and the weight of each in a comparison. Weights were set by hand in steps of about a third and
+# checked on ESC-10 with each fold left out: .73 to .77 mAP against .63 to .64 with every weight 1 (bench/quality.py).
+GROUPS = (
+    ("cepstra", 20, 1.0),
+    ("cepstral spread", 20, 1.0),
+    ("cepstral speed", 20, 1.0),
+    ("octaves", 7, 1.0),
+    ("loudness modulation", 6, 1.0),
+    ("band modulation", 48, 0.7),
+    ("skewness", 8, 1.0),
+    ("band levels", 24, 0.5),
+    ("repetition", 8, 1.5),
+    ("pulse", 1, 1.5),
+    ("period", 1, 0.5),
+    ("scalars", 27, 0.5),
+    ("tonality", 2, 1.0),
+)
+DESCRIPTORS = sum(count for _, count, _ in GROUPS)
+
+
+@cache
+def weights() -> Floats:
+    """The weight of each descriptor, (DESCRIPTORS,)."""
+    return np.concatenate([np.full(count, weight, np.float32) for _, count, weight in GROUPS])
+
+
+def describe(sound: Floats, frames: Frames, tonal: Tonality, speech_ratio: float) -> Floats:
+    """The descriptors of `sound` (float32, 16 kHz), unscaled, in the order of `GROUPS`: (DESCRIPTORS,)."""
+    active = frames.is_active
+    bands = textures.broad_bands(frames.mel_db)
+    audible = np.clip(frames.level_db, frames.level_db.max() - LOUDNESS_RANGE_DB, None)
+    onsets = onset_strength(frames.mel_db)
+    parts = [
+        *_cepstral(frames, active),
+        _octaves(frames.power, active),
+        textures.modulation(audible[:, None]),
+        textures.modulation(bands),
+        textures.skewness(bands),
+        band_levels(bands[active]),
+        textures.repetition(onsets),
+        textures.pulse(onsets),
+        _scalars(sound, frames, active, onsets, speech_ratio),
+        [tonal.line_share, tonal.note_entropy],
+    ]
+    return np.concatenate([np.asarray(part, np.float32) for part in parts])

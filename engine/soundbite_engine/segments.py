@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +13,23 @@ import numpy.typing as npt
 from soundbite_engine.plans import TICK_SEC, Kind, Segment
 from soundbite_engine.voice import Floats, Stretch, speech_stretches
 
-# Natural segments. Speech: retrieval wants a sentence or two. Pauses and lengths in seconds.
-SPEECH_PAUSE_SEC = 0.7
+# Natural segments; pauses and lengths in seconds. Speech: a sentence or two, as retrieval wants it.
+SPEECH_PAUSE_SEC = 0.2  # between stretches that were padded already: .4 s of silence
 MAX_SEGMENT_SEC = 15.0
 MIN_SEGMENT_SEC = 0.4
-SOUND_PAUSE_SEC = 0.8
+MAX_BACKGROUND_SEC = 30.0
+# Sounds rise so far above the quietest tenth of their surroundings; pauses in one sound, in seconds.
 SILENCE_DB = -60.0
-RISE_DB = 8.0
+RISE_DB = 3.0
 FLOOR_WINDOW_SEC = 20.0
+SMOOTHING_TICKS = 3
+MIN_SOUND_SEC = 0.1
+SOUND_BREATH_SEC = 0.25
+SOUND_PAUSE_SEC = 1.0
+ALIKE_DB = 4.0
+# A change of timbre that ends a sound though there is no pause, and the shortest part it leaves.
+SHARP_CHANGE_DB = 12.0
+MIN_PART_SEC = 1.5
 
 
 def fixed(start_sec: float, end_sec: float, duration_sec: float) -> list[Segment]:
@@ -60,8 +70,8 @@ def natural(ticks: Ticks, start_sec: float, end_sec: float) -> list[Segment]:
     ]
 
 
-def _between(stretches: Iterable[Stretch], end: int) -> list[Stretch]:
-    gaps, at = [], 0
+def _between(stretches: Iterable[Stretch], end: int, begin: int = 0) -> list[Stretch]:
+    gaps, at = [], begin
     for stretch in stretches:
         gaps.append(Stretch(at, stretch.first))
         at = stretch.last
@@ -91,7 +101,7 @@ def split_long(stretch: Stretch, openness: Floats, max_sec: float) -> list[Stret
         return [stretch]
     margin = max(1, round(0.25 * (stretch.last - stretch.first)))
     margin = min(margin, round(max_sec / 2 / TICK_SEC))
-    inner = np.convolve(openness[stretch.first : stretch.last], np.ones(9) / 9, mode="same")[margin:-margin]
+    inner = _smoothed(openness[stretch.first : stretch.last], 9)[margin:-margin]
     cut = stretch.first + margin + int(np.argmax(inner))
     return [
         *split_long(Stretch(stretch.first, cut), openness, max_sec),
@@ -100,20 +110,70 @@ def split_long(stretch: Stretch, openness: Floats, max_sec: float) -> list[Stret
 
 
 def _sound_segments(ticks: Ticks, gap: Stretch) -> list[tuple[Stretch, Kind]]:
-    level = ticks.level_db[gap.first : gap.last]
-    active = level > np.maximum(_floor_db(level) + RISE_DB, SILENCE_DB)
-    sounds = bridged(_runs(active, gap.first), SOUND_PAUSE_SEC)
-    sounds = [stretch for stretch in sounds if stretch.seconds >= 0.1]
-    change = _change(ticks.bands_db)
+    """What lies between two stretches of speech: sounds that rise above the background, and the background."""
+    level = _smoothed(ticks.level_db[gap.first : gap.last], SMOOTHING_TICKS)
+    is_active = level > np.maximum(_floor_db(level) + RISE_DB, SILENCE_DB)
+    sounds = [run for run in _joined_if_alike(ticks, _runs(is_active, gap.first)) if run.seconds >= MIN_SOUND_SEC]
     pieces: list[tuple[Stretch, Kind]] = []
-    for stretch in sounds:
-        pieces.extend((part, "sound") for part in split_long(stretch, change, MAX_SEGMENT_SEC))
-    for rest in _between([Stretch(s.first - gap.first, s.last - gap.first) for s in sounds], len(level)):
-        quiet = Stretch(rest.first + gap.first, rest.last + gap.first)
-        is_silent = float(np.median(ticks.level_db[quiet.first : quiet.last])) < SILENCE_DB
+    for sound in sounds:
+        pieces.extend((part, "sound") for part in _split_where_it_changes(ticks, sound, MAX_SEGMENT_SEC))
+    for rest in _between(sounds, gap.last, gap.first):
+        is_silent = float(np.median(ticks.level_db[rest.first : rest.last])) < SILENCE_DB
         kind: Kind = "silence" if is_silent else "sound"
-        pieces.extend((part, kind) for part in split_long(quiet, change, 2 * MAX_SEGMENT_SEC))
+        pieces.extend((part, kind) for part in _split_where_it_changes(ticks, rest, MAX_BACKGROUND_SEC))
     return [piece for piece in pieces if piece[0].seconds >= MIN_SEGMENT_SEC]
+
+
+def _joined_if_alike(ticks: Ticks, runs: list[Stretch]) -> list[Stretch]:
+    """Runs with hardly a pause between them joined, and with a longer one if they sound alike: barks of one dog."""
+    joined: list[Stretch] = []
+    for run in runs:
+        pause = (run.first - joined[-1].last) * TICK_SEC if joined else np.inf
+        if pause < SOUND_BREATH_SEC or (
+            pause < SOUND_PAUSE_SEC and _timbre_distance(ticks, joined[-1], run) < ALIKE_DB
+        ):
+            joined[-1] = Stretch(joined[-1].first, run.last)
+        else:
+            joined.append(run)
+    return joined
+
+
+def _timbre_distance(ticks: Ticks, left: Stretch, right: Stretch) -> float:
+    """dB per band between the end of `left` and the beginning of `right`, loudness aside."""
+    reach = round(2.0 / TICK_SEC)
+    before = ticks.bands_db[max(left.first, left.last - reach) : left.last].mean(axis=0)
+    after = ticks.bands_db[right.first : min(right.last, right.first + reach)].mean(axis=0)
+    return float(np.abs((before - before.mean()) - (after - after.mean())).mean())
+
+
+def _split_where_it_changes(ticks: Ticks, stretch: Stretch, max_sec: float) -> list[Stretch]:
+    """`stretch` cut at every sharp change of timbre, then at the sharpest that keep parts under `max_sec`."""
+    change = _change(ticks.bands_db[stretch.first : stretch.last])
+    cuts = _peaks(change, SHARP_CHANGE_DB, round(MIN_PART_SEC / TICK_SEC))
+    edges = [0, *cuts, len(change)]
+    return [
+        Stretch(stretch.first + part.first, stretch.first + part.last)
+        for first, last in pairwise(edges)
+        for part in split_long(Stretch(first, last), change, max_sec)
+    ]
+
+
+def _peaks(values: Floats, height: float, distance: int) -> list[int]:
+    """Indices of values above `height` that are the largest within `distance`, which also keeps off the ends."""
+    found: list[int] = []
+    for index in np.flatnonzero(values > height).tolist():
+        around = values[max(0, index - distance) : index + distance + 1]
+        is_inside = distance <= index < len(values) - distance
+        if is_inside and values[index] == around.max() and (not found or index - found[-1] >= distance):
+            found.append(index)
+    return found
+
+
+def _smoothed(values: Floats, ticks: int) -> Floats:
+    """The mean of the `ticks` (odd) around each value; the ends repeated."""
+    padded = np.pad(values, ticks // 2, mode="edge")
+    smoothed: Floats = np.convolve(padded, np.full(ticks, 1 / ticks, np.float32), mode="valid").astype(np.float32)
+    return smoothed
 
 
 def _runs(flags: npt.NDArray[np.bool_], offset: int) -> list[Stretch]:

@@ -41,12 +41,13 @@ _WORDS = {
     "loud": "loud louder loudest noisy deafening shouting blaring",
     "quiet": "quiet quieter soft softly faint hushed whisper whispering murmur",
     "rhythmic": "rhythm rhythmic beat beats beating drum drums drumming percussion ticking pulsing repeating",
-    "noise": "noise hiss hissing static rain raining wind waterfall waves surf applause rustling white",
-    "tone": "tone tones beep beeps beeping whistle whistling alarm buzzer ringing siren sine",
+    "noise": "noise hiss hissing static rain raining wind waterfall waves surf applause rustling storm shower",
+    "tone": "tone tones beep beeps beeping whistle whistling alarm buzzer ringing siren sine chime bell ringtone",
     "high": "high-pitched shrill squeaky treble screech piercing",
     "low": "low-pitched rumble rumbling bass deep thunder",
     "impulse": "knock knocking click clicks clicking bang bangs clap thud slam hit crack gunshot pop",
-    "steady": "steady constant continuous hum humming drone droning engine motor machine fan buzz buzzing",
+    "steady": "steady constant continuous hum humming drone droning engine motor machine fan buzz buzzing "
+    "generator drill drilling compressor vacuum",
 }
 _PHRASES = {"high pitched": "high-pitched", "low pitched": "low-pitched", "white noise": "noise static"}
 _TOKEN = re.compile(r"[a-z]+(?:-[a-z]+)?")

@@ -94,6 +94,24 @@ def test_a_long_sound_is_cut_where_it_changes() -> None:
     assert any(abs(segment.end_sec - 11.0) < 0.3 for segment in found)
 
 
+def test_a_soft_sound_is_told_from_the_noise_of_the_room() -> None:
+    ticks = heard(("silence", 4.0), ("hiss", 3.0), ("silence", 4.0))
+    room = Ticks(ticks.speech, np.maximum(ticks.level_db, -36.0), np.maximum(ticks.bands_db, -51.0))
+    overlap, segment = closest(natural(room, 0.0, seconds_of(room)), 4.0, 7.0)
+    assert overlap > 0.9, segment
+
+
+def test_repeated_calls_of_one_animal_are_one_segment_and_two_sounds_are_two() -> None:
+    pause = ("silence", 0.6)
+    barks = heard(("silence", 3.0), ("hiss", 0.5), pause, ("hiss", 0.5), pause, ("hiss", 0.5), ("silence", 3.0))
+    overlap, segment = closest(natural(barks, 0.0, seconds_of(barks)), 3.0, 5.7)
+    assert overlap > 0.9, segment
+    both = heard(("silence", 3.0), ("hiss", 2.0), pause, ("hum", 2.0), ("silence", 3.0))
+    found = natural(both, 0.0, seconds_of(both))
+    assert closest(found, 3.0, 5.0)[0] > 0.85
+    assert closest(found, 5.6, 7.6)[0] > 0.85
+
+
 def test_no_segment_is_longer_than_half_a_minute_and_speech_is_shorter() -> None:
     ticks = heard(("speech", 100.0), ("hiss", 100.0), ("silence", 100.0))
     found = natural(ticks, 0.0, seconds_of(ticks))

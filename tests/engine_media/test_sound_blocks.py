@@ -23,6 +23,7 @@ def sounds(tone: Callable, noise: Callable, silence: Callable) -> dict[str, np.n
     melody = np.concatenate(
         [chord[: RATE_HZ * 3], sum(tone(3.0, hz=hz, level=0.1) for hz in (196, 247, 294, 392, 588))]
     )
+    motor = sum(tone(6.0, hz=hz, level=0.1) for hz in (180, 270, 405, 540, 810, 1350))
     knock = silence(6.0)
     knock[48_000:48_400] = noise(0.025, level=0.5, seed=1)
     return {
@@ -33,6 +34,7 @@ def sounds(tone: Callable, noise: Callable, silence: Callable) -> dict[str, np.n
         "beep": tone(6.0, hz=1000.0),
         "ticking": ticking,
         "music": melody,
+        "motor": motor,
         "knock": knock,
         "rumble": np.convolve(noise(6.0, level=0.5), np.ones(200) / 200, mode="same").astype(np.float32) * 3,
     }
@@ -60,6 +62,25 @@ def test_a_knock_is_found_among_sounds_without_attacks(sounds: dict[str, np.ndar
     asked = text_block("a knock")
     scores = {name: float(sound_block(sound, 0.0) @ asked) for name, sound in sounds.items() if name != "ticking"}
     assert max(scores, key=scores.__getitem__) == "knock"
+
+
+def test_a_motor_that_holds_its_chord_is_not_music(sounds: dict[str, np.ndarray]) -> None:
+    asked = text_block("music")
+    assert sound_block(sounds["music"], 0.0) @ asked > 0.2
+    assert sound_block(sounds["motor"], 0.0) @ asked < 0.05
+
+
+def test_a_knock_is_found_over_the_soft_noise_of_a_room(noise: Callable) -> None:
+    room, asked = noise(6.0, level=0.003, seed=2), text_block("knocking")
+    knocked = room.copy()
+    knocked[48_000:48_800] += noise(0.05, level=0.3, seed=1)
+    assert sound_block(knocked, 0.0) @ asked > sound_block(room, 0.0) @ asked + 0.15
+
+
+def test_a_voice_that_begins_at_the_end_of_a_silence_is_no_knock(noise: Callable) -> None:
+    cut_short = noise(3.0, level=0.0005, seed=2)
+    cut_short[-800:] += noise(0.05, level=0.3, seed=1)
+    assert sound_block(cut_short, 0.0) @ text_block("knocking") < 0.05
 
 
 def test_speech_is_found_by_what_voice_activity_says(noise: Callable) -> None:
