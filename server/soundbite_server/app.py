@@ -15,6 +15,7 @@ from soundbite_server.health import register_health
 from soundbite_server.http.limits import Limits
 from soundbite_server.lifespan import Services, serve_library
 from soundbite_server.mcp_tools import offered_tools
+from soundbite_server.player.extension import player_app
 from soundbite_server.prompts import register_prompts
 from soundbite_server.resources import register_resources
 from soundbite_server.settings import Settings
@@ -65,6 +66,7 @@ def build_server(
         token_verifier=token_verifier,
         log_level=settings.log_level,
         tools=offered_tools(read_only=settings.read_only),
+        extensions=[player_app()],
     )
 
     def current() -> Services | None:

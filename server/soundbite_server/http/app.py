@@ -10,7 +10,9 @@ from mcp.server.transport_security import TransportSecuritySettings
 
 from soundbite_server.app import build_server
 from soundbite_server.http.config import HttpConfig
+from soundbite_server.http.guard import Routes
 from soundbite_server.http.limits import Limits
+from soundbite_server.http.player_page import register_player_page
 from soundbite_server.http.tokens import AnyToken, OAuthTokens, StaticTokens
 
 if TYPE_CHECKING:
@@ -29,11 +31,13 @@ def build_http_app(settings: Settings, http: HttpConfig) -> Starlette:
         auth=_auth(http),
         limits=Limits(http.calls_per_minute, http.audio_minutes_per_hour),
     )
+    security = _transport_security(http)
+    register_player_page(Routes(server, security))
     return server.streamable_http_app(
         streamable_http_path=ENDPOINT,
         host=http.host,
         max_request_body_size=http.most_body_bytes,
-        transport_security=_transport_security(http),
+        transport_security=security,
     )
 
 
@@ -67,6 +71,8 @@ def _transport_security(http: HttpConfig) -> TransportSecuritySettings:
     if http.is_loopback:
         hosts += ["127.0.0.1", "localhost", "[::1]"]
         origins += ["http://127.0.0.1:*", "http://localhost:*", "http://[::1]:*"]
+    # Pages of this server call it from the address it is reached by, behind a proxy that speaks TLS.
+    origins += [form for host in http.allowed_hosts for form in (f"https://{host}", f"https://{host}:*")]
     return TransportSecuritySettings(
         enable_dns_rebinding_protection=True,
         allowed_hosts=[form for host in hosts for form in (host, f"{host}:*")],  # as named, and with any port

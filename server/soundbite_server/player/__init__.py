@@ -1,0 +1,7 @@
+"""The player: one HTML page with the clips of a search, inside an agent host or from this server."""
+
+from __future__ import annotations
+
+from soundbite_server.player.document import PLAYER_URI, player_page, player_policy
+
+__all__ = ["PLAYER_URI", "player_page", "player_policy"]

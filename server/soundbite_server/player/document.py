@@ -1,0 +1,62 @@
+"""The page put together from its parts, each allowed by its own hash and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+PLAYER_URI = "ui://soundbite/player"
+Bridge = Literal["host", "http"]
+"""host: the tools are called through the page around this one (MCP Apps); http: through this server's endpoint."""
+
+_PARTS = Path(__file__).parent
+# In this order: each uses what stands before it.
+_SCRIPTS = ("bridges.js", "sounds.js", "rows.js", "player.js")
+
+
+@cache
+def player_page(bridge: Bridge) -> str:
+    """Return the whole page; it loads nothing, and as an MCP App it may connect to nothing."""
+    page = _read("page.html")
+    filled = {"policy": player_policy(bridge), "bridge": bridge, "style": _style(), "script": _script()}
+    for name, value in filled.items():
+        page = page.replace("{{" + name + "}}", value)
+    return page
+
+
+def player_policy(bridge: Bridge) -> str:
+    """Return the page's content security policy."""
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src '{_hash(_script())}'",
+            f"style-src '{_hash(_style())}'",
+            "img-src data:",
+            "media-src data:",
+            "connect-src 'none'" if bridge == "host" else "connect-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+@cache
+def _script() -> str:
+    code = "\n".join(_read(name) for name in _SCRIPTS)
+    return f'"use strict";\n(() => {{\n{code}}})();\n'
+
+
+@cache
+def _style() -> str:
+    return _read("style.css")
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}"
+
+
+def _read(name: str) -> str:
+    return (_PARTS / name).read_text(encoding="utf-8")

@@ -1,0 +1,158 @@
+// One clip of a result as a row: what it is, its sound, what is said.
+
+const ICONS = { play: "M7 4v16l13-8z", pause: "M6 4h4v16H6zM14 4h4v16h-4z" };
+const READ_AROUND_SEC = 20;
+
+function element(name, properties = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key in made) made[key] = value;
+    else made.setAttribute(key, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const two = (number) => String(number).padStart(2, "0");
+  const hours = Math.floor(whole / 3600);
+  return `${hours ? `${hours}:` : ""}${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
+}
+
+class ClipRow {
+  constructor(clip, bridge, sounds, playback) {
+    this.clip = clip;
+    this.bridge = bridge;
+    this.sounds = sounds;
+    this.playback = playback;
+    this.name = `${clip.title}, ${clip.time_range}`;
+    this.path = drawing("path", { d: ICONS.play });
+    this.button = element("button", { className: "play", type: "button", "aria-label": `Play ${this.name}` },
+      drawing("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, this.path));
+    this.button.disabled = !bridge.canCall();
+    this.button.addEventListener("click", () => this.toggle());
+    this.wave = element("div", { className: "wave" });
+    const sound = bridge.canCall() ? [this.wave] : [];
+    this.node = element("li", { className: "clip" },
+      this.button, this.about(), ...sound, ...this.words(), ...this.reading());
+  }
+
+  about() {
+    const { title, time_range, score, matched } = this.clip;
+    const meter = { role: "meter", "aria-valuemin": 0, "aria-valuemax": 1, "aria-valuenow": score, "aria-label": "Score" };
+    return element("div", { className: "about" },
+      element("span", { className: "title" }, title),
+      element("span", { className: "time" }, time_range),
+      element("span", { className: "facts" },
+        ...(matched ? [element("span", {}, matched)] : []),
+        drawing("svg", { class: "score", viewBox: "0 0 56 6", ...meter },
+          drawing("rect", { width: 56 * score, height: 6, rx: 3 })),
+        element("span", { "aria-hidden": "true" }, score.toFixed(2))));
+  }
+
+  words() {
+    const said = this.clip.text ? [element("p", { className: "said" }, `“${this.clip.text}”`)] : [];
+    return this.clip.sounds ? [...said, element("p", { className: "heard" }, this.clip.sounds)] : said;
+  }
+
+  reading() {
+    if (!this.bridge.canCall()) return [];
+    this.lines = element("ol", { className: "transcript", hidden: true, "aria-label": `Transcript around ${this.name}` });
+    this.more = element("button", { className: "more", type: "button", "aria-expanded": "false" }, "Transcript");
+    this.more.setAttribute("aria-label", `Transcript around ${this.name}`);
+    this.more.addEventListener("click", () => this.read());
+    return [this.more, this.lines];
+  }
+
+  // Called when the row comes into view.
+  async show() {
+    if (!this.bridge.canCall()) return;
+    this.wave.replaceChildren(element("p", {}, "Loading the sound…"));
+    try {
+      this.sound = await this.sounds.of(this.clip, Math.round(this.wave.clientWidth / BAR_PX));
+    } catch (error) {
+      this.button.disabled = true;
+      this.wave.replaceChildren(element("p", { title: error.message }, error.message));
+      return;
+    }
+    this.drawn = waveform(this.sound, this.clip);
+    this.wave.replaceChildren(this.drawn.picture);
+    this.asSlider();
+  }
+
+  asSlider() {
+    const { startSec, endSec } = this.sound;
+    Object.entries({
+      role: "slider", tabindex: "0", "aria-label": `Position in ${this.name}`,
+      "aria-valuemin": startSec.toFixed(1), "aria-valuemax": endSec.toFixed(1),
+    }).forEach(([key, value]) => this.wave.setAttribute(key, value));
+    this.moved(this.clip.start_sec);
+    this.wave.addEventListener("pointerdown", (event) => {
+      const box = this.wave.getBoundingClientRect();
+      this.seek(startSec + ((event.clientX - box.left) / box.width) * (endSec - startSec));
+    });
+    this.wave.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
+      const place = { Home: this.clip.start_sec, End: endSec }[event.key];
+      if (event.key === " " || event.key === "Enter") this.toggle();
+      else if (step) this.seek(this.at + step);
+      else if (place !== undefined) this.seek(place);
+      else return;
+      event.preventDefault();
+    });
+  }
+
+  seek(seconds) {
+    const within = Math.min(Math.max(seconds, this.sound.startSec), this.sound.endSec);
+    this.moved(within);
+    if (this.playback.row === this) this.playback.play(this, within);
+  }
+
+  moved(seconds) {
+    this.at = seconds;
+    this.drawn.show(seconds);
+    this.wave.setAttribute("aria-valuenow", seconds.toFixed(1));
+    this.wave.setAttribute("aria-valuetext", clock(seconds));
+  }
+
+  async toggle() {
+    if (this.playback.row === this) return this.playback.stop();
+    if (!this.sound) await this.show();
+    if (!this.sound) return undefined;
+    const isAtEnd = this.at >= this.clip.end_sec - 0.05;
+    return this.playback.play(this, isAtEnd ? this.clip.start_sec : this.at);
+  }
+
+  playing(isPlaying) {
+    this.path.setAttribute("d", isPlaying ? ICONS.pause : ICONS.play);
+    this.button.setAttribute("aria-label", `${isPlaying ? "Pause" : "Play"} ${this.name}`);
+  }
+
+  async read() {
+    const isOpen = this.more.getAttribute("aria-expanded") === "true";
+    this.more.setAttribute("aria-expanded", String(!isOpen));
+    this.lines.hidden = isOpen;
+    if (isOpen || this.lines.childElementCount) return;
+    this.lines.replaceChildren(element("li", {}, element("span"), "Loading…"));
+    try {
+      this.lines.replaceChildren(...(await this.transcript()));
+    } catch (error) {
+      this.lines.replaceChildren(element("li", {}, element("span"), error.message));
+    }
+  }
+
+  async transcript() {
+    const { asset_id, start_sec, end_sec } = this.clip;
+    const range = { asset_id, start_sec: Math.max(0, start_sec - READ_AROUND_SEC), end_sec: end_sec + READ_AROUND_SEC };
+    const result = await this.bridge.callTool("read_transcript", range);
+    if (result.isError) throw new Error(reasonOf(result));
+    const lines = result.structuredContent.lines;
+    if (!lines.length) throw new Error("Nothing is said here, as far as is recognised.");
+    return lines.map((line, index) => {
+      const next = lines[index + 1];
+      const isClip = line.start_sec < end_sec && (!next || next.start_sec > start_sec);
+      return element("li", { className: isClip ? "is-clip" : "" }, element("time", {}, clock(line.start_sec)), line.text);
+    });
+  }
+}
