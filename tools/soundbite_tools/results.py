@@ -100,7 +100,7 @@ class TaskResult(Result):
         if self.seconds_saved:
             lines.append(f"Seconds saved: {number(self.seconds_saved)}")
         lines += _preview_lines(self.embeddings)
-        return "\n".join(_closing(lines, self.notes, self.next_step))
+        return "\n".join(closing(lines, self.notes, self.next_step))
 
     def _recording(self) -> list[str]:
         lines = []
@@ -113,7 +113,7 @@ class TaskResult(Result):
         if self.audio_seconds:
             lines.append(f"Seconds of audio: {number(self.audio_seconds)}")
         if self.time_range:
-            lines.append(f"Time range: {self.time_range} ({_span(self)})")
+            lines.append(f"Time range: {self.time_range} ({span(self)})")
         if self.segmentation:
             lines.append(f"Segmentation: {self.segmentation}")
         return lines
@@ -160,7 +160,7 @@ class ClipResult(Result):
     def to_text(self) -> str:
         """Return the clip in words."""
         matched = f", matched {self.matched}" if self.matched else ""
-        lines = [f"{self.title} {self.time_range} ({_span(self)}), score {number(self.score)}{matched}"]
+        lines = [f"{self.title} {self.time_range} ({span(self)}), score {number(self.score)}{matched}"]
         if self.text:
             lines.append(f'   "{self.text}"')
         if self.sounds:
@@ -191,7 +191,7 @@ class SearchResult(Result):
         modality = f", modality {self.modality}" if self.modality != "any" else ""
         lines = [f"{found} for {what}{modality} ({self.clips_searched} clips searched)."]
         lines += [f"{number}. {clip.to_text()}" for number, clip in enumerate(self.clips, 1)]
-        return "\n".join(_closing(lines, self.notes, self.next_step))
+        return "\n".join(closing(lines, self.notes, self.next_step))
 
 
 class ClipDetail(Result):
@@ -215,7 +215,7 @@ class ClipDetail(Result):
 
     def to_text(self) -> str:
         """Return the clip in words."""
-        lines = [f"{self.title} {self.time_range} ({_span(self)}), asset_id {self.asset_id}"]
+        lines = [f"{self.title} {self.time_range} ({span(self)}), asset_id {self.asset_id}"]
         if self.clip_id:
             lines.append(f"clip_id {self.clip_id}")
         if self.text:
@@ -228,7 +228,7 @@ class ClipDetail(Result):
             lines.append(f"Source: {self.source}")
         if self.path:
             lines.append(f"Sound file: {self.path} ({self.audio_format}, {self.audio_bytes} bytes)")
-        return "\n".join(_closing(lines, self.notes, self.next_step))
+        return "\n".join(closing(lines, self.notes, self.next_step))
 
 
 class TranscriptLine(BaseModel):
@@ -255,9 +255,9 @@ class TranscriptResult(Result):
 
     def to_text(self) -> str:
         """Return the transcript in words, a line a sentence."""
-        head = f"{self.title} {self.time_range} ({_span(self)}), asset_id {self.asset_id}"
+        head = f"{self.title} {self.time_range} ({span(self)}), asset_id {self.asset_id}"
         lines = [f"[{line.time_range}, {number(line.start_sec)} s] {line.text}" for line in self.lines]
-        return "\n".join(_closing([head, *lines], self.notes, self.next_step))
+        return "\n".join(closing([head, *lines], self.notes, self.next_step))
 
 
 class AssetResult(Result):
@@ -300,7 +300,7 @@ class LibraryListing(Result):
         page = f", page {self.page}" if self.page > 1 else ""
         lines = [f"{self.total_assets} recordings, {number(self.total_seconds)} seconds of audio{page}."]
         lines += [f"{number}. {asset.to_text()}" for number, asset in enumerate(self.assets, 1)]
-        return "\n".join(_closing(lines, self.notes, self.next_step))
+        return "\n".join(closing(lines, self.notes, self.next_step))
 
 
 class RemovalResult(Result):
@@ -321,7 +321,7 @@ class RemovalResult(Result):
         """Return what was removed in words."""
         if not self.is_removed:
             lines = [f"There is no recording {self.asset_id}: nothing was removed."]
-            return "\n".join(_closing(lines, self.notes, self.next_step))
+            return "\n".join(closing(lines, self.notes, self.next_step))
         counts = {
             "embeddings": self.embeddings_removed,
             "transcripts": self.transcripts_removed,
@@ -333,7 +333,7 @@ class RemovalResult(Result):
         lines = [
             f"Removed {self.title or 'the recording'} (asset_id {self.asset_id})" + (f": {parts}." if parts else ".")
         ]
-        return "\n".join(_closing(lines, self.notes, self.next_step))
+        return "\n".join(closing(lines, self.notes, self.next_step))
 
 
 class _Timed(Protocol):
@@ -343,17 +343,17 @@ class _Timed(Protocol):
     def end_sec(self) -> float: ...
 
 
-def _span(timed: _Timed) -> str:
+def span(timed: _Timed) -> str:
     return f"{number(timed.start_sec)} to {number(timed.end_sec)} s"
 
 
 def _preview_lines(previews: list[EmbeddingPreview]) -> list[str]:
     return [
         f"{each.embedding_option} {each.embedding_scope} {each.time_range} "
-        f"({_span(each)}): {', '.join(f'{value:g}' for value in each.first_values)}"
+        f"({span(each)}): {', '.join(f'{value:g}' for value in each.first_values)}"
         for each in previews
     ]
 
 
-def _closing(lines: list[str], notes: list[str], next_step: str) -> list[str]:
+def closing(lines: list[str], notes: list[str], next_step: str) -> list[str]:
     return [*lines, *(f"Note: {note}" for note in notes), *([f"Next: {next_step}"] if next_step else [])]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soundbite_server.mcp_tools import (
+    classify_clips,
+    cluster_clips,
     embed_audio,
     get_clip,
     get_task,
@@ -18,7 +20,17 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
 # The order is part of what clients cache.
-ALL = (embed_audio, get_task, search_clips, get_clip, read_transcript, list_audio, remove_audio)
+ALL = (
+    embed_audio,
+    get_task,
+    search_clips,
+    get_clip,
+    read_transcript,
+    list_audio,
+    classify_clips,
+    cluster_clips,
+    remove_audio,
+)
 WRITING = frozenset({embed_audio, remove_audio})
 
 

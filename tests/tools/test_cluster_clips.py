@@ -1,0 +1,84 @@
+"""cluster_clips over a scripted platform: groups with their words, the same every time."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted_platform import ScriptedPlatform
+
+from soundbite_tools.budget import fits
+from soundbite_tools.cluster_clips import cluster_clips
+from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.errors import EmptyLibrary, QuestionProblem
+
+OpenLibrary = Callable[..., Any]
+
+
+@pytest.fixture
+def topics(platform: ScriptedPlatform) -> ScriptedPlatform:
+    """A recording in which two things are talked about in turns."""
+    platform.duration, platform.segment_sec = 48.0, 6.0
+    platform.says = ("river bridge water", "cake oven butter") * 4
+    return platform
+
+
+async def test_topics_become_clusters_with_their_words_and_a_representative(
+    open_library: OpenLibrary, recording: Path, topics: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        await embed_audio(library, recording.name, title="Both")
+        listing = await cluster_clips(library, modality="speech", detail="detailed")
+    assert sorted(tuple(sorted(each.words)) for each in listing.clusters) == [
+        ("bridge", "river", "water"),
+        ("butter", "cake", "oven"),
+    ]
+    for cluster in listing.clusters:
+        assert (cluster.clips, cluster.recordings, cluster.seconds, cluster.share) == (4, 1, 24.0, 0.5)
+        assert cluster.words[0] in cluster.representative.text
+        assert cluster.representative.time_range
+        assert len(cluster.members) == 3
+    assert listing.clips_clustered == 8
+
+
+async def test_the_same_library_gives_the_same_clusters(
+    open_library: OpenLibrary, recording: Path, topics: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        await embed_audio(library, recording.name)
+        first, second = [await cluster_clips(library) for _ in range(2)]
+    async with open_library() as library:
+        third = await cluster_clips(library)
+    assert first == second == third
+
+
+async def test_more_clusters_than_there_can_be_are_said(open_library: OpenLibrary, recording: Path) -> None:
+    async with open_library() as library:
+        await embed_audio(library, recording.name)
+        listing = await cluster_clips(library, clusters=9, modality="speech")
+    assert len(listing.clusters) == 2
+    assert "not 9" in listing.notes[0]
+
+
+async def test_a_library_without_speech_has_no_topics_to_group(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.says = ()
+    async with open_library() as library:
+        with pytest.raises(EmptyLibrary):
+            await cluster_clips(library)
+        await embed_audio(library, recording.name)
+        with pytest.raises(QuestionProblem, match="None of these clips has speech"):
+            await cluster_clips(library, modality="speech")
+        assert len((await cluster_clips(library, modality="sound")).clusters) >= 1
+
+
+async def test_many_clusters_of_long_texts_fit_an_answer(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.duration, platform.segment_sec = 600.0, 6.0
+    platform.says = tuple(f"word{number} " * 80 for number in range(100))
+    async with open_library() as library:
+        await embed_audio(library, recording.name)
+        listing = await cluster_clips(library, clusters=20, detail="detailed")
+    assert fits(listing)

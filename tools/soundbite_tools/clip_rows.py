@@ -1,0 +1,86 @@
+"""The clips of a selection with their vectors, for tools that look at all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundbite_store import Clip, StoredClip
+from soundbite_tools.errors import QuestionProblem
+from soundbite_tools.queries import SOUND, SPEECH
+
+if TYPE_CHECKING:
+    from soundbite_tools.library import Library
+    from soundbite_tools.scope import Searched
+
+MOST_CLIPS = 5_000
+# A clip has a row for what is said, one for what is heard, and sometimes one for both.
+_ROWS_PER_CLIP = 3
+_SEPARATE = {SPEECH: ("transcription",), SOUND: ("audio",), "any": ("transcription", "audio")}
+
+
+@dataclass(frozen=True, eq=False)
+class ClipRows:
+    """Clips in order of recording and time, each with the rows there are of it by embedding option."""
+
+    clips: tuple[StoredClip, ...]
+    """With the words that are said and heard, whichever row carried them."""
+    rows: dict[str, dict[str, Clip]]
+    """By clip id, then by option."""
+    is_cut: bool = False
+    """Whether there are more clips than were read."""
+
+    def of_option(self, option: str) -> tuple[list[Clip], NDArray[np.float32]]:
+        """Return the rows of one option and their vectors (rows, dimension), unit length."""
+        found = [self.rows[clip.clip_id][option] for clip in self.clips if option in self.rows[clip.clip_id]]
+        return found, np.stack([row.vector for row in found]) if found else np.zeros((0, 0), np.float32)
+
+
+async def clip_rows(library: Library, searched: Searched, modality: str) -> ClipRows:
+    """Return the clips of a selection, the first 5,000; recordings embedded only as a whole count as one clip.
+
+    Raises:
+        QuestionProblem: none of them has what the modality asks for.
+        StoreError: the store can't be read.
+    """
+    store = await library.store()
+    limit = MOST_CLIPS * _ROWS_PER_CLIP
+    found = await store.embeddings(searched.space, replace(searched.where, embedding_scope="clip"), limit=limit)
+    whole = await store.embeddings(searched.space, replace(searched.where, embedding_scope="asset"), limit=limit)
+    cut_up = {row.asset_id for row in found}
+    found += [row for row in whole if row.asset_id not in cut_up]
+    rows = _by_clip(found, _SEPARATE[modality])
+    if not rows.clips:
+        lack = "speech" if modality == SPEECH else "its sound embedded"
+        raise QuestionProblem(
+            f"None of these clips has {lack}.", 'Use modality "any", or other recordings.', code="nothing_to_compare"
+        )
+    return rows
+
+
+def _by_clip(found: Sequence[Clip], options: Sequence[str]) -> ClipRows:
+    rows: dict[str, dict[str, Clip]] = {}
+    for row in sorted(found, key=lambda row: (row.asset_id, row.start_sec, row.end_sec)):
+        rows.setdefault(row.clip_id, {})[row.embedding_option] = row
+    chosen = {clip_id: wanted for clip_id, each in rows.items() if (wanted := _wanted(each, options))}
+    kept = list(chosen)[:MOST_CLIPS]
+    clips = tuple(_described(rows[clip_id]) for clip_id in kept)
+    return ClipRows(clips, {clip_id: chosen[clip_id] for clip_id in kept}, is_cut=len(chosen) > MOST_CLIPS)
+
+
+def _wanted(rows: dict[str, Clip], options: Sequence[str]) -> dict[str, Clip]:
+    # The fused row says nothing that the separate ones do not say better.
+    return {option: row for option, row in rows.items() if option in options or rows.keys() == {"fused"}}
+
+
+def _described(rows: dict[str, Clip]) -> StoredClip:
+    any_row = next(iter(rows.values()))
+    return replace(
+        any_row,
+        transcript=next((row.transcript for row in rows.values() if row.transcript), ""),
+        sound_words=next((row.sound_words for row in rows.values() if row.sound_words), ""),
+    )
