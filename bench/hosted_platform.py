@@ -56,6 +56,8 @@ class HostedPlatform:
     speech_until_sec: float = SILENT_AFTER_SEC
     failures: list[str] = field(default_factory=list)
     """Messages that the next tasks end with, one each."""
+    asset_failure: str = ""
+    """Why assets fail that could be read, while it is set."""
     chunk_bytes: int = 100_000
     calls: Counter[str] = field(default_factory=Counter)
     seconds_embedded: float = 0.0
@@ -300,8 +302,8 @@ class HostedPlatform:
             return
         try:
             with av.open(io.BytesIO(asset.content)) as sound:
-                if sound.format.name not in TAKEN:
-                    raise ValueError("The file format is not supported.")
+                if sound.format.name not in TAKEN or self.asset_failure:
+                    raise ValueError(self.asset_failure or "The file format is not supported.")
                 asset.duration = (sound.duration or 0) / av.time_base
                 asset.status = "ready"
         except (ValueError, OSError) as exc:

@@ -146,7 +146,8 @@ class PlatformClient:
         """
         deadline = time.monotonic() + timeout_s
         for pause_s in self._polls.pauses():
-            asset = await self.get_asset(asset_id)
+            answered = await self._transport.call(Asset, "GET", f"assets/{_segment(asset_id)}")
+            asset, pause_s = answered.value, self._paused(pause_s, retry_after_s(answered.headers))
             if asset.status == "ready":
                 return asset
             if asset.status == "failed":
@@ -224,7 +225,7 @@ class PlatformClient:
                 raise task_failure(answer.task.error.message if answer.task.error else "")
             if on_answer is not None:
                 await on_answer(answer)
-            await policy.sleep(max(pause_s, min(answer.retry_after_s or 0.0, self._transport.retries.longest_wait_s)))
+            await policy.sleep(self._paused(pause_s, answer.retry_after_s))
         raise AssertionError("pauses never end")
 
     async def list_tasks(
@@ -252,6 +253,9 @@ class PlatformClient:
         """
         request = {"json": body.model_dump() if isinstance(body, BaseModel) else body} if body is not None else {}
         return await self._transport.probe(method, path, **request)
+
+    def _paused(self, pause_s: float, asked_s: float | None) -> float:
+        return max(pause_s, min(asked_s or 0.0, self._transport.retries.longest_wait_s))
 
     def _audio_body(self, audio: AudioInput) -> dict[str, Any]:
         return {"input_type": "audio", "model_name": self._model_name, "audio": audio.to_wire()}

@@ -7,7 +7,7 @@ PlatformError                 everything below; says code, message, hint, is_ret
 │   ├── NotFound              404
 │   ├── TooLarge              413
 │   └── RateLimited           429; carries retry_after_s
-├── PlatformFault             the platform failed (5xx)
+├── PlatformFault             the platform failed (5xx); carries retry_after_s
 ├── MalformedResponse         an answer that is not of the contract
 ├── AssetFailed               the platform could not read an uploaded file
 └── TaskFailed                an embedding task ended as failed
@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from soundbite_api.rate_limits import refused_for_s
+from soundbite_api.rate_limits import refused_for_s, retry_after_s
 
 _LONGEST_MESSAGE = 500
 
@@ -34,6 +34,8 @@ class PlatformError(Exception):
 
     hint = "Run `soundbite doctor` to see what the platform answers."
     is_retryable = False
+    retry_after_s: float | None = None
+    """Seconds after which the platform asked to come back, where it did."""
 
     def __init__(self, message: str, *, code: str = "", status: int | None = None, hint: str | None = None) -> None:
         super().__init__(message)
@@ -94,6 +96,10 @@ class PlatformFault(PlatformError):
     hint = "Try again in a minute."
     is_retryable = True
 
+    def __init__(self, message: str, *, retry_after_s: float | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.retry_after_s = retry_after_s
+
 
 class MalformedResponse(PlatformError):
     """The answer does not follow the contract: not JSON, fields missing, or numbers that are not numbers."""
@@ -145,7 +151,8 @@ def error_from_response(
         wait = refused_for_s(headers, now=now)
         return RateLimited(message, retry_after_s=wait, code=code or "too_many_requests", status=status)
     if status >= 500 or status == _REQUEST_TIMEOUT:
-        return PlatformFault(message, code=code or "internal_error", status=status)
+        wait = retry_after_s(headers, now=now)
+        return PlatformFault(message, retry_after_s=wait, code=code or "internal_error", status=status)
     return _BY_STATUS.get(status, RequestRefused)(message, code=code, status=status, hint=_HINTS.get(code))
 
 

@@ -35,7 +35,7 @@ class RetryPolicy:
 
     def wait_s(self, attempt: int, error: PlatformError) -> float:
         """Return the seconds to wait after failed try number `attempt`, counted from 0."""
-        if isinstance(error, RateLimited) and error.retry_after_s is not None:
+        if error.retry_after_s is not None:
             return min(error.retry_after_s, self.longest_retry_after_s)
         return self.jitter() * min(self.longest_wait_s, self.first_wait_s * 2.0**attempt)
 

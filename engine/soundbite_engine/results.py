@@ -96,17 +96,7 @@ def analysis_request(path: str, audio: AudioInput, profile: str) -> AnalysisRequ
 
 def metadata(record: AssetRecord, audio: AudioInput, analysis: Analysis) -> dict[str, Any]:
     """The wire's metadata of an audio answer; the SDK can't read one without options, scopes and duration."""
-    found: dict[str, Any] = {
-        "input_type": "audio",
-        "input_filename": record.filename,
-        "embedding_options": list(audio.embedding_option),
-        "embedding_scopes": list(audio.embedding_scope),
-        "duration": analysis.duration_sec,
-        "start_offset_sec": analysis.start_offset_sec,
-        "end_offset_sec": analysis.end_offset_sec,
-    }
-    if record.source_url is not None:
-        found["input_url"] = record.source_url
+    found = _metadata(record, audio, analysis.duration_sec, analysis.start_offset_sec, analysis.end_offset_sec)
     if analysis.warnings:
         found[WARNINGS] = list(analysis.warnings)
     if analysis.transcript is not None and not covers_recording(analysis):
@@ -118,6 +108,28 @@ def metadata(record: AssetRecord, audio: AudioInput, analysis: Analysis) -> dict
             "sentences": timed_values(said.sentences),
         }
     return found
+
+
+def expected_metadata(record: AssetRecord, audio: AudioInput) -> dict[str, Any]:
+    """What is known of an answer that is still to come."""
+    end_sec = record.duration if audio.end_sec is None else audio.end_sec
+    return _metadata(record, audio, record.duration, audio.start_sec, end_sec)
+
+
+def _metadata(
+    record: AssetRecord, audio: AudioInput, duration_sec: float | None, start_sec: float, end_sec: float | None
+) -> dict[str, Any]:
+    found = {
+        "input_type": "audio",
+        "input_filename": record.filename,
+        "input_url": record.source_url,
+        "embedding_options": list(audio.embedding_option),
+        "embedding_scopes": list(audio.embedding_scope),
+        "duration": duration_sec,
+        "start_offset_sec": start_sec,
+        "end_offset_sec": end_sec,
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def covers_recording(analysis: Analysis) -> bool:

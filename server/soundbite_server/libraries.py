@@ -53,6 +53,7 @@ def library_config(settings: Settings) -> LibraryConfig:
         roots=settings.roots,
         urls=UrlRules(mode="public" if is_public else "off", hosts=hosts),
         platform=EMBEDDED if settings.is_embedded else settings.base_url,
+        is_read_only=settings.read_only,
         natural_segmentation=settings.is_embedded,
         file_urls=settings.is_embedded,
         keep_assets=settings.keep_assets,

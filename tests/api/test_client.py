@@ -116,6 +116,14 @@ async def test_a_rate_limited_call_waits_as_long_as_it_is_told() -> None:
     assert script.waits == [7.0, 7.0]
 
 
+async def test_a_platform_that_is_busy_is_asked_again_when_it_said() -> None:
+    busy = httpx.Response(503, json={}, headers={"retry-after": "20"})
+    processing = httpx.Response(200, json={"_id": "a", "status": "processing"}, headers={"retry-after": "9"})
+    script = Script(busy, processing, ok({"_id": "a", "status": "ready"}))
+    assert (await script.client().wait_for_asset("a")).status == "ready"
+    assert script.waits == [20.0, 9.0]
+
+
 async def test_giving_up_raises_the_last_error() -> None:
     script = Script(*[httpx.Response(429, json={})] * 3)
     with pytest.raises(RateLimited):

@@ -212,6 +212,19 @@ async def test_a_forced_deletion_stops_and_forgets_the_tasks_of_an_asset(
         assert (await http.delete(f"assets/{asset_id}", params={"force": "true"})).status_code == 404
 
 
+async def test_a_task_in_the_making_is_listed_with_what_it_embeds(
+    opened: Opened, spoken: Path, asking: Asking, finished: Any
+) -> None:
+    async with opened() as (_, http):
+        request = asking({"asset_id": await _upload(http, spoken)}, start_sec=1, embedding_scope=["clip"])
+        task_id = (await http.post("embed-v2/tasks", json=request)).json()["_id"]
+        (listed,) = (await http.get("embed-v2/tasks")).json()["data"]
+        await finished(http, task_id)
+        (later,) = (await http.get("embed-v2/tasks")).json()["data"]
+    assert (listed["status"], later["status"]) == ("processing", "ready")
+    assert listed["audio_embedding"] == later["audio_embedding"]
+
+
 async def test_tasks_are_listed_newest_first_by_status_and_time(
     opened: Opened, sounds: Sounds, asking: Asking, finished: Any
 ) -> None:

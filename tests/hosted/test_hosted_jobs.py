@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from soundbite_engine import Engine, EngineConfig
 from soundbite_store import ClipFilter, Space
 from soundbite_tools.embed_audio import embed_audio
 from soundbite_tools.errors import ToolProblem, UnknownId, WorkFailed
@@ -136,6 +137,77 @@ async def test_a_file_the_platform_can_not_read_fails_with_its_reason(
             await embedded(library, ogg.name)
 
 
+async def test_a_file_that_the_platform_could_not_read_is_sent_again_the_next_time(
+    open_library: Open, tone: Tone, platform: Any
+) -> None:
+    platform.asset_failure = "Storage is unavailable."
+    async with open_library() as library:
+        with pytest.raises(WorkFailed, match="Storage is unavailable"):
+            await embedded(library, tone().name)
+        platform.asset_failure = ""
+        await embedded(library, "tone.wav")
+    assert platform.calls["POST assets"] == 2
+
+
+async def test_an_upload_is_removed_after_a_kill_between_the_clips_and_the_end(
+    open_library: Open, tone: Tone, platform: Any
+) -> None:
+    async with open_library() as library:
+        task = await embedded(library, tone().name)
+        # As if it had been killed after the commit and before the ledger said ready.
+        await (await library.ledger()).update_task(task.task_id, status="processing")
+    assert len(platform.assets) == 1
+    async with open_library(keep_assets=False) as library, asyncio.timeout(BOUND_SEC):
+        assert (await library.jobs.wait(task.task_id, BOUND_SEC)).status == "ready"
+    assert not platform.assets
+
+
+async def test_an_upload_is_not_removed_while_another_task_needs_it(
+    open_library: Open, tone: Tone, platform: Any
+) -> None:
+    async with open_library(keep_assets=False, jobs_at_once=1) as library, asyncio.timeout(BOUND_SEC):
+        platform.task_polls = 1 << 30
+        slow = await embed_audio(library, tone().name, wait_seconds=0)
+        await platform.is_polled.wait()
+        async with open_library(keep_assets=False) as other:
+            platform.task_polls = 0
+            await embedded(other, "tone.wav", segment_sec=4)
+        assert len(platform.assets) == 1
+        for task in platform.tasks.values():
+            task.polls_left = 0
+        assert (await get_task(library, slow.task_id, wait_seconds=BOUND_SEC)).status == "ready"
+    assert not platform.assets
+
+
+async def test_a_library_that_is_read_only_looks_at_a_task_made_elsewhere_and_keeps_nothing(
+    open_library: Open, tone: Tone, platform: Any
+) -> None:
+    platform.task_polls = 0
+    task_id = platform.make_task("talk.wav", tone(20).read_bytes(), start_sec=6.0, end_sec=18.0)
+    async with open_library(is_read_only=True) as library:
+        task = await get_task(library, task_id, wait_seconds=BOUND_SEC)
+        assert await (await library.ledger()).list_tasks(limit=1) == []
+    assert (task.task_id, task.status, task.time_range) == (task_id, "ready", "00:06-00:18")
+    assert (task.embedding_count, task.dimension, task.space) == (6, 512, "marengo3.0")
+    assert "read-only" in task.notes[0]
+
+
+async def test_a_library_that_is_read_only_leaves_unfinished_tasks_alone(
+    open_library: Open, tone: Tone, platform: Any
+) -> None:
+    platform.task_polls = 1 << 30
+    async with open_library() as library, asyncio.timeout(BOUND_SEC):
+        begun = await embed_audio(library, tone().name, wait_seconds=0)
+        await platform.is_polled.wait()
+    asked = platform.calls.total()
+    async with open_library(is_read_only=True) as library:
+        await library.jobs.resume_unfinished()
+        task = await get_task(library, begun.task_id, wait_seconds=0.1)
+    assert task.status == "processing"
+    assert "one that may write goes on with it" in task.notes[-1]
+    assert platform.calls.total() == asked
+
+
 async def test_what_the_platform_says_may_pass_is_tried_again(open_library: Open, tone: Tone, platform: Any) -> None:
     platform.failures = ["The embedding service is temporarily unstable. Please try again later."] * 2
     async with open_library() as library:
@@ -192,6 +264,19 @@ async def test_what_was_made_before_its_answer_got_lost_is_found_and_not_made_tw
         await embedded(library, tone().name)
     assert line.is_lost
     assert (len(platform.tasks), len(platform.assets)) == (1, 1)
+
+
+async def test_a_task_of_our_engine_whose_answer_got_lost_is_found_while_it_is_in_the_making(
+    open_library: Open, tone: Tone, tmp_path: Path
+) -> None:
+    async with Engine(EngineConfig(tmp_path / "engine", workers=1)) as engine:
+        line = LosesOneAnswer(httpx.ASGITransport(app=engine.app), "/embed-v2/tasks")
+        async with open_library(line) as library:
+            task = await embedded(library, tone().name, embedding_option=["audio"])
+            made = await library.client.list_tasks()
+    assert line.is_lost
+    assert task.embedding_count == 3
+    assert made.page_info.total_results == 1
 
 
 async def test_a_synchronous_call_whose_answer_got_lost_becomes_a_task(

@@ -11,7 +11,9 @@ import anyio
 
 from soundbite_api import NotFound, TaskFailed
 from soundbite_store import Asset, Task
+from soundbite_tools.clock import clock_range, seconds
 from soundbite_tools.errors import UnknownId, sentence
+from soundbite_tools.figures import count_kinds
 from soundbite_tools.params import BOTH_OPTIONS, BOTH_SCOPES, EmbedParams
 from soundbite_tools.results import TaskResult
 from soundbite_tools.sources import asset_id_for
@@ -19,7 +21,7 @@ from soundbite_tools.task_view import title_for
 from soundbite_tools.untrusted import LONGEST_TITLE, plain_text
 
 if TYPE_CHECKING:
-    from soundbite_api import EmbeddingMetadata, EmbeddingTask
+    from soundbite_api import EmbeddingMetadata, EmbeddingTask, TaskAnswer
     from soundbite_tools.library import Library
 
 # Ids that the ledger gives; the platform's are hexadecimal.
@@ -40,18 +42,20 @@ async def known_task(library: Library, task_id: str) -> Task | None:
 async def adopted(library: Library, task_id: str, wait_s: float) -> Task | TaskResult:
     """Return the ledger's new task for a ready task of the platform, or how that one stands while it is not ready.
 
+    A library that is read-only takes none in, and says what the platform made.
+
     Raises:
         UnknownId: the platform does not know it either.
         PlatformError, StoreError: it could not be asked.
     """
-    found: EmbeddingTask | None = None
+    found: TaskAnswer | None = None
     if task_id.startswith(_OURS):
         raise _unknown(task_id)
     try:
         with anyio.move_on_after(wait_s):
-            found = (await library.client.wait_for_task(task_id)).task
+            found = await library.client.wait_for_task(task_id)
         if found is None:
-            found = (await library.client.get_task(task_id)).task
+            found = await library.client.get_task(task_id)
     except NotFound as exc:
         raise _unknown(task_id) from exc
     except TaskFailed as exc:
@@ -62,7 +66,7 @@ async def adopted(library: Library, task_id: str, wait_s: float) -> Task | TaskR
             error_code=exc.code,
             next_step=sentence(exc.hint),
         )
-    if found.status != "ready":
+    if found.task.status != "ready":
         return TaskResult(
             task_id=task_id,
             status="processing",
@@ -70,7 +74,29 @@ async def adopted(library: Library, task_id: str, wait_s: float) -> Task | TaskR
             notes=["This task was made elsewhere; it joins the library once it is ready."],
             next_step=f'Call get_task(task_id="{task_id}", wait_seconds=20) until the status is ready.',
         )
-    return await _taken_in(library, found)
+    if library.config.is_read_only:
+        return _as_it_is(found)
+    return await _taken_in(library, found.task)
+
+
+def _as_it_is(found: TaskAnswer) -> TaskResult:
+    data = found.task.data or []
+    start_sec, end_sec = _window(found.task.metadata)
+    end_sec = end_sec or max((item.end_sec or 0.0 for item in data), default=0.0)
+    return TaskResult(
+        task_id=found.task.id,
+        status="ready",
+        audio_seconds=seconds(end_sec - start_sec),
+        start_sec=seconds(start_sec),
+        end_sec=seconds(end_sec),
+        time_range=clock_range(start_sec, end_sec),
+        embedding_count=len(data),
+        embedding_counts=list(count_kinds(data)),
+        dimension=len(data[0].embedding) if data else 0,
+        space=found.space.id,
+        notes=["This task was made elsewhere; this server is read-only and does not take it into the library."],
+        next_step="Call get_task for it on a server without SOUNDBITE_READ_ONLY: it takes the task in.",
+    )
 
 
 def _unknown(task_id: str) -> UnknownId:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from soundbite_api import NotFound, PlatformError, RateLimited
+from soundbite_api import NotFound, PlatformError
 from soundbite_store import ClipFilter, Space
 from soundbite_tools.errors import WorkFailed
 from soundbite_tools.figures import TaskFigures
@@ -18,7 +18,7 @@ from soundbite_tools.platform_tasks import embed_upload, follow, has_ended, is_w
 from soundbite_tools.removal import gone
 from soundbite_tools.spending import check_budget
 from soundbite_tools.uploads import earlier_upload, ready_asset, remove_upload
-from soundbite_tools.writing import say_ready, write
+from soundbite_tools.writing import finish, write
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Task
@@ -42,21 +42,21 @@ async def embed(library: Library, task: Task, report: Report) -> None:
         PlatformError, StoreError, ToolProblem: it can't be brought there.
     """
     ledger = await library.ledger()
-    if await _is_written(library, task):
-        await say_ready(library, task, TaskFigures.of(task))
-        return
     asset = await ledger.get_asset(task.asset_id)
+    if await _is_written(library, task):
+        await _end(library, task, asset, TaskFigures.of(task))
+        return
     if asset is None:
         raise gone()
     params = EmbedParams.model_validate_json(task.params_json)
     try:
         upload, answer = await _answer_patiently(library, task, asset, params, report)
         await report("writing", 0.97)
-        await write(library, task, asset, params, answer, upload)
+        figures = await write(library, task, asset, params, answer, upload)
     except Exception:
         await remove_upload(library, task, asset, params)
         raise
-    await remove_upload(library, task, asset, params)
+    await _end(library, task, asset, figures)
 
 
 def check_start(start_sec: float, duration_sec: float) -> None:
@@ -71,6 +71,13 @@ def check_start(start_sec: float, duration_sec: float) -> None:
             f"Use a start_sec below {duration_sec:.2f}.",
             code="start_past_end",
         )
+
+
+async def _end(library: Library, task: Task, asset: Asset | None, figures: TaskFigures) -> None:
+    # In this order: killed in between, the next start does both, and no upload is left behind.
+    if asset is not None:
+        await remove_upload(library, task, asset, EmbedParams.model_validate_json(task.params_json))
+    await finish(library, task, figures)
 
 
 async def _is_written(library: Library, task: Task) -> bool:
@@ -95,8 +102,7 @@ async def _answer_patiently(
                 await ledger.update_task(task.task_id, platform_task_id="")
             if attempt + 1 == config.job_attempts or not is_worth_repeating(exc):
                 raise
-            told_s = exc.retry_after_s or 0.0 if isinstance(exc, RateLimited) else 0.0
-            pause_s = max(told_s, config.job_retry_s * 2.0**attempt * (0.5 + random.random()))
+            pause_s = max(exc.retry_after_s or 0.0, config.job_retry_s * 2.0**attempt * (0.5 + random.random()))
             log.info("Task %s is tried again in %.0f s: %s", task.task_id, pause_s, exc.message)
             await anyio.sleep(min(pause_s, _LONGEST_PAUSE_S))
             task = await ledger.get_task(task.task_id) or task

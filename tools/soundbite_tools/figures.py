@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from soundbite_tools.results import EmbeddingCount
 
 if TYPE_CHECKING:
-    from soundbite_store import StoredClip, Task
+    from soundbite_store import Task
 
 
 class TaskFigures(BaseModel):
@@ -43,9 +43,18 @@ class TaskFigures(BaseModel):
         return self.end_sec - self.start_sec
 
 
-def count_kinds(clips: Iterable[StoredClip]) -> tuple[EmbeddingCount, ...]:
+class _Kind(Protocol):
+    @property
+    def embedding_option(self) -> str | None: ...
+    @property
+    def embedding_scope(self) -> str | None: ...
+
+
+def count_kinds(embeddings: Iterable[_Kind]) -> tuple[EmbeddingCount, ...]:
     """Return how many embeddings there are of each option and scope, in a fixed order."""
-    kinds = Counter((clip.embedding_scope != "clip", clip.embedding_option, clip.embedding_scope) for clip in clips)
+    kinds = Counter(
+        (each.embedding_scope != "clip", each.embedding_option or "", each.embedding_scope or "") for each in embeddings
+    )
     return tuple(
         EmbeddingCount(embedding_option=option, embedding_scope=scope, count=count)
         for (_, option, scope), count in sorted(kinds.items())

@@ -55,14 +55,19 @@ class Jobs:
         Raises:
             StoreError: the ledger can't be read.
         """
+        if self._library.config.is_read_only:
+            return
         ledger = await self._library.ledger()
         for task in await ledger.unfinished_tasks():
             if task.platform == self._library.config.platform:
                 self.start(task.task_id)
 
     def start(self, task_id: str) -> None:
-        """Run a task in the background; harmless when it runs already, here or in another process."""
-        if task_id not in self._running:
+        """Run a task in the background, unless this library is read-only.
+
+        Harmless when it runs already, here or in another process.
+        """
+        if task_id not in self._running and not self._library.config.is_read_only:
             self._running[task_id] = _Run()
             self._background.start_soon(self._run, task_id)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 from pydantic import ValidationError
 
-from soundbite_api import NotFound, PlatformError, UploadTicket
+from soundbite_api import AssetFailed, NotFound, PlatformError, UploadTicket
 from soundbite_tools.errors import SourceProblem
 from soundbite_tools.files import is_unchanged
 from soundbite_tools.shipping import Shipment, packed, shipment
@@ -57,12 +57,18 @@ async def ready_asset(library: Library, task: Task, asset: Asset, params: EmbedP
     known = task.platform_asset_id or await _known(library, asset, shipped)
     if known:
         try:
-            return _upload(library, asset, shipped, await library.client.wait_for_asset(known))
+            found = await library.client.wait_for_asset(known)
+            # Named, so that nobody deletes it while this task needs it.
+            await ledger.update_task(task.task_id, platform_asset_id=found.id)
+            return _upload(library, asset, shipped, found)
         except NotFound:
             # Deleted over there, or the engine's state was: it is made anew below.
             await ledger.forget_platform_asset(platform, shipped.content_key)
             if asset.source_kind == "asset":
                 raise
+        except AssetFailed as exc:
+            await _forget_failed(library, shipped, exc)
+            raise
     await report("uploading", 0.02)
     made = await _create(library, asset, shipped)
     await ledger.update_task(task.task_id, platform_asset_id=made.id)
@@ -70,7 +76,11 @@ async def ready_asset(library: Library, task: Task, asset: Asset, params: EmbedP
         await ledger.put_platform_asset(platform, shipped.content_key, made.id)
     await ledger.forget_platform_asset(platform + _UPLOADS, shipped.content_key)
     await report("reading", 0.04)
-    return _upload(library, asset, shipped, await library.client.wait_for_asset(made.id))
+    try:
+        return _upload(library, asset, shipped, await library.client.wait_for_asset(made.id))
+    except AssetFailed as exc:
+        await _forget_failed(library, shipped, exc)
+        raise
 
 
 def earlier_upload(library: Library, task: Task, asset: Asset, params: EmbedParams) -> Upload:
@@ -95,6 +105,9 @@ async def remove_upload(library: Library, task: Task, asset: Asset, params: Embe
     key = shipment(asset, params, library.config).content_key
     if now is None or not now.platform_asset_id:
         return
+    others = [each for each in await ledger.unfinished_tasks() if each.task_id != task.task_id]
+    if any(each.platform_asset_id == now.platform_asset_id for each in others):
+        return  # whichever of them ends last deletes it
     try:
         await library.client.delete_asset(now.platform_asset_id)
     except NotFound:
@@ -103,6 +116,12 @@ async def remove_upload(library: Library, task: Task, asset: Asset, params: Embe
         log.warning("The upload of %s could not be deleted from the platform: %s", asset.asset_id, exc.message)
         return
     await ledger.forget_platform_asset(library.config.platform, key)
+
+
+async def _forget_failed(library: Library, shipped: Shipment, exc: AssetFailed) -> None:
+    # A file that failed once may be read the next time it is sent; one that is only slow stays known.
+    if exc.code == "asset_failed":
+        await (await library.ledger()).forget_platform_asset(library.config.platform, shipped.content_key)
 
 
 def _upload(library: Library, asset: Asset, shipped: Shipment, found: PlatformAsset) -> Upload:

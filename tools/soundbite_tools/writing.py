@@ -1,4 +1,4 @@
-"""The last steps of an embedding job: clips into the store, then `ready` into the ledger."""
+"""The last steps of an embedding job: clips into the store, then `ready` into the ledger, by two calls."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Answer:
 
 async def write(
     library: Library, task: Task, asset: Asset, params: EmbedParams, answer: Answer, upload: Upload
-) -> None:
-    """Write the clips of an answer in one commit, then say that the task is ready.
+) -> TaskFigures:
+    """Write the clips of an answer in one commit, and return their figures.
 
     Raises:
         WorkFailed: the answer holds nothing that can be kept.
@@ -76,6 +76,16 @@ async def write(
         duration_sec = _duration_sec(asset, answer, figures)
         if duration_sec != asset.duration_sec:
             await ledger.set_duration(asset.asset_id, duration_sec)
+    return figures
+
+
+async def finish(library: Library, task: Task, figures: TaskFigures) -> None:
+    """Mark a task ready whose clips are in the store, unless its recording was removed meanwhile.
+
+    Raises:
+        StoreError: the store or the ledger can't be written.
+    """
+    with anyio.CancelScope(shield=True):
         await say_ready(library, task, figures)
         await _take_back_if_removed(library, task)
 

@@ -18,7 +18,7 @@ from soundbite_engine.ids import parse_rfc3339, rfc3339
 from soundbite_engine.pages import Page
 from soundbite_engine.platform_errors import Refused, invalid, missing
 from soundbite_engine.requests import TaskRequest
-from soundbite_engine.results import wire_metadata
+from soundbite_engine.results import expected_metadata, wire_metadata
 from soundbite_engine.routes.addresses import base_url
 from soundbite_engine.routes.embeddings import (
     check_model,
@@ -94,7 +94,18 @@ class TaskRoutes:
     async def page(self, request: Request) -> Response:
         page = Page.asked(request.query_params)
         records, total = await self._services.tasks.page(_filter(request), page)
-        return JSONResponse({"data": [_listed_json(record) for record in records], "page_info": page.info(total)})
+        listed = [_listed_json(record, await self._metadata(record)) for record in records]
+        return JSONResponse({"data": listed, "page_info": page.info(total)})
+
+    async def _metadata(self, record: TaskRecord) -> dict[str, Any] | None:
+        """What a task's answer says of its media, before it is there what is known: whose answer got lost needs it."""
+        if record.metadata is not None:
+            return wire_metadata(record.metadata)
+        try:
+            asset = await self._services.assets.get(record.asset_id)
+        except Refused:
+            return None  # deleted meanwhile
+        return expected_metadata(asset, AudioInput.model_validate_json(record.audio))
 
 
 def _task_json(record: TaskRecord) -> dict[str, Any]:
@@ -109,12 +120,11 @@ def _task_json(record: TaskRecord) -> dict[str, Any]:
     return found
 
 
-def _listed_json(record: TaskRecord) -> dict[str, Any]:
+def _listed_json(record: TaskRecord, about: dict[str, Any] | None) -> dict[str, Any]:
     found = _task_json(record) | {"model_name": record.model_name}
-    if record.metadata is not None:
-        metadata = wire_metadata(record.metadata)
-        metadata = {key: value for key, value in metadata.items() if not key.startswith("embedding_")}
-        options, scopes = record.metadata["embedding_options"], record.metadata["embedding_scopes"]
+    if about is not None:
+        metadata = {key: value for key, value in about.items() if not key.startswith("embedding_")}
+        options, scopes = about["embedding_options"], about["embedding_scopes"]
         # The SDK and the published specification spell these differently (contract 3.7).
         metadata |= {"audio_embedding_option": options, "audio_embedding_options": options}
         metadata |= {"audio_embedding_scope": scopes, "audio_embedding_scopes": scopes}

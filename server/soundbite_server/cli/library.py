@@ -41,7 +41,8 @@ def run_async(body: Callable[P, Awaitable[R]]) -> Callable[P, R]:
 async def personal_library(named: Iterable[Path] = ()) -> AsyncIterator[Library]:
     """Open the library for the person at the keyboard.
 
-    The files they name on the command line may be read wherever they are: roots protect from agents.
+    The files they name on the command line may be read wherever they are, and what they ask for is done: roots and
+    read-only protect from agents.
     """
     from soundbite_server.libraries import open_library
     from soundbite_server.logs import log_to_stderr
@@ -51,7 +52,7 @@ async def personal_library(named: Iterable[Path] = ()) -> AsyncIterator[Library]
     log_to_stderr("WARNING")
     folders = tuple(path if path.is_dir() else path.parent for path in (each.resolve() for each in named))
     roots = tuple(dict.fromkeys((*settings.roots, *folders)))
-    async with open_library(settings.model_copy(update={"roots": roots})) as library:
+    async with open_library(settings.model_copy(update={"roots": roots, "read_only": False})) as library:
         yield library
 
 
