@@ -20,6 +20,17 @@ class Recording:
     fold: str
     transcript: str
     seconds: float
+    source: str
+
+    @property
+    def is_speech(self) -> bool:
+        """Whether it is speech that somebody wrote down."""
+        return bool(self.transcript)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it is a sound with a name, and not speech."""
+        return not self.transcript and self.label != "speech"
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,7 @@ def read_eval_set(folder: Path) -> EvalSet:
         EvalSetError: a file, a column or a recording is missing, or a query names a recording that isn't listed.
     """
     recordings = tuple(
-        Recording(row["path"], row["kind"], row["label"], row["fold"], row["transcript"], _seconds(row))
+        Recording(row["path"], row["kind"], row["label"], row["fold"], row["transcript"], _seconds(row), row["source"])
         for row in _rows(folder / "manifest.csv", Recording)
     )
     queries = tuple(

@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_recordings_and_queries_are_read(folder: Path) -> None:
     eval_set = evalset.read_eval_set(folder)
-    assert eval_set.recordings == (evalset.Recording("one.flac", "speech", "speech", "", "hello, world", 1.5),)
+    assert eval_set.recordings == (evalset.Recording("one.flac", "speech", "speech", "", "hello, world", 1.5, "me"),)
     assert eval_set.queries == (evalset.Query("one.flac", "verbatim", "hello"),)
     assert eval_set.audio_seconds == 1.5
 
@@ -50,7 +50,7 @@ def test_recordings_and_queries_are_read(folder: Path) -> None:
     ("file", "text", "message"),
     [
         ("manifest.csv", MANIFEST, "has no rows"),
-        ("manifest.csv", "path,kind\none.flac,speech\n", "has no fold, label, seconds, transcript"),
+        ("manifest.csv", "path,kind\none.flac,speech\n", "has no fold, label, seconds, source, transcript"),
         ("manifest.csv", f"{MANIFEST}one.flac,speech,speech,,,long,CC0,me\n", "one.flac has seconds 'long'"),
         ("manifest.csv", f"{MANIFEST}two.flac,speech,speech,,,1,CC0,me\n", "two.flac for one"),
         ("queries.csv", "path,kind,query\ntwo.flac,verbatim,hello\n", "names two.flac"),
@@ -71,16 +71,26 @@ def test_the_script_ends_with_2_and_one_line_when_the_folder_is_missing(tmp_path
     assert "manifest.csv can't be read" in line
 
 
+def test_an_unknown_part_is_refused_by_name(folder: Path) -> None:
+    command = [sys.executable, str(BENCH / "quality.py"), str(folder), "--only", "wer,smell"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "no part 'smell'" in done.stderr
+
+
 def test_the_figures_come_from_the_answers_of_the_tools(tmp_path: Path) -> None:
     note = "First note of the day. Buy bread, butter, and two bottles of milk on the way home."
     write_first_seconds(SAMPLES / "memos.mp3", 5.5, tmp_path / "note.wav")
-    (tmp_path / "manifest.csv").write_text(f'{MANIFEST}note.wav,speech,speech,,"{note}",5.5,CC0,me\n')
+    write_first_seconds(SAMPLES / "field-log.flac", 6.0, tmp_path / "other.wav")
+    other = "other.wav,speech,speech,,,6,CC0,me\n"
+    (tmp_path / "manifest.csv").write_text(f'{MANIFEST}{other}note.wav,speech,speech,,"{note}",5.5,CC0,me\n')
     asked = ["verbatim,two bottles of milk", "paraphrase,purchase groceries", "keywords,seventeen elephants"]
     (tmp_path / "queries.csv").write_text(
         "".join(f"{row}\n" for row in ["path,kind,query", *(f"note.wav,{q}" for q in asked)])
     )
     out = tmp_path / "out.json"
-    command = [sys.executable, str(BENCH / "quality.py"), str(tmp_path), "--json", str(out)]
+    parts = "retrieval,wer,rejection,names"
+    command = [sys.executable, str(BENCH / "quality.py"), str(tmp_path), "--json", str(out), "--only", parts]
     done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     figures = json.loads(out.read_text())
@@ -88,7 +98,11 @@ def test_the_figures_come_from_the_answers_of_the_tools(tmp_path: Path) -> None:
     assert figures["keywords"] == {"n": 1, "r1": 0.0, "r5": 0.0, "mrr": 0.0}
     assert 0 <= figures["wer"] < 0.3
     assert figures["rtf"] > 0
-    assert "1 embedded" in done.stdout
+    assert figures["wer_by_source"] == {"me": figures["wer"]}
+    # One of the three finds nothing even with the recording, so a threshold that keeps it rejects nothing.
+    assert figures["rejection"] == {"answerable": 3, "unanswerable": 3, "threshold": 0.0, "kept": 1.0, "rejected": 0.0}
+    assert "choose --profile sounds" in figures["skipped"]["names"]
+    assert "2 embedded" in done.stdout
 
 
 def write_first_seconds(source: Path, seconds: float, target: Path) -> None:

@@ -1,0 +1,38 @@
+"""Memory of this process and of those it started, from /proc; elsewhere than on Linux nothing is known."""
+
+import os
+from pathlib import Path
+
+
+def process_family() -> list[int]:
+    """This process, then all that descend from it."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            # The name, in brackets, may hold spaces.
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            continue  # it has ended
+    family = [os.getpid()]
+    for pid in family:
+        family += [child for child, parent in parents.items() if parent == pid]
+    return family
+
+
+def peak_mb(pid: int) -> float | None:
+    """The most memory a process has held at once, in MB; None where it is not known."""
+    return _status_mb(pid, "VmHWM")
+
+
+def current_mb(pid: int) -> float | None:
+    """The memory a process holds now, in MB; None where it is not known."""
+    return _status_mb(pid, "VmRSS")
+
+
+def _status_mb(pid: int, name: str) -> float | None:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return None
+    values = [line.split()[1] for line in lines if line.startswith(f"{name}:")]
+    return int(values[0]) / 1024 if values else None

@@ -1,0 +1,94 @@
+"""The arithmetic of the evaluation, and the scenes it measures on."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+BENCH = Path(__file__).parents[2] / "bench"
+SAMPLES = Path(__file__).parents[2] / "samples"
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put bench/ on the path, as running one of its scripts does."""
+    monkeypatch.syspath_prepend(str(BENCH))
+
+
+@pytest.mark.usefixtures("bench")
+def test_spans_share_time_over_the_time_they_cover() -> None:
+    from overlap import best_iou, iou
+
+    assert iou((0.0, 4.0), (2.0, 6.0)) == pytest.approx(2 / 6)
+    assert iou((0.0, 1.0), (2.0, 3.0)) == 0.0
+    assert best_iou([(0.0, 4.0), (2.0, 5.0)], (2.0, 6.0)) == pytest.approx(0.75)
+    assert best_iou([], (0.0, 1.0)) == 0.0
+
+
+@pytest.mark.usefixtures("bench")
+def test_average_precision_is_the_mean_of_precision_at_each_right_answer() -> None:
+    from sound_vectors import average_precision
+
+    scores = np.array([0.9, 0.8, 0.7, 0.6], np.float32)
+    assert average_precision(scores, np.array([True, False, True, False])) == pytest.approx((1 + 2 / 3) / 2)
+    assert average_precision(scores, np.array([False, False, False, True])) == pytest.approx(1 / 4)
+
+
+@pytest.mark.usefixtures("bench")
+def test_sounds_are_compared_with_other_folds_only() -> None:
+    from evalset import Recording
+    from sound_vectors import likeness
+
+    def recording(label: str, fold: str) -> Recording:
+        return Recording("x", "sound", label, fold, "", 1.0, "me")
+
+    recordings = [recording("dog", "1"), recording("dog", "1"), recording("dog", "2"), recording("cat", "2")]
+    vectors = np.array([[1, 0], [1, 0], [0.6, 0.8], [0.8, 0.6]], np.float32)
+    found = likeness(recordings, vectors)
+    assert found is not None
+    # Both dogs of the first fold find the cat before the dog; that dog finds two dogs; the cat has nobody like it.
+    assert (found.n, found.map, found.p1) == (3, pytest.approx((0.5 + 0.5 + 1) / 3), pytest.approx(1 / 3))
+
+
+@pytest.mark.usefixtures("bench")
+def test_the_threshold_keeps_at_least_95_of_100_answerable_questions() -> None:
+    from rejection import rejection
+
+    found = rejection([score / 100 for score in range(100)], [0.01, 0.04, 0.05, 0.9])
+    assert (found.threshold, found.kept, found.rejected) == (0.05, 0.95, 0.5)
+
+
+@pytest.mark.usefixtures("bench")
+def test_a_scene_holds_each_recording_where_it_says_and_the_same_for_the_same_seed() -> None:
+    from evalset import EvalSet, Recording
+    from scenes import LEVEL_DB, RATE_HZ, scenes
+
+    names = ("memos.mp3", "standup.flac", "field-log.flac")
+    recordings = tuple(Recording(name, "sound", "office", "", "", 80.0, "me") for name in names)
+    eval_set = EvalSet(SAMPLES, recordings, ())
+    silent, noisy = scenes(eval_set, 3, [10.0])
+    assert len(silent.events) == 3
+    for before, after in zip(silent.events, silent.events[1:], strict=False):
+        gap = slice(round(before.end_sec * RATE_HZ), round(after.start_sec * RATE_HZ))
+        assert 0.5 <= after.start_sec - before.end_sec <= 1.5
+        assert not silent.sound[gap].any()
+        bed_db = 10 * np.log10(np.mean(noisy.sound[gap] ** 2))
+        assert bed_db == pytest.approx(LEVEL_DB - 10.0, abs=3.0)
+    assert [event.recording for event in noisy.events] == [event.recording for event in silent.events]
+    again, _ = scenes(eval_set, 3, [10.0])
+    assert np.array_equal(again.sound, silent.sound)
+
+
+def test_segments_are_measured_on_scenes_and_printed(tmp_path: Path) -> None:
+    # One recording without folds and queries: the part runs whole on it, the likeness has nothing to compare.
+    manifest = "path,kind,label,fold,transcript,seconds,licence,source\nmemos.mp3,sound,office,,,74,CC0,me\n"
+    (tmp_path / "manifest.csv").write_text(manifest)
+    (tmp_path / "queries.csv").write_text("path,kind,query\nmemos.mp3,verbatim,milk\n")
+    (tmp_path / "memos.mp3").write_bytes((SAMPLES / "memos.mp3").read_bytes())
+    command = [sys.executable, str(BENCH / "quality.py"), str(tmp_path), "--only", "segments"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [line.split(":")[0].split()[1] for line in done.stdout.splitlines()] == ["silent", "20", "10", "0"]
+    assert "IoU sound" in done.stdout
