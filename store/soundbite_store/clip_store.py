@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from soundbite_store.scan import SpaceScan, scan_table
 from soundbite_store.searches import text_hits, vector_hits
 from soundbite_store.spaces import Space, SpaceInfo
 from soundbite_store.term_counts import TermCounter
+from soundbite_store.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 _EVERYTHING = ClipFilter()
+# A command that only searches is over by then.
+_FIRST_LOOK_S = 5.0
 _NO_LIMIT = 10_000_000
 
 
@@ -43,7 +47,8 @@ class ClipStore:
     def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
         self._writes: set[asyncio.Task[Any]] = set()
-        self._upkeep: dict[Space, asyncio.Task[None]] = {}
+        self._upkeep: dict[Space, Upkeep] = {}
+        self._first_look: asyncio.Task[None] | None = None
         self._counters: dict[Space, TermCounter] = {}
 
     @classmethod
@@ -70,15 +75,21 @@ class ClipStore:
         return cls(StoreConnection(str(local_dir), local_dir, locks))
 
     async def warm(self) -> None:
-        """Load LanceDB and connect now, so that the first search does not wait for it."""
+        """Load LanceDB and connect now, so that the first search does not wait for it.
+
+        A process that stays also tidies, a little later, what others left undone.
+        """
         await self._connection.database()
+        if self._first_look is None:
+            self._first_look = asyncio.create_task(self._look_after_all())
 
     async def aclose(self) -> None:
-        """Wait for the writes under way, give up tidying, then close."""
+        """Wait for the writes under way, and for two seconds at most for tidying, then close."""
         await asyncio.gather(*self._writes, return_exceptions=True)
-        for task in self._upkeep.values():
-            task.cancel()
-        await asyncio.gather(*self._upkeep.values(), return_exceptions=True)
+        if self._first_look:
+            self._first_look.cancel()
+            await asyncio.wait([self._first_look])
+        await asyncio.gather(*(upkeep.close() for upkeep in self._upkeep.values()))
         await self._connection.close()
 
     async def __aenter__(self) -> Self:
@@ -113,7 +124,7 @@ class ClipStore:
         async def write() -> UpsertResult:
             table = await self._connection.table_for_writing(space)
             result = await table.upsert(clips, replace_assets=replace_assets)
-            self._start_upkeep(table)
+            self._upkeep_of(table).note_write()
             return result
 
         return await self._unstoppable(write())
@@ -234,21 +245,27 @@ class ClipStore:
     async def optimise(self, space: Space) -> bool:
         """Compact and index a table now; False when another process is at it or there is no such table.
 
-        Writes start this by themselves, in the background, when enough of them have gathered.
+        Writes start this by themselves, in the background, when enough of them have gathered and there is a pause.
 
         Raises: StoreFull when there is no room for it.
         """
         table = await self._connection.table(space)
         if table is None:
             return False
-        if running := self._upkeep.get(space):
-            await asyncio.wait([running])
-        return await self._unstoppable(table.optimise())
+        return await self._unstoppable(self._upkeep_of(table).run())
 
-    def _start_upkeep(self, table: ClipTable) -> None:
-        running = self._upkeep.get(table.space)
-        if running is None or running.done():
-            self._upkeep[table.space] = asyncio.create_task(_keep_in_shape(table))
+    async def tidied(self) -> None:
+        """Wait for a pause in writing, and until the tidying that is due then is done."""
+        await asyncio.gather(*(upkeep.settled() for upkeep in self._upkeep.values()))
+
+    async def _look_after_all(self) -> None:
+        await asyncio.sleep(_FIRST_LOOK_S)
+        with contextlib.suppress(StoreError):  # whoever needs the table hears of it
+            for table in await self._all_tables():
+                self._upkeep_of(table).note_write()
+
+    def _upkeep_of(self, table: ClipTable) -> Upkeep:
+        return self._upkeep.setdefault(table.space, Upkeep(table))
 
     async def _all_tables(self) -> list[ClipTable]:
         tables = [await self._connection.table(space) for space in await self._connection.spaces()]
@@ -266,15 +283,6 @@ class ClipStore:
         self._writes.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _log.debug("A write to the clip store failed: %s", task.exception())
-
-
-async def _keep_in_shape(table: ClipTable) -> None:
-    try:
-        if await table.wants_upkeep():
-            await table.optimise()
-    except StoreError as exc:
-        # Nothing is lost by an untidy table but time; the next write tries again.
-        _log.warning("Tidying the clips of %s failed: %s", table.space.id, exc)
 
 
 def _local_dir(uri: str) -> Path | None:

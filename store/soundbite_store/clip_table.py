@@ -55,8 +55,8 @@ class ClipTable:
 
     async def upsert(self, clips: Sequence[Clip], *, replace_assets: bool) -> UpsertResult:
         """Write rows in one commit; they are on disk when this returns."""
-        rows = await asyncio.to_thread(to_table, self.space, clips)
         assets = ClipFilter(asset_ids=tuple(dict.fromkeys(clip.asset_id for clip in clips)))
+        rows, _ = await asyncio.gather(asyncio.to_thread(to_table, self.space, clips), self._may_add(assets))
         async with self._gate.entered():
             result = await until_committed(lambda: self._write(rows, assets, replace_assets))
             await self._make_durable()
@@ -64,11 +64,17 @@ class ClipTable:
 
     async def _write(self, rows: pa.Table, assets: ClipFilter, replace_assets: bool) -> UpsertResult:
         with lance_errors():
-            if self._gate.is_exclusive and not await self.lance.count_rows(assets.to_sql()):
-                # Nobody else writes and the keys are new: no need to read all keys to find that out.
+            if await self._may_add(assets):
                 await self.lance.add(rows)
                 return UpsertResult(rows.num_rows, 0, 0)
             return await self._merge(rows, assets if replace_assets else None)
+
+    async def _may_add(self, assets: ClipFilter) -> bool:
+        """Whether nobody else writes and the keys are new: no need to read all keys to find that out.
+
+        Asked before the gate too, beside the conversion: behind it the rows are counted again only if somebody wrote.
+        """
+        return self._gate.is_exclusive and not await self.count(assets)
 
     async def _merge(self, rows: pa.Table, replaced: ClipFilter | None) -> UpsertResult:
         # use_index(False): through an index, two writers of one new key would both insert it (lance#8949).
@@ -129,7 +135,7 @@ class ClipTable:
                 await build_filter_indexes(self.lance)
                 await self._index_vectors()
                 await self.lance.optimize(cleanup_older_than=KEEP_VERSIONS_FOR)
-            await self._make_durable()
+            await self._make_durable(with_indexes=True)
         except StoreBusy as exc:
             # Writers win, on purpose: the next round will find the same work.
             _log.info("Optimising %s was put off: %s", self.space.id, exc)
@@ -191,10 +197,10 @@ class ClipTable:
         with lance_errors():
             return await query.offset(offset).limit(limit).to_arrow()
 
-    async def _make_durable(self) -> None:
+    async def _make_durable(self, *, with_indexes: bool = False) -> None:
         if self._folder:
             with lance_errors():
-                await asyncio.to_thread(self._folder.sync)
+                await asyncio.to_thread(self._folder.sync, with_indexes=with_indexes)
 
 
 def _grouped(rows: pa.Table) -> list[EmbeddingCount]:

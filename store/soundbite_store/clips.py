@@ -113,5 +113,5 @@ def _ms(seconds: float) -> str:
 
 def _digest(*parts: str) -> str:
     # Lengths keep ("ab", "c") and ("a", "bc") apart whatever the parts hold.
-    framed = "".join(f"{len(part)}:{part}" for part in parts)
+    framed = "".join([f"{len(part)}:{part}" for part in parts])
     return hashlib.sha256(framed.encode("utf-8", "surrogatepass")).hexdigest()

@@ -10,11 +10,14 @@ import contextlib
 import os
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from soundbite_store.errors import StoreFull
 
 _SPARE_BYTES = 16 << 20
+_INDEXES = "_indices"
+_SYNCS_AT_ONCE = 8
 _HAS_DIRECTORY_FSYNC = os.name != "nt"
 
 
@@ -23,26 +26,19 @@ class TableFolder:
 
     def __init__(self, table_dir: Path) -> None:
         self._table_dir = table_dir
-        # Empty at first on purpose: a writer that was killed before its own sweep may have left files that our
-        # versions will refer to. Syncing a clean file costs next to nothing.
-        self._synced: set[str] = set()
+        self._rows = _Sweep(table_dir, without=_INDEXES)
+        self._indexes = _Sweep(table_dir / _INDEXES)
 
-    def sync(self) -> int:
-        """Sync what was not there at the last call; returns the number of files. Blocks: call it in a thread."""
-        files: set[str] = set()
-        folders: set[str] = set()
-        for folder, _, names in os.walk(self._table_dir):
-            folders.add(folder)
-            files |= {os.path.join(folder, name) for name in names}  # noqa: PTH118 - Path is 10x slower here
-        fresh = files - self._synced
-        for path in fresh:
-            _fsync_path(path)
-        # A new file is found again after a reset only if the folder that names it was synced too, and so on up.
-        new_folders = folders - self._synced
-        for folder in new_folders | {str(Path(path).parent) for path in fresh | new_folders}:
-            fsync_directory(folder)
-        self._synced = files | folders
-        return len(fresh)
+    def sync(self, *, with_indexes: bool) -> int:
+        """Sync what was not there at the last call; returns the number of files. Blocks: call it in a thread.
+
+        A write leaves indexes to the optimiser after its first sweep, lest it wait for what is being built: they hold
+        copies only, and a torn one is dropped at open.
+        """
+        count = self._rows.sync()
+        if with_indexes or not self._indexes.has_run:
+            count += self._indexes.sync()
+        return count
 
     def check_room(self, needed_bytes: int) -> None:
         """Compaction writes before it deletes: without room for both copies it would fill the disk.
@@ -51,6 +47,40 @@ class TableFolder:
         """
         if shutil.disk_usage(self._table_dir).free < needed_bytes + _SPARE_BYTES:
             raise StoreFull(f"Tidying the clip store needs {needed_bytes >> 20} MB of free disk space.")
+
+
+class _Sweep:
+    """Syncs a folder and all below it, each file once."""
+
+    def __init__(self, root: Path, *, without: str = "") -> None:
+        self._root = root
+        self._without = without
+        # Empty at first on purpose: a writer that was killed before its own sweep may have left files that our
+        # versions will refer to. Syncing a clean file costs next to nothing.
+        self._synced: set[str] = set()
+        self.has_run = False
+
+    def sync(self) -> int:
+        files: set[str] = set()
+        folders: set[str] = set()
+        for folder, below, names in os.walk(self._root):
+            below[:] = [name for name in below if name != self._without]
+            folders.add(folder)
+            files |= {os.path.join(folder, name) for name in names}  # noqa: PTH118 - Path is 10x slower here
+        fresh = files - self._synced
+        # A new file is found again after a reset only if the folder that names it was synced too, and so on up.
+        new_folders = folders - self._synced
+        named_in = new_folders | {str(Path(path).parent) for path in fresh | new_folders}
+        _fsync_paths([*fresh, *(named_in if _HAS_DIRECTORY_FSYNC else ())])
+        self._synced = files | folders
+        self.has_run = True
+        return len(fresh)
+
+
+def _fsync_paths(paths: list[str]) -> None:
+    """Sync several at once: those that wait together share one turn of the file system's journal."""
+    with ThreadPoolExecutor(_SYNCS_AT_ONCE) as pool:
+        list(pool.map(_fsync_path, paths))
 
 
 def fsync_directory(folder: str | Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from soundbite_store.errors import BadVector
 
@@ -31,24 +31,35 @@ def unit_vectors(rows: Sequence[ArrayLike], dimension: int) -> NDArray[np.float3
     """
     import numpy as np
 
-    matrix = np.empty((len(rows), dimension), dtype=np.float64)
-    for index, row in enumerate(rows):
-        values = np.asarray(row)
-        if values.shape != (dimension,):
-            raise BadVector(f"The space takes vectors of {dimension} numbers, this one has shape {values.shape}.")
-        matrix[index] = values
-    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
+    matrix = _matrix(rows, dimension)
+    norms = np.sqrt(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64))
     if not np.isfinite(norms).all():
         raise BadVector("The vector holds NaN or infinite numbers.")
-    if (norms == 0.0).any():
+    if not norms.all():
         raise BadVector("The vector is zero: it points nowhere and can match nothing.")
     # What is unit already within float32 keeps its bits, and so its checksum.
-    return (matrix / np.where(np.abs(norms - 1.0) < 1e-6, 1.0, norms)).astype("<f4")
+    if len(long := np.flatnonzero(np.abs(norms - 1.0) >= 1e-6)):
+        matrix[long] = matrix[long].astype(np.float64) / norms[long, None]
+    return matrix.astype("<f4", copy=False)
+
+
+def _matrix(rows: Sequence[ArrayLike], dimension: int) -> NDArray[Any]:
+    import numpy as np
+
+    values = [np.asarray(row) for row in rows]
+    for vector in values:
+        if vector.shape != (dimension,):
+            raise BadVector(f"The space takes vectors of {dimension} numbers, this one has shape {vector.shape}.")
+    # Arrow's own float32 needs no detour; longer numbers are scaled before they are cut.
+    kind = np.float32 if all(vector.dtype == np.float32 for vector in values) else np.float64
+    return np.array(values, dtype=kind).reshape(len(values), dimension)
 
 
 def checksum(vector: NDArray[np.float32]) -> int:
     """CRC-32 of the vector's bytes; LanceDB itself returns flipped bits as data."""
-    return zlib.crc32(vector.astype("<f4", copy=False).tobytes())
+    import numpy as np
+
+    return zlib.crc32(np.ascontiguousarray(vector, dtype="<f4").data)
 
 
 def text_checksum(transcript: str, sound_words: str) -> int:

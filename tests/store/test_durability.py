@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import lancedb
 import pytest
 
 from soundbite_store import Clip, ClipFilter, ClipStore, Space, StoreCorrupt, StoreFull
@@ -45,6 +43,27 @@ async def test_every_file_and_folder_of_a_table_is_synced_before_a_write_returns
         await store.upsert(space, [make_clip(3)])
         assert newest_manifest(tmp_path, space).stat().st_ino in synced
         assert len(synced) < 12  # only what is new, not the whole table again
+
+
+async def test_what_tidying_wrote_is_synced_before_it_returns(
+    tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with await ClipStore.open(tmp_path) as store:
+        for index in range(3):
+            await store.upsert(space, [make_clip(index, transcript=f"word{index}")])
+        before = set(table_dir(tmp_path, space).rglob("*"))
+        synced: set[int] = set()
+        real_fsync = os.fsync
+
+        def recording_fsync(descriptor: int) -> None:
+            synced.add(os.fstat(descriptor).st_ino)
+            real_fsync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", recording_fsync)
+        assert await store.optimise(space)
+        made = set(table_dir(tmp_path, space).rglob("*")) - before
+        assert any("_indices" in path.parts for path in made)
+        assert [path for path in made if path.stat().st_ino not in synced] == []
 
 
 async def test_a_write_that_cannot_be_synced_is_not_acknowledged(
@@ -181,14 +200,3 @@ async def test_tidying_is_refused_when_the_disk_has_no_room_for_it(
         with pytest.raises(StoreFull, match="free disk space"):
             await store.optimise(space)
         assert await store.count(space) == 1
-
-
-async def test_many_small_writes_are_compacted_by_themselves(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
-    async with await ClipStore.open(tmp_path) as store:
-        for index in range(40):
-            await store.upsert(space, [make_clip(index)])
-        await asyncio.gather(*store._upkeep.values())
-        table = await (await lancedb.connect_async(tmp_path)).open_table(space.table_name)
-        stats = await table.stats()
-        assert stats["fragment_stats"]["num_fragments"] < 20
-        assert await store.count(space) == 40

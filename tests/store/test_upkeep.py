@@ -1,0 +1,81 @@
+"""When a table is tidied: not while writing goes on, unless it goes on for long, and not never."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import lancedb
+import pytest
+
+from soundbite_store import Clip, ClipStore, Space, clip_store, upkeep
+
+MakeClip = Callable[..., Clip]
+FOR_EVER = 3_600.0
+WRITES = 40
+
+
+@pytest.fixture(autouse=True)
+def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing happens because a machine is slow: each test says what its store is not to wait for."""
+    monkeypatch.setattr(upkeep, "_PAUSE_S", FOR_EVER)
+    monkeypatch.setattr(upkeep, "_LONGEST_WAIT_S", FOR_EVER)
+
+
+async def pieces(folder: Path, space: Space) -> int:
+    """The number of fragments: one for each write until they are compacted."""
+    table = await (await lancedb.connect_async(folder)).open_table(space.table_name)
+    return int((await table.stats())["fragment_stats"]["num_fragments"])
+
+
+async def write(store: ClipStore, space: Space, make_clip: MakeClip) -> None:
+    for index in range(WRITES):
+        await store.upsert(space, [make_clip(index, f"a_{index}")])
+
+
+async def test_many_small_writes_are_tidied_when_writing_pauses(
+    tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with await ClipStore.open(tmp_path) as store:
+        await write(store, space, make_clip)
+        assert await pieces(tmp_path, space) == WRITES
+        monkeypatch.setattr(upkeep, "_PAUSE_S", 0.01)
+        await store.upsert(space, [make_clip(WRITES)])
+        await store.tidied()
+        assert await pieces(tmp_path, space) < 20
+        assert await store.count(space) == WRITES + 1
+
+
+async def test_writing_without_a_pause_is_tidied_all_the_same(
+    tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "_LONGEST_WAIT_S", 0.01)
+    async with await ClipStore.open(tmp_path) as store:
+        await write(store, space, make_clip)
+        await store.tidied()
+        assert await pieces(tmp_path, space) < 20
+
+
+async def test_what_is_due_is_done_when_the_store_closes(
+    tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "_CLOSING_S", 60.0)
+    async with await ClipStore.open(tmp_path) as store:
+        await write(store, space, make_clip)
+    assert await pieces(tmp_path, space) < 20
+
+
+async def test_a_process_that_stays_tidies_what_others_left_undone(
+    tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "_CLOSING_S", 0.0)
+    async with await ClipStore.open(tmp_path) as store:
+        await write(store, space, make_clip)
+    monkeypatch.setattr(upkeep, "_PAUSE_S", 0.01)
+    monkeypatch.setattr(clip_store, "_FIRST_LOOK_S", 0.0)
+    async with await ClipStore.open(tmp_path) as store:
+        await store.warm()
+        assert store._first_look is not None
+        await store._first_look
+        await store.tidied()
+        assert await pieces(tmp_path, space) < 20
