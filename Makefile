@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check lint types bench lock clean
+.PHONY: demo test test-remote check lint types bench lock clean
 
 demo: .venv/run.stamp
 	$(BIN)/soundbite demo samples
@@ -11,7 +11,11 @@ demo: .venv/run.stamp
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -n 2
 
-check: test lint types
+# Object stores and the LanceDB service, on loopback.
+test-remote: .venv/dev.stamp .venv/s3.stamp
+	$(BIN)/python -m pytest -n 2 tests/remote
+
+check: test test-remote lint types
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check
@@ -39,4 +43,19 @@ clean:
 
 .venv/dev.stamp: requirements/dev.txt .venv/run.stamp
 	$(INSTALL) --require-hashes -r requirements/dev.txt
+	touch $@
+
+# The S3 service needs other versions of some packages than we do, so it has an environment of its own.
+.venv/s3.stamp: requirements/s3.txt .venv/run.stamp
+	test -x .venv/s3/bin/python || $(BIN)/python -m venv .venv/s3
+	.venv/s3/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/s3.txt
+	touch $@
+
+# So does Ray; it sees all the rest through the environment that it lies in.
+.venv/ray.stamp: requirements/ray.txt .venv/dev.stamp
+	test -x .venv/ray/bin/python || $(BIN)/python -m venv .venv/ray
+	.venv/ray/bin/python -c "import pathlib, site, sys; \
+	  (pathlib.Path(site.getsitepackages()[0]) / 'outer.pth').write_text(f'import site; site.addsitedir({sys.argv[1]!r})\n')" \
+	  "$$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')"
+	.venv/ray/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ray.txt
 	touch $@

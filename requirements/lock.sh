@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Locks the dependencies with hashes and no addresses: requirements/run.txt, build.txt and dev.txt.
+# Locks the dependencies with hashes and no addresses: requirements/run.txt, build.txt and dev.txt, and what
+# `make test-remote` needs besides: s3.txt and ray.txt, each for an environment of its own.
 # Needs pip-tools (in the development environment). Run it after a change of dependencies in pyproject.toml.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,4 +17,17 @@ from pathlib import Path
 print("-r run.txt", "-c build.txt", *tomllib.loads(Path("pyproject.toml").read_text())["dependency-groups"]["dev"], sep="\n")
 PY
 lock -o requirements/dev.txt requirements/dev.in
-rm requirements/build.in requirements/dev.in
+.venv/bin/python - <<'PY'
+import tomllib
+from pathlib import Path
+project = tomllib.loads(Path("pyproject.toml").read_text())
+Path("requirements/s3.in").write_text("\n".join(project["dependency-groups"]["s3"]) + "\n")
+# pylance of the locked lancedb's Lance wants an earlier lance-namespace than lancedb itself took.
+kept = [line for line in Path("requirements/run.txt").read_text().splitlines() if line[:1].isalpha()]
+pins = [line.rstrip(" \\") for line in kept if not line.startswith("lance-namespace")]
+Path("requirements/run.in").write_text("\n".join(pins) + "\n")
+Path("requirements/ray.in").write_text("\n".join(["-c run.in", *project["project"]["optional-dependencies"]["ray"]]) + "\n")
+PY
+lock -o requirements/s3.txt requirements/s3.in
+lock -o requirements/ray.txt requirements/ray.in
+rm requirements/{build,dev,run,s3,ray}.in

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from soundbite_store.capabilities import SERVICE, scheme_of
-from soundbite_store.errors import StoreUnavailable
+from soundbite_store.errors import StoreError, StoreUnavailable
 
 # LanceDB's own patience with an endpoint that does not answer is minutes long, and a caller waits behind it.
 _PATIENCE = {"connect_timeout": "5s", "timeout": "60s", "client_max_retries": "3", "client_retry_timeout": "20"}
 _SERVICE_TIMEOUT = timedelta(seconds=60)
 _SERVICE_CONNECT_TIMEOUT = timedelta(seconds=5)
+_ADDRESSES = {"s3": " and AWS_ENDPOINT_URL", "db": " and LANCEDB_HOST"}
+_KEYS = {
+    "s3": "the keys (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) and AWS_REGION",
+    "gs": "the credentials (GOOGLE_APPLICATION_CREDENTIALS)",
+    "az": "the account and its key (AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY)",
+    "db": "the key (LANCEDB_API_KEY)",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,3 +77,26 @@ class StoreAccess:
         if self.host:
             options["host_override"] = self.host
         return options
+
+
+@contextmanager
+def reaching(uri: str) -> Iterator[None]:
+    """Turn what LanceDB raises when it connects to a store into a sentence about the settings.
+
+    Raises: StoreUnavailable.
+    """
+    try:
+        yield
+    except StoreError:
+        raise
+    except Exception as exc:
+        raise StoreUnavailable(_why_unreachable(uri, str(exc))) from exc
+
+
+def _why_unreachable(uri: str, said: str) -> str:
+    scheme = scheme_of(uri)
+    if "NoSuchBucket" in said or "status: 404" in said:
+        return f"The store {uri} has no bucket: make it, or correct SOUNDBITE_STORE."
+    if any(word in said for word in ("Connect,", "connect error", "error sending request", "Connection refused")):
+        return f"Nobody answers for the store {uri}: check SOUNDBITE_STORE, the network{_ADDRESSES.get(scheme, '')}."
+    return f"The store {uri} cannot be opened: check SOUNDBITE_STORE and {_KEYS.get(scheme, 'its permissions')}."

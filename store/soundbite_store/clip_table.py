@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from soundbite_store.capabilities import FOLDER, StoreCapabilities
 from soundbite_store.clips import Clip, EmbeddingCount, StoredClip, UpsertResult
 from soundbite_store.conflicts import until_committed
 from soundbite_store.errors import StoreBusy
@@ -21,7 +22,14 @@ from soundbite_store.lance import lance_errors
 from soundbite_store.rows import CLIP_COLUMNS, full_clips, stored_clips, to_table
 from soundbite_store.spaces import Space, SpaceInfo
 from soundbite_store.table_facts import TableFacts
-from soundbite_store.vector_index import VectorIndex, build_vector_index, note_vector_index, wants_vector_index
+from soundbite_store.vector_index import (
+    VectorIndex,
+    build_vector_index,
+    note_vector_index,
+    order_vector_index,
+    wants_ordered_index,
+    wants_vector_index,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,6 +52,7 @@ class ClipTable:
         gate: WriteGate,
         optimiser: OwnerLock | None,
         folder: TableFolder | None,
+        capabilities: StoreCapabilities = FOLDER,
     ) -> None:
         self.space = space
         self.lance = table
@@ -51,6 +60,7 @@ class ClipTable:
         self._gate = gate
         self._optimiser = optimiser
         self._folder = folder
+        self.capabilities = capabilities
         self._info: tuple[int, SpaceInfo] | None = None
 
     async def upsert(self, clips: Sequence[Clip], *, replace_assets: bool) -> UpsertResult:
@@ -115,6 +125,8 @@ class ClipTable:
 
     async def wants_upkeep(self) -> bool:
         with lance_errors():
+            if not self.capabilities.optimize:
+                return await wants_ordered_index(self.lance)
             return await wants_upkeep(self.lance)
 
     async def optimise(self) -> bool:
@@ -122,6 +134,8 @@ class ClipTable:
 
         Raises: StoreFull when the disk has no room for a second copy of the table.
         """
+        if not self.capabilities.optimize:
+            return await self._order_indexes()
         if self._optimiser and not self._optimiser.try_acquire():
             return False
         try:
@@ -143,6 +157,15 @@ class ClipTable:
         finally:
             if self._optimiser:
                 self._optimiser.release()
+        return True
+
+    async def _order_indexes(self) -> bool:
+        """Ask the service for the indexes that a table of this size should have; the rest it does unasked."""
+        with lance_errors():
+            if not await wants_ordered_index(self.lance):
+                return False
+            await build_filter_indexes(self.lance)
+            await order_vector_index(self.lance)
         return True
 
     async def _index_vectors(self) -> None:

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soundbite_store.access import StoreAccess
+from soundbite_store.access import StoreAccess, reaching
 from soundbite_store.capabilities import FOLDER, capabilities_of
 from soundbite_store.clip_table import ClipTable
 from soundbite_store.conflicts import until_committed
@@ -58,7 +58,7 @@ class StoreConnection:
         """The LanceDB connection; the first call loads LanceDB, which takes about a second in a thread."""
         if self._database is None:
             lancedb = await load_lancedb()
-            with lance_errors(self._uri):
+            with reaching(self._uri):
                 self._database = await lancedb.connect_async(
                     self._uri,
                     # LanceDB's default never sees what other processes commit.
@@ -142,6 +142,7 @@ class StoreConnection:
             self._gate(space.table_name),
             OwnerLock(self._lock_dir, f"{space.table_name}.optimise") if self._lock_dir else None,
             TableFolder(folder) if folder else None,
+            self.capabilities,
         )
         self._tables[space.table_name] = table
         return table

@@ -23,6 +23,18 @@ _CAUSES: tuple[tuple[tuple[str, ...], type[StoreError], str], ...] = (
         "The clip store cannot be reached or written: check SOUNDBITE_STORE and its permissions.",
     ),
     (
+        ("error sending request", "tcp connect error", "connection refused", "dns error", "hit retry limit"),
+        StoreUnavailable,
+        "The clip store does not answer: check the network and the address (SOUNDBITE_STORE, AWS_ENDPOINT_URL, "
+        "LANCEDB_HOST); what was written is safe.",
+    ),
+    (
+        ("accessdenied", "invalidaccesskeyid", "signaturedoesnotmatch", "status: 401", "status: 403", "unauthorized"),
+        StoreUnavailable,
+        "The clip store refuses this machine's key: check the key (AWS_ACCESS_KEY_ID, LANCEDB_API_KEY, ...) and "
+        "what it may do.",
+    ),
+    (
         ("commit conflict", "too many concurrent writers"),
         StoreBusy,
         "Other processes kept writing to the clip store: try again.",
@@ -43,11 +55,8 @@ async def load_lancedb() -> Any:
 
 
 @contextmanager
-def lance_errors(uri: str = "") -> Iterator[None]:
-    """Turn whatever LanceDB raises in the block into a StoreError; cancellation passes.
-
-    `uri` is the store's address where the block is about reaching it.
-    """
+def lance_errors() -> Iterator[None]:
+    """Turn whatever LanceDB raises in the block into a StoreError; cancellation passes."""
     try:
         yield
     except StoreError:

@@ -11,7 +11,7 @@ from soundbite_store.filters import ClipFilter
 from soundbite_store.indexes import TEXT_COLUMNS, matching
 from soundbite_store.lance import lance_errors
 from soundbite_store.rows import CLIP_COLUMNS, stored_clips
-from soundbite_store.vector_index import EXACT, SearchPlan, plan_search
+from soundbite_store.vector_index import EXACT, OF_THE_SERVICE, SearchPlan, plan_search
 from soundbite_store.vectors import unit_vector
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ def searchable(text: str) -> str:
 
 async def _plan(table: ClipTable, condition: str) -> SearchPlan:
     rows = await table.facts.count()
-    return plan_search(await table.facts.vector_index(), rows, await table.facts.count(condition))
+    index = await table.facts.vector_index() if table.capabilities.optimize else OF_THE_SERVICE
+    return plan_search(index, rows, await table.facts.count(condition))
 
 
 async def _distinct_clips(

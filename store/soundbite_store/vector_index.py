@@ -64,6 +64,8 @@ class SearchPlan:
 
 
 EXACT = SearchPlan(exact=True)
+OF_THE_SERVICE = VectorIndex(rows=0, nprobes=40, candidates=200, recall=0.0)
+"""How to search an index that the LanceDB service keeps, which nobody measures: with more effort than most need."""
 
 
 def plan_search(index: VectorIndex | None, rows: int, matches: int) -> SearchPlan:
@@ -98,6 +100,20 @@ async def build_vector_index(table: AsyncTable) -> VectorIndex:
     index = await _measured(table, rows)
     _log.info("Indexed %d vectors of %s: recall %.3f.", rows, table.name, index.recall)
     return index
+
+
+async def wants_ordered_index(table: AsyncTable) -> bool:
+    """Whether a table that a service keeps in shape has grown large enough for a vector index, and has none."""
+    if await table.count_rows() < INDEX_MIN_ROWS:
+        return False
+    return all("vector" not in index.columns for index in await table.list_indices())
+
+
+async def order_vector_index(table: AsyncTable) -> None:
+    """Have a service build the index; it does so in its own time, and keeps it up to date."""
+    from lancedb.index import IvfRq
+
+    await table.create_index("vector", config=IvfRq(distance_type="cosine"))
 
 
 async def note_vector_index(table: AsyncTable, index: VectorIndex | None) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 
-from soundbite_store import Clip, ClipStore, Space, clip_id_for
+from soundbite_store import Clip, ClipStore, Space, StoreAccess, clip_id_for
 
 SPACE = Space("test-space-1", 16)
 
@@ -41,8 +41,9 @@ def clip(index: int, asset_id: str) -> Clip:
     )
 
 
-async def main(store: Path, first: int, count: int, asset_id: str, forever: bool) -> None:
-    async with await ClipStore.open(store) as clips:
+async def main(store: str, first: int, count: int, asset_id: str, forever: bool) -> None:
+    access = StoreAccess(endpoint=os.environ.get("AWS_ENDPOINT_URL", ""))
+    async with await ClipStore.open(store, access=access) as clips:
         await clips.warm()
         print("ready", flush=True)
         sys.stdin.readline()
@@ -53,4 +54,4 @@ async def main(store: Path, first: int, count: int, asset_id: str, forever: bool
 
 if __name__ == "__main__":
     path, first_index, clip_count, asset, *rest = sys.argv[1:]
-    asyncio.run(main(Path(path), int(first_index), int(clip_count), asset, bool(rest)))
+    asyncio.run(main(path, int(first_index), int(clip_count), asset, bool(rest)))
