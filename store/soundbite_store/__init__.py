@@ -41,6 +41,7 @@ from soundbite_store.records import (
 )
 from soundbite_store.removal import ForgottenRecords
 from soundbite_store.scan import DamagedRow, SpaceScan
+from soundbite_store.sharing import Sharing
 from soundbite_store.spaces import Space, SpaceInfo
 from soundbite_store.vector_index import VectorIndex
 
@@ -57,6 +58,7 @@ __all__ = [
     "ForgottenRecords",
     "Ledger",
     "OwnerLock",
+    "Sharing",
     "SourceKind",
     "Space",
     "SpaceInfo",

@@ -14,6 +14,7 @@ from urllib.request import url2pathname
 
 from soundbite_store.access import StoreAccess
 from soundbite_store.capabilities import StoreCapabilities
+from soundbite_store.catalogue import Catalogue
 from soundbite_store.clips import Clip, ClipHit, EmbeddingCount, StoredClip, TermCounts, UpsertResult
 from soundbite_store.connection import StoreConnection
 from soundbite_store.errors import StoreError, StoreUnavailable
@@ -46,6 +47,7 @@ class ClipStore:
 
     def __init__(self, connection: StoreConnection) -> None:
         self._connection = connection
+        self._catalogue = Catalogue(connection)
         self._writes: set[asyncio.Task[Any]] = set()
         self._upkeep: dict[Space, Upkeep] = {}
         self._first_look: asyncio.Task[None] | None = None
@@ -104,6 +106,11 @@ class ClipStore:
     def capabilities(self) -> StoreCapabilities:
         """What the place of this store can do."""
         return self._connection.capabilities
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What machines that share this store tell each other beside clips."""
+        return self._catalogue
 
     @property
     def healed(self) -> tuple[str, ...]:

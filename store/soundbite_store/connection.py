@@ -28,6 +28,7 @@ from soundbite_store.schema import SCHEMA_VERSION, check_schema, clips_schema, s
 from soundbite_store.spaces import TABLE_PREFIX, Space
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from lancedb import AsyncTable
 
 _log = logging.getLogger(__name__)
@@ -91,8 +92,8 @@ class StoreConnection:
         database = await self.database()
         async with self._opening:
             # Two creators at once can lose each other's first rows; exist_ok alone does not order them.
-            async with self._gate(space.table_name).entered():
-                raw = await until_committed(lambda: _created(database, space))
+            async with self.gate(space.table_name).entered():
+                raw = await until_committed(lambda: _created(database, space.table_name, clips_schema(space)))
             return await self._adopt(space, raw)
 
     async def spaces(self) -> list[Space]:
@@ -107,6 +108,15 @@ class StoreConnection:
             if space is not None and space.table_name == name:
                 found.append(space)
         return found
+
+    async def records_table(self, name: str, schema: pa.Schema | None = None) -> AsyncTable | None:
+        """A table that holds no clips; None when it is not there and no schema was given to make it with."""
+        raw = await self._open_raw(name)
+        if raw is None and schema is not None:
+            database = await self.database()
+            async with self.gate(name).entered():
+                return await until_committed(lambda: _created(database, name, schema))
+        return raw
 
     async def close(self) -> None:
         """Close the connection; tables opened from it must not be used afterwards."""
@@ -130,16 +140,16 @@ class StoreConnection:
             schema = await raw.schema()
             check_schema(schema, space)
             if self.capabilities.migrate and schema_version(schema) < SCHEMA_VERSION:
-                async with self._gate(space.table_name).entered():
+                async with self.gate(space.table_name).entered():
                     await migrate(raw)
             if not await has_text_indexes(raw):
-                async with self._gate(space.table_name).entered():
+                async with self.gate(space.table_name).entered():
                     await until_committed(lambda: _indexed(raw))
         folder = self._folder(space.table_name)
         table = ClipTable(
             space,
             raw,
-            self._gate(space.table_name),
+            self.gate(space.table_name),
             OwnerLock(self._lock_dir, f"{space.table_name}.optimise") if self._lock_dir else None,
             TableFolder(folder) if folder else None,
             self.capabilities,
@@ -154,16 +164,16 @@ class StoreConnection:
         if not await asyncio.to_thread((folder / "_versions").is_dir):
             return None
         if await asyncio.to_thread(torn_heads, folder):
-            async with self._gate(name).entered():
+            async with self.gate(name).entered():
                 await asyncio.to_thread(self._set_torn_heads_aside, folder)
         raw = await self._open_raw(name)
         if raw is None:
             return None
         if await asyncio.to_thread(_has_torn_data, folder):
-            async with self._gate(name).entered():
+            async with self.gate(name).entered():
                 raw = await self._step_back(raw, folder)
         if await asyncio.to_thread(has_torn_files, folder / "_indices"):
-            async with self._gate(name).entered():
+            async with self.gate(name).entered():
                 await self._drop_broken_indexes(raw)
         return raw
 
@@ -212,7 +222,8 @@ class StoreConnection:
                 "everything acknowledged before is here."
             )
 
-    def _gate(self, name: str) -> WriteGate:
+    def gate(self, name: str) -> WriteGate:
+        """The gate that writers of a table pass through."""
         # Locks kept in the store's own folder are those that every process on it takes.
         is_exclusive = self._lock_dir is not None and self._lock_dir.parent == self._local_dir
         return self._gates.setdefault(name, WriteGate(self._lock_dir, name, is_exclusive=is_exclusive))
@@ -221,9 +232,9 @@ class StoreConnection:
         return self._local_dir / f"{name}.lance" if self._local_dir else None
 
 
-async def _created(database: Any, space: Space) -> AsyncTable:
+async def _created(database: Any, name: str, schema: pa.Schema) -> AsyncTable:
     with lance_errors():
-        table: AsyncTable = await database.create_table(space.table_name, schema=clips_schema(space), exist_ok=True)
+        table: AsyncTable = await database.create_table(name, schema=schema, exist_ok=True)
         return table
 
 

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,8 @@ from soundbite_store.clip_store import ClipStore
 from soundbite_store.clips import Clip
 from soundbite_store.errors import StoreCorrupt, StoreUnavailable
 from soundbite_store.ledger import Ledger
-from soundbite_store.records import Asset, StoredTranscript, Task, TimedText
+from soundbite_store.record_json import asset_from, task_from, to_json, transcript_from
+from soundbite_store.records import Asset, StoredTranscript, Task
 from soundbite_store.rows import CLIP_COLUMNS
 from soundbite_store.spaces import Space
 from soundbite_store.vectors import checksum
@@ -109,13 +108,13 @@ async def _take(store: ClipStore, ledger: Ledger, rows: Sequence[dict[str, Any]]
     assets = transcripts = damaged = 0
     for row in rows:
         if row["record"] == "asset":
-            await ledger.put_asset(_asset(row))
+            await ledger.put_asset(asset_from(row["json"]))
             assets += 1
         elif row["record"] == "transcript":
-            await ledger.put_transcript(_transcript(row))
+            await ledger.put_transcript(transcript_from(row["json"]))
             transcripts += 1
         elif row["record"] == "task":
-            await ledger.put_task(_task(row))
+            await ledger.put_task(task_from(row["json"]))
     by_space: dict[Space, list[Clip]] = {}
     for row in rows:
         if row["record"] == "clip":
@@ -165,25 +164,4 @@ def _clip_row(space: Space, clip: Clip, written_checksum: int) -> dict[str, Any]
 
 def _json_row(value: Asset | StoredTranscript | Task) -> dict[str, Any]:
     record = {Asset: "asset", StoredTranscript: "transcript", Task: "task"}[type(value)]
-    body = json.dumps(dataclasses.asdict(value), default=datetime.isoformat, ensure_ascii=False)
-    return {"record": record, "asset_id": value.asset_id, "json": body}
-
-
-def _asset(row: dict[str, Any]) -> Asset:
-    fields = json.loads(row["json"])
-    created_at = datetime.fromisoformat(fields.pop("created_at"))
-    return Asset(**fields | {"tags": tuple(fields["tags"])}, created_at=created_at)
-
-
-def _task(row: dict[str, Any]) -> Task:
-    fields = json.loads(row["json"])
-    for name in ("created_at", "updated_at", "finished_at"):
-        fields[name] = fields[name] and datetime.fromisoformat(fields[name])
-    return Task(**fields)
-
-
-def _transcript(row: dict[str, Any]) -> StoredTranscript:
-    fields = json.loads(row["json"])
-    for name in ("words", "sentences"):
-        fields[name] = tuple(TimedText(**text) for text in fields[name])
-    return StoredTranscript(**fields)
+    return {"record": record, "asset_id": value.asset_id, "json": to_json(value)}

@@ -14,7 +14,7 @@ SCHEMA_VERSION = 2
 VERSION_KEY = b"rag_schema_version"
 SPACE_KEY = b"space"
 # Declared in the schema, LanceDB's commit check refuses a second row of the same key (lancedb#3377).
-_PRIMARY_KEY = {b"lance-schema:unenforced-primary-key:position": b"1"}
+PRIMARY_KEY = {b"lance-schema:unenforced-primary-key:position": b"1"}
 
 
 def clips_schema(space: Space) -> pa.Schema:
@@ -37,7 +37,7 @@ def clips_schema(space: Space) -> pa.Schema:
     ]
     return pa.schema(
         [
-            pa.field("row_id", pa.string(), nullable=False, metadata=_PRIMARY_KEY),
+            pa.field("row_id", pa.string(), nullable=False, metadata=PRIMARY_KEY),
             *(pa.field(name, pa.string(), nullable=False) for name in text),
             pa.field("start_sec", pa.float64(), nullable=False),
             pa.field("end_sec", pa.float64(), nullable=False),

@@ -36,7 +36,7 @@ def allowed_file(name: str, config: LibraryConfig) -> Path:
         SourceProblem: no such file, a folder, or outside the allowed folders.
     """
     path = _real_path(name, config)
-    if not _is_inside(path, config):
+    if not is_inside(path, config):
         # The same answer whether or not it exists: what lies outside is nobody's business.
         raise SourceProblem(
             f"{_shown(name)} is outside the folders that may be read.", _allowed_folders(config), code="path_refused"
@@ -120,7 +120,8 @@ def _real_path(name: str, config: LibraryConfig) -> Path:
         ) from exc
 
 
-def _is_inside(path: Path, config: LibraryConfig) -> bool:
+def is_inside(path: Path, config: LibraryConfig) -> bool:
+    """Return whether a real path lies in a folder that may be read, and in none that is hidden."""
     for root in config.roots:
         folder = root.resolve()
         if path.is_relative_to(folder):

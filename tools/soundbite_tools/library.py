@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
-from soundbite_store import ClipStore, Ledger, StoreAccess, StoreError
+from soundbite_store import ClipStore, Ledger, Sharing, StoreAccess, StoreError, capabilities_of
+from soundbite_tools.files import is_inside
 from soundbite_tools.housekeeping import tidy
 from soundbite_tools.jobs import Jobs
 from soundbite_tools.spaces import SpaceFinder
@@ -18,8 +20,13 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from soundbite_api import PlatformClient
+    from soundbite_store import Task
     from soundbite_tools.config import LibraryConfig
     from soundbite_tools.workbench import Workbench
+
+# What other machines wrote shows this much later at the most; each look is a request or two.
+_CATCH_UP_EVERY_S = 5.0
+_CATCH_UP_AGAIN_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +64,11 @@ class Library:
         self._open = AsyncExitStack()
         self._store: ClipStore | None = None
         self._ledger: Ledger | None = None
+        self._is_shared = capabilities_of(str(store_uri)).is_shared
+        self._sharing: Sharing | None = None
+        self._catching_up = anyio.Lock()
+        self._clock = time.monotonic
+        self._caught_up_until = 0.0
 
     def start(self) -> None:
         """Load what is slow and take up unfinished jobs, in the background."""
@@ -89,7 +101,47 @@ class Library:
         async with self._opening:
             if self._ledger is None:
                 self._ledger = await self._open.enter_async_context(await Ledger.open(self._ledger_path))
+        await self._catch_up(self._ledger)
         return self._ledger
+
+    async def share(self, asset_id: str, finished: Task | None = None) -> None:
+        """Tell the machines that share the store of a recording; `finished` counts as ready already.
+
+        Raises:
+            StoreError: they can't be told.
+        """
+        if self._is_shared:
+            await (await self._sharing_of(await self.ledger())).publish(asset_id, finished)
+
+    async def withdraw(self, asset_id: str) -> None:
+        """Tell them that a recording was removed.
+
+        Raises:
+            StoreError: they can't be told.
+        """
+        if self._is_shared:
+            await (await self._sharing_of(await self.ledger())).withdraw(asset_id)
+
+    async def _sharing_of(self, ledger: Ledger) -> Sharing:
+        if self._sharing is None:
+            store = await self.store()
+            self._sharing = Sharing(store.catalogue, ledger, lambda path: is_inside(path.resolve(), self.config))
+        return self._sharing
+
+    async def _catch_up(self, ledger: Ledger) -> None:
+        if not self._is_shared or self._clock() < self._caught_up_until:
+            return
+        async with self._catching_up:
+            if self._clock() < self._caught_up_until:
+                return
+            pause_s = _CATCH_UP_EVERY_S
+            try:
+                await (await self._sharing_of(ledger)).catch_up()
+            except StoreError as exc:
+                # What this machine knows stays at hand; the call that needs the clips says what is wrong with them.
+                log.warning("What other machines wrote can't be read: %s", exc)
+                pause_s = _CATCH_UP_AGAIN_S
+            self._caught_up_until = self._clock() + pause_s
 
     async def _warm_up(self) -> None:
         try:

@@ -41,6 +41,7 @@ async def enter(library: Library, source: Source, *, title: str = "", tags: Sequ
     if known and (asset.title, asset.tags, asset.source_uri) != (known.title, known.tags, known.source_uri):
         store = await library.store()
         await store.update_asset(asset.asset_id, title=asset.title, tags=asset.tags, source_uri=asset.source_uri)
+        await library.share(asset.asset_id)
     return asset
 
 

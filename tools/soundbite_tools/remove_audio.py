@@ -50,6 +50,7 @@ async def remove_audio(library: Library, asset_id: str) -> RemovalResult:
         files = await anyio.to_thread.run_sync(_remove_files, library.config.home, asset, named)
         # The ledger comes last: until then the recording is listed, and can be removed again after a crash.
         rows = await store.delete_asset(named)
+        await library.withdraw(named)
         forgotten = await ledger.forget_asset(named)
         rows += await _written_meanwhile(library, named)
     library.clipped_assets.discard(named)

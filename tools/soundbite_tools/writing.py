@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import anyio
@@ -95,6 +96,7 @@ async def _take_back_if_removed(library: Library, task: Task) -> None:
     ledger, store = await library.ledger(), await library.store()
     if await ledger.get_task(task.task_id) is None and await ledger.get_asset(task.asset_id) is None:
         await store.delete_asset(task.asset_id)
+        await library.withdraw(task.asset_id)
         await ledger.forget_asset(task.asset_id)
 
 
@@ -104,10 +106,12 @@ async def say_ready(library: Library, task: Task, figures: TaskFigures) -> None:
     Raises:
         StoreError: the ledger can't be written.
     """
-    ledger = await library.ledger()
-    await ledger.update_task(
-        task.task_id, status="ready", stage="", progress=1.0, seconds_embedded=round(figures.seconds, 3)
-    )
+    ledger, seconds_embedded = await library.ledger(), round(figures.seconds, 3)
+    if known := await ledger.get_task(task.task_id):
+        # Machines that share the store are told first: killed in between, this is done again.
+        finished = replace(known, status="ready", stage="", progress=1.0, seconds_embedded=seconds_embedded)
+        await library.share(known.asset_id, replace(finished, finished_at=datetime.now(UTC)))
+    await ledger.update_task(task.task_id, status="ready", stage="", progress=1.0, seconds_embedded=seconds_embedded)
     await ledger.add_usage(library.config.platform, seconds_embedded=figures.seconds)
 
 
