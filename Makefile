@@ -11,9 +11,10 @@ demo: .venv/run.stamp
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -n 2
 
-# Object stores and the LanceDB service, on loopback.
-test-remote: .venv/dev.stamp .venv/s3.stamp
+# Object stores, the LanceDB service and Ray, all on loopback.
+test-remote: .venv/dev.stamp .venv/s3.stamp .venv/ray.stamp
 	$(BIN)/python -m pytest -n 2 tests/remote
+	.venv/ray/bin/python -m pytest -n 0 tests/ray
 
 check: test test-remote lint types
 

@@ -25,6 +25,7 @@ from soundbite_store.searches import text_hits, vector_hits
 from soundbite_store.spaces import Space, SpaceInfo
 from soundbite_store.term_counts import TermCounter
 from soundbite_store.upkeep import Upkeep
+from soundbite_store.vector_index import VectorIndex
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -260,6 +261,14 @@ class ClipStore:
         if table is None:
             return False
         return await self._unstoppable(self._upkeep_of(table).run())
+
+    async def measure(self, space: Space) -> VectorIndex | None:
+        """Measure a vector index that was built by others, and keep what was found with it for every search.
+
+        None where there is no such table.
+        """
+        table = await self._connection.table(space)
+        return None if table is None else await self._unstoppable(table.measure_index())
 
     async def tidied(self) -> None:
         """Wait for a pause in writing, and until the tidying that is due then is done."""

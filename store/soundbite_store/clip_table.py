@@ -25,6 +25,7 @@ from soundbite_store.table_facts import TableFacts
 from soundbite_store.vector_index import (
     VectorIndex,
     build_vector_index,
+    measured,
     note_vector_index,
     order_vector_index,
     wants_ordered_index,
@@ -158,6 +159,20 @@ class ClipTable:
             if self._optimiser:
                 self._optimiser.release()
         return True
+
+    async def measure_index(self) -> VectorIndex:
+        """Measure the vector index that is there, whoever built it, and write down what was found."""
+        with lance_errors():
+            await self.lance.checkout_latest()
+            index = await measured(self.lance)
+
+        async def note() -> None:
+            with lance_errors():
+                await note_vector_index(self.lance, index)
+
+        async with self._gate.entered():
+            await until_committed(note)
+        return index
 
     async def _order_indexes(self) -> bool:
         """Ask the service for the indexes that a table of this size should have; the rest it does unasked."""

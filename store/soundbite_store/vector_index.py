@@ -97,7 +97,7 @@ async def build_vector_index(table: AsyncTable) -> VectorIndex:
     rows = await table.count_rows()
     config = IvfRq(distance_type="cosine", max_iterations=_TRAINING_ITERATIONS)
     await table.create_index("vector", config=config, replace=True)
-    index = await _measured(table, rows)
+    index = await measured(table)
     _log.info("Indexed %d vectors of %s: recall %.3f.", rows, table.name, index.recall)
     return index
 
@@ -122,18 +122,20 @@ async def note_vector_index(table: AsyncTable, index: VectorIndex | None) -> Non
     await table.update_field_metadata({"path": "vector", "metadata": {_FACTS_KEY: noted}})
 
 
-async def _measured(table: AsyncTable, rows: int) -> VectorIndex:
+async def measured(table: AsyncTable) -> VectorIndex:
+    """How many partitions a search has to read, and how much it then finds."""
+    rows = await table.count_rows()
     queries = await _probe_queries(table)
     truth = await _true_nearest(table, queries)
-    measured = VectorIndex(rows, *_EFFORTS[0], recall=0.0)
+    index = VectorIndex(rows, *_EFFORTS[0], recall=0.0)
     for nprobes, candidates in _EFFORTS:
         plan = SearchPlan(exact=False, nprobes=nprobes, candidates=candidates)
         found = [await _found(table, query, plan) for query in queries]
         recall = sum(len(near & true) for near, true in zip(found, truth, strict=True)) / sum(map(len, truth))
-        measured = VectorIndex(rows, nprobes, candidates, round(recall, 4))
+        index = VectorIndex(rows, nprobes, candidates, round(recall, 4))
         if recall >= WANTED_RECALL:
             break
-    return measured
+    return index
 
 
 async def _probe_queries(table: AsyncTable) -> NDArray[np.float32]:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import httpx
 
-PYTHON = Path(sys.prefix) / "s3" / "bin" / "python"
+_OUTER = Path(sys.prefix)
+PYTHON = (_OUTER.parent if _OUTER.name == "ray" else _OUTER) / "s3" / "bin" / "python"
 """moto's libraries and ours need different versions of some packages."""
 ABSENT = "the S3 service is not installed: `make test-remote` installs it"
 _WAIT_S = 60.0

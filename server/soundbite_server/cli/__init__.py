@@ -15,6 +15,7 @@ COMMANDS = {
     "serve": "Serve the tools to an agent over stdio, or to several over HTTP.",
     "engine": "Serve the embedding platform of this machine to the TwelveLabs SDK.",
     "add": "Add recordings: files, folders, patterns, addresses.",
+    "bulk": "Add a whole collection on a Ray cluster, into a store that its machines share.",
     "search": "Find the seconds of sound that answer a question.",
     "list": "Show the recordings in the library.",
     "show": "Show one recording along its time.",

@@ -61,7 +61,7 @@ async def add_all(
     async def add(each: Named) -> None:
         async with slots:
             with progress.of(each) as show:
-                result = await _add(library, each, labels, show)
+                result = await add_one(library, each, labels, show)
             outcome.failed += result.status == "failed"
             outcome.present += result.is_reused
             outcome.audio_seconds += 0.0 if result.is_reused else result.audio_seconds
@@ -74,7 +74,15 @@ async def add_all(
     return outcome
 
 
-async def _add(library: Library, named: Named, labels: Labels, show: Callable[[float, str], None]) -> TaskResult:
+def _unshown(fraction: float, stage: str) -> None:
+    """Nobody looks on."""
+
+
+async def add_one(
+    library: Library, named: Named, labels: Labels, show: Callable[[float, str], None] = _unshown
+) -> TaskResult:
+    """Add one recording, or say what is known of it; a failure is a result."""
+
     async def listen(fraction: float, stage: str) -> None:
         show(fraction, stage)
 
