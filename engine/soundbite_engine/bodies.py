@@ -41,11 +41,11 @@ async def read_model(request: Request, model: type[ModelT], largest_bytes: int =
         Refused: 413, the body is too large.
         ValidationError: it does not follow the model.
     """
-    body = bytearray()
-    async for piece in stream(request):
+    body, pieces = bytearray(), stream(request)
+    async for piece in pieces:
         body += piece
         if len(body) > largest_bytes:
-            await _drain(request)
+            await _drain(request, pieces)
             raise too_large(f"The request body exceeds maximum limit of {largest_bytes // 2**20} MB.")
     if len(body) > _LARGE:
         return await asyncio.to_thread(model.model_validate_json, body)
@@ -91,16 +91,16 @@ async def read_asset_form(request: Request, to: Path, largest_bytes: int) -> Ass
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise invalid("request body", "It must be multipart/form-data.")
     async with contextlib.AsyncExitStack() as stack:
-        reader = _FormReader(options[b"boundary"], to, largest_bytes, stack)
+        reader, pieces = _FormReader(options[b"boundary"], to, largest_bytes, stack), stream(request)
         try:
-            async for piece in stream(request):
+            async for piece in pieces:
                 await reader.feed(piece)
             return await reader.finish()
         except FormParserError as exc:
             raise invalid("request body", "It is not a well-formed multipart form.") from exc
         except Refused as exc:
             if exc.status == 413:
-                await _drain(request)
+                await _drain(request, pieces)
             raise
 
 
@@ -207,12 +207,12 @@ async def stream(request: Request) -> AsyncIterator[bytes]:
         raise Refused(400, "request_canceled_or_timed_out", "The request broke off before its end.") from exc
 
 
-async def _drain(request: Request) -> None:
+async def _drain(request: Request, pieces: AsyncIterator[bytes]) -> None:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > DRAIN_BYTES:
         return
     drained = 0
-    async for piece in stream(request):
+    async for piece in pieces:
         drained += len(piece)
         if drained > DRAIN_BYTES:
             return

@@ -179,6 +179,7 @@ async def test_media_inside_a_request_is_removed_after_its_task(
                 await asyncio.sleep(0.02)
 
 
+@pytest.mark.guide("S06")
 async def test_a_task_waits_for_an_asset_in_the_making(
     opened: Opened, site: Any, asking: Asking, finished: Any
 ) -> None:

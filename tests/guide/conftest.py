@@ -36,16 +36,30 @@ class Served:
 
 @dataclass(frozen=True)
 class Media:
-    """A folder on the loopback network; `url` gives the address of one of its files."""
+    """A folder on the loopback network; `url` gives the address of one of its files.
+
+    Below `held/` a file is sent once the gate is open.
+    """
 
     folder: Path
     netloc: str
+    gate: threading.Event
 
     def url(self, name: str) -> str:
         return f"http://{self.netloc}/{name}"
 
 
 class _Quiet(SimpleHTTPRequestHandler):
+    def __init__(self, *arguments: Any, gate: threading.Event, **options: Any) -> None:
+        self._gate = gate
+        super().__init__(*arguments, **options)
+
+    def do_GET(self) -> None:
+        if self.path.startswith("/held/"):
+            self._gate.wait(60)
+            self.path = self.path.removeprefix("/held")
+        super().do_GET()
+
     def log_message(self, *_: object) -> None:
         pass
 
@@ -69,10 +83,12 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Media]:
     (folder / "page.html").write_text("<html>a player, not the media</html>")
     (folder / "broken.wav").write_bytes(b"RIFF" + bytes(4000))
     (folder / "notes.txt").write_text("these are words, not sound\n" * 100)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    gate = threading.Event()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder), gate=gate))
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    yield Media(folder, f"127.0.0.1:{server.server_port}")
+    yield Media(folder, f"127.0.0.1:{server.server_port}", gate)
+    gate.set()
     server.shutdown()
     server.server_close()
     thread.join(10)
@@ -129,6 +145,20 @@ def sdk(engine: Served) -> Iterator[TwelveLabs]:
     """The official client of the shared engine."""
     with connected(engine.base_url) as client:
         yield client
+
+
+@pytest.fixture
+def statuses(sdk: TwelveLabs) -> Iterator[list[int]]:
+    """The statuses of the answers that the shared client gets in this test."""
+    seen: list[int] = []
+    hooks = sdk._client_wrapper.httpx_client.httpx_client.event_hooks["response"]
+
+    def see(answer: Any) -> None:
+        seen.append(answer.status_code)
+
+    hooks.append(see)
+    yield seen
+    hooks.remove(see)
 
 
 @pytest.fixture(scope="session")

@@ -61,6 +61,7 @@ async def test_sound_of_unknown_length_is_stopped_once_its_length_is_known(
     assert platform.seconds_embedded == 0
 
 
+@pytest.mark.guide("S55")
 async def test_the_usage_command_shows_minutes_embedded_and_saved(
     open_library: Open, tone: Tone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
