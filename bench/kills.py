@@ -1,14 +1,16 @@
 """Kills a writing process again and again and looks whether anything that was acknowledged is lost or doubled.
 
-Run `python bench/kills.py [--rounds 100] [--torn 30]`. Each round a process writes, optimises, builds an index or
-migrates a store of the first schema, and gets kill -9 at a random moment; then the store is opened and every row is
-read. The torn run damages the newest manifest instead. Exit code 1 when a promise was broken.
+Run `python bench/kills.py [--rounds 100] [--torn 30]`. Each round a process writes, optimises, builds an index,
+migrates a store of the first schema, or is a whole server that embeds recordings, and gets kill -9 at a random moment;
+then the store is opened and every row is read. The torn run damages the newest manifest instead. Exit code 1 when a
+promise was broken.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import random
 import shutil
 import sys
@@ -19,11 +21,12 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from kill_embed import embed_run
 from kill_worker import OLD_SPACE, SPACE, clip
 
 from soundbite_store import ClipStore
 
-KINDS = ("write", "index", "optimise", "migrate")
+KINDS = ("embed", "write", "index", "optimise", "migrate")
 OLD_STORE = Path(__file__).parents[1] / "tests" / "store" / "schemas" / "version_1.zip"
 LONGEST_LIFE_S = 1.5
 
@@ -47,12 +50,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Kill writers and tear manifests; count what is lost or doubled.")
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--torn", type=int, default=30)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     options = parser.parse_args()
+    logging.disable(logging.WARNING)  # of healed tables and of requests, hundreds of each
     verdicts = []
     with tempfile.TemporaryDirectory(prefix="soundbite-kills-") as folder:
         rounds = options.rounds // len(KINDS)
-        for kind in KINDS:
-            verdicts.append(asyncio.run(kill_run(Path(folder) / kind, kind, rounds)))
+        for kind in options.kinds:
+            if kind == "embed":
+                verdicts.append(Verdict(*asyncio.run(embed_run(Path(folder) / kind, rounds))))
+            else:
+                verdicts.append(asyncio.run(kill_run(Path(folder) / kind, kind, rounds)))
             say(f"{kind}, killed {rounds} x", verdicts[-1])
         verdicts.append(asyncio.run(torn_run(Path(folder) / "torn", options.torn)))
         say(f"torn manifest, {options.torn} x", verdicts[-1])

@@ -1,56 +1,50 @@
 """How fast the clip store is and how much it finds, beside other ways to search, all in one run.
 
-Run `python bench/store.py [--rows 10000 100000] [--million] [--no-peers]`. Vectors of 512 numbers in clusters, two
-embeddings to a clip. `x` is the time as a multiple of an exact numpy search over the same vectors in memory, measured
-before and after. faiss-cpu, chromadb and sqlite-vec with apsw join in where they are installed.
+Run `python bench/store.py [--rows 10000 100000 1000000] [--no-peers]`; a million rows take 5 GB of disk and some
+minutes. Vectors of 512 numbers in clusters, two embeddings to a clip. `x` is the time as a multiple of an exact numpy
+search over the same vectors in memory, measured before and after. The peers of bench/store_peers.txt join in where they
+are installed.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import subprocess
+import os
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import lancedb
 import numpy as np
 from numpy.typing import NDArray
-from store_data import SPACE, TAG, Sounds, clips, is_tagged, tables
+from protocol import started
+from store_data import SPACE, TAG, Sounds, clip_number, clips, is_tagged, tables
 from store_peers import HITS, PEERS, numpy_exact
 
-from soundbite_store import ClipFilter, ClipHit, ClipStore
+from soundbite_store import Clip, ClipFilter, ClipHit, ClipStore
+from soundbite_store.rows import to_table
 from soundbite_store.schema import clips_schema
 
 QUERIES = 40
-INGESTED = 5_000
+FEWER = 10  # of a peer that takes a second for each
+INGESTED = 10_000
 AN_ASSET = 500
-_MEMORY = """
-import asyncio, sys
-from soundbite_store import ClipStore, Space
-import numpy as np
-async def main():
-    async with await ClipStore.open(sys.argv[1]) as store:
-        for seed in range(20):
-            await store.vector_search(Space("bench-1", 512), np.random.default_rng(seed).normal(size=512))
-        await store.text_search(Space("bench-1", 512), "word40")
-        lines = open("/proc/self/status").read().splitlines()
-        print(next(line.split()[1] for line in lines if line.startswith("VmRSS")))
-asyncio.run(main())
-"""
+SERVER_SEARCHES = 20
+IDLE_S = 10.0
 
 
 def main() -> None:
     """Measure each size and print its table."""
     parser = argparse.ArgumentParser(description="Measure the clip store beside other ways to search.")
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000])
-    parser.add_argument("--million", action="store_true", help="also a million rows: 5 GB of disk and some minutes")
     parser.add_argument("--no-peers", action="store_true", help="only numpy and the store")
     options = parser.parse_args()
-    for rows in [*options.rows, *([1_000_000] if options.million else [])]:
+    for rows in options.rows:
         with tempfile.TemporaryDirectory(prefix="soundbite-bench-") as folder:
             asyncio.run(measure(rows, Path(folder), with_peers=not options.no_peers))
 
@@ -62,44 +56,93 @@ async def measure(rows: int, folder: Path, *, with_peers: bool) -> None:
     picked = np.random.default_rng(2).integers(0, rows, QUERIES)
     queries = vectors[picked] + 0.02 * np.random.default_rng(3).normal(size=(QUERIES, SPACE.dimension))
     queries = (queries / np.linalg.norm(queries, axis=1, keepdims=True)).astype(np.float32)
-    print(f"\n## {rows:,} rows of {SPACE.dimension} numbers")
-    if rows <= 100_000:
-        await measure_ingest(sounds, vectors, folder)
+    print(f"\n## {rows:,} rows of {SPACE.dimension} numbers", flush=True)
     async with await ClipStore.open(folder / "store") as store:
         await fill(store, vectors, sounds)
         await measure_searches(store, vectors, queries)
-    if with_peers:
-        measure_peers(vectors, queries)
     size = sum(path.stat().st_size for path in (folder / "store").rglob("*") if path.is_file())
     print(f"disk {size / 1e6:,.0f} MB ({size / vectors.nbytes:.2f} x the vectors)")
-    ran = [sys.executable, "-c", _MEMORY, str(folder / "store")]
-    done = await asyncio.to_thread(subprocess.run, ran, capture_output=True, text=True, check=True)
-    print(f"memory of a process after 21 searches: {int(done.stdout) / 1024:,.0f} MB")
+    print(await asyncio.to_thread(server_memory, folder), flush=True)
+    async with await ClipStore.open(folder / "store") as store:
+        await measure_ingest(store, sounds, rows, folder)
+    if with_peers:
+        measure_peers(vectors, queries)
 
 
-async def measure_ingest(sounds: Sounds, vectors: NDArray[np.float32], folder: Path) -> None:
-    """The same clips, an asset at a time: through the store, and as plain rows through LanceDB's own add."""
-    made = clips(vectors[:INGESTED], sounds.transcripts(INGESTED), 0)
+async def measure_ingest(store: ClipStore, sounds: Sounds, rows: int, folder: Path) -> None:
+    """More clips, an asset at a time: into the full store, and as plain rows through LanceDB's own add."""
+    made = clips(sounds.vectors(INGESTED), sounds.transcripts(INGESTED), -(-rows // AN_ASSET) * AN_ASSET)
     batches = [made[first : first + AN_ASSET] for first in range(0, INGESTED, AN_ASSET)]
-    async with await ClipStore.open(folder / "ingest") as store:
-        await store.upsert(SPACE, batches[0])
-        started = time.perf_counter()
-        for batch in batches[1:]:
-            await store.upsert(SPACE, batch, replace_assets=True)
-        ours = (INGESTED - AN_ASSET) / (time.perf_counter() - started)
-    table = await (await lancedb.connect_async(folder / "raw")).create_table("raw", schema=clips_schema(SPACE))
+    await store.upsert(SPACE, batches[0])
     started = time.perf_counter()
     for batch in batches[1:]:
-        # Keys and checksums are our own; LanceDB only has to take the rows.
-        await table.add(
-            [
-                {name: getattr(clip, name) for name in clip.__dataclass_fields__}
-                | {"row_id": clip.clip_id + clip.embedding_option, "checksum": 0, "tags": list(clip.tags)}
-                for clip in batch
-            ]
-        )
-    raw = (INGESTED - AN_ASSET) / (time.perf_counter() - started)
-    print(f"ingest {ours:,.0f} rows/s, raw LanceDB add {raw:,.0f} rows/s: {ours / raw:.2f} x")
+        await store.upsert(SPACE, batch)
+    ours = time.perf_counter() - started
+    started = time.perf_counter()
+    await store.tidied()
+    tidying = time.perf_counter() - started
+    # Keys and checksums are our own; LanceDB only has to take the rows.
+    raw = await added(folder / "raw", batches, plain_rows)
+    ready = [to_table(SPACE, batch) for batch in batches]
+    arrow = await added(folder / "arrow", ready, lambda table: table)
+    count = INGESTED - AN_ASSET
+    print(
+        f"ingest {count / ours:,.0f} rows/s, tidied {tidying:.1f} s later; raw LanceDB add {count / raw:,.0f} rows/s: "
+        f"{raw / ours:.2f} x; of ready Arrow tables {count / arrow:,.0f} rows/s: {arrow / ours:.2f} x",
+        flush=True,
+    )
+
+
+def plain_rows(batch: Sequence[Clip]) -> list[dict[str, Any]]:
+    """The clips as LanceDB's examples have them: a dictionary each."""
+    return [
+        {name: getattr(clip, name) for name in clip.__dataclass_fields__}
+        | {"row_id": clip.clip_id + clip.embedding_option, "checksum": 0, "tags": list(clip.tags)}
+        for clip in batch
+    ]
+
+
+async def added(folder: Path, batches: Sequence[Any], prepared: Callable[[Any], Any]) -> float:
+    """Seconds that LanceDB's own add takes for all batches but the first."""
+    table = await (await lancedb.connect_async(folder)).create_table("raw", schema=clips_schema(SPACE))
+    await table.add(prepared(batches[0]))
+    started = time.perf_counter()
+    for batch in batches[1:]:
+        await table.add(prepared(batch))
+    return time.perf_counter() - started
+
+
+def server_memory(folder: Path) -> str:
+    """What a server on the store takes: after it answered searches, and a little later, idle."""
+    home = folder / "home"
+    place = {"SOUNDBITE_STORE": str(folder / "store"), "SOUNDBITE_WORKERS": "1"}
+    with environment(place), started([sys.executable, "-m", "soundbite_server", "serve"], home) as server:
+        server.greet()
+        for row in range(SERVER_SEARCHES):
+            arguments = {"query": f"word{40 + row} word{400 + row}"}
+            answer = server.request("tools/call", {"name": "search_clips", "arguments": arguments})
+            if answer.get("isError"):
+                return f"memory of a server: not measured, its search failed: {answer['content']}"
+        busy = resident_mb(server.process.pid)
+        time.sleep(IDLE_S)
+        idle = resident_mb(server.process.pid)
+        return f"memory of a server after {SERVER_SEARCHES} searches: {busy:,.0f} MB, idle {idle:,.0f} MB"
+
+
+@contextmanager
+def environment(changes: dict[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def resident_mb(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmRSS"))) / 1024
 
 
 async def fill(store: ClipStore, vectors: NDArray[np.float32], sounds: Sounds) -> None:
@@ -132,7 +175,7 @@ async def measure_searches(store: ClipStore, vectors: NDArray[np.float32], queri
     before = await times(exact, len(queries))
     ways: list[tuple[str, Callable[[int], Awaitable[object]], float | None]] = []
     for name, where in (("vector", ClipFilter()), ("vector, one option", spoken), ("vector, 1 % tagged", tagged)):
-        recall = await recall_of(store, queries, where)
+        recall = await recall_of(store, vectors, queries, where)
         ways.append((name, lambda row, where=where: store.vector_search(SPACE, queries[row], where=where), recall))
     ways.append(("full text", lambda row: store.text_search(SPACE, texts[row]), None))
     ways.append(("a word of every row", lambda row: store.text_search(SPACE, "everywhere"), None))
@@ -152,13 +195,20 @@ def new_words(row: int) -> list[str]:
     return [f"word{row}", *(f"word{1_000 + 4 * row + more}" for more in range(4))]
 
 
-async def recall_of(store: ClipStore, queries: NDArray[np.float32], where: ClipFilter) -> float:
-    """Share of the ten nearest clips by exact search that the usual search finds."""
+async def recall_of(
+    store: ClipStore, vectors: NDArray[np.float32], queries: NDArray[np.float32], where: ClipFilter
+) -> float:
+    """Share of the ten clips that are truly nearest, by numpy, that the usual search finds."""
+    step = 100 if where.tags_any else 2 if where.embedding_option else 1
+    looked_at = vectors[::step]
     found = total = 0
     for query in queries:
-        near = {hit.clip.clip_id for hit in await store.vector_search(SPACE, query, where=where, limit=HITS)}
-        true = await store.vector_search(SPACE, query, where=where, limit=HITS, exact=True)
-        found += len(near & {hit.clip.clip_id for hit in true})
+        scores = looked_at @ query
+        best = np.argpartition(-scores, 3 * HITS)[: 3 * HITS]
+        order = best[np.argsort(-scores[best])] * step
+        true = set(list(dict.fromkeys(int(row) // 2 for row in order))[:HITS])
+        near = {clip_number(hit.clip) for hit in await store.vector_search(SPACE, query, where=where, limit=HITS)}
+        found += len(near & true)
         total += len(true)
     return found / total
 
@@ -172,11 +222,15 @@ def measure_peers(vectors: NDArray[np.float32], queries: NDArray[np.float32]) ->
         elif len(vectors) > peer.most_rows:
             print(f"{peer.name:24} skipped: building takes too long at this size")
         else:
+            begun = time.perf_counter()
             search = peer.build(vectors)
-            base = [timed(exact, query) for query in queries]
-            taken = [timed(search, query) for query in queries]
+            built = len(vectors) / (time.perf_counter() - begun)
+            asked = queries[: QUERIES if len(vectors) <= 100_000 else FEWER]
+            base = [timed(exact, query) for query in asked]
+            taken = [timed(search, query) for query in asked]
             hits = sum(len(set(near) & set(true)) for (_, near), (_, true) in zip(taken, base, strict=True))
-            report(peer.name, [ms for ms, _ in taken], [ms for ms, _ in base], hits / HITS / len(queries))
+            report(peer.name, [ms for ms, _ in taken], [ms for ms, _ in base], hits / HITS / len(asked))
+            print(f"{'':24} built at {built:,.0f} rows/s", flush=True)
 
 
 def timed(search: Callable[[NDArray[np.float32]], list[int]], query: NDArray[np.float32]) -> tuple[float, list[int]]:

@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from soundbite_store import Clip, Space, clip_id_for
+from soundbite_store import Clip, Space, StoredClip, clip_id_for
 from soundbite_store.rows import to_table
 
-SPACE = Space("bench-1", 512)
+# The space of the engine's base profile: a server started on the store searches it like its own.
+SPACE = Space("soundbite-base-1", 512)
 TAG = "hundredth"
 _CLIPS_AN_ASSET = 500
 _OPTIONS = ("audio", "transcription")
@@ -60,6 +61,11 @@ def is_tagged(rows: int) -> NDArray[np.bool_]:
     """Which rows carry the tag."""
     tagged: NDArray[np.bool_] = np.arange(rows) % 100 == 0
     return tagged
+
+
+def clip_number(clip: StoredClip) -> int:
+    """Which clip it is: the number of its first row, halved."""
+    return int(clip.asset_id.removeprefix("a_")) * _CLIPS_AN_ASSET // 2 + round(clip.start_sec / 6.0)
 
 
 def _clip(number: int, vector: NDArray[np.float32], transcript: str) -> Clip:

@@ -1,4 +1,7 @@
-"""Other ways to find the nearest vectors, each behind the same two functions; those not installed are left out."""
+"""Other ways to find the nearest vectors, each behind the same two functions; those not installed are left out.
+
+`pip install -r bench/store_peers.txt`, in an environment of its own if need be, installs them.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_ADDED_AT_ONCE = 5_000
 Search = Callable[[NDArray[np.float32]], list[int]]
 HITS = 10
 
@@ -46,14 +50,25 @@ def _faiss_flat(vectors: NDArray[np.float32]) -> Search:
     return lambda query: [int(row) for row in index.search(query[None], HITS)[1][0]]
 
 
+def _faiss_ivf(vectors: NDArray[np.float32]) -> Search:
+    import faiss
+
+    partitions = int(len(vectors) ** 0.5)
+    index = faiss.index_factory(vectors.shape[1], f"IVF{partitions},SQ8", faiss.METRIC_INNER_PRODUCT)
+    index.train(vectors[:: max(1, len(vectors) // (40 * partitions))])
+    index.add(vectors)
+    index.nprobe = 20
+    return lambda query: [int(row) for row in index.search(query[None], HITS)[1][0]]
+
+
 def _chroma(vectors: NDArray[np.float32]) -> Search:
     import chromadb
 
     folder = tempfile.mkdtemp(prefix="chroma-")
     client = chromadb.PersistentClient(folder, settings=chromadb.Settings(anonymized_telemetry=False))
     collection = client.create_collection("bench", configuration={"hnsw": {"space": "cosine"}})
-    for first in range(0, len(vectors), 5_000):
-        part = vectors[first : first + 5_000]
+    for first in range(0, len(vectors), _ADDED_AT_ONCE):
+        part = vectors[first : first + _ADDED_AT_ONCE]
         collection.add([str(first + row) for row in range(len(part))], embeddings=part)
 
     def search(query: NDArray[np.float32]) -> list[int]:
@@ -82,6 +97,7 @@ def _sqlite_vec(vectors: NDArray[np.float32]) -> Search:
 
 PEERS = (
     Peer("faiss flat", ("faiss",), 1_000_000, _faiss_flat),
+    Peer("faiss ivf sq8", ("faiss",), 1_000_000, _faiss_ivf),
     Peer("chromadb", ("chromadb",), 100_000, _chroma),
-    Peer("sqlite-vec", ("sqlite_vec", "apsw"), 100_000, _sqlite_vec),
+    Peer("sqlite-vec", ("sqlite_vec", "apsw"), 1_000_000, _sqlite_vec),
 )
