@@ -241,5 +241,6 @@ async def test_vectors_of_another_space_are_not_searched_and_the_reason_is_given
         await two_recordings(library)
     monkeypatch.setattr("scripted_platform.SPACE", "scripted-2")
     async with open_library() as library:
-        with pytest.raises(ToolProblem, match="2 in scripted-1"):
+        with pytest.raises(ToolProblem, match="2 in scripted-1") as said:
             await search_clips(library, "river")
+    assert "soundbite reembed" in said.value.next_step

@@ -57,7 +57,8 @@ async def _say_empty(library: Library, space: Space) -> None:
         raise QuestionProblem(
             f"No recording has vectors of {space.id}, which the platform makes now; there are {held}. "
             "Vectors of different spaces can't be compared.",
-            "Embed the recordings again with embed_audio, or go back to the engine or profile that made them.",
+            "`soundbite reembed` on the command line embeds them all again, embed_audio one of them; or go back to the "
+            "engine or profile that made them.",
             code="space_empty",
         )
     if pending := await ledger.unfinished_tasks():
