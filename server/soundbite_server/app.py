@@ -12,7 +12,11 @@ from mcp.server.auth.settings import AuthSettings
 
 from soundbite_server.completions import register_completions
 from soundbite_server.health import register_health
-from soundbite_server.http.limits import Limits
+from soundbite_server.http.clip_links import register_clip_links
+from soundbite_server.http.guard import Routes
+from soundbite_server.http.player_page import register_player_page
+from soundbite_server.http.services import HttpServices
+from soundbite_server.http.uploads import register_uploads
 from soundbite_server.lifespan import Services, serve_library
 from soundbite_server.mcp_tools import offered_tools
 from soundbite_server.player.extension import player_app
@@ -39,18 +43,18 @@ def build_server(
     *,
     auth: AuthSettings | None = None,
     token_verifier: TokenVerifier | None = None,
-    limits: Limits | None = None,
+    http: HttpServices | None = None,
 ) -> MCPServer[Services]:
     """Make a server over the library that the settings describe; nothing is opened before it runs.
 
-    `auth`, `token_verifier` and `limits` matter over HTTP only, where callers are told apart.
+    `auth`, `token_verifier` and `http` matter over HTTP only, where callers are told apart.
     """
 
     running: list[Services] = []  # completions and fixed resources are not handed the lifespan's context
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Services]) -> AsyncIterator[Services]:
-        async with serve_library(settings, limits) as services:
+        async with serve_library(settings, http) as services:
             running.append(services)
             try:
                 yield services
@@ -77,4 +81,10 @@ def build_server(
     register_prompts(server)
     register_completions(server, current)
     register_health(server, current)
+    if http:
+        routes = Routes(server, http.security)
+        register_player_page(routes)
+        register_clip_links(routes, http, current)
+        if not settings.read_only:
+            register_uploads(routes, http, current)
     return server

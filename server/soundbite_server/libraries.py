@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -13,6 +14,7 @@ from soundbite_tools.config import EMBEDDED, LibraryConfig, UrlRules
 from soundbite_tools.library import Library
 
 if TYPE_CHECKING:
+    from soundbite_server.platforms import Platform
     from soundbite_server.settings import Settings
 
 _LONGEST_SYNC_EMBEDDED_SEC = 60.0
@@ -21,15 +23,21 @@ _LONGEST_SYNC_HOSTED_SEC = 600.0
 
 @asynccontextmanager
 async def open_library(settings: Settings) -> AsyncIterator[Library]:
-    """Open the library; leaving stops its jobs, which the next opening takes up again."""
+    """Open the platform and the library; leaving stops its jobs, which the next opening takes up again."""
+    async with open_platform(settings) as platform, library_on(platform, settings) as library:
+        yield library
+
+
+@asynccontextmanager
+async def library_on(platform: Platform, settings: Settings, *, is_callers: bool = False) -> AsyncIterator[Library]:
+    """Open a library on a platform that others may use too; one of a caller knows only what it made there itself."""
     settings.home.mkdir(parents=True, exist_ok=True)
     async with (
-        open_platform(settings) as platform,
         AsyncExitStack() as closing,  # the store closes once the jobs of the task group have ended
         anyio.create_task_group() as background,
     ):
         library = Library(
-            config=library_config(settings),
+            config=replace(library_config(settings), only_own_ids=is_callers),
             client=platform.client,
             workbench=platform.workbench,
             background=background,

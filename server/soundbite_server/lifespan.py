@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from soundbite_server.principals import LOCAL, principal
 from soundbite_tools.errors import ToolProblem, WorkFailed, sentence
 
 if TYPE_CHECKING:
-    from soundbite_server.http.limits import Limits
+    from soundbite_server.http.services import HttpServices
     from soundbite_server.settings import Settings
+    from soundbite_server.shelf import Shelf
     from soundbite_tools.library import Library
 
 log = logging.getLogger(__name__)
@@ -22,33 +24,42 @@ log = logging.getLogger(__name__)
 class Services:
     """Hands out the library once it is open, so that a client's handshake never waits for it."""
 
-    def __init__(self, settings: Settings, limits: Limits | None = None) -> None:
+    def __init__(self, settings: Settings, http: HttpServices | None = None) -> None:
         self.settings = settings
-        self.limits = limits
+        self.http = http
         self._opened = anyio.Event()
         self._closing = anyio.Event()
-        self._library: Library | None = None
+        self._shelf: Shelf | None = None
         self._failure = ""
 
     @property
     def is_ready(self) -> bool:
         """Whether the library is open."""
-        return self._library is not None and self._opened.is_set() and not self._closing.is_set()
+        return self._shelf is not None and self._opened.is_set() and not self._closing.is_set()
 
     async def library(self) -> Library:
-        """Return the library.
+        """Return the library of whoever makes the present call.
+
+        Raises:
+            WorkFailed: it can't be opened.
+        """
+        return await self.library_of(principal())
+
+    async def library_of(self, caller: str) -> Library:
+        """Return the library that a caller works on: its own where callers have some, else that of the settings.
 
         Raises:
             WorkFailed: it can't be opened.
         """
         await self._opened.wait()
-        if self._library is None:
-            raise WorkFailed(
-                f"The library could not be opened: {self._failure}",
-                "Run `soundbite doctor` and restart the server.",
-                code="library_unavailable",
-            )
-        return self._library
+        if self._shelf is None:
+            raise self._unavailable(self._failure)
+        if not self._has_own_library(caller):
+            return await self._shelf.own()
+        try:
+            return await self._shelf.of_caller(caller)
+        except Exception as exc:
+            raise self._unavailable("the server's log says why.") from exc
 
     async def run(self) -> None:
         """Hold the library open until `close` is called."""
@@ -57,30 +68,44 @@ class Services:
 
         try:
             # Imported in here: what fails to load is told like what fails to open.
-            from soundbite_server.libraries import open_library
+            from soundbite_server.shelf import open_shelf
 
-            async with open_library(self.settings) as self._library:
+            async with open_shelf(self.settings) as self._shelf:
+                if self.http and self.http.has_own_libraries:
+                    await self._shelf.resume_callers()
+                else:
+                    await self._shelf.own()
                 self._opened.set()
                 await self._closing.wait()
         except (ToolProblem, StoreError, PlatformError, OSError) as exc:
             log.exception("The library failed")
-            self._library, self._failure = None, sentence(getattr(exc, "strerror", None) or str(exc))
+            self._shelf, self._failure = None, sentence(getattr(exc, "strerror", None) or str(exc))
         except Exception:
             # Its text may name anything of this machine; the log has it.
             log.exception("The library failed")
-            self._library, self._failure = None, "the server's log says why."
+            self._shelf, self._failure = None, "the server's log says why."
         finally:
             self._opened.set()
 
     def close(self) -> None:
-        """Let the library go."""
+        """Let the libraries go."""
         self._closing.set()
+
+    def _has_own_library(self, caller: str) -> bool:
+        return bool(self.http and self.http.has_own_libraries and caller != LOCAL)
+
+    def _unavailable(self, reason: str) -> WorkFailed:
+        return WorkFailed(
+            f"The library could not be opened: {reason}",
+            "Run `soundbite doctor` and restart the server.",
+            code="library_unavailable",
+        )
 
 
 @asynccontextmanager
-async def serve_library(settings: Settings, limits: Limits | None = None) -> AsyncIterator[Services]:
+async def serve_library(settings: Settings, http: HttpServices | None = None) -> AsyncIterator[Services]:
     """Open the library in the background and close it, jobs parked, on the way out."""
-    services = Services(settings, limits)
+    services = Services(settings, http)
     async with anyio.create_task_group() as group:
         group.start_soon(services.run)
         try:

@@ -94,6 +94,7 @@ FULL: list[Result] = [
         tags=["river"],
         source="field.flac",
         path="clips/a_1.mp3",
+        url="http://127.0.0.1:8765/clips/x",
         audio_format="mp3",
         audio_bytes=38541,
         notes=["A note."],

@@ -49,7 +49,7 @@ async def adopted(library: Library, task_id: str, wait_s: float) -> Task | TaskR
         PlatformError, StoreError: it could not be asked.
     """
     found: TaskAnswer | None = None
-    if task_id.startswith(_OURS):
+    if task_id.startswith(_OURS) or library.config.only_own_ids:
         raise _unknown(task_id)
     try:
         with anyio.move_on_after(wait_s):

@@ -39,6 +39,8 @@ class LibraryConfig:
     """Whether nothing is embedded and no task is taken in: unfinished ones are left to who may write."""
     natural_segmentation: bool = True
     """Whether `segmentation=auto` means natural (the platform must know it) rather than fixed."""
+    only_own_ids: bool = False
+    """Whether assets and tasks of the platform that this library did not make are unknown to it."""
     file_urls: bool = False
     """Whether the platform reads local files itself, so that nothing is uploaded."""
     keep_assets: bool = True

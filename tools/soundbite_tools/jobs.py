@@ -49,6 +49,11 @@ class Jobs:
         self._running: dict[str, _Run] = {}
         self._changed: dict[str, anyio.Event] = {}
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a task runs or waits to run in this process."""
+        return bool(self._running)
+
     async def resume_unfinished(self) -> None:
         """Start every task that an earlier process left unfinished.
 

@@ -75,14 +75,17 @@ async def _described(library: Library, source: Source, known: Asset | None) -> A
 
 
 async def _from_platform(library: Library, source: Source) -> Asset:
+    unknown = UnknownId(
+        f"Neither the library nor the platform knows an asset {source.asset_id!r}.",
+        "Call list_audio for the ids of the library, or give the audio as source.",
+        code="unknown_asset",
+    )
+    if library.config.only_own_ids:
+        raise unknown
     try:
         found = await library.client.get_asset(source.asset_id)
     except NotFound as exc:
-        raise UnknownId(
-            f"Neither the library nor the platform knows an asset {source.asset_id!r}.",
-            "Call list_audio for the ids of the library, or give the audio as source.",
-            code="unknown_asset",
-        ) from exc
+        raise unknown from exc
     return Asset(
         asset_id=source.asset_id,
         content_hash=source.content_hash,

@@ -208,6 +208,7 @@ class ClipDetail(Result):
     tags: list[str] = Field(default_factory=list)
     source: str = Field(default="", description="The recording the clip is cut from")
     path: str = Field(default="", description="A small sound file of the clip, on the machine of the server")
+    url: str = Field(default="", description="Where the same file can be opened for the next hour")
     audio_format: str = ""
     audio_bytes: int = 0
     notes: list[str] = Field(default_factory=list)
@@ -227,7 +228,11 @@ class ClipDetail(Result):
         if self.source:
             lines.append(f"Source: {self.source}")
         if self.path:
-            lines.append(f"Sound file: {self.path} ({self.audio_format}, {self.audio_bytes} bytes)")
+            lines.append(f"Sound file: {self.path}")
+        if self.url:
+            lines.append(f"Sound for an hour: {self.url}")
+        if self.audio_bytes:
+            lines.append(f"Sound: {self.audio_format}, {self.audio_bytes} bytes")
         return "\n".join(closing(lines, self.notes, self.next_step))
 
 

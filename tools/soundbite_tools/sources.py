@@ -15,12 +15,14 @@ import anyio.to_thread
 
 from soundbite_tools.errors import SourceProblem
 from soundbite_tools.files import FileFacts, allowed_file, keep_inline, read_facts
+from soundbite_tools.received import SCHEME, received_file
 from soundbite_tools.urls import allowed_url
 
 if TYPE_CHECKING:
     from soundbite_tools.config import LibraryConfig
 
 SourceKind = Literal["file", "url", "base64", "asset"]
+GivenKind = Literal["file", "url", "base64", "asset", "upload"]
 
 # Ids of ours (a_...), and ids as the platform gives them: 24 hexadecimal digits (contract 2.1).
 ASSET_ID = re.compile(r"a_[0-9a-f]{20}|[0-9a-f]{24}")
@@ -33,7 +35,7 @@ _GIVE_ONE = "Give exactly one of source, url, base64_string and asset_id."
 class GivenSource:
     """What the caller named, before anything is looked at."""
 
-    kind: SourceKind
+    kind: GivenKind
     value: str
 
 
@@ -70,7 +72,7 @@ def choose(source: str = "", *, asset_id: str = "", url: str = "", base64_string
             f"{len(named)} sources were given at once: {', '.join(named)}.", _GIVE_ONE, code="source_ambiguous"
         )
     value = given[named[0]].strip()
-    kinds: dict[str, SourceKind] = {"url": "url", "base64_string": "base64", "asset_id": "asset"}
+    kinds: dict[str, GivenKind] = {"url": "url", "base64_string": "base64", "asset_id": "asset"}
     return GivenSource(kinds.get(named[0]) or _guess(value), value)
 
 
@@ -87,6 +89,9 @@ async def resolve(given: GivenSource, config: LibraryConfig) -> Source:
     if given.kind == "base64":
         path = await anyio.to_thread.run_sync(lambda: keep_inline(_decode(given.value, config), config))
         return await _from_file(path, "base64", config)
+    if given.kind == "upload":
+        path = await anyio.to_thread.run_sync(received_file, given.value.removeprefix(SCHEME), config)
+        return await _from_file(path, "base64", config, path.name)
     path = await anyio.to_thread.run_sync(lambda: allowed_file(_as_path(given.value), config))
     return await _from_file(path, "file", config)
 
@@ -96,22 +101,24 @@ def asset_id_for(content_hash: str) -> str:
     return f"a_{content_hash[:20]}"
 
 
-def _guess(value: str) -> SourceKind:
+def _guess(value: str) -> GivenKind:
     if re.match(r"https?://", value, re.IGNORECASE):
         return "url"
+    if value.startswith(SCHEME):
+        return "upload"
     if value.startswith("data:") or len(value) > _LONGEST_PATH:
         return "base64"
     return "asset" if ASSET_ID.fullmatch(value) else "file"
 
 
-async def _from_file(path: Path, kind: SourceKind, config: LibraryConfig) -> Source:
+async def _from_file(path: Path, kind: SourceKind, config: LibraryConfig, name: str = "") -> Source:
     facts = await anyio.to_thread.run_sync(lambda: read_facts(path, config))
     return Source(
         kind=kind,
         asset_id=asset_id_for(facts.content_hash),
         content_hash=facts.content_hash,
         uri=str(path),
-        name=path.name if kind == "file" else f"inline audio {facts.content_hash[:8]}",
+        name=name or (path.name if kind == "file" else f"inline audio {facts.content_hash[:8]}"),
         file=facts,
     )
 

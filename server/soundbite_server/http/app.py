@@ -10,10 +10,10 @@ from mcp.server.transport_security import TransportSecuritySettings
 
 from soundbite_server.app import build_server
 from soundbite_server.http.config import HttpConfig
-from soundbite_server.http.guard import Routes
 from soundbite_server.http.limits import Limits
-from soundbite_server.http.player_page import register_player_page
+from soundbite_server.http.services import HttpServices
 from soundbite_server.http.tokens import AnyToken, OAuthTokens, StaticTokens
+from soundbite_server.settings import SettingsError
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -25,14 +25,19 @@ ENDPOINT = "/mcp"
 
 def build_http_app(settings: Settings, http: HttpConfig) -> Starlette:
     """Return the application; its lifespan opens the library and closes it, jobs parked."""
-    server = build_server(
-        settings,
-        token_verifier=_verifier(http),
-        auth=_auth(http),
-        limits=Limits(http.calls_per_minute, http.audio_minutes_per_hour),
-    )
+    has_own_libraries = http.needs_token and not http.shares_library
+    if has_own_libraries and settings.store.startswith("db://"):
+        raise SettingsError("A db:// store can't be divided among callers: set SOUNDBITE_HTTP_LIBRARY=shared.")
     security = _transport_security(http)
-    register_player_page(Routes(server, security))
+    services = HttpServices(
+        limits=Limits(http.calls_per_minute, http.audio_minutes_per_hour),
+        security=security,
+        public_url=http.public_url,
+        has_own_libraries=has_own_libraries,
+        shows_paths=http.is_loopback and not http.needs_token,
+        most_upload_bytes=http.most_upload_bytes,
+    )
+    server = build_server(settings, token_verifier=_verifier(http), auth=_auth(http), http=services)
     return server.streamable_http_app(
         streamable_http_path=ENDPOINT,
         host=http.host,

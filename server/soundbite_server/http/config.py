@@ -55,6 +55,11 @@ class HttpConfig(BaseModel):
     audio_minutes_per_hour: int = Field(default=0, ge=0)
     """Minutes of audio that each principal may have embedded; 0 is no limit."""
     most_body_bytes: int = 4 * 1024 * 1024
+    shares_library: bool = False
+    """Whether all principals work on one library instead of one each."""
+    public_url: str = ""
+    """This server's address as others reach it, without a path; empty means as each caller reached it."""
+    most_upload_bytes: int = 512 * 1024 * 1024
 
     @property
     def is_loopback(self) -> bool:
@@ -83,6 +88,9 @@ class HttpConfig(BaseModel):
             allowed_origins=_names(env, "SOUNDBITE_HTTP_ORIGINS"),
             calls_per_minute=_whole(env, "SOUNDBITE_HTTP_CALLS_PER_MINUTE", 240),
             audio_minutes_per_hour=_whole(env, "SOUNDBITE_HTTP_AUDIO_MINUTES_PER_HOUR", 0),
+            shares_library=_is_shared(env),
+            public_url=_origin(_url(env, "SOUNDBITE_HTTP_URL")) if env.get("SOUNDBITE_HTTP_URL") else "",
+            most_upload_bytes=_whole(env, "SOUNDBITE_HTTP_UPLOAD_MB", 512) * 1024 * 1024,
         )
         if not made.is_loopback and not made.needs_token:
             raise SettingsError(
@@ -114,8 +122,8 @@ def _tokens(env: Mapping[str, str]) -> tuple[HttpToken, ...]:
             raise SettingsError(f"{name} names a file that can't be read.") from exc
     entries = [entry for entry in re.split(r"[\s,]+", text) if entry]
     tokens = tuple(_token(entry, number, name) for number, entry in enumerate(entries, 1))
-    if len({token.principal for token in tokens}) < len(tokens):
-        raise SettingsError(f"{name} gives one name to two tokens.")
+    if len({token.secret.get_secret_value() for token in tokens}) < len(tokens):
+        raise SettingsError(f"{name} gives one token twice.")
     return tokens
 
 
@@ -150,7 +158,7 @@ def _url(
     parts = urlsplit(text)
     if (parts.scheme == "https" and parts.hostname) or (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
         return text
-    raise SettingsError(f"{name} must be an https URL when SOUNDBITE_OAUTH_ISSUER is set; it is {text!r}.")
+    raise SettingsError(f"{name} must be an https URL; it is {text!r}.")
 
 
 def _is_loopback(host: str) -> bool:
@@ -158,6 +166,18 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _is_shared(env: Mapping[str, str]) -> bool:
+    chosen = env.get("SOUNDBITE_HTTP_LIBRARY") or "own"
+    if chosen not in ("own", "shared"):
+        raise SettingsError(f"SOUNDBITE_HTTP_LIBRARY must be own or shared; it is {chosen!r}.")
+    return chosen == "shared"
 
 
 def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:

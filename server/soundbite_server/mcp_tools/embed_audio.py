@@ -10,6 +10,7 @@ from pydantic import Field
 from soundbite_server.mcp_tools.boundary import ToolContext, answer, library_of, reporter
 from soundbite_server.mcp_tools.callers import check_audio, count_audio
 from soundbite_server.mcp_tools.declaration import declare
+from soundbite_tools.errors import SourceProblem
 from soundbite_tools.results import TaskResult
 
 if TYPE_CHECKING:
@@ -21,8 +22,10 @@ Add a recording to the library, so that search_clips can find what is said and h
 Give exactly one source: `source` takes a file path, an https link to a media file, or an asset_id; `base64_string` \
 takes the bytes of a short file. Video files count: their sound is embedded. The answer is a task. When its status is \
 processing, go on with other work and call get_task; when it is ready, call search_clips. Embedding the same content \
-again costs nothing and says so. The defaults are right for searching; change them only when asked to."""
+again costs nothing and says so. From another machine, name your file as source: the refusal \
+gives an address to send it to. The defaults are right for searching; change them only when asked to."""
 
+_NOT_HERE = frozenset({"path_refused", "file_missing"})
 _MOST_CHARACTERS = 50_400_000  # 36 MiB in base64; `source` may hold a data: URI
 
 
@@ -70,8 +73,9 @@ async def embed_audio(
         from soundbite_tools.embed_audio import embed_audio as embed
 
         check_audio(ctx)
-        task = await embed(
-            await library_of(ctx),
+        library = await library_of(ctx)
+        embedding = embed(
+            library,
             source=source,
             url=url,
             base64_string=base64_string,
@@ -88,7 +92,23 @@ async def embed_audio(
             wait_seconds=wait_seconds,
             on_progress=reporter(ctx),
         )
+        try:
+            task = await embedding
+        except SourceProblem as exc:
+            raise await _with_upload(ctx, exc, source) from exc
         count_audio(ctx, task)
         return task
 
     return await answer(call)
+
+
+async def _with_upload(ctx: ToolContext, problem: SourceProblem, source: str) -> SourceProblem:
+    http = ctx.request_context.lifespan_context.http
+    if http is None or problem.code not in _NOT_HERE:
+        return problem
+    from soundbite_server.http.uploads import upload_step
+    from soundbite_tools.received import forget_unused
+
+    await forget_unused(await library_of(ctx))
+    step = upload_step(http, (ctx.headers or {}).get("host", ""), source)
+    return SourceProblem(problem.message, f"{problem.next_step} {step}", code=problem.code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from mcp_types import AudioContent, CallToolResult, TextContent
@@ -10,11 +11,13 @@ from pydantic import Field
 
 from soundbite_server.mcp_tools.boundary import ToolContext, as_result, guarded, library_of
 from soundbite_server.mcp_tools.declaration import declare
+from soundbite_server.principals import principal
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
     from soundbite_tools.get_clip import PlayableClip
+    from soundbite_tools.results import ClipDetail
 
 DESCRIPTION = """\
 Get one clip: what is said in it, and its sound as a small file that a person can play.
@@ -55,11 +58,20 @@ async def get_clip(
             end_sec=end_sec,
             audio_format=audio_format,
         )
-        if not (include_audio and found.sound):
-            return as_result(found.detail)
-        return _with_sound(found)
+        found = replace(found, detail=_with_link(ctx, found.detail))
+        return _with_sound(found) if include_audio and found.sound else as_result(found.detail)
 
     return await guarded(call)
+
+
+def _with_link(ctx: ToolContext, clip: ClipDetail) -> ClipDetail:
+    http = ctx.request_context.lifespan_context.http
+    if http is None or not clip.path:
+        return clip
+    from soundbite_server.http.clip_links import clip_link
+
+    url = clip_link(http, (ctx.headers or {}).get("host", ""), principal(), clip)
+    return clip.model_copy(update={"url": url, "path": clip.path if http.shows_paths else ""})
 
 
 def _with_sound(found: PlayableClip) -> CallToolResult:

@@ -40,7 +40,7 @@ async def serving(home: Path, root: Path, **env: str) -> AsyncIterator[str]:
 async def test_a_person_gives_a_token_asks_and_sees_the_clips(embedded: Any, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(embedded.home, home)
-    given = {"SOUNDBITE_HTTP_TOKENS": f"ann={TOKEN}"}
+    given = {"SOUNDBITE_HTTP_TOKENS": f"ann={TOKEN}", "SOUNDBITE_HTTP_LIBRARY": "shared"}
     async with serving(home, embedded.root, **given) as url, chromium() as browser:
         page = await browser.open()
         await page.go(url)
