@@ -215,3 +215,14 @@ def test_watching_ends_with_ctrl_c_and_130(shelf: Any, tmp_path: Path) -> None:
     assert "Interrupted" in err
     assert "Traceback" not in err
     assert len(lines(out)) == 2
+
+
+def test_rm_removes_a_recording_and_leaves_its_file(shelf: Any, run: Any) -> None:
+    unasked = run("rm", "rain")
+    assert unasked.code == 2
+    assert "say --yes" in unasked.err
+    removed = lines(run("rm", "rain", "--yes", "--json").out)
+    assert [(each["title"], each["is_removed"]) for each in removed] == [("rain", True)]
+    assert [each["title"] for each in document(run("list", "--json").out)["assets"]] == ["spoken words"]
+    assert (shelf.folder / "rain.wav").exists()
+    assert run("rm", "rain", "--yes").code == 2

@@ -20,6 +20,8 @@ COMMANDS = {
     "list": "Show the recordings in the library.",
     "show": "Show one recording along its time.",
     "tasks": "Show the embedding tasks.",
+    "rm": "Remove recordings from the library.",
+    "plot": "Draw a recording, its answers, or the library.",
     "usage": "Show the minutes of audio embedded and saved.",
     "demo": "Embed the sample recordings, ask, and check the answers.",
     "doctor": "Check the settings, the engine and the library.",

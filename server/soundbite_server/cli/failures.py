@@ -26,18 +26,18 @@ def report_failures() -> Iterator[None]:
     """Turn the errors of a command into one sentence and an exit code."""
     try:
         yield
-    except click.ClickException as exc:
-        exc.show()
-        sys.exit(exc.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        _leave("Interrupted; what was begun goes on at the next start.", INTERRUPTED_EXIT_CODE)
-    except BaseExceptionGroup as group:
-        _leave_for(_innermost(group))
-    except Exception as exc:
-        _leave_for(exc)
+    except SystemExit:
+        raise
+    except BaseException as exc:
+        _leave_for(_innermost(exc))
 
 
 def _leave_for(exc: BaseException) -> None:
+    if isinstance(exc, click.ClickException):
+        exc.show()
+        sys.exit(exc.exit_code)
+    if isinstance(exc, KeyboardInterrupt | click.Abort):
+        _leave("Interrupted; what was begun goes on at the next start.", INTERRUPTED_EXIT_CODE)
     # Imported here: --help must not pay for packages it does not use.
     from soundbite_api import PlatformError
     from soundbite_server.settings import SettingsError
@@ -55,10 +55,10 @@ def _leave_for(exc: BaseException) -> None:
     raise exc
 
 
-def _innermost(group: BaseException) -> BaseException:
-    while isinstance(group, BaseExceptionGroup) and len(group.exceptions) == 1:
-        group = group.exceptions[0]
-    return group
+def _innermost(exc: BaseException) -> BaseException:
+    while isinstance(exc, BaseExceptionGroup) and len(exc.exceptions) == 1:
+        exc = exc.exceptions[0]
+    return exc
 
 
 def _leave(sentence: str, code: int) -> None:

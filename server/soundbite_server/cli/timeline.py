@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from soundbite_server.pictures.time_axis import STEPS_SEC
 from soundbite_tools.clock import clock, clock_range
 from soundbite_tools.task_view import shown_source
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 _BARS = " ▁▂▃▄▅▆▇█"
 _SPEECH, _SOUND = "cyan", "magenta"
 _TICK_CELLS = 12
-_STEPS_SEC = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 
 
 def print_recording(out: Console, contents: Contents) -> None:
@@ -65,7 +65,7 @@ def segment_bar(segments: Sequence[Segment], length_sec: float, width: int) -> T
 def ruler(length_sec: float, width: int) -> str:
     """Return the times below the line, at round seconds."""
     per_label = length_sec / max(1, width // _TICK_CELLS)
-    step = next((each for each in _STEPS_SEC if each >= per_label), _STEPS_SEC[-1])
+    step = next((each for each in STEPS_SEC if each >= per_label), STEPS_SEC[-1])
     line = [" "] * width
     for second in range(0, int(length_sec) + 1, step):
         label = clock(second)

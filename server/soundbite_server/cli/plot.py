@@ -1,0 +1,103 @@
+"""soundbite plot"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from soundbite_server.cli.failures import FAILED_EXIT_CODE
+from soundbite_server.cli.library import personal_library, run_async
+
+out_option = click.option(
+    "-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write it: .svg, or .png."
+)
+
+GROUPINGS = ("tag", "recording", "cluster")
+
+
+@click.group("plot")
+def command() -> None:
+    """Draw a recording, how it answers a question, or the whole library, as SVG or PNG.
+
+    PNG needs the optional dependency: pip install "soundbite[plot]".
+    """
+
+
+@command.command("recording")
+@click.argument("recording")
+@out_option
+@run_async
+async def recording(recording: str, out: Path | None) -> None:
+    """Draw a RECORDING: its waveform, its segments, what is said in them."""
+    from soundbite_server.cli.recordings import find_recording
+    from soundbite_server.pictures.recording import LEVELS, draw_recording
+    from soundbite_tools.contents import contents_of
+
+    async with personal_library() as library:
+        asset = await find_recording(await library.ledger(), recording)
+        picture = draw_recording(await contents_of(library, asset, level_count=LEVELS))
+    write(picture, out or Path("recording.svg"))
+
+
+@command.command("answers")
+@click.argument("recording")
+@click.argument("words", nargs=-1, required=True)
+@out_option
+@run_async
+async def answers(recording: str, words: tuple[str, ...], out: Path | None) -> None:
+    """Draw how well a RECORDING answers WORDS along its time."""
+    from soundbite_server.cli.recordings import find_recording
+    from soundbite_server.pictures.answers import draw_answers
+    from soundbite_server.pictures.recording import LEVELS
+    from soundbite_tools.contents import contents_of
+    from soundbite_tools.search_clips import MOST_CLIPS, search_clips
+
+    question = " ".join(words)
+    async with personal_library() as library:
+        asset = await find_recording(await library.ledger(), recording)
+        contents = await contents_of(library, asset, level_count=LEVELS)
+        found = await search_clips(library, question, asset_ids=[asset.asset_id], top_k=MOST_CLIPS)
+    write(draw_answers(contents, question, found.clips), out or Path("answers.svg"))
+
+
+@command.command("map")
+@click.option(
+    "--by",
+    type=click.Choice(GROUPINGS),
+    default="tag",
+    show_default=True,
+    help="What colours say.",
+)
+@click.option("--tag", "tags", multiple=True, help="Only recordings with this tag; may be repeated.")
+@out_option
+@run_async
+async def library_map(by: str, tags: tuple[str, ...], out: Path | None) -> None:
+    """Draw the clips of the library on a map: near each other where they sound or mean alike."""
+    from soundbite_server.pictures.library_map import draw_map
+    from soundbite_server.pictures.mapping import mapped
+    from soundbite_tools.clip_points import clip_points
+    from soundbite_tools.map_layout import MOST_POINTS
+
+    async with personal_library() as library:
+        points = await clip_points(library, MOST_POINTS, tags=tags)
+    said = f"{len(points.clips)} clips, coloured by {by}; near each other where they sound or mean alike"
+    left_out = f"; {points.left_out} more are left out" if points.left_out else ""
+    write(draw_map(mapped(points, by), "The library", said + left_out), out or Path("map.svg"))
+
+
+def write(picture: str, path: Path) -> None:
+    """Write a drawing to a file of the kind its name asks for, and say so."""
+    from soundbite_server.pictures.png import NoRenderer, to_png
+
+    if path.suffix.lower() not in (".svg", ".png"):
+        raise click.UsageError(f"{path.name}: pictures are written as .svg or .png.")
+    try:
+        content = to_png(picture) if path.suffix.lower() == ".png" else picture.encode()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except (NoRenderer, OSError) as exc:
+        click.echo(f"soundbite: {exc}", err=True)
+        sys.exit(FAILED_EXIT_CODE)
+    click.echo(str(path))

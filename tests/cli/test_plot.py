@@ -1,0 +1,109 @@
+"""Pictures: they are well-formed, hold what they are about, and nothing in a title can break them."""
+
+from __future__ import annotations
+
+import importlib.util
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from soundbite_server.pictures.library_map import MappedClip, draw_map
+from soundbite_tools.map_layout import MOST_POINTS, laid_out
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def drawn(text: str) -> ElementTree.Element:
+    return ElementTree.fromstring(text)
+
+
+def words(picture: ElementTree.Element) -> str:
+    return " ".join(each.text or "" for each in picture.iter(f"{SVG}text"))
+
+
+def test_a_recording_is_drawn_with_waveform_segments_and_words(shelf: Any, run: Any, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "spoken.svg"
+    ran = run("plot", "recording", "spoken", "-o", out)
+    assert (ran.code, ran.out) == (0, f"{out}\n"), ran.err
+    picture = drawn(out.read_text(encoding="utf-8"))
+    (waveform,) = picture.iter(f"{SVG}polygon")
+    assert len(waveform.attrib["points"].split()) == 1800
+    assert "milk" in words(picture)
+    assert "spoken words 00:08" in words(picture)
+
+
+def test_answers_are_drawn_as_bars_as_high_as_their_scores(shelf: Any, run: Any, tmp_path: Path) -> None:
+    out = tmp_path / "answers.svg"
+    assert run("plot", "answers", "spoken", "two", "bottles", "of", "milk", "-o", out).code == 0
+    picture = drawn(out.read_text(encoding="utf-8"))
+    bars = [each for each in picture.iter(f"{SVG}rect") if each.get("fill-opacity") == "0.85"]
+    assert bars
+    assert 65 < float(bars[0].attrib["height"]) <= 130
+    assert "“two bottles of milk”" in words(picture)
+
+
+def test_the_map_has_a_dot_for_every_clip_and_a_key(shelf: Any, run: Any, tmp_path: Path) -> None:
+    out = tmp_path / "map.svg"
+    assert run("plot", "map", "--by", "recording", "-o", out).code == 0
+    picture = drawn(out.read_text(encoding="utf-8"))
+    said = words(picture)
+    count = int(said.split("The library ")[1].split()[0])
+    assert len(list(picture.iter(f"{SVG}circle"))) == count + 2
+    assert "rain (" in said
+    assert run("plot", "map", "--by", "cluster", "-o", out).code == 0
+    assert "1: " in words(drawn(out.read_text(encoding="utf-8")))
+    assert run("plot", "map", "--tag", "no-such-tag", "-o", out).code == 2
+
+
+def test_pictures_are_svg_or_png(shelf: Any, run: Any, tmp_path: Path) -> None:
+    assert "written as .svg or .png" in run("plot", "recording", "spoken", "-o", tmp_path / "a.gif").err
+    png = run("plot", "recording", "spoken", "-o", tmp_path / "a.png")
+    if importlib.util.find_spec("cairosvg") is None:
+        assert png.code == 1
+        assert 'pip install "soundbite[plot]"' in png.err
+    else:
+        assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_titles_are_data_in_a_picture() -> None:
+    hostile = '</text><script>alert("x")</script> & "quoted"'
+    picture = drawn(draw_map([MappedClip(0.5, 0.5, hostile, hostile)], hostile, hostile))
+    assert not list(picture.iter(f"{SVG}script"))
+    assert "<script>" in words(picture)
+
+
+def test_groups_beyond_the_palette_share_a_colour_and_a_line_of_the_key() -> None:
+    clips = [MappedClip(0.1, 0.1, f"group {n:02}", "") for n in range(15)]
+    said = words(drawn(draw_map(clips, "Many", "")))
+    assert "group 08 (1)" in said
+    assert "others (6)" in said
+
+
+def test_a_layout_keeps_near_points_together_and_is_the_same_each_time() -> None:
+    rng = np.random.default_rng(5)
+    centres = np.repeat(np.eye(3, 64) * 10, 30, axis=0)
+    points = centres + rng.normal(size=(90, 64)) * 0.3
+    places = laid_out(points)
+    assert places.min() >= 0.0
+    assert places.max() <= 1.0
+    middles = places.reshape(3, 30, 2).mean(axis=1)
+    own = np.linalg.norm(places.reshape(3, 30, 2) - middles[:, None], axis=2).mean()
+    apart = np.linalg.norm(middles[:, None] - middles[None], axis=2)
+    assert own * 2 < apart[apart > 0].min()
+    assert np.array_equal(places, laid_out(points))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_few_points_are_laid_out_too(count: int) -> None:
+    places = laid_out(np.eye(count, 8))
+    assert places.shape == (count, 2)
+    assert np.isfinite(places).all()
+
+
+def test_equal_points_are_laid_out_too_and_too_many_are_refused() -> None:
+    assert np.isfinite(laid_out(np.ones((10, 8)))).all()
+    with pytest.raises(ValueError, match="at most"):
+        laid_out(np.ones((MOST_POINTS + 1, 2)))

@@ -1,0 +1,56 @@
+"""The clips of the library as points: one vector each, for whoever compares all with all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundbite_store import Clip, ClipFilter
+from soundbite_tools.boundary import translated
+from soundbite_tools.errors import EmptyLibrary
+
+if TYPE_CHECKING:
+    from soundbite_tools.library import Library
+
+
+@dataclass(frozen=True, eq=False)
+class ClipPoints:
+    """Clips in the order of recording and time, and their vectors in the same order, shape (n, dimension)."""
+
+    clips: tuple[Clip, ...]
+    vectors: NDArray[np.float64]
+    left_out: int
+    """Clips of the library that are not among them, for there would be too many."""
+
+
+@translated
+async def clip_points(library: Library, most: int, *, tags: tuple[str, ...] = ()) -> ClipPoints:
+    """Return at most `most` clips of the platform's space, spread evenly over the library.
+
+    Raises:
+        ToolProblem: there is none, or the store can't be read.
+    """
+    store, current = await library.store(), await library.spaces.current()
+    where = ClipFilter(embedding_scope="clip", tags_any=tags or None)
+    rows = await store.embeddings(current.space, where)
+    spans = _by_clip(rows)
+    if not spans:
+        raise EmptyLibrary
+    chosen = [spans[round(at)] for at in np.linspace(0, len(spans) - 1, min(most, len(spans)))]
+    vectors = np.stack([np.sum([row.vector for row in same], axis=0, dtype=np.float64) for same in chosen])
+    return ClipPoints(tuple(_fullest(same) for same in chosen), vectors, len(spans) - len(chosen))
+
+
+def _by_clip(rows: Iterable[Clip]) -> list[list[Clip]]:
+    spans: dict[str, list[Clip]] = {}
+    for row in rows:
+        spans.setdefault(row.clip_id, []).append(row)
+    return list(spans.values())
+
+
+def _fullest(same: list[Clip]) -> Clip:
+    return max(same, key=lambda row: bool(row.transcript))
