@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Packs soundbite.mcpb, which Claude Desktop installs by a double click. Needs Node 22 or later.
+# MCPB_VALIDATE_ONLY=1 stops after the manifest has been checked.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+mcpb() { npx --yes @anthropic-ai/mcpb@2.1.2 "$@"; }
+mcpb validate packaging/mcpb/manifest.json
+[ -z "${MCPB_VALIDATE_ONLY:-}" ] || exit 0
+bundle=$(mktemp -d)
+trap 'rm -rf "$bundle"' EXIT
+cp -r api engine store tools server pyproject.toml README.md LICENSE "$bundle"
+cp packaging/mcpb/manifest.json "$bundle"
+find "$bundle" -name __pycache__ -prune -exec rm -rf {} +
+mkdir -p dist
+mcpb pack "$bundle" dist/soundbite.mcpb
