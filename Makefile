@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-remote check lint types bench lock clean
+.PHONY: demo test test-remote check lint types bench docs lock clean
 
 demo: .venv/run.stamp
 	$(BIN)/soundbite demo samples
@@ -29,6 +29,9 @@ types: .venv/dev.stamp
 bench: .venv/dev.stamp
 	$(BIN)/python bench/quality.py ../shared/eval
 
+docs: .venv/docs.stamp
+	$(BIN)/mkdocs build --strict
+
 lock: .venv/dev.stamp
 	requirements/lock.sh
 
@@ -40,6 +43,10 @@ clean:
 	$(INSTALL) --require-hashes -r requirements/run.txt
 	$(INSTALL) --require-hashes -r requirements/build.txt
 	$(INSTALL) --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/docs.stamp: requirements/docs.txt .venv/run.stamp
+	$(INSTALL) --require-hashes -r requirements/docs.txt
 	touch $@
 
 .venv/dev.stamp: requirements/dev.txt .venv/run.stamp

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Locks the dependencies with hashes and no addresses: requirements/run.txt, build.txt and dev.txt, and what
+# Locks the dependencies with hashes and no addresses: requirements/run.txt, build.txt, dev.txt and docs.txt, and what
 # `make test-remote` needs besides: s3.txt and ray.txt, each for an environment of its own.
 # Needs pip-tools (in the development environment). Run it after a change of dependencies in pyproject.toml.
 set -euo pipefail
@@ -30,4 +30,6 @@ Path("requirements/ray.in").write_text("\n".join(["-c run.in", *project["project
 PY
 lock -o requirements/s3.txt requirements/s3.in
 lock -o requirements/ray.txt requirements/ray.in
-rm requirements/{build,dev,run,s3,ray}.in
+printf '%s\n' "-c dev.txt" "mkdocs-material>=9.6,<10" > requirements/docs.in
+lock -o requirements/docs.txt requirements/docs.in
+rm requirements/{build,dev,run,s3,ray,docs}.in
