@@ -1,12 +1,14 @@
 # Two commands on a fresh machine (Python 3.11, make): `make demo` and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+BEGUN := $(shell date +%s)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test test-remote check lint types bench docs lock clean
 
 demo: .venv/run.stamp
 	$(BIN)/soundbite demo samples
+	@echo "$$(( $$(date +%s) - $(BEGUN) )) seconds from \`make demo\` to the last answer, the install included."
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -n 2

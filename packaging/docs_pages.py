@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
 
 from soundbite_server import Settings, build_server
 from soundbite_server.cli import COMMANDS, cli
 from soundbite_server.cli.failures import EXIT_CODES
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
 
 
 def command_page() -> str:
@@ -76,11 +78,13 @@ def _input(name: str, schema: dict[str, Any], is_required: bool) -> str:
     allowed = schema.get("enum") or schema.get("items", {}).get("enum")
     kind = " \\| ".join(f"`{each}`" for each in allowed) if allowed else schema["type"]
     default = "needed" if is_required else f"`{schema['default']!r}`" if schema.get("default") else ""
-    return f"| `{name}` | {kind} | {default} | {schema.get('description', '')} |"
+    return f"| `{name}` | {kind} | {_cell(default)} | {_cell(schema.get('description', ''))} |"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages; mkdocs calls this while it collects what to build."""
+    from mkdocs.structure.files import File
+
     for name, text in (("cli.md", command_page()), ("tools.md", asyncio.run(tool_page()))):
         files.append(File.generated(config, name, content=text))
     return files
