@@ -63,6 +63,8 @@ class Server:
         self._send({"id": self._last_id, "method": method, "params": params})
         assert self.process.stdout
         while line := self.process.stdout.readline():
+            if not line.startswith(b"{"):
+                continue  # some servers greet on stdout
             message = json.loads(line)
             if message.get("id") == self._last_id:
                 return dict(message["result"])

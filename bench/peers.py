@@ -1,0 +1,234 @@
+"""Soundbite beside chroma-mcp and mcp-server-qdrant: the same clips, the same vectors, the same questions, over stdio.
+
+    python bench/peers.py --clips 10000 100000 --json peers.json
+
+The environments of the peers are made in --venvs once and need the package index; peer_server.py tells how they are
+fed. All servers are spoken to by the same lines of code, one after the other, each alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from peer_data import Corpus, fill_soundbite, make_corpus
+from peer_install import PEERS, environment, weigh
+from protocol import HELLO, Server
+
+BENCH = Path(__file__).parent
+FOUND = 5
+_CHARS_A_TOKEN = 3.5
+_LONGEST_END_S = 5.0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A server, how it is started over a folder, and how it is asked."""
+
+    name: str
+    command: Callable[[Path], list[str]]
+    ask: Callable[[str], dict[str, Any]]
+
+
+@dataclass
+class Figures:
+    """What was measured of one server."""
+
+    name: str
+    clips: int
+    start_ms: float = 0.0
+    first_call_ms: float = 0.0
+    p50_ms: float = 0.0
+    p95_ms: float = 0.0
+    memory_mb: float = 0.0
+    tokens: float = 0.0
+    found: float = 0.0
+    """Share of the questions whose clip was among the answers."""
+
+
+def subjects(venvs: Path) -> list[Subject]:
+    """Return the servers, Soundbite first."""
+
+    def peer(name: str) -> Callable[[Path], list[str]]:
+        python = environment(venvs, name)
+        return lambda folder: [str(python), str(BENCH / "peer_server.py"), "serve", name, str(folder)]
+
+    return [
+        Subject(
+            "soundbite",
+            lambda folder: [sys.executable, "-m", "soundbite_server", "serve"],
+            lambda text: {"name": "search_clips", "arguments": {"query": text, "top_k": FOUND}},
+        ),
+        Subject(
+            "chroma-mcp",
+            peer("chroma-mcp"),
+            lambda text: {
+                "name": "chroma_query_documents",
+                "arguments": {"collection_name": "clips", "query_texts": [text], "n_results": FOUND},
+            },
+        ),
+        Subject(
+            "mcp-server-qdrant",
+            peer("mcp-server-qdrant"),
+            lambda text: {"name": "qdrant-find", "arguments": {"query": text}},
+        ),
+    ]
+
+
+def fill(subject: Subject, venvs: Path, folder: Path, corpus: Corpus) -> None:
+    """Put the clips into the folder of a server."""
+    if subject.name == "soundbite":
+        asyncio.run(fill_soundbite(folder, corpus.texts))
+        return
+    command = [str(environment(venvs, subject.name)), str(BENCH / "peer_server.py"), "fill", subject.name, str(folder)]
+    subprocess.run(command, input="\n".join(corpus.texts), text=True, env=_peer_environment(), check=True)
+
+
+def measure(subject: Subject, folder: Path, corpus: Corpus, starts: int) -> Figures:
+    """Start the server some times, then ask it every question once."""
+    os.environ.update(_peer_environment())
+    figures = Figures(subject.name, len(corpus.texts))
+    figures.start_ms = statistics.median(_start_ms(subject, folder) for _ in range(starts))
+    taken, tokens, found = [], [], 0
+    with _running(subject, folder) as server:
+        server.greet()
+        for number, (question, answer) in enumerate(zip(corpus.questions, corpus.answers, strict=True)):
+            begun = time.perf_counter()
+            result = server.request("tools/call", subject.ask(question))
+            took_ms = (time.perf_counter() - begun) * 1000
+            assert not result.get("isError"), result
+            if number == 0:
+                figures.first_call_ms = took_ms
+                continue
+            said = _shown(result)
+            taken.append(took_ms)
+            tokens.append(len(said) / _CHARS_A_TOKEN)
+            found += answer in said
+        figures.memory_mb = _memory_mb(server)
+    figures.p50_ms, figures.p95_ms = _percentiles(taken)
+    figures.tokens = statistics.mean(tokens)
+    figures.found = found / len(taken)
+    return figures
+
+
+@contextmanager
+def _running(subject: Subject, folder: Path) -> Iterator[Server]:
+    server = Server(subject.command(folder), folder)
+    try:
+        yield server
+    finally:
+        assert server.process.stdin
+        server.process.stdin.close()
+        try:
+            server.process.wait(timeout=_LONGEST_END_S)
+        except subprocess.TimeoutExpired:
+            server.process.kill()  # chroma-mcp does not end when its client does
+            server.process.wait()
+
+
+def _start_ms(subject: Subject, folder: Path) -> float:
+    begun = time.perf_counter()
+    with _running(subject, folder) as server:
+        server.request("initialize", HELLO)
+        return (time.perf_counter() - begun) * 1000
+
+
+def _shown(result: Mapping[str, Any]) -> str:
+    """What a client shows its model: the structured form where there is one, else the texts."""
+    if result.get("structuredContent"):
+        return json.dumps(result["structuredContent"], ensure_ascii=False)
+    return "\n".join(part.get("text", "") for part in result["content"])
+
+
+def _memory_mb(server: Server) -> float:
+    """Memory of the server and its children, shared pages counted by their share."""
+    return sum(_proportional_kb(pid) for pid in _family(server.process.pid)) / 1024
+
+
+def _family(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in _family(int(child)))]
+
+
+def _proportional_kb(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+
+
+def _percentiles(taken: list[float]) -> tuple[float, float]:
+    cuts = statistics.quantiles(taken, n=20)
+    return statistics.median(taken), cuts[-1]
+
+
+def _peer_environment() -> dict[str, str]:
+    quiet = {"ANONYMIZED_TELEMETRY": "False", "FASTMCP_LOG_LEVEL": "ERROR", "FASTMCP_SHOW_CLI_BANNER": "false"}
+    return {**os.environ, "PYTHONPATH": str(BENCH.parent / "engine"), **quiet}
+
+
+def _print_heading() -> None:
+    columns = ("start ms", "1st call ms", "p50 ms", "p95 ms", "memory MB", "tokens", "found")
+    print(f"{'clips':>10} {'':18}" + "".join(f"{column:>13}" for column in columns))
+
+
+def _print_row(row: Figures) -> None:
+    values = (row.start_ms, row.first_call_ms, row.p50_ms, row.p95_ms, row.memory_mb, row.tokens)
+    print(f"{row.clips:>10,} {row.name:18}" + "".join(f"{v:13.1f}" for v in values) + f"{row.found:13.2f}", flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Soundbite beside chroma-mcp and mcp-server-qdrant.")
+    parser.add_argument("--clips", type=int, nargs="+", default=[10_000])
+    parser.add_argument("--calls", type=int, default=100)
+    parser.add_argument("--starts", type=int, default=5)
+    parser.add_argument("--venvs", type=Path, default=Path(".work/peers"))
+    parser.add_argument("--only", nargs="*", help="these servers only")
+    parser.add_argument("--sizes", action="store_true", help="weigh the installs instead; installs all of them")
+    parser.add_argument("--json", type=Path, help="write the figures here too")
+    return parser.parse_args()
+
+
+def _all_figures(options: argparse.Namespace, venvs: Path) -> Iterator[Figures]:
+    for clips in options.clips:
+        corpus = make_corpus(clips, options.calls + 1)
+        for subject in subjects(venvs):
+            if options.only and subject.name not in options.only:
+                continue
+            with tempfile.TemporaryDirectory(prefix="soundbite-peers-") as name:
+                begun = time.perf_counter()
+                fill(subject, venvs, Path(name), corpus)
+                print(f"{subject.name}: {clips} clips in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
+                yield measure(subject, Path(name), corpus, options.starts)
+
+
+def main() -> None:
+    """Measure and print the tables, a line as soon as it is known."""
+    options = _options()
+    venvs = options.venvs.absolute()
+    if options.sizes:
+        for install in (weigh(venvs, name) for name in ("soundbite", *PEERS)):
+            audio = "embeds audio" if install.embeds_audio else ""
+            print(f"{install.name:18} {install.megabytes:6.0f} MB {install.distributions:4} distributions  {audio}")
+        return
+    _print_heading()
+    measured = []
+    for figures in _all_figures(options, venvs):
+        _print_row(figures)
+        measured.append(asdict(figures))
+        if options.json:
+            options.json.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
