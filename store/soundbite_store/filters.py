@@ -25,6 +25,10 @@ class ClipFilter:
     """The clip starts at or after this time of its asset."""
     end_before_sec: float | None = None
     """The clip ends at or before this time of its asset."""
+    ends_after_sec: float | None = None
+    """The clip ends after this time of its asset, wherever it starts."""
+    starts_before_sec: float | None = None
+    """The clip starts before this time of its asset, wherever it ends."""
     min_seconds: float | None = None
     created_after: datetime | None = None
 
@@ -59,6 +63,10 @@ class ClipFilter:
             yield f"start_sec >= {_number(self.start_after_sec)}"
         if self.end_before_sec is not None:
             yield f"end_sec <= {_number(self.end_before_sec)}"
+        if self.ends_after_sec is not None:
+            yield f"end_sec > {_number(self.ends_after_sec)}"
+        if self.starts_before_sec is not None:
+            yield f"start_sec < {_number(self.starts_before_sec)}"
         if self.min_seconds is not None:
             yield f"end_sec - start_sec >= {_number(self.min_seconds)}"
         if self.created_after is not None:

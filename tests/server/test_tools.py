@@ -175,7 +175,7 @@ BAD_CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("get_task", {"task_id": "t_unknown"}, "There is no task"),
     ("get_task", {}, "task_id: Field required"),
     ("search_clips", {"query": "  "}, "The question is empty"),
-    ("search_clips", {"query": "a", "like": "b"}, "both given"),
+    ("search_clips", {"query": "a", "like": "b"}, "no clip and no recording"),
     ("search_clips", {"query": "a", "top_k": 0}, "top_k"),
     ("search_clips", {"query": "a", "asset_ids": ["nothing"]}, "There is no recording"),
     ("search_clips", {"query": "a", "tags": ["nothing"]}, "Tags in the library: field"),

@@ -98,6 +98,8 @@ async def test_filters_narrow_by_time_length_tag_and_age(tmp_path: Path, space: 
 
         assert await starts(ClipFilter(start_after_sec=6.0)) == [6.0, 12.0, 18.0]
         assert await starts(ClipFilter(end_before_sec=12.0)) == [0.0, 6.0]
+        assert await starts(ClipFilter(ends_after_sec=6.0)) == [6.0, 12.0, 18.0]
+        assert await starts(ClipFilter(starts_before_sec=6.5)) == [0.0, 6.0]
         assert await starts(ClipFilter(min_seconds=1.0)) == [0.0, 6.0, 12.0]
         assert await starts(ClipFilter(tags_any=("uk", "fr"))) == [0.0]
         assert await starts(ClipFilter(tags_any=("news",), start_after_sec=1)) == [6.0]

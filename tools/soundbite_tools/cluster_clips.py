@@ -17,6 +17,7 @@ from soundbite_tools.clock import clock_range, seconds
 from soundbite_tools.group_results import ClusterListing, ClusterMember, ClusterResult
 from soundbite_tools.groups import MOST_GROUPS, grouped
 from soundbite_tools.scope import searched_clips
+from soundbite_tools.selection import Selection
 from soundbite_tools.telling_words import telling_words
 from soundbite_tools.untrusted import shortened
 
@@ -62,7 +63,7 @@ async def cluster_clips(
     Raises:
         ToolProblem: the library is empty, or an id or tag is not in it.
     """
-    searched = await searched_clips(library, asset_ids, tags)
+    searched = await searched_clips(library, Selection.checked(asset_ids=asset_ids, tags=tags))
     rows = await clip_rows(library, searched, modality)
     wanted = min(max(clusters, 0), MOST_GROUPS)
     found = await anyio.to_thread.run_sync(_clusters, rows, wanted)

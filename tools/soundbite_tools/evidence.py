@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import anyio
 
 from soundbite_store import ClipFilter, ClipHit, ClipStore, Space
-from soundbite_tools.words import MOST_TERMS, distinct_terms, weights
+from soundbite_tools.calibration import Calibration, calibration_of
+from soundbite_tools.queries import SOUND, SPEECH
+from soundbite_tools.words import MOST_TERMS, distinct_terms, sound_terms, weights
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
@@ -27,10 +29,16 @@ class Evidence:
     fused: Sequence[ClipHit] = ()
     words: Sequence[ClipHit] = ()
     word_weights: dict[str, float] | None = None
+    sound_terms: frozenset[str] = frozenset()
+    """Words of the question that may name a sound."""
+    calibration: Calibration = field(default_factory=lambda: calibration_of(""))
 
 
-async def gather(library: Library, vectors: QueryVectors, text: str, where: ClipFilter, limit: int) -> Evidence:
-    """Return the evidence for a question; `text` is empty where words do not count.
+async def gather(
+    library: Library, vectors: QueryVectors, text: str, where: ClipFilter, limit: int, modality: str = "any"
+) -> Evidence:
+    """Return the evidence for a question; `text` is empty for an example. In the modality sound its words count only
+    as names of sounds, in speech only as what is said.
 
     Raises:
         StoreError: the store can't be read.
@@ -54,8 +62,14 @@ async def gather(library: Library, vectors: QueryVectors, text: str, where: Clip
             group.start_soon(keep, "fused", search.loose(vectors.whole, library.clipped_assets))
         if text:
             group.start_soon(keep, "words", search.holding(text))
+        if text and modality != SOUND:
             group.start_soon(count)
-    return Evidence(**found, word_weights=counted)
+    return Evidence(
+        **found,
+        word_weights=counted,
+        sound_terms=sound_terms(text) if modality != SPEECH else frozenset(),
+        calibration=calibration_of(vectors.current.space.id),
+    )
 
 
 @dataclass(frozen=True)

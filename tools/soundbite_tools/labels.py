@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from soundbite_store import ClipHit, StoredClip, TermCounts
+from soundbite_tools.calibration import calibration_of
 from soundbite_tools.errors import QuestionProblem
 from soundbite_tools.evidence import Evidence
 from soundbite_tools.queries import SOUND, SPEECH, QueryVectors, Vector, query_vectors
 from soundbite_tools.ranking import Scored, by_question
 from soundbite_tools.untrusted import plain_text
-from soundbite_tools.words import distinct_terms, terms_of, weights
+from soundbite_tools.words import distinct_terms, sound_terms, terms_of, weights
 
 if TYPE_CHECKING:
     from soundbite_tools.clip_rows import ClipRows
@@ -74,7 +75,7 @@ async def labelled(
     def fitted() -> list[Labelled]:
         fits = {}
         for label, each in vectors.items():
-            evidence = _evidence(rows, each, label if modality != SOUND else "")
+            evidence = _evidence(rows, each, label, modality)
             fits[label] = {scored.clip.clip_id: scored for scored in by_question(evidence)}
         return [_best(clip, fits, least_score) for clip in rows.clips]
 
@@ -91,7 +92,7 @@ def _best(clip: StoredClip, fits: Mapping[str, Mapping[str, Scored]], least_scor
     return Labelled(clip, label, scores[label], found[label].matched, scores)
 
 
-def _evidence(rows: ClipRows, vectors: QueryVectors, text: str) -> Evidence:
+def _evidence(rows: ClipRows, vectors: QueryVectors, text: str, modality: str) -> Evidence:
     terms = distinct_terms(text)
     said = [set(terms_of(clip.transcript)) for clip in rows.clips]
     counts = {term: sum(term in words for words in said) for term in terms}
@@ -100,7 +101,9 @@ def _evidence(rows: ClipRows, vectors: QueryVectors, text: str) -> Evidence:
         sound=_hits(rows, "audio", vectors.sound),
         fused=_hits(rows, "fused", vectors.whole),
         words=[ClipHit(clip, 0.0) for clip, words in zip(rows.clips, said, strict=True) if not words.isdisjoint(terms)],
-        word_weights=weights(TermCounts(len(rows.clips), counts)),
+        word_weights=weights(TermCounts(len(rows.clips), counts)) if modality != SOUND else None,
+        sound_terms=sound_terms(text) if modality != SPEECH else frozenset(),
+        calibration=calibration_of(vectors.current.space.id),
     )
 
 

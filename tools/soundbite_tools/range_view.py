@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from soundbite_store import ClipFilter, Space, StoredClip
+from soundbite_tools.borders import Borders, borders_of
 from soundbite_tools.clock import clock_range, seconds
 from soundbite_tools.ranges import TimeRange
+from soundbite_tools.ranking import WEAK_SCORE
 from soundbite_tools.results import ClipResult, PartScore
 from soundbite_tools.untrusted import shortened
 
@@ -24,23 +26,28 @@ class Answer:
     """A time range with what is said in it."""
 
     found: TimeRange
+    borders: Borders
     text: str
+    sounds: str
 
     def result(self, room: Room, *, is_detailed: bool) -> ClipResult:
         """Return the range as a result that keeps to its room."""
-        best, found = self.found.best, self.found
+        best, found, borders = self.found.best, self.found, self.borders
         return ClipResult(
             clip_id=best.clip.clip_id,
             asset_id=best.clip.asset_id,
             title=shortened(best.clip.title, room.title),
-            start_sec=seconds(found.start_sec),
-            end_sec=seconds(found.end_sec),
-            time_range=clock_range(found.start_sec, found.end_sec),
+            start_sec=seconds(borders.start_sec),
+            end_sec=seconds(borders.end_sec),
+            time_range=clock_range(borders.start_sec, borders.end_sec),
             score=round(best.score, 2),
+            is_weak=best.score < WEAK_SCORE,
             matched=best.matched,
             text=shortened(self.text, room.text) if room.text else "",
-            sounds=shortened(best.clip.sound_words, _LONGEST_SOUNDS),
+            sounds=shortened(self.sounds, _LONGEST_SOUNDS),
             tags=list(best.clip.tags[: room.tags]),
+            listen_start_sec=seconds(borders.listen_start_sec) if is_detailed else 0.0,
+            listen_end_sec=seconds(borders.listen_end_sec) if is_detailed else 0.0,
             parts=_parts(found) if is_detailed else [],
         )
 
@@ -54,13 +61,18 @@ async def with_text(library: Library, space: Space, ranges: Sequence[TimeRange])
     # The row that was found by its sound does not carry the words; a sibling of the same span may.
     silent = [each.clip.clip_id for found in ranges for each in found.clips if not each.clip.transcript]
     said = await _transcripts(library, space, silent)
-    return [
-        Answer(
-            found,
-            " ".join(filter(None, (each.clip.transcript or said.get(each.clip.clip_id, "") for each in found.clips))),
-        )
-        for found in ranges
-    ]
+    borders = await borders_of(library, ranges)
+    return [Answer(found, at, _said(found, said), _heard(found)) for found, at in zip(ranges, borders, strict=True)]
+
+
+def _said(found: TimeRange, said: Mapping[str, str]) -> str:
+    texts = (each.clip.transcript or said.get(each.clip.clip_id, "") for each in found.clips)
+    return " ".join(filter(None, texts))
+
+
+def _heard(found: TimeRange) -> str:
+    names = [name for each in found.clips for name in each.clip.sound_words.split("; ") if name]
+    return "; ".join(dict.fromkeys(names))
 
 
 async def _transcripts(library: Library, space: Space, clip_ids: Sequence[str]) -> dict[str, str]:

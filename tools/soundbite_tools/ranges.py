@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -76,6 +77,24 @@ def time_ranges(scored: Sequence[Scored], limit: int) -> list[TimeRange]:
         used.update(each.clip.clip_id for each in grown.clips)
         ranges.append(grown)
     return ranges
+
+
+def spread(ranges: Sequence[TimeRange], diversity: float) -> list[TimeRange]:
+    """Return the ranges reordered so that recordings take turns, the more the higher `diversity` (0 to 1) is.
+
+    Each further range of one recording counts as `diversity` less than the one before: at 1, every recording comes
+    once before any comes twice.
+    """
+    if not diversity:
+        return list(ranges)
+    taken: Counter[str] = Counter()
+    left, ordered = list(ranges), list[TimeRange]()
+    while left:
+        rated = [each.best.score * (1.0 - diversity) ** taken[each.asset_id] for each in left]
+        best = min(range(len(left)), key=lambda place: (-round(rated[place], 6), taken[left[place].asset_id], place))
+        taken[left[best].asset_id] += 1
+        ordered.append(left.pop(best))
+    return ordered
 
 
 def _near(seed: Scored, scored: Sequence[Scored], used: set[str]) -> list[Scored]:

@@ -8,30 +8,23 @@ that the clip holds, and the meaning fills what the words leave open.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from soundbite_tools.words import coverage, terms_of
+from soundbite_tools.calibration import Ramp
+from soundbite_tools.phonetics import likely_heard
+from soundbite_tools.words import coverage, named_share, terms_of
 
 if TYPE_CHECKING:
     from soundbite_store import ClipHit, StoredClip
     from soundbite_tools.evidence import Evidence
 
-WORDS, SPEECH, SOUND, FUSED = "words", "speech", "sound", "fused"
+WORDS, PHONETIC, SPEECH, SOUND, FUSED = "words", "phonetic", "speech", "sound", "fused"
+NAMED, WITHOUT = "named sound", "without"
 # Below this an answer is noise.
 LEAST_SCORE = 0.15
-
-
-@dataclass(frozen=True)
-class Ramp:
-    """Where a cosine begins to mean something, and where it means all it can."""
-
-    low: float
-    high: float
-
-    def __call__(self, cosine: float) -> float:
-        """Return 0 up to `low`, 1 from `high` on, and straight between."""
-        return min(max((cosine - self.low) / (self.high - self.low), 0.0), 1.0)
+# Below this it is weak: at least 95 % of the questions that something answers have a better one.
+WEAK_SCORE = 0.4
 
 
 @dataclass(frozen=True)
@@ -52,13 +45,6 @@ class Scored:
     parts: Mapping[str, Part] = field(default_factory=dict)
 
 
-# Fitted on the development recordings of the evaluation folder and on the samples; bench/quality.py measures them.
-_TEXT_TO_SPEECH = Ramp(0.2, 0.85)
-# A text names properties of a sound, which are at most .4 of its block: one of two that apply alike has .28.
-_TEXT_TO_SOUND = Ramp(0.06, 0.34)
-_SPEECH_TO_SPEECH = Ramp(0.2, 1.0)
-# Of everyday sounds in ten classes, nine of ten unlike pairs lie under .45 and half of the like ones over .57.
-_SOUND_TO_SOUND = Ramp(0.3, 0.9)
 # What the best clip holds of the question's rare words says what kind of question it is: a paraphrase shares few with
 # any clip (95 % of them under .27), a quotation many with one (95 % over .36, for all the recogniser mishears).
 _IS_VERBATIM = Ramp(0.2, 0.4)
@@ -67,22 +53,34 @@ _MEANING_IN_VERBATIM = 0.4
 
 def by_question(evidence: Evidence) -> list[Scored]:
     """Return the clips that answer a question in words, best first."""
-    clips, parts = _collected(evidence, {SPEECH: _TEXT_TO_SPEECH, SOUND: _TEXT_TO_SOUND, FUSED: _TEXT_TO_SPEECH})
+    ramps = evidence.calibration
+    clips, parts = _collected(
+        evidence, {SPEECH: ramps.text_to_speech, SOUND: ramps.text_to_sound, FUSED: ramps.text_to_speech}
+    )
     weight_of = evidence.word_weights or {}
     bm25 = {hit.clip.clip_id: rank for rank, hit in enumerate(evidence.words, 1)}
     for hit in evidence.words:
         clips.setdefault(hit.clip.clip_id, hit.clip)
     for clip_id, clip in clips.items():
-        if share := coverage(weight_of, terms_of(clip.transcript)):
-            parts.setdefault(clip_id, {})[WORDS] = Part(share, bm25.get(clip_id, len(bm25) + 1))
+        rank = bm25.get(clip_id, len(bm25) + 1)
+        said = terms_of(clip.transcript)
+        if share := coverage(weight_of, said):
+            parts.setdefault(clip_id, {})[WORDS] = Part(share, rank)
+        if alike := likely_heard(weight_of, said):
+            parts.setdefault(clip_id, {})[PHONETIC] = Part(alike, rank)
+        if clip.sound_words and (named := named_share(evidence.sound_terms, clip.sound_words)):
+            parts.setdefault(clip_id, {})[NAMED] = Part(named, rank)
     best_share = max((found[WORDS].score for found in parts.values() if WORDS in found), default=0.0)
     trust = 1.0 - (1.0 - _MEANING_IN_VERBATIM) * _IS_VERBATIM(best_share)
-    return _in_order([_answer(clip, parts.get(clip_id, {}), trust) for clip_id, clip in clips.items()])
+    return in_order([_answer(clip, parts.get(clip_id, {}), trust) for clip_id, clip in clips.items()])
 
 
 def by_example(evidence: Evidence) -> list[Scored]:
     """Return the clips that are like an example, best first: as alike in all that the example has, speech and sound."""
-    clips, parts = _collected(evidence, {SPEECH: _SPEECH_TO_SPEECH, SOUND: _SOUND_TO_SOUND, FUSED: _SOUND_TO_SOUND})
+    ramps = evidence.calibration
+    clips, parts = _collected(
+        evidence, {SPEECH: ramps.speech_to_speech, SOUND: ramps.sound_to_sound, FUSED: ramps.sound_to_sound}
+    )
     compared = [name for name, hits in ((SPEECH, evidence.speech), (SOUND, evidence.sound)) if hits]
     scored = []
     for clip_id, clip in clips.items():
@@ -93,17 +91,53 @@ def by_example(evidence: Evidence) -> list[Scored]:
         score = sum(found[name].score for name in compared if name in found) / len(compared)
         matched = " and ".join(name for name in (SPEECH, SOUND) if name in found and found[name].score >= LEAST_SCORE)
         scored.append(Scored(clip, score, matched, found))
-    return _in_order(scored)
+    return in_order(scored)
+
+
+def combined(by_words: Sequence[Scored], by_likeness: Sequence[Scored]) -> list[Scored]:
+    """Return the clips that answer a question and are like an example: each of the two gives half of the score."""
+    asked, alike = ({each.clip.clip_id: each for each in scored} for scored in (by_words, by_likeness))
+    both = []
+    for clip_id in dict.fromkeys([*asked, *alike]):
+        found = [scored[clip_id] for scored in (asked, alike) if clip_id in scored]
+        parts = dict(asked[clip_id].parts) if clip_id in asked else {}
+        if clip_id in alike:
+            parts |= {f"like {name}": part for name, part in alike[clip_id].parts.items()}
+        score = sum(each.score for each in found) / 2.0
+        both.append(Scored(found[0].clip, score, found[0].matched, parts))
+    return in_order(both)
+
+
+def lessened(scored: Sequence[Scored], unwanted: Sequence[Scored]) -> list[Scored]:
+    """Return the clips with scores lessened by how much they are like what is not wanted."""
+    against = {each.clip.clip_id: Part(each.score, rank) for rank, each in enumerate(unwanted, 1)}
+    return in_order(
+        [
+            replace(each, score=each.score * (1.0 - part.score), parts={**each.parts, WITHOUT: part})
+            if (part := against.get(each.clip.clip_id))
+            else each
+            for each in scored
+        ]
+    )
+
+
+def in_order(scored: Sequence[Scored]) -> list[Scored]:
+    """Return those that are more than noise, best first, in the same order every time."""
+    good = [each for each in scored if each.score >= LEAST_SCORE]
+    return sorted(
+        good, key=lambda each: (-round(each.score, 6), each.clip.asset_id, each.clip.start_sec, each.clip.clip_id)
+    )
 
 
 def _answer(clip: StoredClip, found: Mapping[str, Part], trust: float) -> Scored:
-    words, meaning, sound, fused = (
-        found[name].score if name in found else 0.0 for name in (WORDS, SPEECH, SOUND, FUSED)
+    words, alike, meaning, sound, fused, named = (
+        found[name].score if name in found else 0.0 for name in (WORDS, PHONETIC, SPEECH, SOUND, FUSED, NAMED)
     )
-    said = words + (1.0 - words) * trust * max(meaning, fused)
-    if said >= sound:
+    words = min(words + alike, 1.0)
+    said, heard = words + (1.0 - words) * trust * max(meaning, fused), max(sound, named)
+    if said >= heard:
         return Scored(clip, said, "speech and sound" if FUSED in found and not meaning else SPEECH, found)
-    return Scored(clip, sound, SOUND, found)
+    return Scored(clip, heard, SOUND, found)
 
 
 def _collected(
@@ -122,10 +156,3 @@ def _collected(
             clips.setdefault(hit.clip.clip_id, hit.clip)
             parts.setdefault(hit.clip.clip_id, {})[name] = Part(ramps[name](hit.score), rank)
     return clips, parts
-
-
-def _in_order(scored: Sequence[Scored]) -> list[Scored]:
-    good = [each for each in scored if each.score >= LEAST_SCORE]
-    return sorted(
-        good, key=lambda each: (-round(each.score, 6), each.clip.asset_id, each.clip.start_sec, each.clip.clip_id)
-    )

@@ -30,7 +30,7 @@ async def enter(library: Library, source: Source, *, title: str = "", tags: Sequ
     """
     ledger = await library.ledger()
     known = await ledger.get_asset(source.asset_id)
-    asset = await _described(library, source, known)
+    asset = await described(library, source, known)
     asset = replace(
         asset,
         title=plain_text(title, LONGEST_TITLE) or asset.title,
@@ -45,7 +45,14 @@ async def enter(library: Library, source: Source, *, title: str = "", tags: Sequ
     return asset
 
 
-async def _described(library: Library, source: Source, known: Asset | None) -> Asset:
+async def described(library: Library, source: Source, known: Asset | None = None) -> Asset:
+    """Return what there is to say of a source, with what is `known` of it kept; nothing is written.
+
+    Raises:
+        SourceProblem: the file holds no sound that can be read.
+        UnknownId: the platform does not know the asset id.
+        PlatformError: it could not be asked.
+    """
     if source.kind == "asset":
         return known or await _from_platform(library, source)
     is_known = known is not None and known.duration_sec > 0.0

@@ -136,7 +136,7 @@ class PartScore(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    part: str = Field(description="words, speech, sound or fused")
+    part: str = Field(description="words, phonetic, speech, sound, fused, named sound, without, like speech…")
     score: float
     rank: int
 
@@ -151,22 +151,28 @@ class ClipResult(Result):
     end_sec: float
     time_range: str = Field(description="mm:ss-mm:ss in the recording")
     score: float = Field(description="0 to 1")
+    is_weak: bool = Field(default=False, description="Hardly an answer")
     matched: str = Field(default="", description="speech (what is said), sound (what is heard), or both")
     text: str = Field(default="", description="What is said there, as recognised")
     sounds: str = Field(default="", description="What is heard there, in words")
     tags: list[str] = Field(default_factory=list)
+    listen_start_sec: float = Field(default=0.0, description="With room to listen; only with detail=detailed")
+    listen_end_sec: float = 0.0
     parts: list[PartScore] = Field(default_factory=list)
 
     def to_text(self) -> str:
         """Return the clip in words."""
+        weak = " (weak)" if self.is_weak else ""
         matched = f", matched {self.matched}" if self.matched else ""
-        lines = [f"{self.title} {self.time_range} ({span(self)}), score {number(self.score)}{matched}"]
+        lines = [f"{self.title} {self.time_range} ({span(self)}), score {number(self.score)}{weak}{matched}"]
         if self.text:
             lines.append(f'   "{self.text}"')
         if self.sounds:
             lines.append(f"   Sounds: {self.sounds}")
         tags = f", tags: {', '.join(self.tags)}" if self.tags else ""
         lines.append(f"   clip_id {self.clip_id}, asset_id {self.asset_id}{tags}")
+        if self.listen_end_sec:
+            lines.append(f"   Listen from {number(self.listen_start_sec)} to {number(self.listen_end_sec)} s")
         if self.parts:
             parts = "; ".join(f"{part.part} {number(part.score)} (rank {part.rank})" for part in self.parts)
             lines.append(f"   Parts: {parts}")
@@ -179,18 +185,23 @@ class SearchResult(Result):
     clips: list[ClipResult]
     query: str = ""
     like: str = ""
+    without: str = ""
     modality: str = "any"
     clips_searched: int = Field(default=0, description="Clips that the filters let through")
     notes: list[str] = Field(default_factory=list)
+    next_cursor: str = Field(default="", description="For the next page: the same call with this as cursor")
     next_step: str = ""
 
     def to_text(self) -> str:
         """Return the clips in words."""
-        what = f'"{self.query}"' if self.query else f"sounds like {self.like}"
+        asked = [f'"{self.query}"' if self.query else "", f"like {self.like}" if self.like else ""]
+        what = " and ".join(filter(None, asked)) + (f", without {self.without}" if self.without else "")
         found = f"{len(self.clips)} clip{'' if len(self.clips) == 1 else 's'}"
         modality = f", modality {self.modality}" if self.modality != "any" else ""
         lines = [f"{found} for {what}{modality} ({self.clips_searched} clips searched)."]
         lines += [f"{number}. {clip.to_text()}" for number, clip in enumerate(self.clips, 1)]
+        if self.next_cursor:
+            lines.append(f"More: the same call with cursor={self.next_cursor}")
         return "\n".join(closing(lines, self.notes, self.next_step))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from soundbite_store import ClipFilter, Space
 from soundbite_tools.errors import EmptyLibrary, QuestionProblem, UnknownId
-from soundbite_tools.untrusted import plain_tags
+from soundbite_tools.heard_sounds import clips_with_sounds
+from soundbite_tools.selection import Selection
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
@@ -27,7 +27,7 @@ class Searched:
     count: int
 
 
-async def searched_clips(library: Library, asset_ids: Sequence[str], tags: Sequence[str]) -> Searched:
+async def searched_clips(library: Library, selection: Selection) -> Searched:
     """Return what the filters leave to search.
 
     Raises:
@@ -35,9 +35,10 @@ async def searched_clips(library: Library, asset_ids: Sequence[str], tags: Seque
         QuestionProblem, UnknownId: the filters leave nothing.
         PlatformError, StoreError: they could not be asked.
     """
-    store, space = await library.store(), (await library.spaces.current()).space
-    wanted = tuple(each.strip() for each in asset_ids if each.strip())
-    where = ClipFilter(asset_ids=wanted or None, tags_any=plain_tags(tuple(tags)) or None)
+    store, current, where = await library.store(), await library.spaces.current(), selection.where
+    space = current.space
+    if selection.sounds and await store.has_clips(space, where):
+        where = replace(where, clip_ids=await clips_with_sounds(library, current, where, selection.sounds))
     for option in ("audio", "transcription"):
         count = await store.count(space, replace(where, embedding_option=option, embedding_scope="clip"))
         if count:
@@ -46,7 +47,7 @@ async def searched_clips(library: Library, asset_ids: Sequence[str], tags: Seque
         return Searched(space, where, count)
     if not await store.count(space):
         await _say_empty(library, space)
-    raise await _no_match(library, where)
+    raise await _no_match(library, selection)
 
 
 async def _say_empty(library: Library, space: Space) -> None:
@@ -70,21 +71,33 @@ async def _say_empty(library: Library, space: Space) -> None:
     raise EmptyLibrary
 
 
-async def _no_match(library: Library, where: ClipFilter) -> QuestionProblem | UnknownId:
+async def _no_match(library: Library, selection: Selection) -> QuestionProblem | UnknownId:
     ledger = await library.ledger()
-    for asset_id in where.asset_ids or ():
+    for asset_id in selection.asset_ids:
         if await ledger.get_asset(asset_id) is None:
             return UnknownId(
                 f"There is no recording {asset_id!r}.", "Call list_audio for the ids.", code="unknown_asset"
             )
-    if where.tags_any:
+    if selection.tags and not await _has_clips(library, replace(Selection(), tags=selection.tags)):
         common = Counter(tag for asset in await ledger.list_assets(limit=_ASSETS_READ) for tag in asset.tags)
         known = ", ".join(tag for tag, _ in sorted(common.items(), key=lambda item: (-item[1], item[0]))[:_TAGS_NAMED])
         return QuestionProblem(
-            f"No recording {'in this selection ' if where.asset_ids else ''}has the tag {' or '.join(where.tags_any)}.",
+            f"No recording has the tag {' or '.join(selection.tags)}.",
             f"Tags in the library: {known}." if known else "The library has no tags; search without them.",
             code="unknown_tag",
         )
+    if selection.asset_ids and not await _has_clips(library, replace(Selection(), asset_ids=selection.asset_ids)):
+        return QuestionProblem(
+            "The recordings named have no embeddings yet.",
+            "Call get_task for their tasks, or search without asset_ids.",
+        )
     return QuestionProblem(
-        "The recordings named have no embeddings yet.", "Call get_task for their tasks, or search without asset_ids."
+        "No clip of the library passes all of these filters together.",
+        "Leave some of them out: " + ", ".join(selection.names) + ".",
+        code="filters_exclude_all",
     )
+
+
+async def _has_clips(library: Library, selection: Selection) -> bool:
+    store, space = await library.store(), (await library.spaces.current()).space
+    return await store.has_clips(space, selection.where)

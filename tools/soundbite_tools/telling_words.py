@@ -6,23 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from soundbite_tools.words import terms_of
+from soundbite_tools.words import COMMON_WORDS, terms_of
 
-# English words that tell nothing by themselves, whichever group they are frequent in.
-_COMMON = frozenset(
-    terms_of(
-        """a about after again all also am an and any are aren't as at be because been before being but by can can't
-        could couldn't did didn't do does doesn't doing don't down each even ever every for from get gets getting go
-        goes going gone good got had has hasn't have haven't having he he's her here hers him his how i i'd i'll i'm
-        i've if in into is isn't it it's its just know let let's like ll made make many may me might more most much
-        must my no nor not now of off oh ok okay on once one only or other our ours out over own quite rather really
-        right said same say says see seem she she's should shouldn't so some still such take than that that's the
-        their them then there there's these they they're thing things think this those through to too two um uh
-        under until up upon us ve very was wasn't way we we'll we're we've well were weren't what what's when where
-        which while who whose why will with within without won't would wouldn't yeah yes yet you you'd you'll you're
-        you've your yours"""
-    )
-)
 _SHORTEST = 3
 # How strongly a word's frequency everywhere pulls its frequency in one group to itself.
 _PRIOR = 0.5
@@ -40,7 +25,7 @@ def telling_words(groups: Sequence[Sequence[str]], most: int) -> list[list[str]]
 
 
 def _words(text: str) -> list[str]:
-    return [word for word in terms_of(text) if len(word) >= _SHORTEST and word not in _COMMON]
+    return [word for word in terms_of(text) if len(word) >= _SHORTEST and word not in COMMON_WORDS]
 
 
 def _telling(found: Counter[str], everywhere: Counter[str]) -> list[str]:

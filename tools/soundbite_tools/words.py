@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from soundbite_store import TermCounts
 
 MOST_TERMS = 64
+_SHORTEST_STEM = 3
 
 # As the store's index sees words (ICU): letters and digits, apostrophes inside, accents folded.
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
@@ -28,6 +29,28 @@ def distinct_terms(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(terms_of(text)))[:MOST_TERMS]
 
 
+def stem(word: str) -> str:
+    """Return an English word without the commonest endings, so that `barking` and `barks` are one with `bark`."""
+    for ending in ("ing", "ed", "es", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
+            return word[: -len(ending)]
+    return word
+
+
+def sound_terms(question: str) -> frozenset[str]:
+    """Return the stems of the words of a question that may name a sound."""
+    return frozenset(stem(term) for term in distinct_terms(question) if term not in COMMON_WORDS | _ABOUT_SOUNDS)
+
+
+def named_share(wanted: frozenset[str], sound_words: str) -> float:
+    """Return how surely a question names what is heard, 0 to 1: the square of the share of its words that do.
+
+    Squared, because a question with one word in four for a sound is hardly about that sound.
+    """
+    heard = {stem(term) for term in terms_of(sound_words)}
+    return (len(wanted & heard) / len(wanted)) ** 2 if wanted else 0.0
+
+
 def weights(counts: TermCounts) -> dict[str, float]:
     """Return how much each word tells: its inverse document frequency as BM25 has it (Robertson), never negative."""
     return {
@@ -41,3 +64,24 @@ def coverage(weight_of: Mapping[str, float], held: Iterable[str]) -> float:
     total = sum(weight_of.values())
     present = set(held)
     return sum(weight for term, weight in weight_of.items() if term in present) / total if total else 0.0
+
+
+# English words that tell nothing by themselves, whichever group they are frequent in.
+COMMON_WORDS = frozenset(
+    terms_of(
+        """a about after again all also am an and any are aren't as at be because been before being but by can can't
+        could couldn't did didn't do does doesn't doing don't down each even ever every for from get gets getting go
+        goes going gone good got had has hasn't have haven't having he he's her here hers him his how i i'd i'll i'm
+        i've if in into is isn't it it's its just know let let's like ll made make many may me might more most much
+        must my no nor not now of off oh ok okay on once one only or other our ours out over own quite rather really
+        right said same say says see seem she she's should shouldn't so some still such take than that that's the
+        their them then there there's these they they're thing things think this those through to too two um uh
+        under until up upon us ve very was wasn't way we we'll we're we've well were weren't what what's when where
+        which while who whose why will with within without won't would wouldn't yeah yes yet you you'd you'll you're
+        you've your yours"""
+    )
+)
+# Words of a question about a sound that do not name it.
+_ABOUT_SOUNDS = frozenset(
+    terms_of("sound sounds noise noises hear hears heard hearing someone something anything audio")
+)

@@ -18,10 +18,18 @@ if TYPE_CHECKING:
 
 @click.command("search")
 @click.argument("words", nargs=-1)
-@click.option("--like", default="", metavar="ID", help="A clip or asset id: find more that sounds like it.")
+@click.option("--like", default="", metavar="ID|FILE", help="A clip, a recording or a sound file: find more like it.")
+@click.option("--without", default="", metavar="WORDS", help="Not what is like this: words or a clip id.")
 @click.option("--in", "modality", type=click.Choice(["any", "speech", "sound"]), default="any", help="What to search.")
 @click.option("--tag", "tags", multiple=True, help="Only in recordings with this tag; may be repeated.")
 @click.option("--asset", "asset_ids", multiple=True, help="Only in this recording; may be repeated.")
+@click.option("--sound", "sounds", multiple=True, help="Only where this is heard; may be repeated.")
+@click.option("--from", "start_sec", default=0.0, type=click.FloatRange(min=0), help="Only after this second.")
+@click.option("--to", "end_sec", default=0.0, type=click.FloatRange(min=0), help="Only before this second.")
+@click.option("--min-seconds", default=0.0, type=click.FloatRange(min=0), help="Only clips at least this long.")
+@click.option("--after", "added_after", default="", metavar="DATE", help="Only what was added after this date.")
+@click.option("--diversity", default=0.0, type=click.FloatRange(0, 1), help="1 takes each recording once at first.")
+@click.option("--cursor", default="", help="The next_cursor of an answer with --json: what comes after it.")
 @click.option("-n", "--top", default=5, show_default=True, type=click.IntRange(1, 50), help="How many clips at most.")
 @click.option("--play", "is_played", is_flag=True, help="Play the best clip.")
 @click.option(
@@ -35,9 +43,17 @@ if TYPE_CHECKING:
 async def command(
     words: tuple[str, ...],
     like: str,
+    without: str,
     modality: str,
     tags: tuple[str, ...],
     asset_ids: tuple[str, ...],
+    sounds: tuple[str, ...],
+    start_sec: float,
+    end_sec: float,
+    min_seconds: float,
+    added_after: str,
+    diversity: float,
+    cursor: str,
     top: int,
     is_played: bool,
     folder: Path | None,
@@ -48,15 +64,23 @@ async def command(
     from soundbite_server.cli.hits import print_hits
     from soundbite_tools.search_clips import search_clips
 
-    async with personal_library() as library:
+    async with personal_library(_file_named(like)) as library:
         found = await search_clips(
             library,
             query=" ".join(words),
             like=like,
+            without=without,
             modality=modality,  # type: ignore[arg-type] # click allows only these words
             tags=list(tags),
             asset_ids=list(asset_ids),
+            sounds=list(sounds),
+            start_sec=start_sec,
+            end_sec=end_sec,
+            min_seconds=min_seconds,
+            added_after=added_after,
+            diversity=diversity,
             top_k=top,
+            cursor=cursor,
         )
         written = await _write(library, found, folder, sound_format) if folder else []
         if as_json:
@@ -65,6 +89,11 @@ async def command(
             print_hits(found, " ".join(words), written)
         if is_played and found.clips:
             await _play(library, found)
+
+
+def _file_named(like: str) -> tuple[Path, ...]:
+    # The person at the keyboard may name any file as an example, as with `soundbite add`.
+    return (Path(like),) if like and Path(like).is_file() else ()
 
 
 async def _write(library: Library, found: SearchResult, folder: Path, sound_format: str) -> list[str]:

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from soundbite_server.mcp_tools.boundary import guarded
 from soundbite_server.mcp_tools.callers import count_call
 
-# Field titles repeat the names; defaults and descriptions of answers are read by few hosts and paid for by all.
+# Field titles repeat the names; what else describes answers is read by few hosts and paid for by all.
 _INPUT_NOISE = frozenset({"title"})
-_OUTPUT_NOISE = frozenset({"title", "default", "additionalProperties", "description"})
+_OUTPUT_NOISE = frozenset({"title", "default", "additionalProperties", "description", "required"})
 _MOST_MISTAKES = 5
 
 

@@ -1,0 +1,43 @@
+"""Words that sound alike."""
+
+import pytest
+
+from soundbite_tools.phonetics import code, likely_heard
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        ("craftsmen", "craftsman"),
+        ("philip", "filip"),
+        ("knights", "nights"),
+        ("becker", "bekker"),
+    ],
+)
+def test_words_that_sound_alike_have_one_code(said: str, heard: str) -> None:
+    assert code(said) == code(heard) != ""
+
+
+@pytest.mark.parametrize(("one", "other"), [("river", "bridge"), ("kitchen", "concert"), ("library", "alarm")])
+def test_words_that_do_not_have_others(one: str, other: str) -> None:
+    assert code(one) != code(other)
+
+
+def test_a_misheard_name_counts_at_most_half_and_less_the_further_it_is() -> None:
+    weights = {"craftsmen": 1.0}
+    assert likely_heard(weights, ("the", "craftsman")) == 0.5
+    assert 0.0 < likely_heard({"arrangement": 1.0}, ("arrangements",)) < 0.5
+    assert likely_heard(weights, ("nothing", "alike")) == 0.0
+
+
+def test_a_word_heard_as_two_is_found() -> None:
+    assert likely_heard({"letterpress": 1.0}, ("letter", "press")) == 0.5
+
+
+def test_words_that_are_there_and_short_ones_count_as_words_only() -> None:
+    assert likely_heard({"river": 1.0, "the": 0.1}, ("river", "tha")) == 0.0
+    assert likely_heard({}, ("river",)) == 0.0
+
+
+def test_other_scripts_are_no_obstacle() -> None:
+    assert likely_heard({"東京タワー": 1.0, "éléphants": 1.0}, ("京都", "éléphant")) >= 0.0

@@ -1,0 +1,261 @@
+"""The options of search_clips over a scripted platform: examples, both at once, without, filters, pages, turns."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted_platform import ScriptedPlatform, speech_vector
+
+from soundbite_store import TimedText
+from soundbite_tools.borders import snapped
+from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.errors import QuestionProblem, SourceProblem, UnknownId
+from soundbite_tools.list_audio import list_audio
+from soundbite_tools.search_clips import search_clips
+
+OpenLibrary = Callable[..., Any]
+
+
+@pytest.fixture
+def two_recordings(recording: Path, write_wav: Callable[..., Path], platform: ScriptedPlatform) -> Callable[..., Any]:
+    async def embed(library: Any, **params: Any) -> tuple[str, str]:
+        platform.says = ("the river is rising fast", "nobody saw the bridge move")
+        log = await embed_audio(library, recording.name, title="River log", tags=["work"], **params)
+        platform.says = ("the river is cold", "buy milk on the way home")
+        memo_path = write_wav(recording.with_name("memo.wav"), 12.0, level=2)
+        memo = await embed_audio(library, memo_path.name, title="Memo", tags=["home"], **params)
+        return log.asset_id, memo.asset_id
+
+    return embed
+
+
+async def test_a_sound_that_is_not_in_the_library_is_an_example_and_is_not_kept(
+    open_library: OpenLibrary,
+    two_recordings: Callable[..., Any],
+    write_wav: Callable[..., Path],
+    recording: Path,
+    platform: ScriptedPlatform,
+) -> None:
+    async with open_library() as library:
+        log, _ = await two_recordings(library)
+        kept = set(platform.assets)
+        platform.says = ("the river is rising fast",)
+        example = write_wav(recording.with_name("example.wav"), 6.0, level=9)
+        result = await search_clips(library, like=example.name, modality="speech")
+        assert (result.clips[0].asset_id, result.clips[0].start_sec) == (log, 0.0)
+        assert set(platform.assets) == kept
+        assert (await list_audio(library)).total_assets == 2
+        embedded = len(platform.requests)
+        await search_clips(library, like=example.name)
+        assert len(platform.requests) == embedded
+
+
+async def test_the_file_of_a_recording_in_the_library_stands_for_it(
+    open_library: OpenLibrary, two_recordings: Callable[..., Any], recording: Path, platform: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        log, memo = await two_recordings(library)
+        embedded = len(platform.requests)
+        by_file = await search_clips(library, like=recording.name)
+        by_id = await search_clips(library, like=log)
+    assert [clip.clip_id for clip in by_file.clips] == [clip.clip_id for clip in by_id.clips]
+    assert {clip.asset_id for clip in by_file.clips} == {memo}
+    assert len(platform.requests) == embedded
+
+
+@pytest.mark.parametrize(
+    ("like", "problem"),
+    [
+        ("/etc/passwd", SourceProblem),
+        ("nowhere.wav", SourceProblem),
+        ("http://127.0.0.1/a.wav", SourceProblem),
+        ("c_0123456789abcdef", UnknownId),
+        ("something", UnknownId),
+    ],
+)
+async def test_an_example_keeps_to_the_rules_for_sources(
+    like: str, problem: type[Exception], open_library: OpenLibrary, two_recordings: Callable[..., Any]
+) -> None:
+    async with open_library() as library:
+        await two_recordings(library)
+        with pytest.raises(problem):
+            await search_clips(library, like=like)
+
+
+async def test_a_long_example_is_listened_to_in_part_and_says_so(
+    open_library: OpenLibrary,
+    two_recordings: Callable[..., Any],
+    write_wav: Callable[..., Path],
+    recording: Path,
+    platform: ScriptedPlatform,
+) -> None:
+    async with open_library() as library:
+        await two_recordings(library)
+        long = write_wav(recording.with_name("long.wav"), 40.0, level=9)
+        result = await search_clips(library, like=long.name)
+    assert platform.requests[-1]["end_sec"] == 30.0
+    assert "first 30 seconds" in result.notes[0]
+
+
+async def test_words_and_an_example_together_want_both(
+    open_library: OpenLibrary, two_recordings: Callable[..., Any]
+) -> None:
+    async with open_library() as library:
+        log, memo = await two_recordings(library)
+        milk = (await search_clips(library, "buy milk", modality="speech")).clips[0]
+        alone = await search_clips(library, "river")
+        both = await search_clips(library, "river", like=milk.clip_id, detail="detailed")
+    assert {clip.asset_id for clip in alone.clips if "river" in clip.text} == {log, memo}
+    assert milk.clip_id not in {clip.clip_id for clip in both.clips}
+    assert any(part.part.startswith("like ") for clip in both.clips for part in clip.parts)
+
+
+async def test_what_is_not_wanted_sinks(open_library: OpenLibrary, two_recordings: Callable[..., Any]) -> None:
+    async with open_library() as library:
+        log, memo = await two_recordings(library)
+        plain = await search_clips(library, "the river is rising fast", modality="speech")
+        without = await search_clips(
+            library, "the river is rising fast", without="rising fast", modality="speech", detail="detailed"
+        )
+        by_id = await search_clips(
+            library, "the river is rising fast", without=plain.clips[0].clip_id, modality="speech"
+        )
+    assert plain.clips[0].asset_id == log
+    assert without.clips[0].asset_id == memo
+    assert plain.clips[0].clip_id not in {clip.clip_id for clip in by_id.clips[:1]}
+    assert without.without == "rising fast"
+
+
+async def test_time_length_and_date_narrow_the_search(
+    open_library: OpenLibrary, two_recordings: Callable[..., Any]
+) -> None:
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+    async with open_library() as library:
+        await two_recordings(library)
+        early = await search_clips(library, "river milk bridge", end_sec=6.0, top_k=50)
+        late = await search_clips(library, "river milk bridge", start_sec=6.0, top_k=50)
+        middle = await search_clips(library, "river milk bridge", start_sec=5.0, end_sec=7.0, top_k=50)
+        assert (await search_clips(library, "river", added_after="2020-01-31")).clips_searched == 4
+        assert (await search_clips(library, "river", min_seconds=7.0)).clips == []
+        for nothing in ({"added_after": tomorrow}, {"start_sec": 50.0}):
+            with pytest.raises(QuestionProblem, match=next(iter(nothing))):
+                await search_clips(library, "river", **nothing)
+    assert {clip.start_sec for clip in early.clips} == {0.0}
+    assert {clip.start_sec for clip in late.clips} == {6.0}
+    assert middle.clips_searched == 4
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"added_after": "yesterday"}, {"start_sec": 5.0, "end_sec": 4.0}, {"start_sec": float("nan")}, {"cursor": "xyz"}],
+)
+async def test_filters_that_make_no_sense_are_refused(
+    given: dict[str, Any], open_library: OpenLibrary, two_recordings: Callable[..., Any]
+) -> None:
+    async with open_library() as library:
+        await two_recordings(library)
+        with pytest.raises(QuestionProblem) as problem:
+            await search_clips(library, "river", **given)
+    assert problem.value.next_step
+
+
+async def test_sounds_keep_the_clips_in_which_they_are_heard(
+    open_library: OpenLibrary, two_recordings: Callable[..., Any]
+) -> None:
+    async with open_library() as library:
+        await two_recordings(library)
+        heard = await search_clips(library, "river bridge milk", sounds=["alarm"], top_k=50)
+        assert heard.clips_searched == 2
+        assert {clip.start_sec for clip in heard.clips} == {0.0}
+        with pytest.raises(QuestionProblem, match="does not know them by name"):
+            await search_clips(library, "river", sounds=["dog"])
+
+
+async def test_pages_go_on_until_the_end_without_repeats(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.duration, platform.says = 120.0, tuple("river" if n % 2 else f"milk {n}" for n in range(20))
+    async with open_library() as library:
+        await embed_audio(library, recording.name)
+        whole = await search_clips(library, "river", modality="speech", top_k=50)
+        seen, cursor = list[str](), ""
+        for _ in range(20):
+            page = await search_clips(library, "river", modality="speech", top_k=3, cursor=cursor)
+            seen += [clip.clip_id for clip in page.clips]
+            cursor = page.next_cursor
+            if not cursor:
+                break
+        first = await search_clips(library, "river", modality="speech", top_k=3)
+        with pytest.raises(QuestionProblem, match="another search"):
+            await search_clips(library, "milk", modality="speech", top_k=3, cursor=first.next_cursor)
+    assert seen == [clip.clip_id for clip in whole.clips]
+    assert len(seen) == len(set(seen)) >= 10
+
+
+async def test_diversity_lets_recordings_take_turns(
+    open_library: OpenLibrary, recording: Path, write_wav: Callable[..., Path], platform: ScriptedPlatform
+) -> None:
+    platform.duration, platform.segment_sec = 60.0, 6.0
+    platform.says = ("river rising", "", "river rising", "", "river rising", "", "river rising")
+    async with open_library() as library:
+        log = await embed_audio(library, recording.name)
+        platform.says = ("river cold water", "")
+        memo = await embed_audio(library, write_wav(recording.with_name("memo.wav"), 12.0, level=2).name)
+        by_score = await search_clips(library, "river rising", modality="speech", top_k=3)
+        in_turns = await search_clips(library, "river rising", modality="speech", top_k=3, diversity=1.0)
+    assert {clip.asset_id for clip in by_score.clips} == {log.asset_id}
+    assert [clip.asset_id for clip in in_turns.clips] == [log.asset_id, memo.asset_id, log.asset_id]
+
+
+async def test_weak_answers_are_marked_and_a_question_that_nothing_answers_says_so(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.says = ("river",)
+    elsewhere = words_away_from("river")
+    async with open_library() as library:
+        await embed_audio(library, recording.name)
+        sure = await search_clips(library, "river", modality="speech")
+        weak = await search_clips(library, f"river {' '.join(elsewhere)}", modality="speech")
+        none = await search_clips(library, elsewhere[0], modality="speech")
+    assert [clip.is_weak for clip in sure.clips] == [False]
+    assert not sure.notes
+    assert [clip.is_weak for clip in weak.clips] == [True]
+    assert weak.notes == ["Nothing in the library answers this well: these are the nearest, and all of them are weak."]
+    assert none.clips == []
+    assert none.notes == ["Nothing in the library answers this."]
+
+
+def words_away_from(word: str) -> list[str]:
+    """Words of all directions that the script knows but that of this one."""
+    found = {tuple(speech_vector(other)): other for other in (f"word{number}" for number in range(100))}
+    return [other for vector, other in found.items() if vector != tuple(speech_vector(word))]
+
+
+async def test_a_detailed_answer_leaves_room_to_listen(
+    open_library: OpenLibrary, two_recordings: Callable[..., Any]
+) -> None:
+    async with open_library() as library:
+        await two_recordings(library)
+        result = await search_clips(library, "nobody saw the bridge move", detail="detailed")
+    best = result.clips[0]
+    assert best.listen_start_sec < best.start_sec
+    assert best.end_sec <= best.listen_end_sec <= 12.0
+
+
+@pytest.mark.parametrize(
+    ("sentences", "expected"),
+    [
+        ([(4.0, 9.0), (9.5, 16.0)], (4.0, 9.0)),
+        ([(5.0, 7.0), (7.5, 11.0), (11.5, 14.0)], (5.0, 11.0)),
+        ([(0.0, 30.0)], (6.0, 12.0)),
+        ([(11.5, 14.0)], (6.0, 12.0)),
+        ([], (6.0, 12.0)),
+    ],
+)
+def test_a_range_of_fixed_segments_moves_to_the_borders_of_its_sentences(
+    sentences: list[tuple[float, float]], expected: tuple[float, float]
+) -> None:
+    said = [TimedText(value="x", start_sec=start, end_sec=end) for start, end in sentences]
+    assert snapped(6.0, 12.0, said) == expected

@@ -1,0 +1,80 @@
+"""Where a time range begins and ends for a listener: at the borders of what is said, with a little room around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from soundbite_store import StoredTranscript, TimedText
+
+if TYPE_CHECKING:
+    from soundbite_tools.library import Library
+    from soundbite_tools.ranges import TimeRange
+
+# Heard from the very first sound on, a clip seems cut off.
+_PADDING_SEC = 0.5
+# A sentence that reaches further out than a segment is another one's.
+_FURTHEST_SEC = 6.0
+
+
+@dataclass(frozen=True)
+class Borders:
+    """Start and end of a range, and of what is worth playing around it, in seconds of the recording."""
+
+    start_sec: float
+    end_sec: float
+    listen_start_sec: float
+    listen_end_sec: float
+
+
+async def borders_of(library: Library, ranges: Sequence[TimeRange]) -> list[Borders]:
+    """Return the borders of each range.
+
+    Natural segments begin and end where sounds do already. Segments of one length cut sentences apart, so a range of
+    such is moved to the borders of the sentences that are said in it.
+
+    Raises:
+        StoreError: the ledger can't be read.
+    """
+    ledger = await library.ledger()
+    transcripts: dict[str, StoredTranscript | None] = {}
+    lengths: dict[str, float] = {}
+    for found in ranges:
+        if found.asset_id not in lengths:
+            asset = await ledger.get_asset(found.asset_id)
+            lengths[found.asset_id] = asset.duration_sec if asset else 0.0
+        if _is_cut_anywhere(found) and found.asset_id not in transcripts:
+            transcripts[found.asset_id] = await ledger.get_transcript(found.asset_id, library.config.platform)
+    return [_borders(found, transcripts.get(found.asset_id), lengths[found.asset_id]) for found in ranges]
+
+
+def snapped(start_sec: float, end_sec: float, sentences: Sequence[TimedText]) -> tuple[float, float]:
+    """Return the range moved to the borders of the sentences that lie in it by half or more; as it is where none do."""
+    inside = [
+        each
+        for each in sentences
+        if min(end_sec, each.end_sec) - max(start_sec, each.start_sec) >= (each.end_sec - each.start_sec) / 2
+        and each.end_sec > each.start_sec
+    ]
+    if not inside:
+        return start_sec, end_sec
+    first, last = min(each.start_sec for each in inside), max(each.end_sec for each in inside)
+    return max(first, start_sec - _FURTHEST_SEC), min(last, end_sec + _FURTHEST_SEC)
+
+
+def _borders(found: TimeRange, transcript: StoredTranscript | None, length_sec: float) -> Borders:
+    start_sec, end_sec = found.start_sec, found.end_sec
+    if transcript is not None:
+        start_sec, end_sec = snapped(start_sec, end_sec, transcript.sentences)
+    listen_end_sec = end_sec + _PADDING_SEC
+    return Borders(
+        start_sec,
+        end_sec,
+        max(0.0, start_sec - _PADDING_SEC),
+        min(listen_end_sec, max(length_sec, end_sec)) if length_sec else listen_end_sec,
+    )
+
+
+def _is_cut_anywhere(found: TimeRange) -> bool:
+    return found.best.clip.segmentation.startswith("fixed") and "speech" in found.best.matched
