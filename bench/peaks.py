@@ -21,17 +21,22 @@ def process_family() -> list[int]:
 
 def peak_mb(pid: int) -> float | None:
     """The most memory a process has held at once, in MB; None where it is not known."""
-    return _status_mb(pid, "VmHWM")
+    return _field_mb(f"/proc/{pid}/status", "VmHWM")
 
 
 def current_mb(pid: int) -> float | None:
     """The memory a process holds now, in MB; None where it is not known."""
-    return _status_mb(pid, "VmRSS")
+    return _field_mb(f"/proc/{pid}/status", "VmRSS")
 
 
-def _status_mb(pid: int, name: str) -> float | None:
+def proportional_mb(pid: int) -> float | None:
+    """The memory a process holds now, pages it shares with others divided among them, in MB."""
+    return _field_mb(f"/proc/{pid}/smaps_rollup", "Pss")
+
+
+def _field_mb(path: str, name: str) -> float | None:
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        lines = Path(path).read_text().splitlines()
     except OSError:
         return None
     values = [line.split()[1] for line in lines if line.startswith(f"{name}:")]

@@ -1,4 +1,8 @@
-"""End to end: six words of what is said somewhere in a long recording, and the range that search answers with."""
+"""End to end: six words of what is said somewhere in a long recording, and the range that search answers with.
+
+The truth is the whole of the short recording that says them. Where that is longer than a segment may be, no single
+answer can fit it, though it may well be right: so the share of fitting answers is told for the others alone too.
+"""
 
 import tempfile
 from collections.abc import Sequence
@@ -12,6 +16,7 @@ from overlap import iou
 from scenes import Event, Scene
 from words import spoken_words
 
+from soundbite_engine.segments import MAX_SEGMENT_SEC
 from soundbite_server import Settings, build_server
 
 EXCERPT_WORDS = 6
@@ -20,17 +25,22 @@ FITS = 0.5
 
 @dataclass(frozen=True)
 class RangeFit:
-    """Of `n` excerpts: the share whose first answer overlaps the truth, fits it with an IoU of .5, and the mean IoU."""
+    """Of `n` excerpts: the share whose first answer overlaps the truth, fits it with an IoU of .5, and the mean IoU.
+
+    `fitting_of_short` is the share of the `short` ones, which were said within the length of a segment.
+    """
 
     n: int
     overlapping: float
     fitting: float
     mean_iou: float
+    short: int
+    fitting_of_short: float
 
 
 async def range_fit(scenes: Sequence[Scene], profile: str) -> dict[str, RangeFit]:
     """By bed, how well the first answers fit; every scene is asked about by itself."""
-    ious: dict[str, list[float]] = {}
+    ious: dict[str, list[tuple[float, bool]]] = {}
     with tempfile.TemporaryDirectory(prefix="soundbite-ranges-") as folder:
         sounds = Path(folder) / "scenes"
         sounds.mkdir()
@@ -44,14 +54,16 @@ async def range_fit(scenes: Sequence[Scene], profile: str) -> dict[str, RangeFit
     return {bed: _summary(found) for bed, found in ious.items() if found}
 
 
-async def _ious(client: Client, library: Library, path: str, scene: Scene) -> list[float]:
+async def _ious(client: Client, library: Library, path: str, scene: Scene) -> list[tuple[float, bool]]:
     rng = np.random.default_rng(len(scene.events))
     found = []
     for event in scene.events:
         if text := excerpt(event, rng):
             answer = await call(client, "search_clips", query=text, asset_ids=[library.asset_ids[path]], top_k=1)
             ranges = [(clip["start_sec"], clip["end_sec"]) for clip in answer["clips"]]
-            found.append(iou(ranges[0], (event.start_sec, event.end_sec)) if ranges else 0.0)
+            truth = (event.start_sec, event.end_sec)
+            fit = iou(ranges[0], truth) if ranges else 0.0
+            found.append((fit, truth[1] - truth[0] <= MAX_SEGMENT_SEC))
     return found
 
 
@@ -64,6 +76,14 @@ def excerpt(event: Event, rng: np.random.Generator) -> str:
     return " ".join(said[first : first + EXCERPT_WORDS])
 
 
-def _summary(ious: Sequence[float]) -> RangeFit:
-    values = np.array(ious)
-    return RangeFit(len(ious), float((values > 0).mean()), float((values >= FITS).mean()), float(values.mean()))
+def _summary(found: Sequence[tuple[float, bool]]) -> RangeFit:
+    ious, is_short = (np.array(column) for column in zip(*found, strict=True))
+    fits = ious >= FITS
+    return RangeFit(
+        n=ious.size,
+        overlapping=float((ious > 0).mean()),
+        fitting=float(fits.mean()),
+        mean_iou=float(ious.mean()),
+        short=int(is_short.sum()),
+        fitting_of_short=float(fits[is_short].mean()) if is_short.any() else 0.0,
+    )

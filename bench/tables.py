@@ -73,7 +73,8 @@ def _scenes(report: Report) -> Iterator[str]:
     for bed, fit in report.ranges.items():
         yield (
             f"{'ranges':12} {bed}: n {fit.n}, IoU >= .5 {fit.fitting:.2f}, overlapping {fit.overlapping:.2f}, "
-            f"mean IoU {fit.mean_iou:.2f}"
+            f"mean IoU {fit.mean_iou:.2f}; of {fit.short} no longer than a segment may be, IoU >= .5 "
+            f"{fit.fitting_of_short:.2f}"
         )
 
 

@@ -51,16 +51,30 @@ _WORDS = {
 }
 _PHRASES = {"high pitched": "high-pitched", "low pitched": "low-pitched", "white noise": "noise static"}
 _TOKEN = re.compile(r"[a-z]+(?:-[a-z]+)?")
+# A question about something said may hold a sound word by chance; one about a sound is mostly of them.
+_NAMING_SHARE = 1 / 3
+_SMALL = """
+    a an and any are as at be been by can did do does for from had has have he her his how i in is it its like of on or
+    our she some something sound sounds that the their there they this to was we were what when where which who with
+    you your hear heard
+"""
+_SMALL_WORDS = frozenset(_SMALL.split())
 _INDEX = {word: PROPERTIES.index(name) for name, words in _WORDS.items() for word in words.split()}
 
 
 def properties_in(text: str) -> tuple[str, ...]:
-    """The properties that the plain sound words of `text` name, in the order of `PROPERTIES`."""
+    """The properties that the plain sound words of `text` name, in the order of `PROPERTIES`.
+
+    None where they are a third of its words or less: then the text is about something else.
+    """
     lowered = text.lower()
     for phrase, words in _PHRASES.items():
         lowered = lowered.replace(phrase, words)
-    found = {_INDEX[token] for token in _TOKEN.findall(lowered) if token in _INDEX}
-    return tuple(PROPERTIES[index] for index in sorted(found))
+    tokens = [token for token in _TOKEN.findall(lowered) if token not in _SMALL_WORDS]
+    naming = [_INDEX[token] for token in tokens if token in _INDEX]
+    if len(naming) <= _NAMING_SHARE * len(tokens):
+        return ()
+    return tuple(PROPERTIES[index] for index in sorted(set(naming)))
 
 
 def sound_block(text: str) -> Floats:

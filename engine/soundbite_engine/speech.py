@@ -8,21 +8,36 @@ from functools import cache
 from pocketsphinx import Config, Decoder, set_loglevel
 
 from soundbite_engine.decode import Samples
+from soundbite_engine.plans import SAMPLE_RATE_HZ
 from soundbite_engine.transcripts import Word
 
 _FRAME_SEC = 0.01
 _ALTERNATE = re.compile(r"\(\d+\)$")
 
+# Measured on read speech: one pass (fwdflat off) takes seven tenths of the time and .2 % more word errors, narrow beams
+# (1e-40) besides half of it and 1.7 %, and both lose answers; a greater language weight or fewer densities lose
+# whole utterances.
+_SETTINGS = {"maxhmmpf": 3000, "maxwpf": 5, "lw": 5.0}
+_SHORTEST_PART = 2 * SAMPLE_RATE_HZ
+
 
 @cache
 def _decoder() -> Decoder:
     set_loglevel("FATAL")
-    config = Config(samprate=16_000.0, maxhmmpf=3000, maxwpf=5, lw=5.0)
-    return Decoder(config)
+    return Decoder(Config(samprate=float(SAMPLE_RATE_HZ), **_SETTINGS))
 
 
 def recognise(samples: Samples, start_sec: float) -> list[Word]:
     """Words of one utterance (seconds, not minutes) that begins at `start_sec` of the source."""
+    words = _words(samples, start_sec)
+    if words or samples.size < 2 * _SHORTEST_PART:
+        return words
+    # The search can end in no word at all where no path reaches the end; then each half is heard by itself.
+    middle = samples.size // 2
+    return [*_words(samples[:middle], start_sec), *_words(samples[middle:], start_sec + middle / SAMPLE_RATE_HZ)]
+
+
+def _words(samples: Samples, start_sec: float) -> list[Word]:
     decoder = _decoder()
     decoder.start_utt()
     decoder.process_raw(samples.tobytes(), full_utt=True)

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 SENTENCE_PAUSE_SEC = 0.55
 SENTENCE_MAX_WORDS = 40
 
-_ALWAYS_CAPITAL = {"i": "I", "i'm": "I'm", "i'd": "I'd", "i'll": "I'll", "i've": "I've"}
+# Without those that are common words too (may, march, august, polish).
+_NAMES = """
+    i i'm i'd i'll i've monday tuesday wednesday thursday friday saturday sunday january february april june july
+    september october november december christmas easter english french german spanish italian russian chinese japanese
+    american british european african indian canadian australian america england britain france germany spain italy
+    russia japan india canada australia africa europe asia london paris berlin york chicago washington california
+    mr mrs dr
+"""
+_ALWAYS_CAPITAL = {word: word[:1].upper() + word[1:] for word in _NAMES.split()}
 
 
 @dataclass(frozen=True)
@@ -58,8 +66,14 @@ def sentences(words: Sequence[Word]) -> tuple[Sentence, ...]:
 
 
 def _sentence(words: Sequence[Word]) -> Sentence:
-    text = " ".join(_ALWAYS_CAPITAL.get(word.value, word.value) for word in words)
+    text = " ".join(_cased(word.value) for word in words)
     return Sentence(f"{text[:1].upper()}{text[1:]}.", words[0].start_sec, words[-1].end_sec)
+
+
+def _cased(word: str) -> str:
+    """`word` with the capital that it has anywhere in a sentence; "monday's" is cased as "monday" is."""
+    stem, mark, ending = word.partition("'s")
+    return f"{_ALWAYS_CAPITAL[stem]}{mark}{ending}" if stem in _ALWAYS_CAPITAL else _ALWAYS_CAPITAL.get(word, word)
 
 
 def transcript(words: Sequence[Word]) -> Transcript:

@@ -109,6 +109,13 @@ def test_a_text_without_sound_words_has_an_empty_sound_block() -> None:
     assert not text_block("").any()
 
 
+def test_a_sound_word_among_many_others_names_no_sound() -> None:
+    assert not text_block("and the results for two speech models").any()
+    assert not text_block("the engine of the ferry was replaced in april").any()
+    assert properties_in("the sound of an engine") == ("steady",)
+    assert properties_in("knocking on the door") == ("impulse",)
+
+
 def test_sound_words_are_whole_words() -> None:
     assert properties_in("The engine makes a loud hum!") == ("loud", "steady")
     assert properties_in("wind instruments are cloudy") == ("music", "noise")

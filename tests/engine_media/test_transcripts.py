@@ -20,6 +20,11 @@ def test_a_pause_ends_a_sentence() -> None:
     assert said.text == "The door is open. I'll close it and I go."
 
 
+def test_days_and_names_have_capitals_wherever_they_stand() -> None:
+    said = transcript(spoken("see you on monday or at friday's english lesson in may if i'm there"))
+    assert said.text == "See you on Monday or at Friday's English lesson in may if I'm there."
+
+
 def test_words_come_in_order_of_time_whatever_order_they_were_found_in() -> None:
     said = transcript([*spoken("second part", 5.0), *spoken("first part", 1.0)])
     assert [word.value for word in said.words] == ["first", "part", "second", "part"]
