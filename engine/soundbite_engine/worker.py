@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 from soundbite_engine.errors import EngineError
 from soundbite_engine.frames import HEADER, body_size, encode
 from soundbite_engine.jobs import find_job
+from soundbite_engine.network import leave_network
 
 NICENESS = 5
 PROGRESS_INTERVAL_S = 0.1
@@ -108,6 +109,7 @@ def main(argv: list[str]) -> None:
     # Ctrl-C reaches every process of a terminal; the parent decides what becomes of the jobs.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit_memory(memory_mb)
+    leave_network()  # before the first thread; where it is not allowed the worker goes on with the network it has
     channel = _Channel(incoming, outgoing)
     threading.Thread(target=channel.watch, name="parent-watch", daemon=True).start()
     while True:

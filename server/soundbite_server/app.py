@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
@@ -11,6 +11,7 @@ from mcp.server.auth.provider import TokenVerifier
 from mcp.server.auth.settings import AuthSettings
 
 from soundbite_server.completions import register_completions
+from soundbite_server.embedding_tasks import EmbeddingTasks
 from soundbite_server.health import register_health
 from soundbite_server.http.clip_links import register_clip_links
 from soundbite_server.http.guard import Routes
@@ -23,6 +24,7 @@ from soundbite_server.player.extension import player_app
 from soundbite_server.prompts import register_prompts
 from soundbite_server.resources import register_resources
 from soundbite_server.settings import Settings
+from soundbite_server.tasks_extension import TasksExtension, TaskSource
 
 INSTRUCTIONS = """\
 Soundbite is a library of recordings that can be searched by what is said and what is heard.
@@ -44,10 +46,12 @@ def build_server(
     auth: AuthSettings | None = None,
     token_verifier: TokenVerifier | None = None,
     http: HttpServices | None = None,
+    more_tasks: Mapping[str, TaskSource] | None = None,
 ) -> MCPServer[Services]:
     """Make a server over the library that the settings describe; nothing is opened before it runs.
 
-    `auth`, `token_verifier` and `http` matter over HTTP only, where callers are told apart.
+    `auth`, `token_verifier` and `http` matter over HTTP only, where callers are told apart; `more_tasks` are sources of
+    tasks for tools that are added to the server.
     """
 
     running: list[Services] = []  # completions and fixed resources are not handed the lifespan's context
@@ -71,7 +75,7 @@ def build_server(
         token_verifier=token_verifier,
         log_level=settings.log_level,
         tools=offered_tools(read_only=settings.read_only),
-        extensions=[player_app()],
+        extensions=[player_app(), TasksExtension({"embed_audio": EmbeddingTasks(), **(more_tasks or {})})],
     )
 
     def current() -> Services | None:

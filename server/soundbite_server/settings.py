@@ -57,6 +57,7 @@ class Settings(BaseModel):
     budget_day_minutes: float = 0.0
     """Most audio a day (UTC) that the hosted platform may embed; 0 is no limit."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
 
     @property
     def store_uri(self) -> str:
@@ -100,6 +101,7 @@ class Settings(BaseModel):
             "budget_day_minutes": _minutes(env, "SOUNDBITE_BUDGET_DAY_MINUTES"),
             "workers": _whole(env, "SOUNDBITE_WORKERS", longest=64),
             "log_level": _choice(env, "SOUNDBITE_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
+            "log_format": _choice(env, "SOUNDBITE_LOG_FORMAT", ("text", "json"), "text"),
             "profile": _choice(env, "SOUNDBITE_PROFILE", ("base",), "base"),
             **_store(env),
             "allow_urls": env.get("SOUNDBITE_ALLOW_URLS", "") or ("off" if over_http else "public"),

@@ -24,6 +24,7 @@ from soundbite_store.scan import SpaceScan, scan_table
 from soundbite_store.searches import text_hits, vector_hits
 from soundbite_store.spaces import Space, SpaceInfo
 from soundbite_store.term_counts import TermCounter
+from soundbite_store.tracing import traced
 from soundbite_store.upkeep import Upkeep
 from soundbite_store.vector_index import VectorIndex
 
@@ -77,6 +78,7 @@ class ClipStore:
         await asyncio.to_thread(_make_folders, local_dir, locks)
         return cls(StoreConnection(str(local_dir), local_dir, locks))
 
+    @traced
     async def warm(self) -> None:
         """Load LanceDB and connect now, so that the first search does not wait for it.
 
@@ -118,6 +120,7 @@ class ClipStore:
         """A sentence for each table that a crash had left torn and that was healed at open."""
         return tuple(self._connection.healed)
 
+    @traced
     async def upsert(self, space: Space, clips: Sequence[Clip], *, replace_assets: bool = False) -> UpsertResult:
         """Write clips in one commit, on disk when this returns; the same clips again change nothing.
 
@@ -137,6 +140,7 @@ class ClipStore:
 
         return await self._unstoppable(write())
 
+    @traced
     async def update_asset(
         self,
         asset_id: str,
@@ -160,6 +164,7 @@ class ClipStore:
 
         return await self._unstoppable(write())
 
+    @traced
     async def delete_asset(self, asset_id: str) -> int:
         """Delete an asset's rows in all spaces; returns the number of rows."""
 
@@ -169,6 +174,7 @@ class ClipStore:
 
         return await self._unstoppable(write())
 
+    @traced
     async def vector_search(
         self,
         space: Space,
@@ -187,6 +193,7 @@ class ClipStore:
             return []
         return await vector_hits(table, vector, where, limit, exact)
 
+    @traced
     async def text_search(
         self, space: Space, text: str, *, where: ClipFilter = _EVERYTHING, limit: int = 10
     ) -> list[ClipHit]:
@@ -196,6 +203,7 @@ class ClipStore:
             return []
         return await text_hits(table, text, where, limit)
 
+    @traced
     async def term_document_counts(
         self, space: Space, terms: Iterable[str], where: ClipFilter = _EVERYTHING
     ) -> TermCounts:
@@ -205,6 +213,7 @@ class ClipStore:
             return TermCounts(0, dict.fromkeys(terms, 0))
         return await self._counters.setdefault(space, TermCounter()).counts(table, terms, where)
 
+    @traced
     async def clips(
         self, space: Space, where: ClipFilter = _EVERYTHING, *, limit: int = 100, offset: int = 0
     ) -> list[StoredClip]:
@@ -212,6 +221,7 @@ class ClipStore:
         table = await self._connection.table(space)
         return [] if table is None or limit < 1 else await table.clips(where, limit, offset)
 
+    @traced
     async def embeddings(
         self, space: Space, where: ClipFilter = _EVERYTHING, *, limit: int = _NO_LIMIT, offset: int = 0
     ) -> list[Clip]:
@@ -219,6 +229,7 @@ class ClipStore:
         table = await self._connection.table(space)
         return [] if table is None or limit < 1 else await table.embeddings(where, limit, offset)
 
+    @traced
     async def count(self, space: Space, where: ClipFilter = _EVERYTHING) -> int:
         """The number of rows that match."""
         table = await self._connection.table(space)
@@ -250,6 +261,7 @@ class ClipStore:
             async for rows in table.batches():
                 yield await asyncio.to_thread(full_clips, rows), rows.column("checksum").to_pylist()
 
+    @traced
     async def optimise(self, space: Space) -> bool:
         """Compact and index a table now; False when another process is at it or there is no such table.
 

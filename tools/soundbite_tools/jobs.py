@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
+from opentelemetry import trace
 
 from soundbite_api import PlatformError
 from soundbite_store import StoreError, Task
@@ -29,6 +30,7 @@ _LOOK_AGAIN_S = 0.5
 _LEAST_STEP = 0.01
 
 log = logging.getLogger(__name__)
+_tracer = trace.get_tracer("soundbite.tools")
 
 
 @dataclass(eq=False)
@@ -141,7 +143,8 @@ class Jobs:
                 # The owner before may have finished it meanwhile.
                 task = await ledger.get_task(task_id)
                 if task and task.status == "processing":
-                    await self._finish_unless_removed(task, ledger)
+                    with _tracer.start_as_current_span("embedding job", attributes={"soundbite.task_id": task_id}):
+                        await self._finish_unless_removed(task, ledger)
             finally:
                 lock.release()
 

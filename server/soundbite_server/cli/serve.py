@@ -30,11 +30,11 @@ def command(address: str | None = None) -> None:
         from soundbite_server.http.serving import serve_http
 
         http = HttpConfig.from_environment(address, os.environ)
-        log_to_stderr(settings.log_level)
+        log_to_stderr(settings.log_level, settings.log_format)
         anyio.run(functools.partial(serve_http, settings, http))
         return
 
     from soundbite_server.app import build_server
 
-    log_to_stderr(settings.log_level)
+    log_to_stderr(settings.log_level, settings.log_format)
     anyio.run(build_server(settings).run_stdio_async)
