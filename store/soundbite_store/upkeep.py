@@ -17,7 +17,8 @@ _log = logging.getLogger(__name__)
 # Tidying takes both the processor and the disk from the writes beside it: it cost a load of many recordings half its
 # speed. So it waits for a pause, and where there is none, for a time in proportion to what it takes.
 _PAUSE_S = 0.5
-_LONGEST_WAIT_S = 10.0
+# Fifty fragments that wait make a search five times as slow, and four busy writers make ten a second.
+_LONGEST_WAIT_S = 2.0
 _REST = 3
 _CLOSING_S = 2.0
 
