@@ -10,6 +10,7 @@ from pathlib import Path
 from evalset import EvalSet, Query, Recording
 from library import Library, call, embed_all
 from mcp import Client
+from models import chosen_models
 from progress_line import progress_line
 from range_fit import RangeFit, range_fit
 from ranking import RankSummary, summarise
@@ -80,7 +81,13 @@ async def _measure_library(eval_set: EvalSet, parts: Sequence[str], report: Repo
     recordings = [each for each in eval_set.recordings if is_whole or each.is_speech]
     with tempfile.TemporaryDirectory(prefix="soundbite-quality-") as folder:
         home = Path(folder) / "home"
-        settings = Settings(home=home, roots=(eval_set.folder,), log_level="WARNING", profile=report.profile)
+        settings = Settings(
+            home=home,
+            roots=(eval_set.folder,),
+            log_level="WARNING",
+            profile=report.profile,
+            models_folder=chosen_models().folder,
+        )
         async with Client(build_server(settings)) as client:
             library = await _embedded(client, eval_set, recordings, report)
             if not library.asset_ids:

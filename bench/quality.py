@@ -25,6 +25,7 @@ from pathlib import Path
 
 from evalset import EvalSet, EvalSetError, read_eval_set
 from measures import PARTS, Report, measure
+from models import chosen_models
 from tables import as_json, print_table
 
 from soundbite_engine.errors import EngineError
@@ -36,7 +37,7 @@ def main() -> int:
     options = arguments()
     try:
         eval_set, parts = read_eval_set(options.folder.resolve()), chosen_parts(options.only)
-        load_profile(options.profile)
+        load_profile(options.profile, chosen_models())
     except (EvalSetError, EngineError) as exc:
         print(f"quality: {exc}", file=sys.stderr)
         return 2

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from library import Library, call, embed_all
 from mcp import Client
+from models import chosen_models
 from overlap import iou
 from scenes import Event, Scene
 from words import spoken_words
@@ -46,7 +47,13 @@ async def range_fit(scenes: Sequence[Scene], profile: str) -> dict[str, RangeFit
         sounds.mkdir()
         for index, scene in enumerate(scenes):
             scene.write(sounds / f"{index}.wav")
-        settings = Settings(home=Path(folder) / "home", roots=(sounds.resolve(),), log_level="WARNING", profile=profile)
+        settings = Settings(
+            home=Path(folder) / "home",
+            roots=(sounds.resolve(),),
+            log_level="WARNING",
+            profile=profile,
+            models_folder=chosen_models().folder,
+        )
         async with Client(build_server(settings)) as client:
             library = await embed_all(client, sounds.resolve(), [f"{index}.wav" for index in range(len(scenes))])
             for index, scene in enumerate(scenes):

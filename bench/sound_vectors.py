@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from evalset import EvalSet, Recording
+from models import chosen_models
 
 from soundbite_engine.analysis import AnalysisRequest, analyse
 from soundbite_engine.profiles import load_profile
@@ -37,11 +38,12 @@ class Naming:
 async def sound_vectors(eval_set: EvalSet, recordings: Sequence[Recording], profile: str) -> Vectors:
     """The sound of each recording as one vector."""
     found = []
-    async with WorkerPool() as pool:
+    chosen = load_profile(profile, chosen_models())
+    async with WorkerPool(memory_mb=chosen.worker_memory_mb) as pool:
         for recording in recordings:
             request = AnalysisRequest(
                 str(eval_set.folder / recording.path),
-                profile=profile,
+                profile=chosen,
                 duration_sec=WINDOW_SEC,
                 options=("audio",),
                 scopes=("asset",),
@@ -72,7 +74,8 @@ def naming(recordings: Sequence[Recording], vectors: Vectors, profile: str) -> N
     names = sorted(set(labels.tolist()))
     if len(names) < 2:
         return None
-    asked = np.stack([load_profile(profile).embed_text(name) for name in names])
+    chosen = load_profile(profile, chosen_models())
+    asked = np.stack([chosen.embed_text(name) for name in names])
     scores = asked @ vectors.T
     right = np.array(names)[scores.argmax(axis=0)] == labels
     precisions = [average_precision(row, labels == name) for row, name in zip(scores, names, strict=True)]

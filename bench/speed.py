@@ -9,6 +9,7 @@ from pathlib import Path
 from evalset import EvalSet, Recording
 from library import embed_all
 from mcp import Client
+from models import chosen_models
 from peaks import peak_mb, process_family
 
 from soundbite_server import Settings, build_server
@@ -28,7 +29,14 @@ async def speech_speed(eval_set: EvalSet, recordings: Sequence[Recording], profi
     """Embed the speech of a folder with one worker, transcription and sound."""
     seconds = sum(recording.seconds for recording in recordings)
     with tempfile.TemporaryDirectory(prefix="soundbite-speed-") as home:
-        settings = Settings(home=Path(home), roots=(eval_set.folder,), log_level="WARNING", profile=profile, workers=1)
+        settings = Settings(
+            home=Path(home),
+            roots=(eval_set.folder,),
+            log_level="WARNING",
+            profile=profile,
+            models_folder=chosen_models().folder,
+            workers=1,
+        )
         before = _processor_seconds()
         async with Client(build_server(settings)) as client:
             await embed_all(client, eval_set.folder, [recording.path for recording in recordings])

@@ -125,6 +125,8 @@ class EmbeddingData(Response):
     start_sec: FiniteFloat | None = None
     end_sec: FiniteFloat | None = None
     transcript: str | None = None
+    sounds: list[str] = Field(default_factory=list)
+    """Names of what is heard, the surest first; only our engine says so, and only when asked."""
 
 
 class EmbeddingMetadata(Response):

@@ -10,12 +10,11 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
+from soundbite_engine.described import Described
 from soundbite_engine.embedding_items import Embedding, embeddings
 from soundbite_engine.plans import (
     LISTEN_SPAN_TICKS,
@@ -27,7 +26,7 @@ from soundbite_engine.plans import (
     tick_spans,
     utterance_batches,
 )
-from soundbite_engine.profiles import Profile, load_profile
+from soundbite_engine.profiles import BaseProfile, Profile
 from soundbite_engine.progress import Meter, Progress, Stage
 from soundbite_engine.space import Floats
 from soundbite_engine.transcripts import Transcript, Word, text_between, transcript
@@ -44,7 +43,7 @@ class AnalysisRequest:
     """What to embed of which file; `duration_sec` is the window of the `fixed` strategy."""
 
     path: str
-    profile: str = "base"
+    profile: Profile = field(default_factory=BaseProfile)
     start_sec: float = 0.0
     end_sec: float | None = None
     strategy: Literal["fixed", "natural"] = "fixed"
@@ -85,20 +84,20 @@ async def analyse(
         MediaError: unreadable, no audio, no sound, too long, or the window begins past its end.
         WorkerError: a process that worked on it failed.
     """
-    profile = load_profile(request.profile)
+    profile = request.profile
     has_speech, has_sound = "transcription" in request.options, "audio" in request.options
     async with _scratch_folder() as folder:
         work = _Work(pool, folder, profile, Meter(has_speech, on_progress))
         report = await work.decode_and_listen(request.path, request.start_sec, request.end_sec)
         plan = await work.plan(report, request.strategy, request.duration_sec)
-        words, sound = await _all(
+        words, heard = await _all(
             work.recognise(plan, report) if has_speech else _nothing(),
             work.describe(plan, report) if has_sound else _nothing(),
         )
         said = transcript(words) if has_speech else None
         texts = [text_between(said, span.start_sec, span.end_sec) if said else "" for span in plan.segments]
         speech = await work.embed_texts(texts) if has_speech else None
-    found = embeddings(plan.segments, texts, sound, speech, request.wanted_options, request.scopes)
+    found = embeddings(plan.segments, texts, heard, speech, request.wanted_options, request.scopes, profile.blocks)
     return Analysis(report.source_sec, report.start_sec, report.end_sec, found, said, report.warnings)
 
 
@@ -108,7 +107,7 @@ async def transcribe(
     start_sec: float = 0.0,
     end_sec: float | None = None,
     on_progress: Callable[[Progress], None] | None = None,
-    profile: str = "base",
+    profile: Profile | None = None,
 ) -> Transcript:
     """The words of a window of the file at `path`.
 
@@ -116,7 +115,7 @@ async def transcribe(
         MediaError, WorkerError: as `analyse`.
     """
     async with _scratch_folder() as folder:
-        work = _Work(pool, folder, load_profile(profile), Meter(True, on_progress))
+        work = _Work(pool, folder, profile or BaseProfile(), Meter(True, on_progress))
         report = await work.decode_and_listen(str(path), start_sec, end_sec)
         plan = await work.plan(report, "fixed", 10)
         return transcript(await work.recognise(plan, report))
@@ -161,6 +160,7 @@ class _Work:
         self._folder = str(folder)
         self._sound = folder / SOUND_FILE
         self._profile = profile
+        self._source = ""
         self._meter = meter
         # No more parts queued than there are workers, so that two analyses share them evenly.
         self._share = asyncio.Semaphore(pool.size)
@@ -176,6 +176,7 @@ class _Work:
 
     async def decode_and_listen(self, path: str, start_sec: float, end_sec: float | None) -> DecodeReport:
         """Decode the window to the scratch file, and listen to each span of it as soon as it is there."""
+        self._source = path
         self._meter.expect("decoding", 2)
         decoded = self._meter.part("decoding", "decode")
         async with _failing_as_one() as group:
@@ -204,17 +205,19 @@ class _Work:
     async def recognise(self, plan: Plan, report: DecodeReport) -> list[Word]:
         """The words of all utterances, batches side by side."""
         parts = utterance_batches(plan.utterances)
-        job = self._profile.recognise_job
-        found = await self._spread("transcribing", job, [(part, report.start_sec) for part in parts])
+        job, more = self._profile.recognise_job, self._profile.recognise_args
+        found = await self._spread("transcribing", job, [(part, report.start_sec, *more) for part in parts])
         return [word for words in found for word in words]
 
-    async def describe(self, plan: Plan, report: DecodeReport) -> Floats:
-        """The sound blocks of all segments (segments, sound block), batches side by side."""
+    async def describe(self, plan: Plan, report: DecodeReport) -> Described:
+        """How all segments sound, batches side by side."""
         parts = segment_batches(plan.segments)
-        job = self._profile.describe_job
-        return np.concatenate(await self._spread("embedding", job, [(part, report.start_sec) for part in parts]))
+        job, more = self._profile.describe_job, self._profile.describe_args(self._source)
+        return Described.joined(
+            await self._spread("embedding", job, [(part, report.start_sec, *more) for part in parts])
+        )
 
-    async def _spread(self, stage: Stage, job: str, parts: Sequence[tuple[object, float]]) -> list[Any]:
+    async def _spread(self, stage: Stage, job: str, parts: Sequence[tuple[object, ...]]) -> list[Any]:
         self._meter.expect(stage, len(parts))
         return await _all(
             *(

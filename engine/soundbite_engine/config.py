@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from soundbite_engine.packs.models import Models
+
 MIB = 1024 * 1024
 GIB = 1024 * MIB
 
@@ -57,6 +59,8 @@ class EngineConfig:
 
     home: Path
     profile: str = "base"
+    models: Models | None = None
+    """The model files of the profiles that need some."""
     workers: int = field(default_factory=lambda: max(1, min(4, os.cpu_count() or 1)))
     worker_memory_mb: int = 1024
     file_urls: bool = False

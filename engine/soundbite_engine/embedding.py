@@ -78,7 +78,7 @@ class Embedder:
         """
         check_window(record, audio, LONGEST_TASK_SEC)
         path = await self._assets.media_path(record)
-        request = analysis_request(str(path), audio, self.profile.name)
+        request = analysis_request(str(path), audio, self.profile)
         try:
             analysis = await analyse(request, self._pool, on_progress)
         except MediaError as exc:

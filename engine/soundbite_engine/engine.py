@@ -40,7 +40,7 @@ class Engine:
         self._stack = contextlib.AsyncExitStack()
         self._app: Starlette | None = None
         self._pool = WorkerPool(size=config.workers, memory_mb=config.worker_memory_mb)
-        self._profile = load_profile(config.profile)
+        self._profile = load_profile(config.profile, config.models)
 
     @property
     def app(self) -> Starlette:
@@ -84,7 +84,7 @@ class Engine:
 
     def _services(self, database: Database, owner: Owner, background: Background, fetcher: Fetcher) -> Services:
         assets = Assets(self.config, database, self._pool, owner, background, fetcher)
-        transcriptions = Transcriptions(self.config, database, self._pool, assets, owner, background)
+        transcriptions = Transcriptions(self.config, database, self._pool, assets, owner, background, self._profile)
         embedder = Embedder(self._profile, self._pool, assets, transcriptions)
         return Services(
             config=self.config,

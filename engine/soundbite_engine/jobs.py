@@ -22,6 +22,7 @@ JOBS = {
     "listen": "soundbite_engine.listening:listen",
     "plan": "soundbite_engine.listening:plan",
     "describe": "soundbite_engine.listening:describe",
+    "describe_tags": "soundbite_engine.tagging.tag_jobs:describe",
     "recognise": "soundbite_engine.listening:recognise",
     "embed_texts": "soundbite_engine.listening:embed_texts",
 }

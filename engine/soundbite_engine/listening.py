@@ -6,13 +6,14 @@ small and results are small, so a four-hour file needs no more memory than a sho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from soundbite_engine import plans, segments, spectra, speech, voice
+from soundbite_engine.described import Described
 from soundbite_engine.jobs import Report
 from soundbite_engine.plans import SAMPLE_RATE_HZ, TICK_SAMPLES, Plan, Segment, Utterance
 from soundbite_engine.segments import Ticks
@@ -106,17 +107,23 @@ def recognise(report: Report, scratch: str, utterances: Sequence[Utterance], sta
     return tuple(words)
 
 
-def describe(report: Report, scratch: str, spans: Sequence[Segment], start_sec: float) -> Floats:
-    """Sound blocks, float32 (segments, 256)."""
+def segment_sounds(scratch: str, spans: Sequence[Segment], start_sec: float) -> Iterator[tuple[Floats, float]]:
+    """The sound of each segment, float32 at 16 kHz, and how much of it is speech, 0..1."""
     probabilities = np.load(Path(scratch) / "speech.npy", mmap_mode="r")
-    blocks = []
-    for done, span in enumerate(spans):
+    for span in spans:
         first, last = (round((at - start_sec) * SAMPLE_RATE_HZ) for at in (span.start_sec, span.end_sec))
         said = probabilities[int(first / TICK_SAMPLES) : max(int(first / TICK_SAMPLES) + 1, last // TICK_SAMPLES)]
         ratio = float((said >= voice.BEGIN_PROBABILITY).mean()) if said.size else 0.0
-        blocks.append(sound_block(spectra.as_floats(read_samples(scratch, first, last)), ratio))
+        yield spectra.as_floats(read_samples(scratch, first, last)), ratio
+
+
+def describe(report: Report, scratch: str, spans: Sequence[Segment], start_sec: float) -> Described:
+    """Sound blocks (segments, 256), by measure; no sound has a name."""
+    blocks = []
+    for done, (sound, ratio) in enumerate(segment_sounds(scratch, spans, start_sec)):
+        blocks.append(sound_block(sound, ratio))
         report((done + 1) / len(spans))
-    return np.stack(blocks)
+    return Described.of(blocks)
 
 
 def embed_texts(report: Report, texts: Sequence[str]) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,11 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from soundbite_engine.errors import EngineError
+from soundbite_engine.packs.installed import installed_builds
+from soundbite_engine.packs.models import Models
+from soundbite_engine.packs.registry import PACKS, Pack
 from soundbite_engine.sound_words import sound_block
-from soundbite_engine.space import BLOCKS, DIMENSION, joined
+from soundbite_engine.space import BLOCKS, DIMENSION, SPEECH_DIMENSION, joined
+from soundbite_engine.tagging.tag_blocks import TAGGED_SOUND_DIMENSION
 
 if TYPE_CHECKING:
     from soundbite_engine.static_text import StaticTextEmbedder
+    from soundbite_engine.tagging.tag_blocks import TextTagger
 
 Floats = npt.NDArray[np.float32]
 
@@ -23,8 +29,9 @@ Floats = npt.NDArray[np.float32]
 class Profile(Protocol):
     """What the engine asks of a profile.
 
-    `describe_job` names the worker job `(scratch, segments) -> float32 (n, sound block)`, `recognise_job` the one that
-    returns words, `text_job` the one that fills the speech block.
+    `describe_job` names the worker job `(scratch, segments, start_sec, *describe_args) -> Described`, `recognise_job`
+    the one `(scratch, utterances, start_sec, *recognise_args)` that returns words, `text_job` the one that fills the
+    speech block.
     """
 
     @property
@@ -40,7 +47,13 @@ class Profile(Protocol):
     @property
     def recognise_job(self) -> str: ...
     @property
+    def recognise_args(self) -> tuple[str, ...]: ...
+    @property
     def text_job(self) -> str: ...
+
+    def describe_args(self, source: str) -> tuple[str, ...]:
+        """What the describe job needs besides the segments; `source` is the path of the recording."""
+        ...
 
     def embed_text(self, text: str) -> Floats:
         """The query vector of `text`, float32 (dimension,), unit length or zeros."""
@@ -56,7 +69,13 @@ class BaseProfile:
     blocks: Mapping[str, int] = MappingProxyType(BLOCKS)
     describe_job = "describe"
     recognise_job = "recognise"
+    recognise_args: tuple[str, ...] = ()
     text_job = "embed_texts"
+
+    def describe_args(self, source: str) -> tuple[str, ...]:
+        """Nothing: what is measured needs no model."""
+        del source
+        return ()
 
     @cached_property
     def _texts(self) -> StaticTextEmbedder:
@@ -70,15 +89,69 @@ class BaseProfile:
         return whole
 
 
-_PROFILES: dict[str, Callable[[], Profile]] = {"base": BaseProfile}
+class SoundsProfile:
+    """The base profile, and YAMNet's names for sounds."""
+
+    name = "sounds"
+    describe_job = "describe_tags"
+    recognise_job = "recognise"
+    recognise_args: tuple[str, ...] = ()
+    text_job = "embed_texts"
+
+    def __init__(self, models: Models) -> None:
+        self._pack = models.folder_of(PACKS["yamnet"])
+        self.space = "soundbite-sounds-1" + _build_mark(models, PACKS["yamnet"])
+        self.blocks: Mapping[str, int] = MappingProxyType({"sound": TAGGED_SOUND_DIMENSION, "speech": SPEECH_DIMENSION})
+        self.dimension = sum(self.blocks.values())
+
+    def describe_args(self, source: str) -> tuple[str, ...]:
+        """The folder of the model."""
+        del source
+        return (str(self._pack),)
+
+    @cached_property
+    def _texts(self) -> StaticTextEmbedder:
+        from soundbite_engine.static_text import StaticTextEmbedder
+
+        return StaticTextEmbedder.load()
+
+    @cached_property
+    def _tagger(self) -> TextTagger:
+        from soundbite_engine.tagging.classes import SoundClasses
+        from soundbite_engine.tagging.tag_blocks import TextTagger
+
+        return TextTagger.of(SoundClasses.from_pack(self._pack), self._texts)
+
+    def embed_text(self, text: str) -> Floats:
+        """The query vector: names of sounds and plain sound words fill the sound block, all words the speech block."""
+        sound = self._tagger.sound_block(text)
+        whole: Floats = joined(sound[None], self._texts.embed([text]), self.blocks)[0]
+        return whole
 
 
-def load_profile(name: str) -> Profile:
-    """The profile called `name`.
+def _build_mark(models: Models, pack: Pack) -> str:
+    """What tells vectors made with another build of a pack's files from those of the published one."""
+    builds = installed_builds(models.folder, pack)
+    others = [
+        builds[file.name].sha256[:8] for file in pack.files if file.name in builds and builds[file.name] != file.build
+    ]
+    return "".join(f"-{mark}" for mark in others)
+
+
+_PROFILES: Mapping[str, Callable[[Models], Profile]] = {"base": lambda _: BaseProfile(), "sounds": SoundsProfile}
+_NOWHERE = Models(Path("models"))
+
+
+def load_profile(name: str, models: Models | None = None) -> Profile:
+    """The profile called `name`, with the model files of `models`.
 
     Raises:
-        EngineError: there is none of that name.
+        EngineError: there is none of that name, or something it needs is not installed.
     """
     if name not in _PROFILES:
         raise EngineError("profile_unknown", f"no profile {name!r}; there is {', '.join(sorted(_PROFILES))}")
-    return _PROFILES[name]()
+    models = models or _NOWHERE
+    missing = models.missing(name)
+    if missing:
+        raise EngineError("profile_missing", missing)
+    return _PROFILES[name](models)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from soundbite_api.embeddings import AudioInput
 from soundbite_engine.analysis import Analysis, AnalysisRequest
 from soundbite_engine.asset_records import AssetRecord
+from soundbite_engine.profiles import Profile
 from soundbite_engine.task_records import StoredResult
 from soundbite_engine.transcripts import Sentence, Word
 
@@ -35,6 +36,7 @@ class Item:
     start_sec: float | None = None
     end_sec: float | None = None
     transcript: str = ""
+    sounds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +49,7 @@ class Embedded:
     @classmethod
     def of_analysis(cls, analysis: Analysis, dimension: int) -> Embedded:
         """The embeddings of a recording."""
-        items = [Item(e.option, e.scope, e.start_sec, e.end_sec, e.transcript) for e in analysis.embeddings]
+        items = [Item(e.option, e.scope, e.start_sec, e.end_sec, e.transcript, e.sounds) for e in analysis.embeddings]
         rows = [np.asarray(e.vector, dtype=np.float32) for e in analysis.embeddings]
         return cls(items, np.stack(rows) if rows else np.zeros((0, dimension), dtype=np.float32))
 
@@ -62,23 +64,23 @@ class Embedded:
         items = json.dumps([asdict(item) for item in self.items])
         return StoredResult(int(self.vectors.shape[1]), items, self.vectors.astype("<f4").tobytes())
 
-    async def to_wire(self, head: Mapping[str, Any], with_transcripts: bool) -> AsyncIterator[bytes]:
+    async def to_wire(self, head: Mapping[str, Any], asked: Collection[str]) -> AsyncIterator[bytes]:
         """The JSON object `head` with the embeddings as its `data`, in pieces made off the event loop."""
         yield (json.dumps(head)[:-1] + (", " if head else "") + '"data": [').encode()
         for start in range(0, len(self.items), ITEMS_AT_ONCE):
-            piece = await asyncio.to_thread(self._encode, start, with_transcripts)
+            piece = await asyncio.to_thread(self._encode, start, asked)
             yield (b"," if start else b"") + piece
         yield b"]}"
 
-    def _encode(self, start: int, with_transcripts: bool) -> bytes:
+    def _encode(self, start: int, asked: Collection[str]) -> bytes:
         # Eight decimals say all a float32 of a unit vector holds, in half the characters of its exact value.
         rows = np.round(self.vectors[start : start + ITEMS_AT_ONCE].astype(np.float64), DECIMALS).tolist()
         items = self.items[start : start + ITEMS_AT_ONCE]
-        wire = [_wire_item(item, row, with_transcripts) for item, row in zip(items, rows, strict=True)]
+        wire = [_wire_item(item, row, asked) for item, row in zip(items, rows, strict=True)]
         return json.dumps(wire)[1:-1].encode()
 
 
-def analysis_request(path: str, audio: AudioInput, profile: str) -> AnalysisRequest:
+def analysis_request(path: str, audio: AudioInput, profile: Profile) -> AnalysisRequest:
     """What to compute for an audio request."""
     cut = audio.segmentation
     return AnalysisRequest(
@@ -147,7 +149,7 @@ def wire_metadata(kept: Mapping[str, Any], asked: Collection[str] = ()) -> dict[
     return {key: value for key, value in kept.items() if key not in _EXTENSIONS or _EXTENSIONS[key] in asked}
 
 
-def _wire_item(item: Item, vector: list[float], with_transcripts: bool) -> dict[str, Any]:
+def _wire_item(item: Item, vector: list[float], asked: Collection[str]) -> dict[str, Any]:
     wire: dict[str, Any] = {
         "embedding": vector,
         "embedding_option": item.option,
@@ -155,6 +157,8 @@ def _wire_item(item: Item, vector: list[float], with_transcripts: bool) -> dict[
         "start_sec": item.start_sec,
         "end_sec": item.end_sec,
     }
-    if with_transcripts and item.option == "transcription":
+    if "transcript" in asked and item.option == "transcription":
         wire["transcript"] = item.transcript
+    if "sounds" in asked and item.sounds:
+        wire["sounds"] = list(item.sounds)
     return wire

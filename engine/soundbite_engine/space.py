@@ -1,10 +1,13 @@
-"""The joint space of blocks: `[sound block 256 | speech block 256]`.
+"""The joint space of blocks: `[sound block | speech block]`, 256 each in the base profile.
 
 A sound fills the sound block, a transcript the speech block, `fused` and a text query both. Each block is a unit
 vector where present and zeros where absent, and so is the whole: cosine compares like with like.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +16,7 @@ Floats = npt.NDArray[np.float32]
 
 SOUND_DIMENSION = 256
 SPEECH_DIMENSION = 256
-BLOCKS = {"sound": SOUND_DIMENSION, "speech": SPEECH_DIMENSION}
+BLOCKS: Mapping[str, int] = MappingProxyType({"sound": SOUND_DIMENSION, "speech": SPEECH_DIMENSION})
 DIMENSION = SOUND_DIMENSION + SPEECH_DIMENSION
 
 
@@ -24,12 +27,13 @@ def unit_rows(rows: Floats) -> Floats:
     return units
 
 
-def joined(sound: Floats | None, speech: Floats | None) -> Floats:
-    """Vectors (n, 512) of the blocks (n, 256) given; an absent block is zeros."""
+def joined(sound: Floats | None, speech: Floats | None, blocks: Mapping[str, int] = BLOCKS) -> Floats:
+    """Vectors (n, all blocks) of the blocks (n, one block) given; an absent block is zeros."""
     count = len(sound) if sound is not None else len(speech) if speech is not None else 0
-    whole = np.zeros((count, DIMENSION), np.float32)
+    width = blocks["sound"]
+    whole = np.zeros((count, sum(blocks.values())), np.float32)
     if sound is not None:
-        whole[:, :SOUND_DIMENSION] = unit_rows(sound)
+        whole[:, :width] = unit_rows(sound)
     if speech is not None:
-        whole[:, SOUND_DIMENSION:] = unit_rows(speech)
+        whole[:, width:] = unit_rows(speech)
     return unit_rows(whole)

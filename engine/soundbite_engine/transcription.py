@@ -17,6 +17,7 @@ from soundbite_engine.config import EngineConfig
 from soundbite_engine.database import Database
 from soundbite_engine.errors import EngineError
 from soundbite_engine.ownership import Owner
+from soundbite_engine.profiles import Profile
 from soundbite_engine.results import timed_values
 from soundbite_engine.transcripts import Sentence, Transcript, Word
 from soundbite_engine.workers import WorkerPool
@@ -46,6 +47,7 @@ class Transcriptions:
         assets: Assets,
         owner: Owner,
         background: Background,
+        profile: Profile,
     ) -> None:
         self._config = config
         self._database = database
@@ -53,6 +55,7 @@ class Transcriptions:
         self._assets = assets
         self._owner = owner
         self._background = background
+        self._profile = profile
         self._turn = asyncio.Semaphore(1)
         self._making: dict[str, asyncio.Task[None]] = {}
 
@@ -91,9 +94,7 @@ class Transcriptions:
             async with self._turn:
                 if (await self._database.read(lambda c: _find(c, asset_id))).status == "ready":
                     return  # an embedding brought it meanwhile
-                transcript = await transcribe(
-                    await self._assets.media_path(asset), self._pool, profile=self._config.profile
-                )
+                transcript = await transcribe(await self._assets.media_path(asset), self._pool, profile=self._profile)
         except EngineError as exc:
             await self._fail(asset_id, exc.message)
         except Exception:

@@ -46,6 +46,7 @@ async def _open_embedded(settings: Settings) -> AsyncIterator[Platform]:
     config = config_module.EngineConfig(
         home=settings.home / "engine",
         profile=settings.profile,
+        models=settings.models,
         file_urls=True,
         allow_urls=config_module.UrlPolicy.parse(settings.allow_urls),
         **({"workers": settings.workers} if settings.workers else {}),
@@ -54,7 +55,7 @@ async def _open_embedded(settings: Settings) -> AsyncIterator[Platform]:
         transport = httpx.ASGITransport(app=engine.app)
         async with httpx.AsyncClient(transport=transport, base_url=EMBEDDED_BASE_URL, timeout=_TIMEOUT) as http:
             polls = PollPolicy(first_s=0.1, longest_s=2.0)
-            client = PlatformClient(http, polls=polls, include=("progress", "transcript"))
+            client = PlatformClient(http, polls=polls, include=("progress", "sounds", "transcript"))
             yield Platform(client, workbench_module.EngineWorkbench(engine.pool))
 
 
@@ -66,7 +67,7 @@ async def _open_hosted(settings: Settings) -> AsyncIterator[Platform]:
         workers.WorkerPool(size=1) as pool,
         httpx.AsyncClient(base_url=settings.base_url, timeout=_TIMEOUT) as http,
     ):
-        client = PlatformClient(http, api_key=settings.api_key, include=("progress", "transcript"))
+        client = PlatformClient(http, api_key=settings.api_key, include=("progress", "sounds", "transcript"))
         yield Platform(client, workbench_module.EngineWorkbench(pool))
 
 

@@ -10,6 +10,8 @@ from typing import Literal, Self
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from soundbite_engine.packs.models import PROFILES, Models
+from soundbite_engine.packs.registry import CLAP_PRECISIONS, WHISPER_SIZES
 from soundbite_store import StoreAccess, StoreError, capabilities_of
 
 HOSTED_BASE_URL = "https://api.twelvelabs.io/v1.3"
@@ -39,6 +41,12 @@ class Settings(BaseModel):
     """Address of the LanceDB service, where that is not LanceDB Cloud."""
     engine: Literal["embedded", "hosted"] = "embedded"
     profile: str = "base"
+    models_folder: Path | None = None
+    """Folder of the profiles' model files; None means a folder in `home`."""
+    clap: str = "int8"
+    """Precision of the `full` profile's sound model."""
+    whisper: str = "base"
+    """Size of the `full` profile's recogniser, or a folder with one."""
     api_key: SecretStr | None = None
     base_url: str = HOSTED_BASE_URL
     roots: tuple[Path, ...] = Field(default_factory=lambda: default_roots())
@@ -76,9 +84,24 @@ class Settings(BaseModel):
         )
 
     @property
+    def models(self) -> Models:
+        """The profiles' model files."""
+        return Models(self.models_folder or self.home / "models", self.clap, self.whisper)
+
+    @property
     def is_embedded(self) -> bool:
         """Whether the platform runs in this process."""
         return self.engine == "embedded"
+
+    def check_profile(self) -> None:
+        """Refuse a profile that lacks what it needs; looks at names and sizes of files only.
+
+        Raises:
+            SettingsError: it says which command mends it.
+        """
+        missing = self.models.missing(self.profile) if self.is_embedded else ""
+        if missing:
+            raise SettingsError(f"SOUNDBITE_PROFILE={self.profile} can't be used: {missing}")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None, *, over_http: bool = False) -> Self:
@@ -102,12 +125,16 @@ class Settings(BaseModel):
             "workers": _whole(env, "SOUNDBITE_WORKERS", longest=64),
             "log_level": _choice(env, "SOUNDBITE_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
             "log_format": _choice(env, "SOUNDBITE_LOG_FORMAT", ("text", "json"), "text"),
-            "profile": _choice(env, "SOUNDBITE_PROFILE", ("base",), "base"),
+            "profile": _choice(env, "SOUNDBITE_PROFILE", PROFILES, "base"),
+            "clap": _choice(env, "SOUNDBITE_CLAP", CLAP_PRECISIONS, "int8"),
+            "whisper": _whisper(env),
             **_store(env),
             "allow_urls": env.get("SOUNDBITE_ALLOW_URLS", "") or ("off" if over_http else "public"),
         }
         if env.get("SOUNDBITE_HOME"):
             values["home"] = Path(env["SOUNDBITE_HOME"]).expanduser().absolute()
+        if env.get("SOUNDBITE_MODELS"):
+            values["models_folder"] = Path(env["SOUNDBITE_MODELS"]).expanduser().absolute()
         if "SOUNDBITE_ROOTS" in env:
             values["roots"] = _roots(env["SOUNDBITE_ROOTS"])
         elif over_http:
@@ -173,6 +200,14 @@ def _roots(text: str) -> tuple[Path, ...]:
             raise SettingsError(f"SOUNDBITE_ROOTS names {entry!r}, which is not a folder.")
         folders.append(folder.resolve())
     return tuple(dict.fromkeys(folders))
+
+
+def _whisper(env: Mapping[str, str]) -> str:
+    text = env.get("SOUNDBITE_WHISPER") or "base"
+    if text in WHISPER_SIZES or Path(text).is_dir():
+        return text
+    sizes = ", ".join(WHISPER_SIZES)
+    raise SettingsError(f"SOUNDBITE_WHISPER must be one of {sizes}, or a folder with a model; it is {text!r}.")
 
 
 def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:

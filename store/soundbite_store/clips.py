@@ -38,7 +38,7 @@ class StoredClip:
     end_sec: float
     transcript: str
     sound_words: str
-    """Words for what is heard besides speech, separated by spaces."""
+    """Names of what is heard besides speech, the surest first, separated by `; `."""
     tags: tuple[str, ...]
     metadata_json: str
     segmentation: str

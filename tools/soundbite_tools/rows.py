@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from soundbite_store import StoredTranscript
 
 LONGEST_TRANSCRIPT = 4000
+LONGEST_SOUND_WORDS = 500
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def _clip(recording: Recording, item: EmbeddingData, dimension: int, made_at: da
         start_sec=start_sec,
         end_sec=end_sec,
         transcript=_text(recording, item, start_sec, end_sec),
-        sound_words="",
+        sound_words=_sound_words(recording, item),
         tags=asset.tags,
         metadata_json=asset.metadata_json,
         segmentation=recording.params.segmentation_label,
@@ -80,6 +81,13 @@ def _text(recording: Recording, item: EmbeddingData, start_sec: float, end_sec: 
     if text is None:
         text = text_between(recording.transcript, start_sec, end_sec)
     return plain_text(text, LONGEST_TRANSCRIPT)
+
+
+def _sound_words(recording: Recording, item: EmbeddingData) -> str:
+    # Every row of a clip has them, so that a filter by sounds holds for what is said there as well.
+    if item.embedding_scope == "asset" and "clip" in recording.params.embedding_scope:
+        return ""
+    return plain_text("; ".join(item.sounds), LONGEST_SOUND_WORDS)
 
 
 def _malformed(what: str) -> WorkFailed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -65,15 +65,15 @@ class EmbeddingRoutes:
                 await services.assets.delete(asset.id)
         asked = included(request)
         head = {"metadata": wire_metadata(outcome.metadata, asked)}
-        return embeddings_response(outcome.embedded, head, services.embedder.profile, "transcript" in asked)
+        return embeddings_response(outcome.embedded, head, services.embedder.profile, asked)
 
 
 def embeddings_response(
-    embedded: Embedded, head: Mapping[str, Any], profile: Profile, with_transcripts: bool = False
+    embedded: Embedded, head: Mapping[str, Any], profile: Profile, asked: Collection[str] = ()
 ) -> Response:
     """An answer with vectors, written piece by piece."""
     return StreamingResponse(
-        embedded.to_wire(head, with_transcripts), media_type="application/json", headers=space_headers(profile)
+        embedded.to_wire(head, asked), media_type="application/json", headers=space_headers(profile)
     )
 
 
@@ -95,7 +95,7 @@ def check_model(name: str, profile: Profile) -> None:
 
 
 def included(request: Request) -> frozenset[str]:
-    """The extensions a request asks for: progress, transcript, warnings."""
+    """The extensions a request asks for: progress, sounds, transcript, warnings."""
     return frozenset(part.strip().lower() for part in request.headers.get(INCLUDE_HEADER, "").split(","))
 
 

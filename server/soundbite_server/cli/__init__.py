@@ -25,6 +25,7 @@ COMMANDS = {
     "usage": "Show the minutes of audio embedded and saved.",
     "demo": "Embed the sample recordings, ask, and check the answers.",
     "doctor": "Check the settings, the engine and the library.",
+    "models": "Get and remove the model files of the profiles sounds and full.",
     "config": "Print or write the configuration of an agent host.",
     "reembed": "Embed again what another engine embedded.",
     "export": "Write the library to a Parquet file.",

@@ -39,6 +39,7 @@ def command(host: str, port: int) -> None:
 
     is_loopback = host in _LOOPBACK
     settings = Settings.from_environment(over_http=not is_loopback)
+    settings.check_profile()
     config = _engine_config(settings, os.environ, is_loopback=is_loopback)
     log_to_stderr(settings.log_level)
     anyio.run(functools.partial(_serve, config, host, port))
@@ -60,6 +61,7 @@ def _engine_config(settings: Settings, env: Mapping[str, str], *, is_loopback: b
         # Not the library's own engine: callers must not see the recordings a person keeps there.
         home=settings.home / "served-engine",
         profile=settings.profile,
+        models=settings.models,
         allow_urls=allow_urls,
         api_key=key,
         limits=RateLimits(

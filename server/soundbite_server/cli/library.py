@@ -49,6 +49,7 @@ async def personal_library(named: Iterable[Path] = ()) -> AsyncIterator[Library]
     from soundbite_server.settings import Settings
 
     settings = Settings.from_environment()
+    settings.check_profile()
     log_to_stderr("WARNING")
     folders = tuple(path if path.is_dir() else path.parent for path in (each.resolve() for each in named))
     roots = tuple(dict.fromkeys((*settings.roots, *folders)))

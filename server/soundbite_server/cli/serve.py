@@ -19,6 +19,7 @@ def command(address: str | None = None) -> None:
     from soundbite_server.settings import Settings
 
     settings = Settings.from_environment(over_http=address is not None)
+    settings.check_profile()
     import anyio
 
     from soundbite_server.logs import log_to_stderr

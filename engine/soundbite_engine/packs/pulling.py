@@ -1,0 +1,143 @@
+"""Getting a pack: from a folder, from the hub's cache on this machine, from a mirror or from its publisher."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from filelock import FileLock
+
+from soundbite_engine.packs.download import TIMEOUT, download
+from soundbite_engine.packs.errors import PackError
+from soundbite_engine.packs.installed import (
+    build_in,
+    folder_of,
+    install,
+    is_installed,
+    staging_of,
+    write_receipt,
+)
+from soundbite_engine.packs.registry import HUB, Build, HubFile, Pack, PackFile
+
+_SPARE_BYTES = 64 << 20
+
+OnProgress = Callable[[str, int, int], None]
+"""Told the name of a file, the bytes of it that are here, and its size."""
+
+
+@dataclass(frozen=True)
+class Origins:
+    """Where files may come from.
+
+    `folder` is the only place looked at when it is given. `mirror` is the address of a served copy of a models
+    folder: `{mirror}/{pack}/{file}`. `hub` is where the publishers' hub is reached, `hub_cache` what it left here.
+    """
+
+    folder: Path | None = None
+    mirror: str = ""
+    hub: str = HUB
+    hub_cache: Path | None = None
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str], folder: Path | None = None) -> Origins:
+        """The origins that SOUNDBITE_MODELS_MIRROR and the hub's own variables name."""
+        cache = env.get("HF_HUB_CACHE") or (f"{env['HF_HOME']}/hub" if env.get("HF_HOME") else "")
+        base = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return cls(
+            folder=folder,
+            mirror=env.get("SOUNDBITE_MODELS_MIRROR", "").rstrip("/"),
+            hub=env.get("HF_ENDPOINT") or HUB,
+            hub_cache=Path(cache).expanduser() if cache else base / "huggingface" / "hub",
+        )
+
+    def address(self, pack: Pack, file: PackFile) -> str:
+        """The URL to download `file` from."""
+        if self.mirror:
+            return f"{self.mirror}/{pack.name}/{file.name}"
+        return file.source.address(self.hub) if isinstance(file.source, HubFile) else file.source
+
+
+def pull(models: Path, pack: Pack, origins: Origins, on_progress: OnProgress = lambda *_: None) -> bool:
+    """Install `pack`, complete and checked; False when it was there already. What was begun before is gone on with.
+
+    Raises:
+        PackError: a file can't be had, is not what it should be, or does not fit on the disk.
+    """
+    try:
+        models.mkdir(parents=True, exist_ok=True)
+        with FileLock(models / ".lock"):
+            if is_installed(models, pack):
+                return False
+            staging = staging_of(models, pack)
+            staging.mkdir(exist_ok=True)
+            _check_room(models, pack, staging)
+            builds = {file.name: _fetch(models, pack, file, origins, on_progress) for file in pack.files}
+            write_receipt(staging, builds)
+            install(models, pack, staging)
+    except OSError as exc:
+        raise PackError("pack_disk", f"{models} can't be written: {exc.strerror or exc}.") from exc
+    return True
+
+
+def _check_room(models: Path, pack: Pack, staging: Path) -> None:
+    begun = sum(path.stat().st_size for path in staging.iterdir() if path.is_file())
+    needed = max(0, pack.size_bytes - begun) + _SPARE_BYTES
+    free = shutil.disk_usage(models).free
+    if free < needed:
+        raise PackError(
+            "pack_disk",
+            f"The pack {pack.name} needs {needed / 1e6:.0f} MB and {models} has {free / 1e6:.0f} MB free; "
+            "make room or set SOUNDBITE_MODELS to another folder.",
+        )
+
+
+def _fetch(models: Path, pack: Pack, file: PackFile, origins: Origins, on_progress: OnProgress) -> Build:
+    target = staging_of(models, pack) / file.name
+    here = build_in(target, file)
+    if here is not None:
+        return here
+    for candidate in _candidates(models, pack, file, origins):
+        found = build_in(candidate, file)
+        if found is not None:
+            shutil.copyfile(candidate, target)
+            on_progress(file.name, found.size_bytes, found.size_bytes)
+            return found
+    if origins.folder is not None:
+        raise PackError("pack_not_found", _not_in_folder(file, origins.folder))
+    return _download(origins.address(pack, file), file, target, on_progress)
+
+
+def _candidates(models: Path, pack: Pack, file: PackFile, origins: Origins) -> Iterator[Path]:
+    yield folder_of(models, pack) / file.name
+    if origins.folder is not None:
+        # By content, not by name: files are renamed on their way to a machine without a network.
+        yield from sorted(path for path in origins.folder.rglob("*") if path.is_file())
+    elif origins.hub_cache is not None and isinstance(file.source, HubFile):
+        source = file.source
+        kept = origins.hub_cache / f"models--{source.repository.replace('/', '--')}" / "snapshots" / source.revision
+        yield kept / source.path
+
+
+def _not_in_folder(file: PackFile, folder: Path) -> str:
+    builds = " or ".join(f"{build.size_bytes:,} bytes with sha256 {build.sha256}" for build in file.builds)
+    return f"No file in {folder} is {file.name}: it has {builds}, whatever it is called."
+
+
+def _download(url: str, file: PackFile, target: Path, on_progress: OnProgress) -> Build:
+    # Named by its digest: a newer version of this program must not go on with the bytes of another file.
+    partial = target.with_name(f"{file.name}.{file.build.sha256[:8]}.partial")
+    sizes = [build.size_bytes for build in file.builds]
+    with httpx.Client(timeout=TIMEOUT) as http:
+        download(http, url, partial, sizes, lambda done: on_progress(file.name, done, file.build.size_bytes))
+    found = build_in(partial, file)
+    if found is None:
+        partial.unlink()
+        raise PackError(
+            "pack_mismatch",
+            f"What {url} sent is not {file.name}: its sha256 differs from the pinned one. Nothing was kept.",
+        )
+    partial.replace(target)
+    return found

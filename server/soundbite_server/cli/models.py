@@ -1,0 +1,150 @@
+"""soundbite models"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from soundbite_server.cli.failures import FAILED_EXIT_CODE, INPUT_EXIT_CODE
+
+if TYPE_CHECKING:
+    from soundbite_engine.packs.models import Models
+    from soundbite_engine.packs.pulling import OnProgress
+    from soundbite_engine.packs.registry import Pack
+
+
+@click.group("models")
+def command() -> None:
+    """Get and remove the model files that the profiles sounds and full need.
+
+    They are downloaded only here, never while a tool works. A NAME is a profile, or a pack of `soundbite models list`.
+    """
+
+
+@command.command("list")
+@click.option("--check", is_flag=True, help="Read every installed file and compare it with its sha256.")
+def list_models(check: bool) -> None:
+    """Show the profiles and packs, their sizes, and what is installed."""
+    from rich.table import Table
+
+    from soundbite_engine.packs.installed import damaged_files, is_installed
+    from soundbite_engine.packs.models import PROFILES
+    from soundbite_engine.packs.registry import PACKS
+    from soundbite_server.cli.library import console
+
+    models, out = _models(), console()
+    table = Table(box=None, pad_edge=False)
+    for name, justify in (("Pack", "left"), ("Size", "right"), ("Here", "left"), ("What it does", "left")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type] # a literal of two
+    damaged = 0
+    for pack in PACKS.values():
+        here = "yes" if is_installed(models.folder, pack) else ""
+        if here and check:
+            bad = damaged_files(models.folder, pack)
+            damaged += len(bad)
+            here = f"damaged: {', '.join(bad)}" if bad else "yes, checked"
+        table.add_row(pack.name, f"{pack.size_bytes / 1e6:,.0f} MB", here, f"{pack.what}; {pack.licence}")
+    out.print(table)
+    for profile in PROFILES:
+        packs = ", ".join(pack.name for pack in models.packs(profile)) or "nothing to pull"
+        out.print(f"profile {profile}: {packs}. {models.missing(profile) or 'Ready.'}")
+    if damaged:
+        sys.exit(FAILED_EXIT_CODE)
+
+
+@command.command("pull")
+@click.argument("name")
+@click.option(
+    "--from",
+    "folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Take the files from this folder, whatever they are called, and use no network.",
+)
+def pull_models(name: str, folder: Path | None) -> None:
+    """Download a profile's model files, or go on with a download that broke off.
+
+    SOUNDBITE_MODELS_MIRROR is the address of a served copy of a models folder; HF_HOME and HF_ENDPOINT are honoured.
+    """
+    from soundbite_engine.packs.errors import PackError
+    from soundbite_engine.packs.pulling import Origins, pull
+
+    models = _models()
+    packs = _packs(models, name)
+    origins = Origins.from_environment(os.environ, folder)
+    for pack in packs:
+        try:
+            with _progress(pack) as on_progress:
+                is_new = pull(models.folder, pack, origins, on_progress)
+        except PackError as exc:
+            click.echo(f"soundbite: {exc.message}", err=True)
+            sys.exit(FAILED_EXIT_CODE)
+        where = models.folder_of(pack)
+        click.echo(f"{pack.name}: {'installed in' if is_new else 'already in'} {where}")
+    if not packs:
+        click.echo(f"The profile {name} needs no model files.")
+    elif name in ("sounds", "full"):
+        click.echo(models.missing(name) or f"Ready: set SOUNDBITE_PROFILE={name} to use it.")
+
+
+@command.command("remove")
+@click.argument("name")
+def remove_models(name: str) -> None:
+    """Delete a profile's model files; what it embedded stays in the library."""
+    from soundbite_engine.packs.installed import remove
+
+    models = _models()
+    freed = sum(remove(models.folder, pack) for pack in _packs(models, name))
+    click.echo(f"{freed / 1e6:,.1f} MB freed." if freed else f"Nothing of {name} was here.")
+
+
+@command.command("where")
+def where_models() -> None:
+    """Print the folder the model files lie in."""
+    click.echo(_models().folder)
+
+
+def _models() -> Models:
+    from soundbite_server.settings import Settings
+
+    return Settings.from_environment().models
+
+
+def _packs(models: Models, name: str) -> tuple[Pack, ...]:
+    from soundbite_engine.packs.models import PROFILES
+    from soundbite_engine.packs.registry import PACKS
+
+    if name in PROFILES:
+        return models.packs(name)
+    if name in PACKS:
+        return (PACKS[name],)
+    click.echo(f"soundbite: {name!r} is none of {', '.join((*PROFILES, *PACKS))}.", err=True)
+    sys.exit(INPUT_EXIT_CODE)
+
+
+@contextmanager
+def _progress(pack: Pack) -> Iterator[OnProgress]:
+    """A bar a file on stderr, where it is a terminal."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    from soundbite_server.cli.library import console
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console(stderr=True)) as bars:
+        yield _bars(bars.add_task, lambda task, done, total: bars.update(task, completed=done, total=total), pack)
+
+
+def _bars(add: Callable[..., object], update: Callable[..., None], pack: Pack) -> OnProgress:
+    tasks: dict[str, object] = {}
+
+    def on_progress(name: str, done: int, total: int) -> None:
+        if name not in tasks:
+            tasks[name] = add(f"{pack.name}/{name}", total=total)
+        update(tasks[name], done, max(done, total))
+
+    return on_progress
