@@ -39,8 +39,9 @@ class Engine:
         self.config = config
         self._stack = contextlib.AsyncExitStack()
         self._app: Starlette | None = None
-        self._pool = WorkerPool(size=config.workers, memory_mb=config.worker_memory_mb)
         self._profile = load_profile(config.profile, config.models)
+        memory_mb = max(config.worker_memory_mb, self._profile.worker_memory_mb)
+        self._pool = WorkerPool(size=config.workers, memory_mb=memory_mb)
 
     @property
     def app(self) -> Starlette:

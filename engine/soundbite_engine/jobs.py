@@ -23,7 +23,9 @@ JOBS = {
     "plan": "soundbite_engine.listening:plan",
     "describe": "soundbite_engine.listening:describe",
     "describe_tags": "soundbite_engine.tagging.tag_jobs:describe",
+    "describe_clap": "soundbite_engine.clap.clap_jobs:describe",
     "recognise": "soundbite_engine.listening:recognise",
+    "recognise_any": "soundbite_engine.whisper.whisper_jobs:recognise",
     "embed_texts": "soundbite_engine.listening:embed_texts",
 }
 

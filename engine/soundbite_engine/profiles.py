@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from soundbite_engine.clap.encoders import CLAP_DIMENSION, TextEncoder
 from soundbite_engine.errors import EngineError
 from soundbite_engine.packs.installed import installed_builds
 from soundbite_engine.packs.models import Models
@@ -18,6 +19,7 @@ from soundbite_engine.packs.registry import PACKS, Pack
 from soundbite_engine.sound_words import sound_block
 from soundbite_engine.space import BLOCKS, DIMENSION, SPEECH_DIMENSION, joined
 from soundbite_engine.tagging.tag_blocks import TAGGED_SOUND_DIMENSION
+from soundbite_engine.workers import DEFAULT_MEMORY_MB
 
 if TYPE_CHECKING:
     from soundbite_engine.static_text import StaticTextEmbedder
@@ -50,6 +52,10 @@ class Profile(Protocol):
     def recognise_args(self) -> tuple[str, ...]: ...
     @property
     def text_job(self) -> str: ...
+    @property
+    def worker_memory_mb(self) -> int:
+        """Private memory that a worker of this profile may need."""
+        ...
 
     def describe_args(self, source: str) -> tuple[str, ...]:
         """What the describe job needs besides the segments; `source` is the path of the recording."""
@@ -71,6 +77,7 @@ class BaseProfile:
     recognise_job = "recognise"
     recognise_args: tuple[str, ...] = ()
     text_job = "embed_texts"
+    worker_memory_mb = DEFAULT_MEMORY_MB
 
     def describe_args(self, source: str) -> tuple[str, ...]:
         """Nothing: what is measured needs no model."""
@@ -97,6 +104,7 @@ class SoundsProfile:
     recognise_job = "recognise"
     recognise_args: tuple[str, ...] = ()
     text_job = "embed_texts"
+    worker_memory_mb = DEFAULT_MEMORY_MB
 
     def __init__(self, models: Models) -> None:
         self._pack = models.folder_of(PACKS["yamnet"])
@@ -129,6 +137,46 @@ class SoundsProfile:
         return whole
 
 
+class FullProfile:
+    """Whisper for speech of any language, CLAP for sounds and words in one space."""
+
+    name = "full"
+    describe_job = "describe_clap"
+    recognise_job = "recognise_any"
+    text_job = "embed_texts"
+    worker_memory_mb = 4096  # both networks in one process, and what they compute with
+
+    def __init__(self, models: Models) -> None:
+        pack = PACKS[f"clap-{models.clap}"]
+        self._clap = models.folder_of(pack)
+        # 8 bits and full precision are different enough to be two spaces; which recogniser wrote the text is not.
+        self.space = (
+            "soundbite-full-1" + ("" if models.clap == "int8" else f"-{models.clap}") + _build_mark(models, pack)
+        )
+        self.recognise_args: tuple[str, ...] = (str(models.whisper_folder),)
+        self.blocks: Mapping[str, int] = MappingProxyType({"sound": CLAP_DIMENSION, "speech": SPEECH_DIMENSION})
+        self.dimension = sum(self.blocks.values())
+
+    def describe_args(self, source: str) -> tuple[str, ...]:
+        """The folder of the model, and the recording: CLAP hears higher than the scratch file goes."""
+        return (str(self._clap), source)
+
+    @cached_property
+    def _texts(self) -> StaticTextEmbedder:
+        from soundbite_engine.static_text import StaticTextEmbedder
+
+        return StaticTextEmbedder.load()
+
+    @cached_property
+    def _encoder(self) -> TextEncoder:
+        return TextEncoder(self._clap)
+
+    def embed_text(self, text: str) -> Floats:
+        """The query vector: CLAP's in the sound block, all words in the speech block."""
+        whole: Floats = joined(self._encoder.embed(text)[None], self._texts.embed([text]), self.blocks)[0]
+        return whole
+
+
 def _build_mark(models: Models, pack: Pack) -> str:
     """What tells vectors made with another build of a pack's files from those of the published one."""
     builds = installed_builds(models.folder, pack)
@@ -138,7 +186,11 @@ def _build_mark(models: Models, pack: Pack) -> str:
     return "".join(f"-{mark}" for mark in others)
 
 
-_PROFILES: Mapping[str, Callable[[Models], Profile]] = {"base": lambda _: BaseProfile(), "sounds": SoundsProfile}
+_PROFILES: Mapping[str, Callable[[Models], Profile]] = {
+    "base": lambda _: BaseProfile(),
+    "sounds": SoundsProfile,
+    "full": FullProfile,
+}
 _NOWHERE = Models(Path("models"))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 SENTENCE_PAUSE_SEC = 0.55
 SENTENCE_MAX_WORDS = 40
+_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")  # noqa: RUF001 - full-width marks are meant
 
 # Without those that are common words too (may, march, august, polish).
 _NAMES = """
@@ -22,7 +23,7 @@ _ALWAYS_CAPITAL = {word: word[:1].upper() + word[1:] for word in _NAMES.split()}
 
 @dataclass(frozen=True)
 class Word:
-    """One word as it was heard, lower case, times in seconds of the source."""
+    """One word as it was heard, times in seconds of the source; the base recogniser writes lower case, no marks."""
 
     value: str
     start_sec: float
@@ -31,7 +32,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Sentence:
-    """Words between two pauses, with a capital and a full stop."""
+    """Words between two pauses or up to a recogniser's own full stop, with a capital and a full stop."""
 
     value: str
     start_sec: float
@@ -56,7 +57,8 @@ def sentences(words: Sequence[Word]) -> tuple[Sentence, ...]:
     current: list[Word] = []
     for word in words:
         is_pause = bool(current) and word.start_sec - current[-1].end_sec >= SENTENCE_PAUSE_SEC
-        if is_pause or len(current) >= SENTENCE_MAX_WORDS:
+        is_ended = bool(current) and current[-1].value.endswith(_SENTENCE_ENDS)
+        if is_pause or is_ended or len(current) >= SENTENCE_MAX_WORDS:
             found.append(_sentence(current))
             current = []
         current.append(word)
@@ -67,7 +69,8 @@ def sentences(words: Sequence[Word]) -> tuple[Sentence, ...]:
 
 def _sentence(words: Sequence[Word]) -> Sentence:
     text = " ".join(_cased(word.value) for word in words)
-    return Sentence(f"{text[:1].upper()}{text[1:]}.", words[0].start_sec, words[-1].end_sec)
+    stop = "" if text.endswith(_SENTENCE_ENDS) else "."
+    return Sentence(f"{text[:1].upper()}{text[1:]}{stop}", words[0].start_sec, words[-1].end_sec)
 
 
 def _cased(word: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from soundbite_server.cli.failures import SETTINGS_EXIT_CODE
 from soundbite_server.cli.library import console, json_option, personal_library, print_json, run_async
 
 if TYPE_CHECKING:
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from soundbite_server.settings import Settings
 
 _LITTLE_SPACE_BYTES = 1024**3
+_PROFILES = {
+    "base": "finds what is said (English), and sounds by example or by plain words (speech, music, silence, noise, "
+    "loud, quiet); it does not know other sounds by name",
+    "sounds": "finds what is said (English), and sounds by example or by their names (521 kinds: dog, siren, rain, "
+    "applause, …)",
+    "full": "finds what is said in about 100 languages, and sounds by example or by any words for them",
+}
 
 
 @click.command("doctor")
@@ -35,6 +43,11 @@ async def command(deep: bool, repair: bool, live: bool, as_json: bool) -> None:
     settings = Settings.from_environment()
     _print_settings(out, settings)
     problems = _check_disk(out, settings)
+    if settings.is_embedded and (missing := settings.models.missing(settings.profile)):
+        out.print(f"[red]lack[/red]  {missing}")
+        if isinstance(out, Findings):
+            print_json({"findings": out.said, "problems": problems + 1})
+        sys.exit(SETTINGS_EXIT_CODE)
     async with personal_library() as library:
         found = await library.spaces.current()
         out.print(f"[green]ok[/green]    platform answers: space {found.space.id}, {found.space.dimension} dimensions")
@@ -64,10 +77,7 @@ def _print_settings(out: Printer, settings: Settings) -> None:
     out.print(f"      engine   {settings.engine} ({where})")
     if settings.is_embedded:
         out.print(f"      profile  {settings.profile}")
-        out.print(
-            "               finds what is said (English), and sounds by example or by plain words "
-            "(speech, music, silence, noise, loud, quiet); it does not know other sounds by name"
-        )
+        out.print(f"               {_PROFILES[settings.profile]}")
     out.print(f"      home     {settings.home}")
     out.print(f"      store    {settings.store_uri}")
     for root in settings.roots:

@@ -1,0 +1,1 @@
+"""Recognising speech of any language, by Whisper through faster-whisper."""
