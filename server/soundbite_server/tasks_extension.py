@@ -22,6 +22,7 @@ from pydantic.alias_generators import to_camel
 TASKS = "io.modelcontextprotocol/tasks"
 _VERSIONS = frozenset({"2026-07-28"})
 _POLL_MS = 1000
+_HEADER_MISMATCH = -32020
 
 Context = ServerRequestContext[Any, Any]
 
@@ -124,6 +125,9 @@ class TasksExtension(Extension):
 
     async def _found(self, ctx: Context, params: TaskParams) -> tuple[TaskSource, TaskState]:
         require_client_extension(ctx, TASKS)
+        headers = getattr(ctx.request, "headers", None) or {}
+        if headers.get("mcp-name", params.task_id) != params.task_id:
+            raise MCPError(code=_HEADER_MISMATCH, message="The header Mcp-Name must be the taskId.")
         for source in dict.fromkeys(self._sources.values()):
             if state := await source.get(params.task_id, ctx):
                 return source, state
