@@ -52,6 +52,8 @@ class Figures:
     first_call_ms: float = 0.0
     p50_ms: float = 0.0
     p95_ms: float = 0.0
+    cpu_ms: float = 0.0
+    """Processor time a call, of the server and its children: other work on the machine does not add to it."""
     memory_mb: float = 0.0
     tokens: float = 0.0
     found: float = 0.0
@@ -101,7 +103,7 @@ def measure(subject: Subject, folder: Path, corpus: Corpus, starts: int) -> Figu
     os.environ.update(_peer_environment())
     figures = Figures(subject.name, len(corpus.texts))
     figures.start_ms = statistics.median(_start_ms(subject, folder) for _ in range(starts))
-    taken, tokens, found = [], [], 0
+    taken, tokens, found, used_before_s = [], [], 0, 0.0
     with _running(subject, folder) as server:
         server.greet()
         for number, (question, answer) in enumerate(zip(corpus.questions, corpus.answers, strict=True)):
@@ -111,11 +113,13 @@ def measure(subject: Subject, folder: Path, corpus: Corpus, starts: int) -> Figu
             assert not result.get("isError"), result
             if number == 0:
                 figures.first_call_ms = took_ms
+                used_before_s = _processor_s(server)
                 continue
             said = _shown(result)
             taken.append(took_ms)
             tokens.append(len(said) / _CHARS_A_TOKEN)
             found += answer in said
+        figures.cpu_ms = (_processor_s(server) - used_before_s) * 1000 / len(taken)
         figures.memory_mb = _memory_mb(server)
     figures.p50_ms, figures.p95_ms = _percentiles(taken)
     figures.tokens = statistics.mean(tokens)
@@ -157,6 +161,15 @@ def _memory_mb(server: Server) -> float:
     return sum(_proportional_kb(pid) for pid in _family(server.process.pid)) / 1024
 
 
+def _processor_s(server: Server) -> float:
+    ticks = 0
+    for pid in _family(server.process.pid):
+        # The name in brackets may hold spaces: utime and stime are the 12th and 13th after it.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def _family(pid: int) -> list[int]:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return [pid, *(each for child in children for each in _family(int(child)))]
@@ -178,12 +191,13 @@ def _peer_environment() -> dict[str, str]:
 
 
 def _print_heading() -> None:
-    columns = ("start ms", "1st call ms", "p50 ms", "p95 ms", "memory MB", "tokens", "found")
+    columns = ("start ms", "1st call ms", "p50 ms", "p95 ms", "CPU ms", "memory MB", "tokens", "found")
     print(f"{'clips':>10} {'':18}" + "".join(f"{column:>13}" for column in columns))
 
 
 def _print_row(row: Figures) -> None:
-    values = (row.start_ms, row.first_call_ms, row.p50_ms, row.p95_ms, row.memory_mb, row.tokens)
+    times = (row.start_ms, row.first_call_ms, row.p50_ms, row.p95_ms, row.cpu_ms)
+    values = (*times, row.memory_mb, row.tokens)
     print(f"{row.clips:>10,} {row.name:18}" + "".join(f"{v:13.1f}" for v in values) + f"{row.found:13.2f}", flush=True)
 
 
