@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ def running_cluster(address: str, workers: int) -> Iterator[None]:
     ray = _ray()
     keys = {name: value for name, value in os.environ.items() if name.startswith(_KEY_VARIABLES)}
     where: dict[str, Any] = {"address": address} if address else {"num_cpus": workers, "include_dashboard": False}
+    # What Ray forks it replaces by another program at once, so nothing of LanceDB runs on in a child.
+    warnings.filterwarnings("ignore", message="lancedb fork support", category=RuntimeWarning)
     ray.init(**where, runtime_env={"env_vars": keys}, log_to_driver=False, logging_level="warning")
     try:
         yield

@@ -6,7 +6,7 @@ import importlib
 import math
 from typing import TYPE_CHECKING, Any
 
-from soundbite_store import ClipStore, Space, SpaceInfo
+from soundbite_store import ClipStore, Space, SpaceInfo, StoreError
 
 if TYPE_CHECKING:
     from soundbite_server.settings import Settings
@@ -31,7 +31,7 @@ async def index_spaces(settings: Settings, workers: int, least_rows: int = INDEX
     """Index the spaces that are large enough for it, measure the vector indexes, and return those spaces.
 
     Raises:
-        StoreError: the store can't be read.
+        StoreError: the store can't be read, or a space can't be indexed on the cluster.
     """
     import anyio.to_thread
 
@@ -39,7 +39,13 @@ async def index_spaces(settings: Settings, workers: int, least_rows: int = INDEX
     async with await ClipStore.open(settings.store_uri, access=settings.store_access) as store:
         for info in await store.spaces():
             if info.embeddings >= least_rows:
-                await anyio.to_thread.run_sync(_index, settings, info, workers)
+                try:
+                    await anyio.to_thread.run_sync(_index, settings, info, workers)
+                except (OSError, RuntimeError, TypeError, ValueError) as exc:
+                    raise StoreError(
+                        f"The clips of {info.space.id} are all there, but could not be indexed on the cluster "
+                        f"({_first_line(exc)}). The store's own upkeep will do it, bit by bit."
+                    ) from exc
                 await store.measure(info.space)
                 # The indexes that Lance-Ray does not build, on times and tags, are small.
                 await store.optimise(info.space)
@@ -69,7 +75,12 @@ def _index(settings: Settings, info: SpaceInfo, workers: int) -> None:
         index_type="IVF_RQ",
         name="vector_idx",
         metric="cosine",
+        num_bits=1,  # as the store builds it; Lance-Ray's model and Lance's builder differ in what they assume
         num_partitions=max(1, min(math.isqrt(info.embeddings), info.embeddings // _ROWS_TO_TRAIN_A_PARTITION)),
         num_workers=workers,
         storage_options=options,
     )
+
+
+def _first_line(exc: Exception) -> str:
+    return str(exc).split("\n", 1)[0][:200]
