@@ -54,9 +54,14 @@ def likely_heard(weight_of: Mapping[str, float], words: tuple[str, ...]) -> floa
 
 @functools.lru_cache(maxsize=5_000)
 def _codes(words: tuple[str, ...]) -> frozenset[str]:
+    codes = [code(word) for word in words]
     # One word may be heard as two.
-    pairs = (first + second for first, second in itertools.pairwise(words))
-    return frozenset(found for word in {*words, *pairs} if len(found := code(word)) >= _LEAST_CODE)
+    pairs = (_joined(first, second) for first, second in itertools.pairwise(codes))
+    return frozenset(found for found in itertools.chain(codes, pairs) if len(found) >= _LEAST_CODE)
+
+
+def _joined(first: str, second: str) -> str:
+    return first + second[1:] if first[-1:] == second[:1] else first + second
 
 
 @functools.lru_cache(maxsize=50_000)
@@ -73,7 +78,10 @@ def _closest(wanted: str, heard: frozenset[str]) -> float:
     # In a shorter code, one difference is too many.
     if len(wanted) < _LEAST_CODE or len(wanted) * (1.0 - _LEAST_CLOSENESS) < 1.0 - 1e-9:
         return 0.0
-    closeness = max((_closeness(wanted, other) for other in heard if abs(len(other) - len(wanted)) <= 1), default=0.0)
+    # Words that are close agree at one end at least; comparing only those is what makes this quick.
+    near = (each for each in heard if abs(len(each) - len(wanted)) <= 1)
+    alike = (each for each in near if each[0] == wanted[0] or each[-1] == wanted[-1])
+    closeness = max((_closeness(wanted, each) for each in alike), default=0.0)
     return closeness if closeness >= _LEAST_CLOSENESS else 0.0
 
 

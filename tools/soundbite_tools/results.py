@@ -6,6 +6,7 @@ a field that has nothing to say (its default) is left out.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
@@ -21,16 +22,18 @@ class Result(BaseModel):
     @model_serializer(mode="wrap")
     def _leave_out_defaults(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         said: dict[str, Any] = serialise(self)
-        silent = [
-            name
-            for name, info in type(self).model_fields.items()
-            if not info.is_required() and getattr(self, name) == info.get_default(call_default_factory=True)
-        ]
+        silent = {name for name, default in _defaults(type(self)).items() if getattr(self, name) == default}
         return {name: value for name, value in said.items() if name not in silent}
 
     def to_text(self) -> str:
         """Return the facts of this result in words."""
         raise NotImplementedError
+
+
+@functools.cache
+def _defaults(kind: type[BaseModel]) -> dict[str, Any]:
+    fields = kind.model_fields.items()
+    return {name: info.get_default(call_default_factory=True) for name, info in fields if not info.is_required()}
 
 
 class EmbeddingCount(BaseModel):

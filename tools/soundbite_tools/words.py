@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import unicodedata
@@ -18,10 +19,15 @@ _SHORTEST_STEM = 3
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 
 
+@functools.lru_cache(maxsize=4_000)
 def terms_of(text: str) -> tuple[str, ...]:
     """Return the words of a text in their order, lower case, accents folded, repeats kept."""
-    folded = "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+    folded = text if text.isascii() else _without_accents(text)
     return tuple(word.replace("\u2019", "'") for word in _WORD.findall(folded.lower()))
+
+
+def _without_accents(text: str) -> str:
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
 
 
 def distinct_terms(text: str) -> tuple[str, ...]:
