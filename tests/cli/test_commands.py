@@ -13,8 +13,10 @@ from typing import Any
 import av
 import pytest
 
+from soundbite_engine.network import can_leave_network
 from soundbite_server.cli import COMMANDS
 from soundbite_server.cli.failures import EXIT_CODES
+from soundbite_server.settings import Settings
 
 SLOW = ("mcp", "pydantic", "httpx", "numpy", "lancedb", "rich", "anyio")
 
@@ -172,6 +174,22 @@ def test_doctor_as_json_says_how_grave_each_finding_is(shelf: Any, run: Any) -> 
     said = document(run("doctor", "--json").out)
     assert {"level": "ok", "text": "0 tasks under way"} in said["findings"]
     assert said["problems"] == 0
+
+
+def test_doctor_says_whether_decoders_run_without_network(shelf: Any, run: Any) -> None:
+    said = [line for line in document(run("doctor", "--json").out)["findings"] if "network" in line["text"]]
+    assert [line["level"] for line in said if line["level"] != "setting"] == ["ok" if can_leave_network() else "note"]
+
+
+def test_doctor_names_a_missing_pack_and_how_to_get_it(run: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    for name, value in (("HOME", "home"), ("MODELS", "models")):
+        monkeypatch.setenv(f"SOUNDBITE_{name}", str(tmp_path / value))
+    monkeypatch.setenv("SOUNDBITE_PROFILE", "sounds")
+    told = run("doctor", "--json")
+    (lack,) = [line["text"] for line in document(told.out)["findings"] if line["level"] == "lack"]
+    assert lack == Settings.from_environment().models.missing("sounds")
+    assert "soundbite[sounds]" in lack or "soundbite models pull sounds" in lack
+    assert told.code == 78
 
 
 def test_export_and_import_count_as_json(shelf: Any, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,8 @@ _PROFILES = {
 @run_async
 async def command(deep: bool, repair: bool, live: bool, as_json: bool) -> None:
     """Check the settings, the engine and the library, and say what to mend."""
+    from rich.markup import escape
+
     from soundbite_server.cli.deep_check import check_deep
     from soundbite_server.cli.findings import Findings
     from soundbite_server.cli.live_check import check_live
@@ -44,10 +46,12 @@ async def command(deep: bool, repair: bool, live: bool, as_json: bool) -> None:
     _print_settings(out, settings)
     problems = _check_disk(out, settings)
     if settings.is_embedded and (missing := settings.models.missing(settings.profile)):
-        out.print(f"[red]lack[/red]  {missing}")
+        out.print(f"[red]lack[/red]  {escape(missing)}")
         if isinstance(out, Findings):
             print_json({"findings": out.said, "problems": problems + 1})
         sys.exit(SETTINGS_EXIT_CODE)
+    if settings.is_embedded:
+        _print_isolation(out)
     async with personal_library() as library:
         found = await library.spaces.current()
         out.print(f"[green]ok[/green]    platform answers: space {found.space.id}, {found.space.dimension} dimensions")
@@ -82,6 +86,15 @@ def _print_settings(out: Printer, settings: Settings) -> None:
     out.print(f"      store    {settings.store_uri}")
     for root in settings.roots:
         out.print(f"      root     {root}")
+
+
+def _print_isolation(out: Printer) -> None:
+    from soundbite_engine.network import can_leave_network
+
+    if can_leave_network():
+        out.print("[green]ok[/green]    recordings are decoded by processes without network")
+    else:
+        out.print("[yellow]note[/yellow]  this system does not let the processes that decode leave the network")
 
 
 def _check_disk(out: Printer, settings: Settings) -> int:

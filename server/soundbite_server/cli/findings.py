@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-LEVELS = ("ok", "note", "low", "bad", "live")
+LEVELS = ("ok", "note", "low", "lack", "bad", "live")
 
 
 class Printer(Protocol):
