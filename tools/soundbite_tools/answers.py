@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from soundbite_tools.scope import Searched
 
 _UNNAMED_SOUND = (
-    "This engine profile finds sounds by plain words only (speech, music, silence, loud, quiet, rhythm, noise, tone, "
-    "high, low, knock, hum and words close to them), and the question has none. "
+    "The question names no sound that this engine profile knows. The base profile knows plain words only (speech, "
+    "music, silence, loud, quiet, rhythm, noise, tone, high, low, knock, hum and words close to them). "
     "Use one of them, or give a clip that sounds like it in like."
 )
 
