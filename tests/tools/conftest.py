@@ -16,6 +16,7 @@ import pytest
 
 from soundbite_api import PlatformClient, RetryPolicy
 from soundbite_tools.config import LibraryConfig
+from soundbite_tools.embed_audio import embed_audio
 from soundbite_tools.library import Library
 from soundbite_tools.workbench import Media, MediaProblem, SoundFormat
 
@@ -91,6 +92,23 @@ def open_library(tmp_path: Path, platform: ScriptedPlatform) -> OpenLibrary:
             await library.aclose()
 
     return opened
+
+
+@pytest.fixture
+def two_recordings(recording: Path, write_wav: Callable[..., Path], platform: ScriptedPlatform) -> Callable[..., Any]:
+    """Embeds two recordings of two clips each: a river log, tagged work, and a memo, tagged home."""
+
+    async def embed(
+        library: Library, memo: tuple[str, str] = ("the cake is done", "buy milk on the way home"), **params: Any
+    ) -> tuple[str, str]:
+        platform.says = ("the river is rising fast", "nobody saw the bridge move")
+        river = await embed_audio(library, recording.name, title="River log", tags=["work"], **params)
+        platform.says = memo
+        memo_path = write_wav(recording.with_name("memo.wav"), 12.0, level=2)
+        home = await embed_audio(library, memo_path.name, title="Memo", tags=["home"], **params)
+        return river.asset_id, home.asset_id
+
+    return embed
 
 
 @pytest.fixture

@@ -16,19 +16,6 @@ OpenLibrary = Callable[..., Any]
 NONE = "none of these"
 
 
-@pytest.fixture
-def two_recordings(recording: Path, write_wav: Callable[..., Path], platform: ScriptedPlatform) -> Callable[..., Any]:
-    async def embed(library: Any, **params: Any) -> tuple[str, str]:
-        platform.says = ("the river is rising fast", "nobody saw the bridge move")
-        log = await embed_audio(library, recording.name, title="River log", tags=["work"], **params)
-        platform.says = ("the cake is done", "buy milk on the way home")
-        memo_path = write_wav(recording.with_name("memo.wav"), 12.0, level=2)
-        memo = await embed_audio(library, memo_path.name, title="Memo", tags=["home"], **params)
-        return log.asset_id, memo.asset_id
-
-    return embed
-
-
 async def test_each_clip_gets_the_label_that_fits_it_and_none_where_none_does(
     open_library: OpenLibrary, two_recordings: Callable[..., Any]
 ) -> None:

@@ -15,21 +15,6 @@ from soundbite_tools.search_clips import search_clips
 OpenLibrary = Callable[..., Any]
 
 
-@pytest.fixture
-def two_recordings(recording: Path, write_wav: Callable[..., Path], platform: ScriptedPlatform) -> Callable[..., Any]:
-    """Embeds two recordings of two clips each: a river log, tagged work, and a kitchen memo, tagged home."""
-
-    async def embed(library: Any, **params: Any) -> tuple[str, str]:
-        platform.says = ("the river is rising fast", "nobody saw the bridge move")
-        log = await embed_audio(library, recording.name, title="River log", tags=["work"], **params)
-        platform.says = ("the cake is done", "buy milk on the way home")
-        memo_path = write_wav(recording.with_name("memo.wav"), 12.0, level=2)
-        memo = await embed_audio(library, memo_path.name, title="Memo", tags=["home"], **params)
-        return log.asset_id, memo.asset_id
-
-    return embed
-
-
 async def test_words_that_were_said_are_found_where_they_were_said(
     open_library: OpenLibrary, two_recordings: Callable[..., Any]
 ) -> None:
