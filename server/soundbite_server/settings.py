@@ -125,7 +125,7 @@ class Settings(BaseModel):
             "workers": _whole(env, "SOUNDBITE_WORKERS", longest=64),
             "log_level": _choice(env, "SOUNDBITE_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
             "log_format": _choice(env, "SOUNDBITE_LOG_FORMAT", ("text", "json"), "text"),
-            "profile": _choice(env, "SOUNDBITE_PROFILE", PROFILES, "base"),
+            "profile": _choice(env, "SOUNDBITE_PROFILE", tuple(PROFILES), "base"),
             "clap": _choice(env, "SOUNDBITE_CLAP", CLAP_PRECISIONS, "int8"),
             "whisper": _whisper(env),
             **_store(env),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from soundbite_engine.errors import EngineError
+from soundbite_engine.packs.models import PROFILES, Models
 from soundbite_engine.profiles import load_profile
 
 
@@ -25,3 +28,15 @@ def test_a_text_query_fills_the_sound_block_only_with_sound_words() -> None:
 def test_an_unknown_profile_is_named() -> None:
     with pytest.raises(EngineError, match="no profile 'huge'"):
         load_profile("huge")
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_profile_offered_can_be_had_or_says_what_it_lacks(name: str, tmp_path: Path) -> None:
+    models = Models(tmp_path)
+    if lack := models.missing(name):
+        with pytest.raises(EngineError) as refused:
+            load_profile(name, models)
+        assert (refused.value.code, refused.value.message) == ("profile_missing", lack)
+    else:
+        profile = load_profile(name, models)
+        assert (profile.name, profile.dimension) == (name, sum(profile.blocks.values()))

@@ -9,9 +9,30 @@ from pathlib import Path
 from soundbite_engine.packs.installed import folder_of, is_installed
 from soundbite_engine.packs.registry import CLAP_PRECISIONS, PACKS, WHISPER_SIZES, Pack
 
-# What each profile imports besides the install, as distribution extras name it.
-_MODULES = {"base": (), "sounds": ("ai_edge_litert",), "full": ("onnxruntime", "tokenizers", "faster_whisper")}
-PROFILES = tuple(_MODULES)
+
+@dataclass(frozen=True)
+class About:
+    """What a profile finds, in words for people, and the modules it imports besides the install."""
+
+    finds: str
+    modules: tuple[str, ...] = ()
+
+
+PROFILES = {
+    "base": About(
+        "finds what is said (English), and sounds by example or by plain words (speech, music, silence, noise, loud, "
+        "quiet); it does not know other sounds by name"
+    ),
+    "sounds": About(
+        "finds what is said (English), and sounds by example or by their names (521 kinds: dog, siren, rain, "
+        "applause, …)",
+        ("ai_edge_litert",),
+    ),
+    "full": About(
+        "finds what is said in about 100 languages, and sounds by example or by any words for them",
+        ("onnxruntime", "tokenizers", "faster_whisper"),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +74,7 @@ class Models:
 
     def missing(self, profile: str) -> str:
         """What keeps `profile` from working, in one sentence with the command that mends it; empty for nothing."""
-        absent = [name for name in _MODULES[profile] if importlib.util.find_spec(name) is None]
+        absent = [name for name in PROFILES[profile].modules if importlib.util.find_spec(name) is None]
         if absent:
             return (
                 f"The profile {profile} needs {' and '.join(absent)}, which {'is' if len(absent) == 1 else 'are'} "

@@ -17,13 +17,6 @@ if TYPE_CHECKING:
     from soundbite_server.settings import Settings
 
 _LITTLE_SPACE_BYTES = 1024**3
-_PROFILES = {
-    "base": "finds what is said (English), and sounds by example or by plain words (speech, music, silence, noise, "
-    "loud, quiet); it does not know other sounds by name",
-    "sounds": "finds what is said (English), and sounds by example or by their names (521 kinds: dog, siren, rain, "
-    "applause, …)",
-    "full": "finds what is said in about 100 languages, and sounds by example or by any words for them",
-}
 
 
 @click.command("doctor")
@@ -76,12 +69,14 @@ async def command(deep: bool, repair: bool, live: bool, as_json: bool) -> None:
 
 
 def _print_settings(out: Printer, settings: Settings) -> None:
+    from soundbite_engine.packs.models import PROFILES
+
     where = "on this machine, no key, no network" if settings.is_embedded else settings.base_url
     out.print(f"[bold]Soundbite {version('soundbite')}[/bold]")
     out.print(f"      engine   {settings.engine} ({where})")
     if settings.is_embedded:
         out.print(f"      profile  {settings.profile}")
-        out.print(f"               {_PROFILES[settings.profile]}")
+        out.print(f"               {PROFILES[settings.profile].finds}")
     out.print(f"      home     {settings.home}")
     out.print(f"      store    {settings.store_uri}")
     for root in settings.roots:

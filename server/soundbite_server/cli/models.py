@@ -72,6 +72,7 @@ def pull_models(name: str, folder: Path | None) -> None:
     SOUNDBITE_MODELS_MIRROR is the address of a served copy of a models folder; HF_HOME and HF_ENDPOINT are honoured.
     """
     from soundbite_engine.packs.errors import PackError
+    from soundbite_engine.packs.models import PROFILES
     from soundbite_engine.packs.pulling import Origins, pull
 
     models = _models()
@@ -88,7 +89,7 @@ def pull_models(name: str, folder: Path | None) -> None:
         click.echo(f"{pack.name}: {'installed in' if is_new else 'already in'} {where}")
     if not packs:
         click.echo(f"The profile {name} needs no model files.")
-    elif name in ("sounds", "full"):
+    elif name in PROFILES:
         click.echo(models.missing(name) or f"Ready: set SOUNDBITE_PROFILE={name} to use it.")
 
 
