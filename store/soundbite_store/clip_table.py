@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from soundbite_store.capabilities import FOLDER, StoreCapabilities
@@ -19,6 +19,7 @@ from soundbite_store.indexes import (
     wants_upkeep,
 )
 from soundbite_store.lance import lance_errors
+from soundbite_store.residence import Residence
 from soundbite_store.rows import CLIP_COLUMNS, full_clips, stored_clips, to_table
 from soundbite_store.spaces import Space, SpaceInfo
 from soundbite_store.table_facts import TableFacts
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from soundbite_store.durability import TableFolder
     from soundbite_store.locks import OwnerLock, WriteGate
+    from soundbite_store.resident_clips import ResidentClips
 
 _log = logging.getLogger(__name__)
 _ORDER = ("asset_id", "start_sec", "end_sec", "embedding_scope", "embedding_option", "row_id")
@@ -54,15 +56,32 @@ class ClipTable:
         optimiser: OwnerLock | None,
         folder: TableFolder | None,
         capabilities: StoreCapabilities = FOLDER,
+        reopen: Callable[[], Awaitable[AsyncTable | None]] | None = None,
     ) -> None:
+        """`reopen` gives another handle on the table; with it the clips of a table in a folder are held in memory."""
         self.space = space
         self.lance = table
-        self.facts = TableFacts(table)
+        self.facts = TableFacts(table, folder.path if folder else None)
         self._gate = gate
         self._optimiser = optimiser
         self._folder = folder
         self.capabilities = capabilities
         self._info: tuple[int, SpaceInfo] | None = None
+        self._residence = Residence(space.dimension, self.facts, reopen) if folder and reopen else None
+
+    async def resident(self) -> ResidentClips | None:
+        """The clips of the newest version in memory; None where they are too many, elsewhere, or not read yet."""
+        return await self._residence.clips() if self._residence else None
+
+    async def settled(self) -> None:
+        """Wait until clips that are being read into memory are there."""
+        if self._residence:
+            await self._residence.settled()
+
+    async def close(self) -> None:
+        """Stop reading clips into memory, and let go of them."""
+        if self._residence:
+            await self._residence.close()
 
     async def upsert(self, clips: Sequence[Clip], *, replace_assets: bool) -> UpsertResult:
         """Write rows in one commit; they are on disk when this returns."""

@@ -120,6 +120,7 @@ class StoreConnection:
 
     async def close(self) -> None:
         """Close the connection; tables opened from it must not be used afterwards."""
+        await asyncio.gather(*(table.close() for table in self._tables.values()))
         self._tables.clear()
         if self._database is not None:
             self._database.close()
@@ -153,6 +154,7 @@ class StoreConnection:
             OwnerLock(self._lock_dir, f"{space.table_name}.optimise") if self._lock_dir else None,
             TableFolder(folder) if folder else None,
             self.capabilities,
+            lambda: self._open_raw(space.table_name),
         )
         self._tables[space.table_name] = table
         return table

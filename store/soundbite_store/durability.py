@@ -25,7 +25,7 @@ class TableFolder:
     """One table's files on a local disk."""
 
     def __init__(self, table_dir: Path) -> None:
-        self._table_dir = table_dir
+        self.path = table_dir
         self._rows = _Sweep(table_dir, without=_INDEXES)
         self._indexes = _Sweep(table_dir / _INDEXES)
 
@@ -45,7 +45,7 @@ class TableFolder:
 
         Raises: StoreFull.
         """
-        if shutil.disk_usage(self._table_dir).free < needed_bytes + _SPARE_BYTES:
+        if shutil.disk_usage(self.path).free < needed_bytes + _SPARE_BYTES:
             raise StoreFull(f"Tidying the clip store needs {needed_bytes >> 20} MB of free disk space.")
 
 

@@ -45,7 +45,35 @@ def to_table(space: Space, clips: Sequence[Clip]) -> pa.Table:
 
 def stored_clips(table: pa.Table) -> list[StoredClip]:
     """Rows as clips without vectors."""
-    return [StoredClip(**fields) for fields in _fields(table)]
+    return RowReader().clips(table)
+
+
+class RowReader:
+    """Makes clips of rows; values that many rows share are one object in memory."""
+
+    def __init__(self) -> None:
+        self._shared: dict[Any, Any] = {}
+
+    def clips(self, table: pa.Table) -> list[StoredClip]:
+        """Rows as clips without vectors."""
+        return list(map(_clip_of, *(self._values(table.column(name), name) for name in CLIP_COLUMNS)))
+
+    def _values(self, column: Any, name: str) -> Any:
+        import numpy as np
+
+        if name in ("start_sec", "end_sec"):
+            return column.to_numpy().tolist()
+        if name in ("clip_id", "transcript"):
+            return column.to_pylist()
+        shared = self._shared
+        if name == "tags":
+            return [shared.setdefault(tags, tags) for tags in map(tuple, column.to_pylist())]
+        coded = column.combine_chunks().dictionary_encode()
+        values = coded.dictionary.to_pylist()
+        if name == "created_at":
+            values = [moment.astimezone(UTC) for moment in values]
+        values = [shared.setdefault(value, value) for value in values]
+        return map(values.__getitem__, np.asarray(coded.indices).tolist())
 
 
 def full_clips(table: pa.Table) -> list[Clip]:
@@ -55,6 +83,10 @@ def full_clips(table: pa.Table) -> list[Clip]:
     flat = table.column("vector").combine_chunks()
     matrix = np.asarray(flat.flatten(), dtype=np.float32).reshape(table.num_rows, -1) if table.num_rows else ()
     return [Clip(**fields, vector=vector) for fields, vector in zip(_fields(table), matrix, strict=True)]
+
+
+def _clip_of(*values: Any) -> StoredClip:
+    return StoredClip(**dict(zip(CLIP_COLUMNS, values, strict=True)))
 
 
 def _fields(table: pa.Table) -> Iterable[dict[str, Any]]:

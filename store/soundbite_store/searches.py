@@ -13,6 +13,7 @@ from soundbite_store.lance import lance_errors
 from soundbite_store.rows import CLIP_COLUMNS, stored_clips
 from soundbite_store.vector_index import EXACT, OF_THE_SERVICE, SearchPlan, plan_search
 from soundbite_store.vectors import unit_vector
+from soundbite_store.word_breaks import is_simple
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,6 +33,12 @@ async def vector_hits(table: ClipTable, vector: ArrayLike, where: ClipFilter, li
     """The clips nearest to a vector, best first, each clip once."""
     query_vector = unit_vector(vector, table.space.dimension)
     condition = where.to_sql()
+    if resident := await table.resident():
+
+        async def compared(count: int) -> list[ClipHit]:
+            return resident.nearest(query_vector, where, count)
+
+        return await _distinct_clips(compared, where, limit)
     plan = EXACT if exact else await _plan(table, condition)
 
     async def nearest(count: int) -> list[ClipHit]:
@@ -55,6 +62,12 @@ async def text_hits(table: ClipTable, text: str, where: ClipFilter, limit: int) 
     words = searchable(text)
     if not words:
         return []
+    if is_simple(words) and (resident := await table.resident()):
+
+        async def weighed(count: int) -> list[ClipHit]:
+            return resident.holding(words, where, count)
+
+        return await _distinct_clips(weighed, where, limit)
     condition = where.to_sql()
 
     async def holding(count: int) -> list[ClipHit]:

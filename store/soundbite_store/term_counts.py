@@ -12,6 +12,7 @@ from soundbite_store.filters import ClipFilter
 from soundbite_store.indexes import TEXT_COLUMNS
 from soundbite_store.lance import lance_errors
 from soundbite_store.searches import SEARCH_TIMEOUT, column_search, searchable
+from soundbite_store.word_breaks import is_simple
 
 if TYPE_CHECKING:
     from soundbite_store.clip_table import ClipTable
@@ -37,9 +38,13 @@ class TermCounter:
         if version != self._version:
             self._version = version
             self._counts.clear()
-        distinct = list(dict.fromkeys(terms))
-        found = await asyncio.gather(*(self._count(table, term, condition) for term in distinct))
-        return TermCounts(await table.facts.count(condition), dict(zip(distinct, found, strict=True)))
+        counts = dict.fromkeys(terms, 0)
+        if resident := await table.resident():
+            known = resident.holders([term for term in counts if is_simple(term)], where)
+            counts |= {term: min(count, _MAX_DOCUMENT_COUNT) for term, count in known.items()}
+        unknown = [term for term in counts if resident is None or not is_simple(term)]
+        found = await asyncio.gather(*(self._count(table, term, condition) for term in unknown))
+        return TermCounts(await table.facts.count(condition), counts | dict(zip(unknown, found, strict=True)))
 
     async def _count(self, table: ClipTable, term: str, condition: str) -> int:
         key = (term, condition)

@@ -1,0 +1,153 @@
+"""Keeps the clips of a table that is not too large in memory, as they are in its newest version.
+
+The rows that other processes write are read when the next search comes: new rows are those of newer fragments, and
+where the count says that others are gone, the addresses of all rows say which. What takes longer, the first reading and
+the one after a compaction, happens beside the searches, which LanceDB answers meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from soundbite_store.errors import StoreError
+from soundbite_store.lance import lance_errors
+from soundbite_store.resident_clips import ResidentClips
+from soundbite_store.rows import CLIP_COLUMNS
+
+if TYPE_CHECKING:
+    import numpy as np
+    from lancedb import AsyncTable
+    from numpy.typing import NDArray
+
+    from soundbite_store.table_facts import TableFacts
+
+_log = logging.getLogger(__name__)
+MOST_ROWS = 120_000
+MOST_VECTOR_BYTES = 100 << 20
+# So few rows are read faster than LanceDB searches them.
+READ_AT_ONCE = 2_000
+# A command that asks one question is done before the rest would be read.
+_SEARCHES_BEFORE_READING = 8
+_COLUMNS = (*CLIP_COLUMNS, "vector")
+
+
+class Residence:
+    """The clips of one table in memory, or the reason to do without."""
+
+    def __init__(self, dimension: int, facts: TableFacts, reopen: Callable[[], Awaitable[AsyncTable | None]]) -> None:
+        self._dimension = dimension
+        self._facts = facts
+        self._reopen = reopen
+        self._pinned: AsyncTable | None = None
+        self._held: ResidentClips | None = None
+        self._version = -1
+        self._failed_at = -1
+        self._most_rows = MOST_ROWS
+        self._turn = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
+        self._searches = 0
+
+    async def clips(self) -> ResidentClips | None:
+        """The clips of the newest version; None where they are too many, or not read yet."""
+        version = await self._facts.version()
+        if self._held and version == self._version:
+            return self._held
+        rows = await self._facts.count()
+        if rows > self._most_rows:
+            self._held = None
+            return None
+        self._searches += 1
+        if self._is_reading or version == self._failed_at:
+            return None
+        if self._held is None and rows > READ_AT_ONCE:
+            if self._searches > _SEARCHES_BEFORE_READING:
+                self._reading = asyncio.create_task(self._read_anew())
+            return None
+        async with self._turn:
+            try:
+                return await self._caught_up()
+            except StoreError as exc:
+                self._give_up(version, exc)
+                return None
+
+    async def settled(self) -> None:
+        """Wait until what is being read is there."""
+        if self._reading is not None:
+            await asyncio.wait([self._reading])
+
+    async def close(self) -> None:
+        """Read no further, and hold nothing."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await self.settled()
+        self._held = None
+
+    @property
+    def _is_reading(self) -> bool:
+        return self._reading is not None and not self._reading.done()
+
+    async def _caught_up(self) -> ResidentClips | None:
+        version = await self._facts.version()
+        if self._held and version == self._version:  # another search has done it
+            return self._held
+        with lance_errors():
+            table = await self._at(version)
+            held = self._held or ResidentClips(self._dimension)
+            newer = table.query().where(f"_rowid >= {(held.last_fragment + 1) << 32}").limit(READ_AT_ONCE + 1)
+            rows = await newer.select(list(_COLUMNS)).with_row_id().to_arrow()
+            if rows.num_rows > READ_AT_ONCE:
+                self._reading = asyncio.create_task(self._read_anew())
+                return None
+            held.extend(rows)
+            if held.count != await table.count_rows():
+                held.keep_only(await _addresses(table))
+        self._hold(held, version)
+        return held
+
+    async def _read_anew(self) -> None:
+        import pyarrow as pa
+
+        try:
+            async with self._turn:
+                version = await self._facts.version()
+                held = ResidentClips(self._dimension)
+                with lance_errors():
+                    table = await self._at(version)
+                    async for batch in await table.query().select(list(_COLUMNS)).with_row_id().to_batches():
+                        await asyncio.to_thread(held.extend, pa.Table.from_batches([batch]))
+                        if held.vector_bytes > MOST_VECTOR_BYTES:
+                            break
+                self._hold(held, version)
+        except StoreError as exc:
+            self._give_up(version, exc)
+
+    def _hold(self, held: ResidentClips, version: int) -> None:
+        if held.vector_bytes > MOST_VECTOR_BYTES:
+            self._held, self._most_rows = None, held.count - 1
+        elif held.gone > max(held.count, READ_AT_ONCE):
+            self._held = None  # the next search reads those that are there
+        else:
+            self._held, self._version = held, version
+
+    def _give_up(self, version: int, exc: StoreError) -> None:
+        # The search that meets the damaged place by itself says it to someone.
+        _log.warning("The clips can't be held in memory: %s", exc)
+        self._held, self._failed_at = None, version
+
+    async def _at(self, version: int) -> AsyncTable:
+        if self._pinned is None:
+            self._pinned = await self._reopen()
+            if self._pinned is None:
+                raise StoreError("The clips table is gone.")
+        await self._pinned.checkout(version)
+        return self._pinned
+
+
+async def _addresses(table: AsyncTable) -> NDArray[np.int64]:
+    import numpy as np
+
+    rows = await table.query().select([]).with_row_id().to_arrow()
+    return np.asarray(rows.column("_rowid"), dtype="int64")

@@ -1,0 +1,199 @@
+"""Clips held in memory answer as LanceDB does, and as the table is now."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from soundbite_store import Clip, ClipFilter, ClipHit, ClipStore, Space, residence
+from soundbite_store.word_breaks import is_simple, words_of
+
+MakeClip = Callable[..., Clip]
+WORDS = ["river", "bank", "siren", "sea", "don't", "café", "naïve", "3.5", "e.g.", "Straße", "co-op", "www.example.com"]
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+FILTERS = [
+    ClipFilter(),
+    ClipFilter(embedding_option="audio"),
+    ClipFilter(embedding_option="transcription", embedding_scope="clip"),
+    ClipFilter(embedding_scope="asset"),
+    ClipFilter(asset_ids=("a_1", "a_3", "a_none")),
+    ClipFilter(asset_ids=()),
+    ClipFilter(task_id="t_1", segmentation="fixed:6"),
+    ClipFilter(content_hash="hash of a_2"),
+    ClipFilter(segmentation="natural"),
+    ClipFilter(tags_any=("odd", "never")),
+    ClipFilter(tags_any=()),
+    ClipFilter(start_after_sec=30.0, end_before_sec=66.0),
+    ClipFilter(ends_after_sec=30.0, starts_before_sec=42.0),
+    ClipFilter(min_seconds=7.0),
+    ClipFilter(created_after=NOON),
+    ClipFilter(created_after=NOON + timedelta(minutes=20)),
+]
+
+
+@pytest.fixture
+def clips(make_clip: MakeClip) -> list[Clip]:
+    rng = random.Random(7)
+    made = []
+    for number in range(240):
+        index, asset_id = number // 4, f"a_{number % 4}"
+        options = {"start_sec": index * 6.0, "end_sec": index * 6.0 + (9.0 if number % 5 == 0 else 6.0)}
+        common = {
+            **options,
+            "tags": ("odd", f"tag{number % 3}") if number % 2 else (),
+            "created_at": NOON + timedelta(minutes=number % 40),
+        }
+        text = " ".join(rng.choices(WORDS, k=rng.randint(1, 12)))
+        made += [
+            make_clip(index, asset_id, **common, sound_words="siren; sea" if number % 7 == 0 else ""),
+            make_clip(
+                index,
+                asset_id,
+                **common,
+                embedding_option="transcription",
+                transcript=text,
+                vector=np.random.default_rng(1_000 + number).normal(size=16),
+            ),
+        ]
+    made.append(make_clip(0, "a_9", embedding_scope="asset", embedding_option="fused", segmentation="natural"))
+    return made
+
+
+def of_lance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(residence, "MOST_ROWS", -1)
+
+
+def said(hits: list[ClipHit]) -> list[tuple[str, str, object]]:
+    return [(hit.clip.clip_id, hit.clip.embedding_option, pytest.approx(hit.score, abs=1e-5)) for hit in hits]
+
+
+def scored(hits: list[ClipHit]) -> list[tuple[str, str, object]]:
+    return [(hit.clip.clip_id, hit.clip.embedding_option, hit.score) for hit in hits]
+
+
+async def answers(folder: Path, space: Space, *, is_held: bool) -> dict[str, object]:
+    shown = scored if is_held else said
+    found: dict[str, object] = {}
+    async with await ClipStore.open(folder) as store:
+        for where in FILTERS:
+            query = np.random.default_rng(5).normal(size=16)
+            found[f"near {where}"] = shown(await store.vector_search(space, query, where=where, limit=30))
+            for text in ("river", "the Siren of the sea", "cafe naive strasse", "don't", "example 3.5 www.example.com"):
+                found[f"{text} {where}"] = shown(await store.text_search(space, text, where=where, limit=500))
+            found[f"counts {where}"] = await store.term_document_counts(space, ["sea", "siren", "cafe", "x", ""], where)
+        table = await store._connection.table(space)
+        assert table
+        assert (await table.resident() is not None) == is_held
+    return found
+
+
+async def test_memory_answers_as_the_disk_does(
+    tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, clips)
+        await store.optimise(space)
+    held = await answers(tmp_path, space, is_held=True)
+    of_lance(monkeypatch)
+    read = await answers(tmp_path, space, is_held=False)
+    for question, answer in read.items():
+        assert held[question] == answer, question
+    assert sum(bool(answer) for answer in held.values()) > len(held) // 2
+
+
+async def test_clips_found_in_memory_are_the_whole_clips(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
+    written = make_clip(3, transcript="river", tags=("b", "a"), metadata_json='{"x": 1}', sound_words="sea")
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, [written])
+        [hit] = await store.text_search(space, "river")
+        assert await (await store._connection.table_for_writing(space)).resident()
+        assert [hit.clip] == await store.clips(space)
+
+
+async def test_what_others_write_change_remove_and_compact_is_seen_by_the_next_search(
+    tmp_path: Path, space: Space, make_clip: MakeClip
+) -> None:
+    async with await ClipStore.open(tmp_path) as reader, await ClipStore.open(tmp_path) as writer:
+
+        async def found(word: str = "word") -> list[float]:
+            hits = await reader.text_search(space, word, limit=1_000)
+            near = await reader.vector_search(space, make_clip(0).vector, limit=1_000)
+            table = await reader._connection.table(space)
+            assert table is None or await table.resident()
+            counts = await reader.term_document_counts(space, [word])
+            assert counts.by_term[word] == len(hits)
+            assert counts.documents == len(near)
+            return sorted(hit.clip.start_sec for hit in hits)
+
+        assert await found() == []
+        for index in range(20):
+            await writer.upsert(space, [make_clip(index, f"a_{index % 2}", transcript="word")])
+            assert len(await found()) == index + 1
+        await writer.delete_asset("a_1")
+        assert await found() == [index * 6.0 for index in range(0, 20, 2)]
+        await writer.update_asset("a_0", title="Another title")
+        assert {hit.clip.title for hit in await reader.text_search(space, "word")} == {"Another title"}
+        assert len(await found()) == 10
+        assert await writer.optimise(space)
+        assert len(await found()) == 10
+        await writer.upsert(space, [make_clip(0, "a_0", transcript="other")], replace_assets=True)
+        assert await found() == []
+        assert await found("other") == [0.0]
+
+
+async def test_a_table_that_outgrows_its_limit_is_read_from_the_disk(
+    tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(residence, "MOST_VECTOR_BYTES", 16 * 4 * 300)
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, clips[:200])
+        table = await store._connection.table_for_writing(space)
+        assert await table.resident()
+        await store.upsert(space, clips[200:])
+        for _ in range(2):
+            assert len(await store.vector_search(space, clips[0].vector, limit=100)) == 100
+        assert await table.resident() is None
+
+
+async def test_a_larger_table_is_read_beside_the_searches(
+    tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(residence, "READ_AT_ONCE", 100)
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, clips)
+        table = await store._connection.table_for_writing(space)
+        answers = [scored(await store.vector_search(space, clips[9].vector)) for _ in range(10)]
+        await table.settled()
+        assert await table.resident()
+        answers.append(said(await store.vector_search(space, clips[9].vector)))
+        assert all(answer == answers[-1] for answer in answers)
+
+
+TEXTS = (
+    "a:b foo_bar 3.5 1,000 e.g. example.com don't rock\u2019n\u2019roll x2y semi;colon 1;2 a,b a.b a'1 1'2 _x_ _ __",
+    "café straße ørsted Æon łódź co-op at&t c++ #tag a1.b 1a.2 a·b it''s o' 'tis x. x² ½ №5 ºC ª ŉ Ŀl €5 5€",
+    "x" * 39 + " " + "y" * 40 + " " + "é" * 19 + " " + "é" * 20,
+    "non\u00a0break soft\u00adhyphen zero\u200bwidth 1.2.3 u.s.a. a..b 1_000.5 a_.b a._b",
+)
+
+
+async def test_texts_are_cut_into_words_as_the_indexes_cut_them(
+    tmp_path: Path, space: Space, make_clip: MakeClip
+) -> None:
+    rng = random.Random(3)
+    texts = [*TEXTS, *("".join(rng.choices("aB1_.',;: -\"\u2019é·/ø0z", k=14)) for _ in range(300))]
+    texts += [f"a{chr(code)} {chr(code)}" for code in (*range(0x180), *range(0x2010, 0x2028))]
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, [make_clip(0, transcript="word")])
+        table = await store._connection.table_for_writing(space)
+        for text in texts:
+            tokens = [token.text for token in await table.lance.tokenize(text, column="transcript")]
+            if is_simple(text) and text != "a\u00b8 \u00b8":
+                assert words_of(text) == tokens, ascii(text)
+    assert words_of("AI的未来 日本ab") == ["ai", "ab"]
+    assert not is_simple("東京")
