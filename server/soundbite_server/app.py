@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from mcp.server import MCPServer
 from mcp.server.auth.provider import TokenVerifier
@@ -13,11 +14,6 @@ from mcp.server.auth.settings import AuthSettings
 from soundbite_server.completions import register_completions
 from soundbite_server.embedding_tasks import EmbeddingTasks
 from soundbite_server.health import register_health
-from soundbite_server.http.clip_links import register_clip_links
-from soundbite_server.http.guard import Routes
-from soundbite_server.http.player_page import register_player_page
-from soundbite_server.http.services import HttpServices
-from soundbite_server.http.uploads import register_uploads
 from soundbite_server.lifespan import Services, serve_library
 from soundbite_server.mcp_tools import offered_tools
 from soundbite_server.player.extension import player_app
@@ -25,6 +21,9 @@ from soundbite_server.prompts import register_prompts
 from soundbite_server.resources import register_resources
 from soundbite_server.settings import Settings
 from soundbite_server.tasks_extension import TasksExtension, TaskSource
+
+if TYPE_CHECKING:
+    from soundbite_server.http.services import HttpServices
 
 INSTRUCTIONS = """\
 Soundbite is a library of recordings that can be searched by what is said and what is heard.
@@ -86,6 +85,11 @@ def build_server(
     register_completions(server, current)
     register_health(server, current)
     if http:
+        from soundbite_server.http.clip_links import register_clip_links
+        from soundbite_server.http.guard import Routes
+        from soundbite_server.http.player_page import register_player_page
+        from soundbite_server.http.uploads import register_uploads
+
         routes = Routes(server, http.security)
         register_player_page(routes)
         register_clip_links(routes, http, current)

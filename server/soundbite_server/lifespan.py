@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from soundbite_server.shelf import Shelf
     from soundbite_tools.library import Library
 
+# A client over stdio asks for the handshake and the tools first; opening a library would keep it waiting.
+_HANDSHAKE_S = 0.25
+
 log = logging.getLogger(__name__)
 
 
@@ -27,6 +30,7 @@ class Services:
     def __init__(self, settings: Settings, http: HttpServices | None = None) -> None:
         self.settings = settings
         self.http = http
+        self._wanted = anyio.Event()
         self._opened = anyio.Event()
         self._closing = anyio.Event()
         self._shelf: Shelf | None = None
@@ -51,6 +55,7 @@ class Services:
         Raises:
             WorkFailed: it can't be opened.
         """
+        self._wanted.set()
         await self._opened.wait()
         if self._shelf is None:
             raise self._unavailable(self._failure)
@@ -63,6 +68,11 @@ class Services:
 
     async def run(self) -> None:
         """Hold the library open until `close` is called."""
+        if self.http is None:
+            with anyio.move_on_after(_HANDSHAKE_S):
+                await self._wanted.wait()
+        if self._closing.is_set():
+            return
         from soundbite_api import PlatformError
         from soundbite_store import StoreError
 
@@ -90,6 +100,7 @@ class Services:
     def close(self) -> None:
         """Let the libraries go."""
         self._closing.set()
+        self._wanted.set()
 
     def _has_own_library(self, caller: str) -> bool:
         return bool(self.http and self.http.has_own_libraries and caller != LOCAL)

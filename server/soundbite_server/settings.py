@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from soundbite_engine.packs.models import PROFILES, Models
 from soundbite_engine.packs.registry import CLAP_PRECISIONS, WHISPER_SIZES
-from soundbite_store import StoreAccess, StoreError, capabilities_of
+
+if TYPE_CHECKING:
+    from soundbite_store import StoreAccess
 
 HOSTED_BASE_URL = "https://api.twelvelabs.io/v1.3"
 STARTUP_EXIT_CODE = 78  # EX_CONFIG of sysexits.h
@@ -75,6 +77,8 @@ class Settings(BaseModel):
     @property
     def store_access(self) -> StoreAccess:
         """How a store that is no folder is reached."""
+        from soundbite_store import StoreAccess
+
         key = self.lancedb_api_key
         return StoreAccess(
             endpoint=self.store_endpoint,
@@ -171,10 +175,7 @@ def _base_url(text: str) -> str:
 def _store(env: Mapping[str, str]) -> dict[str, object]:
     uri = env.get("SOUNDBITE_STORE", "")
     key = env.get("LANCEDB_API_KEY", "")
-    try:
-        capabilities_of(uri)
-    except StoreError as exc:
-        raise SettingsError(str(exc)) from exc
+    _check_store(uri)
     is_service = uri.startswith("db://")
     if is_service and not key:
         raise SettingsError("SOUNDBITE_STORE=db://... needs LANCEDB_API_KEY, the key of that database.")
@@ -186,6 +187,17 @@ def _store(env: Mapping[str, str]) -> dict[str, object]:
         "lancedb_api_key": SecretStr(key) if key else None,
         "lancedb_host": env.get("LANCEDB_HOST", ""),
     }
+
+
+def _check_store(uri: str) -> None:
+    if not uri:
+        return  # a folder in `home`: nothing to ask the store, which takes a while to load
+    from soundbite_store import StoreError, capabilities_of
+
+    try:
+        capabilities_of(uri)
+    except StoreError as exc:
+        raise SettingsError(str(exc)) from exc
 
 
 def _first(env: Mapping[str, str], *names: str) -> str:

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("lancedb", "pyarrow", "av", "onnxruntime", "model2vec", "numpy", "tokenizers", "pocketsphinx")
+HEAVY = (
+    *("lancedb", "pyarrow", "av", "onnxruntime", "model2vec", "numpy", "tokenizers", "pocketsphinx"),
+    *("soundbite_store", "soundbite_api", "soundbite_server.shelf"),
+)
 INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -91,3 +94,11 @@ def test_a_bad_setting_stops_the_start_with_one_sentence(tmp_path: Path) -> None
     assert done.returncode == 78
     assert done.stderr.strip() == "soundbite: SOUNDBITE_ROOTS names '/no/such/folder', which is not a folder."
     assert done.stdout == ""
+
+
+def test_garbage_is_looked_for_again_once_the_server_is_made(tmp_path: Path) -> None:
+    code = (
+        "import anyio, gc\nanyio.run = lambda serve: print(gc.isenabled(), gc.get_freeze_count() > 10_000)\n"
+        "from soundbite_server.cli.serve import command\ncommand.main([], standalone_mode=False)"
+    )
+    assert run("-c", code, cwd=tmp_path).stdout.strip() == "True True"
