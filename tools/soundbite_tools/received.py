@@ -68,6 +68,6 @@ def _old_ones(where: Path) -> list[Path]:
 def _unknown(upload_id: str) -> SourceProblem:
     return SourceProblem(
         f"There is no upload {plain_text(upload_id, 80)!r}.",
-        "Send the file to the address that embed_audio gave, then name the upload as source.",
+        "An upload waits a day for embed_audio; send the file again, to a new address.",
         code="upload_unknown",
     )

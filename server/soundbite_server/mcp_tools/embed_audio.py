@@ -25,7 +25,7 @@ processing, go on with other work and call get_task; when it is ready, call sear
 again costs nothing and says so. From another machine, name your file as source: the refusal \
 gives an address to send it to. The defaults are right for searching; change them only when asked to."""
 
-_NOT_HERE = frozenset({"path_refused", "file_missing"})
+_NOT_HERE = frozenset({"path_refused", "file_missing", "upload_unknown"})
 _MOST_CHARACTERS = 50_400_000  # 36 MiB in base64; `source` may hold a data: URI
 
 
@@ -107,8 +107,8 @@ async def _with_upload(ctx: ToolContext, problem: SourceProblem, source: str) ->
     if http is None or problem.code not in _NOT_HERE:
         return problem
     from soundbite_server.http.uploads import upload_step
-    from soundbite_tools.received import forget_unused
+    from soundbite_tools.received import SCHEME, forget_unused
 
     await forget_unused(await library_of(ctx))
-    step = upload_step(http, (ctx.headers or {}).get("host", ""), source)
+    step = upload_step(http, (ctx.headers or {}).get("host", ""), source.removeprefix(SCHEME))
     return SourceProblem(problem.message, f"{problem.next_step} {step}", code=problem.code)

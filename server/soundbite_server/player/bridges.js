@@ -99,7 +99,15 @@ class HttpBridge {
     sessionStorage.setItem("soundbite-token", token);
   }
 
-  async callTool(name, args) {
+  callTool(name, args) {
+    return this.request("tools/call", { name, arguments: args }, { "Mcp-Name": name });
+  }
+
+  async listTools() {
+    return (await this.request("tools/list", {})).tools.map((tool) => tool.name);
+  }
+
+  async request(method, params, headers = {}) {
     const id = ++this.lastId;
     const meta = {
       "io.modelcontextprotocol/protocolVersion": PROTOCOL,
@@ -112,11 +120,11 @@ class HttpBridge {
         "Content-Type": "application/json",
         Accept: "application/json, text/event-stream",
         "MCP-Protocol-Version": PROTOCOL,
-        "Mcp-Method": "tools/call",
-        "Mcp-Name": name,
+        "Mcp-Method": method,
+        ...headers,
         ...(this.token ? { Authorization: `Bearer ${this.token}` } : {}),
       },
-      body: JSON.stringify({ jsonrpc: "2.0", id, method: "tools/call", params: { name, arguments: args, _meta: meta } }),
+      body: JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta: meta } }),
     });
     if (response.status === 401) {
       this.handlers.onTokenWanted();

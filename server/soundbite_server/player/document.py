@@ -13,15 +13,24 @@ Bridge = Literal["host", "http"]
 """host: the tools are called through the page around this one (MCP Apps); http: through this server's endpoint."""
 
 _PARTS = Path(__file__).parent
-# In this order: each uses what stands before it.
-_SCRIPTS = ("bridges.js", "sounds.js", "rows.js", "player.js")
+# In this order: each uses what stands before it. Only a person's own page has the library beside the search.
+_SCRIPTS: dict[Bridge, tuple[str, ...]] = {
+    "host": ("bridges.js", "sounds.js", "strip.js", "rows.js", "player.js"),
+    "http": ("bridges.js", "sounds.js", "strip.js", "rows.js", "shelf.js", "player.js"),
+}
 
 
 @cache
 def player_page(bridge: Bridge) -> str:
     """Return the whole page; it loads nothing, and as an MCP App it may connect to nothing."""
     page = _read("page.html")
-    filled = {"policy": player_policy(bridge), "bridge": bridge, "style": _style(), "script": _script()}
+    filled = {
+        "policy": player_policy(bridge),
+        "bridge": bridge,
+        "shelf": _read("shelf.html") if bridge == "http" else "",
+        "style": _style(),
+        "script": _script(bridge),
+    }
     for name, value in filled.items():
         page = page.replace("{{" + name + "}}", value)
     return page
@@ -32,7 +41,7 @@ def player_policy(bridge: Bridge) -> str:
     return "; ".join(
         (
             "default-src 'none'",
-            f"script-src '{_hash(_script())}'",
+            f"script-src '{_hash(_script(bridge))}'",
             f"style-src '{_hash(_style())}'",
             "img-src data:",
             "media-src data:",
@@ -44,8 +53,8 @@ def player_policy(bridge: Bridge) -> str:
 
 
 @cache
-def _script() -> str:
-    code = "\n".join(_read(name) for name in _SCRIPTS)
+def _script(bridge: Bridge) -> str:
+    code = "\n".join(_read(name) for name in _SCRIPTS[bridge])
     return f'"use strict";\n(() => {{\n{code}}})();\n'
 
 

@@ -1,5 +1,7 @@
 // The page: shows the result of a search, and plays one clip at a time.
 
+const FEWEST_LETTERS = 3;
+
 class Playback {
   constructor(say) {
     this.audio = new Audio();
@@ -66,26 +68,63 @@ class Page {
     this.part("ask").hidden = false;
     this.part("ask").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.search(this.part("question").value);
+      this.search();
     });
+    this.part("question").addEventListener("input", () => {
+      clearTimeout(this.typing);
+      this.typing = setTimeout(() => this.typed(), TYPING_MS);
+    });
+    this.shelf = new Shelf(this.bridge, (asset) => this.limit(asset));
     this.part("token").addEventListener("submit", (event) => {
       event.preventDefault();
       this.bridge.useToken(this.part("bearer").value.trim());
       this.part("bearer").value = "";
       this.part("token").hidden = true;
-      if (this.part("question").value) this.search(this.part("question").value);
-      else this.part("question").focus();
+      this.say("");
+      this.part("question").focus();
+      this.openShelf();
+      if (this.part("question").value) this.search();
     });
-    this.sayEmpty("Search the library", "Ask for what was said or heard; the clips that answer it appear here.");
+    this.welcome();
     this.part("question").focus();
+    this.openShelf();
   }
 
-  async search(question) {
-    this.waiting({ query: question });
+  openShelf() {
+    this.shelf.start().catch((error) => this.say(error.message, true));
+  }
+
+  welcome() {
+    this.asked = "";
+    this.clear();
+    this.say("");
+    this.sayEmpty("Search the library", "Ask for what was said or heard; the clips that answer it appear here.");
+  }
+
+  limit(asset) {
+    this.scope = asset;
+    this.part("question").placeholder = asset ? `What was said or heard in ${asset.title}?` : "What was said or heard?";
+    this.asked = "";
+    if (this.part("question").value.trim()) this.search();
+  }
+
+  typed() {
+    const question = this.part("question").value.trim();
+    if (!question) this.welcome();
+    else if (question.length >= FEWEST_LETTERS && question !== this.asked) this.search();
+  }
+
+  // The answer to an earlier question that comes late is dropped.
+  async search() {
+    clearTimeout(this.typing);
+    const question = this.asked = this.part("question").value.trim();
+    const where = this.scope ? { asset_ids: [this.scope.asset_id] } : {};
+    this.say(`Searching for “${question}”…`);
     try {
-      this.show(await this.bridge.callTool("search_clips", { query: question, top_k: 20 }));
+      const result = await this.bridge.callTool("search_clips", { query: question, top_k: 20, ...where });
+      if (question === this.asked) this.show(result);
     } catch (error) {
-      this.say(error.message, true);
+      if (question === this.asked) this.say(error.message, true);
     }
   }
 
@@ -106,24 +145,40 @@ class Page {
       this.say("");
       return this.sayEmpty("No clips", (result.content || []).map((block) => block.text || "").join("\n"));
     }
-    const asked = found.query ? `for “${found.query}”` : `like ${found.like}`;
+    const asked = (found.query ? `for “${found.query}”` : `like ${found.like}`) + (this.scope ? ` in ${this.scope.title}` : "");
     const count = `${found.clips.length} ${found.clips.length === 1 ? "clip" : "clips"} ${asked}`;
     const notes = found.notes || [];
     this.say(found.clips.length ? [count, ...notes].join(". ") : "");
     if (!found.clips.length) return this.sayEmpty(`No clips ${asked}`, notes.join(" ") || "Try other words.");
-    const sounds = new Sounds(this.bridge);
-    for (const clip of found.clips) {
-      const row = new ClipRow(clip, this.bridge, sounds, this.playback);
-      this.rows.set(row.node, row);
-      this.part("clips").append(row.node);
-      this.views.observe(row.node);
-    }
+    this.sounds = new Sounds(this.bridge);
+    const { bridge, sounds, playback } = this;
+    this.shared = { asked: found, bridge, sounds, playback, pick: (row, clip) => this.exchange(row, clip) };
+    found.clips.forEach((clip) => this.part("clips").append(this.row(clip).node));
     return undefined;
+  }
+
+  row(clip) {
+    const row = new ClipRow(clip, this.shared);
+    this.rows.set(row.node, row);
+    this.views.observe(row.node);
+    return row;
+  }
+
+  // Another clip of the same recording takes the place of a row, and is played.
+  exchange(old, clip) {
+    this.playback.stop();
+    const row = this.row(clip);
+    old.node.replaceWith(row.node);
+    this.rows.delete(old.node);
+    row.lookAlong();
+    row.button.focus();
+    row.toggle();
   }
 
   clear() {
     this.playback.stop();
     this.views.disconnect();
+    if (this.sounds) this.sounds.stop();
     this.rows = new Map();
     this.part("clips").replaceChildren();
     this.part("empty").hidden = true;

@@ -21,20 +21,22 @@ function clock(seconds) {
 }
 
 class ClipRow {
-  constructor(clip, bridge, sounds, playback) {
+  // `shared` is what all rows of a result have: asked, bridge, sounds, playback, and pick(row, clip).
+  constructor(clip, shared) {
     this.clip = clip;
-    this.bridge = bridge;
-    this.sounds = sounds;
-    this.playback = playback;
+    this.shared = shared;
+    this.bridge = shared.bridge;
+    this.sounds = shared.sounds;
+    this.playback = shared.playback;
     this.name = `${clip.title}, ${clip.time_range}`;
     this.path = drawing("path", { d: ICONS.play });
     this.button = element("button", { className: "play", type: "button", "aria-label": `Play ${this.name}` },
       drawing("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, this.path));
-    this.button.disabled = !bridge.canCall();
+    this.button.disabled = !this.bridge.canCall();
     this.button.addEventListener("click", () => this.toggle());
     this.wave = element("div", { className: "wave" });
-    const sound = bridge.canCall() ? [this.wave] : [];
-    this.node = element("li", { className: "clip" },
+    const sound = this.bridge.canCall() ? [this.wave] : [];
+    this.node = element("li", { className: clip.is_weak ? "clip is-weak" : "clip" },
       this.button, this.about(), ...sound, ...this.words(), ...this.reading());
   }
 
@@ -45,6 +47,7 @@ class ClipRow {
       element("span", { className: "title" }, title),
       element("span", { className: "time" }, time_range),
       element("span", { className: "facts" },
+        ...(this.clip.is_weak ? [element("span", { className: "weak" }, "weak")] : []),
         ...(matched ? [element("span", {}, matched)] : []),
         drawing("svg", { class: "score", viewBox: "0 0 56 6", ...meter },
           drawing("rect", { width: 56 * score, height: 6, rx: 3 })),
@@ -62,7 +65,25 @@ class ClipRow {
     this.more = element("button", { className: "more", type: "button", "aria-expanded": "false" }, "Transcript");
     this.more.setAttribute("aria-label", `Transcript around ${this.name}`);
     this.more.addEventListener("click", () => this.read());
-    return [this.more, this.lines];
+    this.along = element("button", { className: "along", type: "button", "aria-expanded": "false" }, "In this recording");
+    this.along.setAttribute("aria-label", `Where else ${this.clip.title} answers`);
+    this.along.addEventListener("click", () => this.lookAlong());
+    return [element("div", { className: "folds" }, this.more, this.along), this.lines];
+  }
+
+  // Shows the scores of the whole recording, or puts them away.
+  async lookAlong() {
+    if (this.strip) {
+      this.strip.node.remove();
+      this.strip = null;
+    } else {
+      const { asked, pick } = this.shared;
+      const strip = this.strip = new Strip(this.clip, asked, this.bridge, (clip) => pick(this, clip));
+      strip.node.append(element("p", {}, "Looking through the recording…"));
+      this.node.append(strip.node);
+      strip.load().catch((error) => strip.node.replaceChildren(element("p", {}, error.message)));
+    }
+    this.along.setAttribute("aria-expanded", String(Boolean(this.strip)));
   }
 
   // Called when the row comes into view.

@@ -23,6 +23,11 @@ class Sounds {
     return this.kept.get(clip);
   }
 
+  // Forgets what nobody looks at any more; what is under way comes to its end.
+  stop() {
+    for (const { reject } of this.queue.splice(0)) reject(new Error("Not shown any more."));
+  }
+
   async next() {
     if (this.underWay >= 2 || !this.queue.length) return;
     const { clip, bars, resolve, reject } = this.queue.shift();
@@ -63,7 +68,8 @@ class Sounds {
 function reasonOf(result) {
   const notes = result.structuredContent && result.structuredContent.notes;
   if (notes && notes.length) return notes.join(" ");
-  return result.isError ? (result.content || []).map((block) => block.text || "").join(" ") : "";
+  const said = (result.content || []).map((block) => block.text || "").join(" ");
+  return result.isError ? said.replace(/^Error executing tool \w+: /, "") : "";
 }
 
 function peaksOf(samples, bars) {

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from browser import Browser, chromium
+from browser import Browser, Page, chromium
 from host import Host
 from mcp import Client
+from page_server import serving
 
 from soundbite_server import Settings, build_server
 
@@ -46,6 +47,7 @@ PIECES = (
     Picture("empty-light", 900, 240, search={"query": "a whale", "modality": "sound"}),
     Picture("empty-dark", 900, 240, "dark", search={"query": "a whale", "modality": "sound"}),
 )
+PAGES = (Picture("page-light", 1200, 760), Picture("page-dark", 1200, 760, "dark"), Picture("page-narrow", 400, 760))
 IS_DRAWN = """[...document.querySelectorAll(".wave")]
   .every((each) => each.getAttribute("role") || each.getBoundingClientRect().top > innerHeight)"""
 
@@ -68,6 +70,24 @@ async def take(browser: Browser, client: Client, wanted: Picture) -> None:
     if wanted.opened >= 0:
         await page.evaluate(f'document.querySelectorAll(".more")[{wanted.opened}].click()', inner=True)
         await page.until('document.querySelector(".transcript time")', inner=True)
+    await keep(page, wanted)
+
+
+async def take_page(browser: Browser, url: str, wanted: Picture) -> None:
+    """A person's own page: a question typed, and where else the best recording answers it."""
+    page = await browser.open(wanted.width, wanted.height, wanted.scheme)
+    await page.go(url)
+    await page.until('document.querySelector("#shelf-list .entry")')
+    question = f'document.querySelector("#question").value = "{wanted.search["query"]}";'
+    await page.evaluate(f'{question} document.querySelector("#ask").requestSubmit()')
+    await page.until('document.querySelector(".along")')
+    await page.evaluate('document.querySelector(".along").click()')
+    await page.until('document.querySelector(".strip button")')
+    await page.until(IS_DRAWN)
+    await keep(page, wanted)
+
+
+async def keep(page: Page, wanted: Picture) -> None:
     assert page.complaints == [], page.complaints
     await page.picture(PICTURES / f"{wanted.name}.png")
     print(f"{wanted.name}: {(PICTURES / f'{wanted.name}.png').stat().st_size / 1000:.0f} kB")
@@ -79,6 +99,9 @@ async def main(home: Path) -> None:
         await embed(client)
         for wanted in PIECES:
             await take(browser, client, wanted)
+    async with serving(home, SAMPLES) as url, chromium() as browser:
+        for wanted in PAGES:
+            await take_page(browser, url, wanted)
 
 
 if __name__ == "__main__":

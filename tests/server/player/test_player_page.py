@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import shutil
+import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import anyio
 import pytest
-import uvicorn
 from browser import CHROMIUM, WHY_NOT, chromium
-
-from soundbite_server import Settings
-from soundbite_server.http.app import build_http_app
-from soundbite_server.http.config import HttpConfig
+from page_server import serving
 
 TOKEN = "a-token-for-the-page"
-
-
-@asynccontextmanager
-async def serving(home: Path, root: Path, **env: str) -> AsyncIterator[str]:
-    app = build_http_app(Settings(home=home, roots=(root,), workers=1), HttpConfig.from_environment("127.0.0.1:0", env))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
-    async with anyio.create_task_group() as group:
-        group.start_soon(server.serve)
-        with anyio.fail_after(30):
-            while not server.started:
-                await anyio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        try:
-            yield f"http://127.0.0.1:{port}/"
-        finally:
-            server.should_exit = True
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
@@ -55,3 +38,106 @@ async def test_a_person_gives_a_token_asks_and_sees_the_clips(embedded: Any, tmp
         assert {address.removeprefix(url) for address in page.requested} <= {"", "mcp"}
         # The first call went without a token; nothing else was refused, no policy broken.
         assert all("401" in each for each in page.complaints)
+
+
+@asynccontextmanager
+async def opened(home: Path, root: Path, *, is_read_only: bool = False) -> AsyncIterator[Any]:
+    """The page of a server that asks for no token, in a wide window."""
+    async with serving(home, root, is_read_only=is_read_only) as url, chromium() as browser:
+        page = await browser.open(width=1200)
+        await page.go(url)
+        await page.until('document.querySelector("#shelf-count")?.textContent')
+        yield page
+        assert page.complaints == []
+        assert {urlsplit(address).netloc for address in page.requested} == {urlsplit(url).netloc}
+
+
+def dropped(name: str, sound: bytes) -> str:
+    """Code that drops a file on the page."""
+    data = base64.b64encode(sound).decode("ascii")
+    return f"""(() => {{
+      const bytes = Uint8Array.from(atob("{data}"), (each) => each.charCodeAt(0));
+      const given = new DataTransfer();
+      given.items.add(new File([bytes], "{name}", {{ type: "audio/wav" }}));
+      document.body.dispatchEvent(new DragEvent("drop", {{ dataTransfer: given, bubbles: true, cancelable: true }}));
+    }})()"""
+
+
+def hum() -> bytes:
+    """Two seconds of a tone, as a WAV file."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(b"".join((3000 * (-1) ** (n // 9)).to_bytes(2, "little", signed=True) for n in range(16000)))
+    return file.getvalue()
+
+
+def typed(question: str) -> str:
+    """Code that types a question."""
+    return f"""(() => {{
+      const field = document.querySelector("#question");
+      field.value = "{question}";
+      field.dispatchEvent(new Event("input"));
+    }})()"""
+
+
+ENTRIES = '[...document.querySelectorAll("#shelf-list .entry")].map((each) => each.innerText)'
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
+async def test_a_question_is_answered_as_it_is_typed_and_a_recording_limits_it(embedded: Any, tmp_path: Path) -> None:
+    shutil.copytree(embedded.home, tmp_path / "home")
+    async with opened(tmp_path / "home", embedded.root) as page:
+        assert "1 recording" in await page.evaluate('document.querySelector("#shelf-count").textContent')
+        assert "field-log" in (await page.evaluate(ENTRIES))[0]
+        await page.evaluate(typed("the sky is"))
+        await page.evaluate(typed("the sky is still dark"))
+        await page.until('document.querySelector(".said")?.textContent.includes("dark")')
+        await page.evaluate('document.querySelector("#shelf-list .entry").click()')
+        await page.until('document.querySelector("#status").textContent.includes("in field-log")')
+        assert await page.evaluate('document.querySelector(".entry").getAttribute("aria-pressed")') == "true"
+        await page.evaluate(typed(""))
+        await page.until('document.querySelector("#empty:not([hidden]) h2")?.textContent === "Search the library"')
+        assert await page.evaluate('document.querySelectorAll(".clip").length') == 0
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
+async def test_a_dropped_file_is_embedded_with_progress_and_a_broken_one_says_why(
+    embedded: Any, tmp_path: Path
+) -> None:
+    shutil.copytree(embedded.home, tmp_path / "home")
+    async with opened(tmp_path / "home", embedded.root) as page:
+        await page.until('!document.querySelector("#shelf-add").hidden')
+        await page.evaluate(dropped("nothing.wav", b"no sound"))
+        await page.evaluate(dropped("hum.wav", hum()))
+        await page.until('document.querySelector("#shelf .is-failed [role=alert]")')
+        await page.until('document.querySelector("#shelf-list")?.innerText.includes("hum")')
+        await page.until('document.querySelector("#shelf-list")?.innerText.includes("1 clip")')
+        assert "nothing.wav" in await page.evaluate('document.querySelector("#shelf .is-failed").innerText')
+        assert ("list", "Recordings") in await page.accessible()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
+async def test_the_scores_of_a_recording_lead_to_its_other_clips(embedded: Any, tmp_path: Path) -> None:
+    shutil.copytree(embedded.home, tmp_path / "home")
+    async with opened(tmp_path / "home", embedded.root) as page:
+        await page.evaluate(typed("early morning, the noise of rain"))
+        await page.until('document.querySelector(".along")')
+        await page.evaluate('document.querySelector(".along").click()')
+        await page.until('document.querySelector(".strip [aria-current]")')
+        bars = '[...document.querySelectorAll(".strip button")]'
+        lefts = await page.evaluate(f"{bars}.map((each) => each.offsetLeft)")
+        assert lefts == sorted(lefts)
+        assert await page.evaluate(f"{bars}.filter((each) => each.tabIndex === 0).length") == 1
+        before = await page.evaluate('document.querySelector(".clip .time").textContent')
+        await page.evaluate(f'{bars}.find((each) => !each.hasAttribute("aria-current")).click()')
+        await page.until(f'document.querySelector(".clip .time").textContent !== "{before}"')
+        await page.until('document.querySelector(".clip .play").getAttribute("aria-label").startsWith("Pause")')
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
+async def test_a_read_only_server_offers_no_adding(embedded: Any, tmp_path: Path) -> None:
+    shutil.copytree(embedded.home, tmp_path / "home")
+    async with opened(tmp_path / "home", embedded.root, is_read_only=True) as page:
+        await page.until('document.querySelector("#shelf-list .entry")')
+        assert await page.evaluate('document.querySelector("#shelf-add").hidden')
