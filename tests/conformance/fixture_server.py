@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from asking_fixtures import add_asking_tools
+from input_fixtures import add_input_tools
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.prompts.base import UserMessage
 from mcp_types import AudioContent, EmbeddedResource, ImageContent, TextContent, TextResourceContents
+from stream_fixtures import add_stream_tools
 from task_fixtures import TASK_TOOLS, MemoryTasks, add_task_tools
 
 from soundbite_server import Settings, build_server
@@ -139,7 +141,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         settings = Settings(home=Path(home), roots=(), workers=1, log_level="WARNING")
         server = build_server(settings, more_tasks=dict.fromkeys(TASK_TOOLS, MemoryTasks()))
-        for add in (add_tools, add_asking_tools, add_task_tools, add_resources, add_prompts):
+        fixtures = (add_asking_tools, add_input_tools, add_stream_tools, add_task_tools, add_resources, add_prompts)
+        for add in (add_tools, *fixtures):
             add(server)
         server.run("streamable-http", port=int(sys.argv[1]))
 
