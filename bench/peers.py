@@ -64,8 +64,11 @@ def subjects(venvs: Path) -> list[Subject]:
     """Return the servers, Soundbite first."""
 
     def peer(name: str) -> Callable[[Path], list[str]]:
-        python = environment(venvs, name)
-        return lambda folder: [str(python), str(BENCH / "peer_server.py"), "serve", name, str(folder)]
+        # Its environment is made when it is started, not when it is only listed.
+        def command(folder: Path) -> list[str]:
+            return [str(environment(venvs, name)), str(BENCH / "peer_server.py"), "serve", name, str(folder)]
+
+        return command
 
     return [
         Subject(

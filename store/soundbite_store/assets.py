@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,6 +43,16 @@ class AssetRecords:
     async def get_asset(self, asset_id: str) -> Asset | None:
         """The asset of this id."""
         return await self._one_asset("asset_id = ?", asset_id)
+
+    async def get_assets(self, asset_ids: Iterable[str]) -> dict[str, Asset]:
+        """The assets of these ids that there are, by id."""
+        wanted = list(dict.fromkeys(asset_ids))
+
+        def work(db: sqlite3.Connection) -> list[sqlite3.Row]:
+            sql = "SELECT * FROM assets WHERE asset_id = ?"
+            return [row for asset_id in wanted for row in db.execute(sql, (asset_id,))]
+
+        return {row["asset_id"]: _asset(row) for row in await self._ledger.read(work)}
 
     async def find_asset(self, content_hash: str) -> Asset | None:
         """The newest asset with this content."""

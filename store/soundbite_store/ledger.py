@@ -19,10 +19,11 @@ class Ledger(AssetRecords, TaskRecords, TranscriptRecords, QueryCache, UsageReco
     """Assets, tasks, transcripts, query vectors and usage in one SQLite file that several processes share.
 
     Each record kind's methods live in a module of its own. Every method may raise StoreError; a write is on
-    disk when it returns.
+    disk when it returns, but for query vectors, which cost little to make again.
     """
 
     def __init__(self, connection: LedgerConnection, lock_dir: Path) -> None:
+        super().__init__()
         self._ledger = connection
         self._lock_dir = lock_dir
 
@@ -44,6 +45,7 @@ class Ledger(AssetRecords, TaskRecords, TranscriptRecords, QueryCache, UsageReco
 
     async def aclose(self) -> None:
         """Finish what is queued, then close; harmless when repeated."""
+        await self.flush_query_vectors()
         await self._ledger.close()
 
     async def __aenter__(self) -> Self:

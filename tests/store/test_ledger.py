@@ -43,6 +43,7 @@ async def test_an_asset_comes_back_by_id_content_and_source(tmp_path: Path) -> N
         assert await ledger.get_asset("a_1") is None
         await ledger.put_asset(ASSET)
         assert await ledger.get_asset("a_1") == ASSET
+        assert await ledger.get_assets(["a_1", "a_none", "a_1"]) == {"a_1": ASSET}
         assert await ledger.find_asset("h1") == ASSET
         assert await ledger.find_asset_by_source("file:///x.wav") == ASSET
         assert await ledger.find_asset("h2") is None
@@ -154,6 +155,17 @@ async def test_query_vectors_are_kept_by_space_kind_and_text(tmp_path: Path) -> 
             assert await ledger.get_query_vector(*other) is None
 
 
+async def test_a_query_vector_is_on_the_disk_a_moment_later_and_at_the_latest_on_closing(tmp_path: Path) -> None:
+    async with await Ledger.open(tmp_path / "ledger.db") as one, await Ledger.open(tmp_path / "ledger.db") as two:
+        await one.put_query_vector("s", "text", "asked", [1.0, 0.0])
+        async with asyncio.timeout(20):
+            while await two.get_query_vector("s", "text", "asked") is None:
+                await asyncio.sleep(0.05)
+        await one.put_query_vector("s", "text", "late", [0.0, 1.0])
+        await one.aclose()
+        assert await two.get_query_vector("s", "text", "late") is not None
+
+
 async def test_the_least_recently_used_query_makes_room(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     async with await Ledger.open(path) as ledger:
@@ -166,6 +178,7 @@ async def test_the_least_recently_used_query_makes_room(tmp_path: Path) -> None:
     async with await Ledger.open(path) as ledger:
         assert await ledger.get_query_vector("s", "text", "first") is not None  # now the newest
         await ledger.put_query_vector("s", "text", "another", [1.0, 0.0])
+        await ledger.flush_query_vectors()
         assert await ledger.get_query_vector("s", "text", "q0") is None
         assert await ledger.get_query_vector("s", "text", "q1") is not None
         assert await ledger.get_query_vector("s", "text", "first") is not None

@@ -39,14 +39,12 @@ async def borders_of(library: Library, ranges: Sequence[TimeRange]) -> list[Bord
     """
     ledger = await library.ledger()
     transcripts: dict[str, StoredTranscript | None] = {}
-    lengths: dict[str, float] = {}
+    assets = await ledger.get_assets(found.asset_id for found in ranges)
+    lengths = {asset_id: asset.duration_sec for asset_id, asset in assets.items()}
     for found in ranges:
-        if found.asset_id not in lengths:
-            asset = await ledger.get_asset(found.asset_id)
-            lengths[found.asset_id] = asset.duration_sec if asset else 0.0
         if _is_cut_anywhere(found) and found.asset_id not in transcripts:
             transcripts[found.asset_id] = await ledger.get_transcript(found.asset_id, library.config.platform)
-    return [_borders(found, transcripts.get(found.asset_id), lengths[found.asset_id]) for found in ranges]
+    return [_borders(found, transcripts.get(found.asset_id), lengths.get(found.asset_id, 0.0)) for found in ranges]
 
 
 def snapped(start_sec: float, end_sec: float, sentences: Sequence[TimedText]) -> tuple[float, float]:

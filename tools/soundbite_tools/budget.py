@@ -41,7 +41,7 @@ ResultT = TypeVar("ResultT", bound=Result)
 
 def tokens(text: str) -> float:
     """Return how many tokens a text may take: 3.5 ASCII characters each, any other character one of its own."""
-    plain = sum(char.isascii() for char in text)
+    plain = len(text) if text.isascii() else len(text.encode("ascii", "ignore"))
     return plain / _CHARS_PER_TOKEN + (len(text) - plain)
 
 

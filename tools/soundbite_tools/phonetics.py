@@ -8,7 +8,6 @@ and a code counts half of the word itself at most.
 from __future__ import annotations
 
 import functools
-import itertools
 import re
 from collections.abc import Mapping
 
@@ -56,8 +55,8 @@ def likely_heard(weight_of: Mapping[str, float], words: tuple[str, ...]) -> floa
 def _codes(words: tuple[str, ...]) -> frozenset[str]:
     codes = [code(word) for word in words]
     # One word may be heard as two.
-    pairs = (_joined(first, second) for first, second in itertools.pairwise(codes))
-    return frozenset(found for found in itertools.chain(codes, pairs) if len(found) >= _LEAST_CODE)
+    codes += map(_joined, codes, codes[1:])
+    return frozenset([found for found in codes if len(found) >= _LEAST_CODE])
 
 
 def _joined(first: str, second: str) -> str:
@@ -79,19 +78,31 @@ def _closest(wanted: str, heard: frozenset[str]) -> float:
     if len(wanted) < _LEAST_CODE or len(wanted) * (1.0 - _LEAST_CLOSENESS) < 1.0 - 1e-9:
         return 0.0
     # Words that are close agree at one end at least; comparing only those is what makes this quick.
-    near = (each for each in heard if abs(len(each) - len(wanted)) <= 1)
-    alike = (each for each in near if each[0] == wanted[0] or each[-1] == wanted[-1])
-    closeness = max((_closeness(wanted, each) for each in alike), default=0.0)
+    first, last, sizes = wanted[0], wanted[-1], (len(wanted) - 1, len(wanted), len(wanted) + 1)
+    alike = [each for each in heard if (each[0] == first or each[-1] == last) and len(each) in sizes]
+    closeness = max([_closeness(wanted, each) for each in alike], default=0.0)
     return closeness if closeness >= _LEAST_CLOSENESS else 0.0
 
 
 @functools.lru_cache(maxsize=50_000)
 def _closeness(one: str, other: str) -> float:
-    """Return 1 for equal codes, less for each insertion, deletion and substitution between them (Levenshtein)."""
+    """Return 1 for equal codes, less for each insertion, deletion and substitution between them (Levenshtein).
+
+    0 where more than one would be needed and one is all that counts as close.
+    """
     longest = max(len(one), len(other))
+    if 2.0 / longest > 1.0 - _LEAST_CLOSENESS + 1e-9:
+        return 1.0 - 1.0 / longest if _is_one_apart(one, other) else 0.0
     row = list(range(len(other) + 1))
     for i, sound in enumerate(one, start=1):
         previous, row[0] = row[0], i
         for j, another in enumerate(other, start=1):
             previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (sound != another))
     return 1.0 - row[-1] / longest
+
+
+def _is_one_apart(one: str, other: str) -> bool:
+    shorter, longer = sorted((one, other), key=len)
+    same = next((at for at, sound in enumerate(shorter) if sound != longer[at]), len(shorter))
+    rest = longer[same + 1 :]
+    return rest == shorter[same:] or (len(one) == len(other) and rest == shorter[same + 1 :])

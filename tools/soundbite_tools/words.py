@@ -23,7 +23,7 @@ _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 def terms_of(text: str) -> tuple[str, ...]:
     """Return the words of a text in their order, lower case, accents folded, repeats kept."""
     folded = text if text.isascii() else _without_accents(text)
-    return tuple(word.replace("\u2019", "'") for word in _WORD.findall(folded.lower()))
+    return tuple(_WORD.findall(folded.lower().replace("\u2019", "'")))
 
 
 def _without_accents(text: str) -> str:
