@@ -60,13 +60,29 @@ async def test_a_task_made_elsewhere_joins_the_library(open_library: Open, tone:
     platform.task_polls = 0
     task_id = platform.make_task("talk.wav", tone(20).read_bytes(), start_sec=6.0, end_sec=18.0)
     async with open_library() as library:
-        task = await get_task(library, task_id, wait_seconds=BOUND_SEC)
-        assert (task.status, task.title, task.embedding_count) == ("ready", "talk", 6)
+        task = await embed_audio(library, f"task:{task_id}", tags=["work"], wait_seconds=BOUND_SEC)
+        assert (task.status, task.title, task.embedding_count, task.is_reused) == ("ready", "talk", 6, True)
         assert (task.start_sec, task.end_sec) == (6.0, 18.0)
         assert await clip_times(library, task.task_id) == {(6.0, 12.0), (12.0, 18.0)}
+        asset = await (await library.ledger()).get_asset(task.asset_id)
+        assert asset
+        assert asset.tags == ("work",)
         platform.forget()
-        again = await get_task(library, task_id, wait_seconds=BOUND_SEC)
-    assert again.task_id == task.task_id
+        looked = await get_task(library, task_id)
+        again = await embed_audio(library, f"task:{task_id}", wait_seconds=BOUND_SEC)
+    assert looked.task_id == again.task_id == task.task_id
+
+
+async def test_looking_at_a_task_made_elsewhere_keeps_nothing_and_says_what_takes_it_in(
+    open_library: Open, tone: Tone, platform: Any
+) -> None:
+    platform.task_polls = 0
+    task_id = platform.make_task("talk.wav", tone(20).read_bytes(), start_sec=6.0, end_sec=18.0)
+    async with open_library() as library:
+        task = await get_task(library, task_id, wait_seconds=BOUND_SEC)
+        assert await (await library.ledger()).list_tasks(limit=1) == []
+    assert (task.task_id, task.status, task.time_range) == (task_id, "ready", "00:06-00:18")
+    assert f'embed_audio(source="task:{task_id}")' in task.next_step
 
 
 async def test_a_task_made_elsewhere_that_is_not_ready_says_so(open_library: Open, tone: Tone, platform: Any) -> None:
@@ -74,7 +90,8 @@ async def test_a_task_made_elsewhere_that_is_not_ready_says_so(open_library: Ope
     task_id = platform.make_task("talk.wav", tone().read_bytes())
     async with open_library() as library:
         task = await get_task(library, task_id)
-        assert (task.status, task.task_id) == ("processing", task_id)
+        early = await embed_audio(library, f"task:{task_id}", wait_seconds=0)
+        assert (task.status, task.task_id) == (early.status, early.task_id) == ("processing", task_id)
         platform.tasks[task_id].polls_left = 0
         assert (await get_task(library, task_id, wait_seconds=BOUND_SEC)).status == "ready"
 

@@ -1,8 +1,10 @@
-"""Tasks of the platform that were made elsewhere: asked for by their id, and taken into the library once ready."""
+"""Tasks of the platform that were made elsewhere: looked at by their id, and taken into the library on request."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING
@@ -16,9 +18,9 @@ from soundbite_tools.errors import UnknownId, sentence
 from soundbite_tools.figures import count_kinds
 from soundbite_tools.params import BOTH_OPTIONS, BOTH_SCOPES, EmbedParams
 from soundbite_tools.results import TaskResult
-from soundbite_tools.sources import asset_id_for
+from soundbite_tools.sources import TASK_SCHEME, asset_id_for
 from soundbite_tools.task_view import title_for
-from soundbite_tools.untrusted import LONGEST_TITLE, plain_text
+from soundbite_tools.untrusted import LONGEST_TITLE, MOST_TAGS, plain_tags, plain_text
 
 if TYPE_CHECKING:
     from soundbite_api import EmbeddingMetadata, EmbeddingTask, TaskAnswer
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 # Ids that the ledger gives; the platform's are hexadecimal.
 _OURS = "t_"
+_MADE_ELSEWHERE = "This task was made elsewhere; the library does not hold it."
 _SHORTEST_SEGMENT_SEC, _LONGEST_SEGMENT_SEC = 2, 10
 
 
@@ -39,15 +42,35 @@ async def known_task(library: Library, task_id: str) -> Task | None:
     return await ledger.get_task(task_id) or await ledger.find_task(task_id)
 
 
-async def adopted(library: Library, task_id: str, wait_s: float) -> Task | TaskResult:
-    """Return the ledger's new task for a ready task of the platform, or how that one stands while it is not ready.
-
-    A library that is read-only takes none in, and says what the platform made.
+async def seen_elsewhere(library: Library, task_id: str, wait_s: float) -> TaskResult:
+    """Return how a task of the platform stands that the ledger does not know; nothing is kept of it.
 
     Raises:
         UnknownId: the platform does not know it either.
-        PlatformError, StoreError: it could not be asked.
+        PlatformError: it could not be asked.
     """
+    found = await _asked(library, task_id, wait_s)
+    return found if isinstance(found, TaskResult) else _as_it_is(library, found)
+
+
+async def taken_in(
+    library: Library, task_id: str, wait_s: float, *, title: str = "", tags: Sequence[str] = ()
+) -> Task | TaskResult:
+    """Return the ledger's task for a ready task of the platform, or how that one stands while it is not ready.
+
+    A title and tags are given to a recording that is new to the library.
+
+    Raises:
+        UnknownId: the platform does not know it.
+        PlatformError, StoreError: it could not be asked, or not be kept.
+    """
+    if known := await known_task(library, task_id):
+        return known
+    found = await _asked(library, task_id, wait_s)
+    return found if isinstance(found, TaskResult) else await _kept(library, found.task, title, tags)
+
+
+async def _asked(library: Library, task_id: str, wait_s: float) -> TaskAnswer | TaskResult:
     found: TaskAnswer | None = None
     if task_id.startswith(_OURS) or library.config.only_own_ids:
         raise _unknown(task_id)
@@ -71,15 +94,20 @@ async def adopted(library: Library, task_id: str, wait_s: float) -> Task | TaskR
             task_id=task_id,
             status="processing",
             stage="embedding",
-            notes=["This task was made elsewhere; it joins the library once it is ready."],
+            notes=["This task was made elsewhere; it can join the library once it is ready."],
             next_step=f'Call get_task(task_id="{task_id}", wait_seconds=20) until the status is ready.',
         )
+    return found
+
+
+def _as_it_is(library: Library, found: TaskAnswer) -> TaskResult:
+    note, step = (
+        _MADE_ELSEWHERE,
+        f'Call embed_audio(source="{TASK_SCHEME}{found.task.id}") to take it into the library.',
+    )
     if library.config.is_read_only:
-        return _as_it_is(found)
-    return await _taken_in(library, found.task)
-
-
-def _as_it_is(found: TaskAnswer) -> TaskResult:
+        note = f"{note[:-1]}, and this server is read-only."
+        step = f"A server without SOUNDBITE_READ_ONLY takes it into the library. {step}"
     data = found.task.data or []
     start_sec, end_sec = _window(found.task.metadata)
     end_sec = end_sec or max((item.end_sec or 0.0 for item in data), default=0.0)
@@ -94,8 +122,8 @@ def _as_it_is(found: TaskAnswer) -> TaskResult:
         embedding_counts=list(count_kinds(data)),
         dimension=len(data[0].embedding) if data else 0,
         space=found.space.id,
-        notes=["This task was made elsewhere; this server is read-only and does not take it into the library."],
-        next_step="Call get_task for it on a server without SOUNDBITE_READ_ONLY: it takes the task in.",
+        notes=[note],
+        next_step=step,
     )
 
 
@@ -107,9 +135,12 @@ def _unknown(task_id: str) -> UnknownId:
     )
 
 
-async def _taken_in(library: Library, found: EmbeddingTask) -> Task:
+async def _kept(library: Library, found: EmbeddingTask, title: str, tags: Sequence[str]) -> Task:
     ledger = await library.ledger()
     asset = await _asset(library, found)
+    asset = replace(
+        asset, title=plain_text(title, LONGEST_TITLE) or asset.title, tags=plain_tags(tuple(tags))[:MOST_TAGS]
+    )
     async with library.jobs.beginning:
         # Two calls at once for one id share a task.
         if known := await ledger.find_task(found.id):

@@ -36,7 +36,7 @@ class LibraryConfig:
     platform: str = EMBEDDED
     """`embedded`, or the base URL of the platform; kept with each task, and part of what may be reused."""
     is_read_only: bool = False
-    """Whether nothing is embedded and no task is taken in: unfinished ones are left to who may write."""
+    """Whether nothing is embedded and no task taken in: unfinished ones are left to who may write."""
     natural_segmentation: bool = True
     """Whether `segmentation=auto` means natural (the platform must know it) rather than fixed."""
     only_own_ids: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from soundbite_tools.adoption import taken_in
 from soundbite_tools.boundary import translated
 from soundbite_tools.embedding import check_start
 from soundbite_tools.errors import WorkFailed
@@ -19,8 +20,9 @@ from soundbite_tools.params import (
     check_length,
 )
 from soundbite_tools.recordings import enter
+from soundbite_tools.results import TaskResult
 from soundbite_tools.reuse import begun, finished_before
-from soundbite_tools.sources import choose, resolve
+from soundbite_tools.sources import TASK_SCHEME, choose, resolve
 from soundbite_tools.spending import check_budget
 from soundbite_tools.task_view import task_result
 from soundbite_tools.waiting import DEFAULT_WAIT_S, within_limits
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
     from soundbite_store import Asset, Task
     from soundbite_tools.jobs import ProgressListener
     from soundbite_tools.library import Library
-    from soundbite_tools.results import TaskResult
+
+_AS_IT_IS = "This task was made elsewhere and is taken in as it is: nothing was computed."
 
 
 @translated
@@ -55,13 +58,19 @@ async def embed_audio(
     """Embed a recording and keep its clips; what the store already holds is not embedded again.
 
     Exactly one of `source`, `url`, `base64_string` and `asset_id` is given; `source` may be a path, an https URL, a
-    `data:` URI or an asset id. `end_sec` 0 means the recording's end. `segmentation` auto is natural where the platform
-    knows it; a segment length other than the default asks for fixed. Answers after at most `wait_seconds` (0 to 25).
+    `data:` URI, an asset id, or `task:` and the id of a task made elsewhere, which is taken in as it is. `end_sec` 0
+    means the recording's end. `segmentation` auto is natural where the platform knows it; a segment length other than
+    the default asks for fixed. Answers after at most `wait_seconds` (0 to 25).
 
     Raises:
         ToolProblem: the source or a parameter can't be used, or the embedding failed while this call waited.
     """
     given = choose(source, url=url, base64_string=base64_string, asset_id=asset_id)
+    if given.kind == "task":
+        taking = taken_in(
+            library, given.value.removeprefix(TASK_SCHEME), within_limits(wait_seconds), title=title, tags=tags
+        )
+        return await _from_elsewhere(library, await taking, wait_seconds, on_progress)
     params = EmbedParams.checked(
         start_sec=start_sec,
         end_sec=end_sec,
@@ -85,6 +94,19 @@ async def embed_audio(
         raise WorkFailed(task.error_message, task.error_hint, code=task.error_code)
     ledger = await library.ledger()
     return task_result(task, await ledger.get_asset(asset.asset_id))
+
+
+async def _from_elsewhere(
+    library: Library, found: Task | TaskResult, wait_seconds: float, on_progress: ProgressListener | None
+) -> TaskResult:
+    if isinstance(found, TaskResult):
+        return found
+    library.jobs.start(found.task_id)
+    task = await library.jobs.wait(found.task_id, within_limits(wait_seconds), on_progress)
+    if task.status == "failed":
+        raise WorkFailed(task.error_message, task.error_hint, code=task.error_code)
+    result = task_result(task, await (await library.ledger()).get_asset(task.asset_id))
+    return result.model_copy(update={"is_reused": True, "notes": [_AS_IT_IS, *result.notes]})
 
 
 def _strategy(library: Library, segmentation: str, segment_sec: int) -> Literal["natural", "fixed"]:

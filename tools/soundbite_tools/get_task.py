@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from soundbite_store import Clip, ClipFilter, Space, Task
-from soundbite_tools.adoption import adopted, known_task
+from soundbite_tools.adoption import known_task, seen_elsewhere
 from soundbite_tools.boundary import translated
 from soundbite_tools.clock import clock_range, seconds
 from soundbite_tools.figures import TaskFigures
-from soundbite_tools.results import EmbeddingPreview, TaskResult
+from soundbite_tools.results import EmbeddingPreview
 from soundbite_tools.task_view import task_result
 from soundbite_tools.waiting import within_limits
 
 if TYPE_CHECKING:
     from soundbite_tools.jobs import ProgressListener
     from soundbite_tools.library import Library
+    from soundbite_tools.results import TaskResult
 
 EMBEDDINGS_PER_PAGE = 40
 _FIRST_VALUES = 10
@@ -34,18 +35,15 @@ async def get_task(
 ) -> TaskResult:
     """Return a task; while it is processing, wait up to `wait_seconds` (0 to 25) for it to finish.
 
-    The id may be the platform's; a task made elsewhere is asked for there, and taken in once it is ready.
+    The id may be the platform's; a task made elsewhere is asked for there, and embed_audio takes it in.
     `detail` embeddings adds the time range and the first 10 values of each embedding, 40 to a page.
 
     Raises:
         UnknownId: there is no such task, here or on the platform.
     """
-    found = await known_task(library, task_id.strip()) or await adopted(
-        library, task_id.strip(), within_limits(wait_seconds)
-    )
-    if isinstance(found, TaskResult):
-        return found
-    task = found
+    task = await known_task(library, task_id.strip())
+    if task is None:
+        return await seen_elsewhere(library, task_id.strip(), within_limits(wait_seconds))
     if task.status == "processing" and task.platform == library.config.platform:
         # Whoever ran it may have died since the start; if not, this does nothing.
         library.jobs.start(task.task_id)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from soundbite_tools.config import LibraryConfig
 
 SourceKind = Literal["file", "url", "base64", "asset"]
-GivenKind = Literal["file", "url", "base64", "asset", "upload"]
+GivenKind = Literal["file", "url", "base64", "asset", "upload", "task"]
+TASK_SCHEME = "task:"
+"""Names a task that the platform has and the library has not."""
 
 # Ids of ours (a_...), and ids as the platform gives them: 24 hexadecimal digits (contract 2.1).
 ASSET_ID = re.compile(r"a_[0-9a-f]{20}|[0-9a-f]{24}")
@@ -106,6 +108,8 @@ def _guess(value: str) -> GivenKind:
         return "url"
     if value.startswith(SCHEME):
         return "upload"
+    if value.startswith(TASK_SCHEME):
+        return "task"
     if value.startswith("data:") or len(value) > _LONGEST_PATH:
         return "base64"
     return "asset" if ASSET_ID.fullmatch(value) else "file"
