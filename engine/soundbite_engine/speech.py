@@ -39,6 +39,8 @@ def recognise(samples: Samples, start_sec: float) -> list[Word]:
 
 def _words(samples: Samples, start_sec: float) -> list[Word]:
     decoder = _decoder()
+    # The estimate of the noise outlives an utterance; without this, what was decoded before would change the words.
+    decoder.reinit_feat()
     decoder.start_utt()
     decoder.process_raw(samples.tobytes(), full_utt=True)
     decoder.end_utt()
