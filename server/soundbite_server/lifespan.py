@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 
 from soundbite_server.principals import LOCAL, principal
 from soundbite_tools.errors import ToolProblem, WorkFailed, sentence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 # A client over stdio asks for the handshake and the tools first; opening a library would keep it waiting.
 _HANDSHAKE_S = 0.25
+_MEMORY_EVERY_S = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ class Services:
         self._closing = anyio.Event()
         self._shelf: Shelf | None = None
         self._failure = ""
+        self._calls = 0
 
     @property
     def is_ready(self) -> bool:
@@ -55,6 +58,7 @@ class Services:
         Raises:
             WorkFailed: it can't be opened.
         """
+        self._calls += 1
         self._wanted.set()
         await self._opened.wait()
         if self._shelf is None:
@@ -97,6 +101,17 @@ class Services:
         finally:
             self._opened.set()
 
+    async def look_after_memory(self) -> None:
+        """Give back what calls have left, until `close` is called."""
+        while not self._closing.is_set():
+            calls = self._calls
+            with anyio.move_on_after(_MEMORY_EVERY_S):
+                await self._closing.wait()
+            if self._calls != calls and not self._closing.is_set():
+                from soundbite_server.memory import give_back
+
+                await anyio.to_thread.run_sync(give_back)
+
     def close(self) -> None:
         """Let the libraries go."""
         self._closing.set()
@@ -119,6 +134,7 @@ async def serve_library(settings: Settings, http: HttpServices | None = None) ->
     services = Services(settings, http)
     async with anyio.create_task_group() as group:
         group.start_soon(services.run)
+        group.start_soon(services.look_after_memory)
         try:
             yield services
         finally:

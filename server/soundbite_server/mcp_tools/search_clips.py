@@ -33,6 +33,7 @@ def tool() -> Tool:
         title="Search clips",
         description=DESCRIPTION,
         is_read_only=True,
+        is_open_world=True,  # `like` may be a link
         meta={"ui": {"resourceUri": PLAYER_URI}},
     )
 

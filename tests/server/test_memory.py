@@ -1,0 +1,58 @@
+"""Memory that calls leave behind goes back to the system."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import pytest
+
+from soundbite_server import lifespan, memory
+
+BOUND_SEC = 30.0
+BLOCKS, BLOCK_BYTES = 1000, 60_000
+
+
+def anonymous_bytes() -> int:
+    found = re.search(r"RssAnon:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found
+    return int(found[1]) * 1024
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None) if sys.platform == "linux" else None, "malloc_trim"), reason="glibc")
+def test_what_is_free_between_pieces_in_use_is_given_back() -> None:
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, (ctypes.c_size_t,)
+    libc.free.argtypes = (ctypes.c_void_p,)
+    kept = []
+
+    def work() -> None:
+        blocks = [libc.malloc(BLOCK_BYTES) for _ in range(BLOCKS)]
+        for block in blocks:
+            ctypes.memset(block, 1, BLOCK_BYTES)
+        kept.append(blocks.pop())
+        for block in blocks:
+            libc.free(block)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    before = anonymous_bytes()
+    memory.give_back()
+    given_back = before - anonymous_bytes()
+    libc.free(kept[0])
+    assert given_back > BLOCKS * BLOCK_BYTES / 2
+
+
+async def test_a_server_gives_back_what_its_calls_have_left(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    given_back = threading.Event()
+    monkeypatch.setattr(lifespan, "_MEMORY_EVERY_S", 0.01)
+    monkeypatch.setattr(memory, "give_back", given_back.set)
+    async with connect() as client:
+        await client.call_tool("list_audio", {})
+        assert await anyio.to_thread.run_sync(given_back.wait, BOUND_SEC)
