@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+import anyio
+
 from soundbite_tools.adoption import taken_in
 from soundbite_tools.boundary import translated
 from soundbite_tools.embedding import check_start
@@ -67,10 +69,10 @@ async def embed_audio(
     """
     given = choose(source, url=url, base64_string=base64_string, asset_id=asset_id)
     if given.kind == "task":
-        taking = taken_in(
-            library, given.value.removeprefix(TASK_SCHEME), within_limits(wait_seconds), title=title, tags=tags
-        )
-        return await _from_elsewhere(library, await taking, wait_seconds, on_progress)
+        end = anyio.current_time() + within_limits(wait_seconds)
+        task_id = given.value.removeprefix(TASK_SCHEME)
+        found = await taken_in(library, task_id, within_limits(wait_seconds), title=title, tags=tags)
+        return await _from_elsewhere(library, found, max(0.0, end - anyio.current_time()), on_progress)
     params = EmbedParams.checked(
         start_sec=start_sec,
         end_sec=end_sec,
@@ -97,12 +99,12 @@ async def embed_audio(
 
 
 async def _from_elsewhere(
-    library: Library, found: Task | TaskResult, wait_seconds: float, on_progress: ProgressListener | None
+    library: Library, found: Task | TaskResult, wait_s: float, on_progress: ProgressListener | None
 ) -> TaskResult:
     if isinstance(found, TaskResult):
         return found
     library.jobs.start(found.task_id)
-    task = await library.jobs.wait(found.task_id, within_limits(wait_seconds), on_progress)
+    task = await library.jobs.wait(found.task_id, wait_s, on_progress)
     if task.status == "failed":
         raise WorkFailed(task.error_message, task.error_hint, code=task.error_code)
     result = task_result(task, await (await library.ledger()).get_asset(task.asset_id))
