@@ -17,7 +17,7 @@ LABEL org.opencontainers.image.title="Soundbite" \
       org.opencontainers.image.description="Ears for LLM agents: an MCP server that embeds and searches audio" \
       org.opencontainers.image.licenses="Apache-2.0" \
       io.modelcontextprotocol.server.name="io.github.soundbite/soundbite"
-RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin soundbite \
+RUN useradd --no-create-home --uid 10001 --home-dir /data --shell /usr/sbin/nologin soundbite \
  && install --directory --owner=soundbite --group=soundbite /data /recordings
 COPY --from=build /opt/soundbite /opt/soundbite
 ENV PATH=/opt/soundbite/bin:$PATH \
