@@ -28,6 +28,20 @@ async def test_words_that_were_said_are_found_where_they_were_said(
     assert result.clips_searched == 4
 
 
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [("we are in room twenty three", "room 23"), ("we are in room 23", "room twenty three"), ("in room 23", "room 23")],
+)
+async def test_a_number_is_found_as_it_is_said_and_as_it_is_written(
+    open_library: OpenLibrary, two_recordings: Callable[..., Any], said: str, asked: str
+) -> None:
+    async with open_library() as library:
+        await two_recordings(library, (said, "buy milk on the way home"))
+        best = (await search_clips(library, asked, detail="detailed", top_k=1)).clips[0]
+    assert best.text == said
+    assert {part.part: part.score for part in best.parts}["words"] == pytest.approx(1.0)
+
+
 async def test_scores_fall_from_one_to_nought_and_equal_questions_get_equal_answers(
     open_library: OpenLibrary, two_recordings: Callable[..., Any]
 ) -> None:

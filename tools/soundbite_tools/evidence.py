@@ -11,13 +11,15 @@ import anyio
 from soundbite_store import ClipFilter, ClipHit, ClipStore, Space
 from soundbite_tools.calibration import Calibration, calibration_of
 from soundbite_tools.queries import SOUND, SPEECH
-from soundbite_tools.words import MOST_TERMS, distinct_terms, sound_terms, weights
+from soundbite_tools.spoken_numbers import numbers_in
+from soundbite_tools.words import MOST_TERMS, distinct_terms, sound_terms, terms_of, weights
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
     from soundbite_tools.queries import QueryVectors, Vector
 
 _LOOSE_HITS = 12
+_SPOKEN = ClipFilter(embedding_option="transcription", embedding_scope="clip")
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ async def gather(
         StoreError: the store can't be read.
     """
     search = _Search(await library.store(), vectors.current.space, where, limit)
+    said = await search.as_said(text)
     found: dict[str, Sequence[ClipHit]] = {}
     counted: dict[str, float] = {}
 
@@ -51,7 +54,7 @@ async def gather(
         found[name] = await hits
 
     async def count() -> None:
-        counted.update(await search.word_weights(text))
+        counted.update(await search.word_weights(said))
 
     async with anyio.create_task_group() as group:
         if vectors.speech is not None:
@@ -61,7 +64,7 @@ async def gather(
         if vectors.whole is not None:
             group.start_soon(keep, "fused", search.loose(vectors.whole, library.clipped_assets))
         if text:
-            group.start_soon(keep, "words", search.holding(text))
+            group.start_soon(keep, "words", search.holding(said))
         if text and modality != SOUND:
             group.start_soon(count)
     return Evidence(
@@ -97,14 +100,27 @@ class _Search:
                 clipped_assets.add(asset_id)
         return [hit for hit in hits if hit.clip.asset_id not in clipped_assets]
 
+    async def as_said(self, text: str) -> str:
+        """`text`, a number that no clip holds as it is asked ("23") in the form that clips hold ("twenty three")."""
+        terms = terms_of(text)
+        numbers = numbers_in(terms[:MOST_TERMS])
+        if not numbers:
+            return text
+        known = {term for number in numbers for form in number.forms for term in form}
+        clips = (await self.store.term_document_counts(self.space, sorted(known), _SPOKEN)).by_term
+        words = list(terms)
+        for number in reversed(numbers):
+            held = [form for form in number.forms if all(clips[term] for term in form)]
+            words[number.first : number.last] = held[0] if held else number.forms[0]
+        return " ".join(words)
+
     async def holding(self, text: str) -> Sequence[ClipHit]:
         return await self.store.text_search(
             self.space, " ".join(distinct_terms(text)), where=self.where, limit=self.limit
         )
 
     async def word_weights(self, text: str) -> dict[str, float]:
-        spoken = ClipFilter(embedding_option="transcription", embedding_scope="clip")
-        return weights(await self.store.term_document_counts(self.space, distinct_terms(text)[:MOST_TERMS], spoken))
+        return weights(await self.store.term_document_counts(self.space, distinct_terms(text)[:MOST_TERMS], _SPOKEN))
 
     async def _has_clips(self, asset_id: str) -> bool:
         for option in ("audio", "transcription"):
