@@ -122,6 +122,20 @@ async def test_what_is_not_wanted_sinks(open_library: OpenLibrary, two_recording
     assert without.without == "rising fast"
 
 
+async def test_one_word_said_in_passing_does_not_take_an_answer_away(
+    open_library: OpenLibrary, two_recordings: Callable[..., Any]
+) -> None:
+    async with open_library() as library:
+        log, _ = await two_recordings(library)
+        plain = await search_clips(library, "the river is rising fast", modality="speech", detail="detailed")
+        without = await search_clips(
+            library, "the river is rising fast", without="fast", modality="speech", detail="detailed"
+        )
+    before = next(clip for clip in plain.clips if clip.asset_id == log)
+    after = next(clip for clip in without.clips if clip.asset_id == log)
+    assert 0.3 * before.score < after.score < 0.7 * before.score
+
+
 async def test_time_length_and_date_narrow_the_search(
     open_library: OpenLibrary, two_recordings: Callable[..., Any]
 ) -> None:

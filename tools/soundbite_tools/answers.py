@@ -10,6 +10,7 @@ from soundbite_tools.evidence import gather
 from soundbite_tools.examples import example_of, is_id
 from soundbite_tools.queries import SOUND, query_vectors
 from soundbite_tools.ranking import Scored, by_example, by_question, combined, lessened
+from soundbite_tools.words import distinct_terms
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
@@ -43,7 +44,8 @@ async def answers(
         notes += [note] if note else []
     scored = combined(*found) if len(found) > 1 else found[0]
     if question.without and scored:
-        scored = lessened(scored, await _unwanted(library, question, scored))
+        words = 0 if is_id(question.without) else len(distinct_terms(question.without))
+        scored = lessened(scored, await _unwanted(library, question, scored), words)
     return scored, notes
 
 

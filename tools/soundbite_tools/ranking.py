@@ -108,9 +108,15 @@ def combined(by_words: Sequence[Scored], by_likeness: Sequence[Scored]) -> list[
     return in_order(both)
 
 
-def lessened(scored: Sequence[Scored], unwanted: Sequence[Scored]) -> list[Scored]:
-    """Return the clips with scores lessened by how much they are like what is not wanted."""
-    against = {each.clip.clip_id: Part(each.score, rank) for rank, each in enumerate(unwanted, 1)}
+def lessened(scored: Sequence[Scored], unwanted: Sequence[Scored], words: int = 0) -> list[Scored]:
+    """Return the clips with scores lessened by how much they are like what is not wanted.
+
+    `words` is how many different words said what is not wanted, 0 for an example. A clip that holds a single word may
+    say it in passing, so few words count less than all that a clip is about: one counts half, each further one halves
+    what is left.
+    """
+    trust = 1.0 - 0.5**words if words else 1.0
+    against = {each.clip.clip_id: Part(_unwanted(each, trust), rank) for rank, each in enumerate(unwanted, 1)}
     return in_order(
         [
             replace(each, score=each.score * (1.0 - part.score), parts={**each.parts, WITHOUT: part})
@@ -119,6 +125,11 @@ def lessened(scored: Sequence[Scored], unwanted: Sequence[Scored]) -> list[Score
             for each in scored
         ]
     )
+
+
+def _unwanted(found: Scored, trust: float) -> float:
+    others = max((part.score for name, part in found.parts.items() if name not in (WORDS, PHONETIC)), default=0.0)
+    return max(found.score * trust, min(others, found.score))
 
 
 def in_order(scored: Sequence[Scored]) -> list[Scored]:
