@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Requests under way get this long to end; embedding goes on at the next start.
 _GRACE_S = 10
+# Agents think for a while between calls; a connection closed just as they go on costs them the call.
+_KEPT_OPEN_S = 75
 _BACKLOG = 128
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ async def serve_http(settings: Settings, http: HttpConfig) -> None:
         build_http_app(settings, http),
         log_config=None,
         access_log=False,
+        timeout_keep_alive=_KEPT_OPEN_S,
         timeout_graceful_shutdown=_GRACE_S,
         h11_max_incomplete_event_size=64 * 1024,
         server_header=False,
