@@ -218,13 +218,20 @@ async def crowd(
     async def agent(number: int) -> None:
         one = Agent(number, record, expected, root)
         pauses = random.Random(1000 + number)
-        async with Client(url, mode="legacy" if number % 2 else "2026-07-28") as client:
-            while time.monotonic() - begun < seconds:
-                await asyncio.sleep(pauses.uniform(0, 2 * pause_s))
-                try:
-                    await one.step(client)
-                except Exception as exc:
-                    record.errors.append(f"{type(exc).__name__}: {exc}")
+        while time.monotonic() - begun < seconds:
+            try:
+                async with Client(url, mode="legacy" if number % 2 else "2026-07-28") as client:
+                    await act(one, client, pauses)
+            except Exception as exc:  # what ends a client is an error too, and the agent comes back with another
+                record.errors.append(f"client: {type(exc).__name__}: {exc}")
+
+    async def act(one: Agent, client: Client, pauses: random.Random) -> None:
+        while time.monotonic() - begun < seconds:
+            await asyncio.sleep(pauses.uniform(0, 2 * pause_s))
+            try:
+                await one.step(client)
+            except Exception as exc:
+                record.errors.append(f"{type(exc).__name__}: {exc}")
 
     async def watch() -> None:
         while (now := time.monotonic() - begun) < seconds:
