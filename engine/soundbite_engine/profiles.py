@@ -70,7 +70,7 @@ class BaseProfile:
     """PocketSphinx, the static text table and acoustic descriptors: nothing but the wheel."""
 
     name = "base"
-    space = "soundbite-base-1"
+    space = "soundbite-base-2"
     dimension = DIMENSION
     blocks: Mapping[str, int] = MappingProxyType(BLOCKS)
     describe_job = "describe"
@@ -108,7 +108,7 @@ class SoundsProfile:
 
     def __init__(self, models: Models) -> None:
         self._pack = models.folder_of(PACKS["yamnet"])
-        self.space = "soundbite-sounds-1" + _build_mark(models, PACKS["yamnet"])
+        self.space = "soundbite-sounds-2" + _build_mark(models, PACKS["yamnet"])
         self.blocks: Mapping[str, int] = MappingProxyType({"sound": TAGGED_SOUND_DIMENSION, "speech": SPEECH_DIMENSION})
         self.dimension = sum(self.blocks.values())
 
@@ -151,7 +151,7 @@ class FullProfile:
         self._clap = models.folder_of(pack)
         # 8 bits and full precision are different enough to be two spaces; which recogniser wrote the text is not.
         self.space = (
-            "soundbite-full-1" + ("" if models.clap == "int8" else f"-{models.clap}") + _build_mark(models, pack)
+            "soundbite-full-2" + ("" if models.clap == "int8" else f"-{models.clap}") + _build_mark(models, pack)
         )
         self.recognise_args: tuple[str, ...] = (str(models.whisper_folder),)
         self.blocks: Mapping[str, int] = MappingProxyType({"sound": CLAP_DIMENSION, "speech": SPEECH_DIMENSION})

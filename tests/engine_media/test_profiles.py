@@ -15,7 +15,7 @@ from soundbite_engine.profiles import load_profile
 def test_a_text_query_fills_the_sound_block_only_with_sound_words() -> None:
     profile = load_profile("base")
     assert (profile.space, profile.dimension, dict(profile.blocks)) == (
-        "soundbite-base-1",
+        "soundbite-base-2",
         512,
         {"sound": 256, "speech": 256},
     )

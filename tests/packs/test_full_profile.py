@@ -37,7 +37,7 @@ def chosen(models: Path, tmp_path: Path) -> Models:
 
 async def test_a_recording_is_described_and_recognised(chosen: Models) -> None:
     profile = load_profile("full", chosen)
-    assert profile.space.startswith("soundbite-full-1-")  # not the published build
+    assert profile.space.startswith("soundbite-full-2-")  # not the published build
     assert dict(profile.blocks) == {"sound": 512, "speech": 256}
     request = AnalysisRequest(
         str(SAMPLES / "standup.flac"), profile, start_sec=2.0, end_sec=14.0, types=("separate_embedding",)

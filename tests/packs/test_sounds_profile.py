@@ -65,7 +65,7 @@ def test_a_space_of_its_own_is_named_by_the_build_of_the_model(
 ) -> None:
     tiny_yamnet(models)  # its receipt claims the published digests, at sizes of its own
     profile = load_profile("sounds", Models(models))
-    assert profile.space == "soundbite-sounds-1-4d8b4a53-cdf24d19"
+    assert profile.space == "soundbite-sounds-2-4d8b4a53-cdf24d19"
     assert dict(profile.blocks) == {"sound": 784, "speech": 256}
     assert profile.dimension == 1040
     query = profile.embed_text("a dog")

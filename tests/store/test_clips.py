@@ -239,4 +239,4 @@ def test_space_ids_that_are_no_plain_names_get_tables_of_their_own() -> None:
     names = {Space(space_id, 512).table_name for space_id in ids}
     assert len(names) == len(ids)
     assert all(name.isascii() and "/" not in name and len(name) < 90 for name in names)
-    assert Space("soundbite-base-1", 512).table_name == "clips__soundbite-base-1__512"
+    assert Space("soundbite-base-2", 512).table_name == "clips__soundbite-base-2__512"
