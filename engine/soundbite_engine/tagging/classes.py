@@ -18,7 +18,7 @@ CLASS_MAP = "yamnet_class_map.csv"
 _ALIASES = {
     "Aircraft": "plane",
     "Applause": "ovation",
-    "Bark": "barking; dog barking",
+    "Bark": "barking",
     "Bicycle": "bike",
     "Bird": "birds",
     "Car": "automobile",
