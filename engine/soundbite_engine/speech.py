@@ -14,20 +14,11 @@ from soundbite_engine.transcripts import Word
 _FRAME_SEC = 0.01
 _ALTERNATE = re.compile(r"\(\d+\)$")
 
-# Measured on read speech: a shorter look ahead (pl_window) and a smaller neighbourhood of words in the second pass
-# (fwdflatsfwin) save time and change no word; narrower beams for words and their last phones save more and cost about
-# one word in a hundred. Narrower beams for states (1e-40), two densities of four (topn), every second frame (ds), one
-# pass (fwdflat off) and a greater language weight lose more words, or whole answers.
-_SETTINGS = {
-    "maxhmmpf": 3000,
-    "maxwpf": 5,
-    "lw": 5.0,
-    "pl_window": 1,
-    "fwdflatsfwin": 10,
-    "wbeam": 1e-20,
-    "lponlybeam": 1e-20,
-    "lpbeam": 1e-30,
-}
+# Measured on read speech: a shorter look ahead (pl_window), a smaller neighbourhood of words in the second pass
+# (fwdflatsfwin) and a narrower beam for words save time and hardly change a word. Narrower beams for last phones
+# (lponlybeam, lpbeam) and states (1e-40), two densities of four (topn), every second frame (ds), one pass (fwdflat
+# off) and a greater language weight lose more words, and with them answers.
+_SETTINGS = {"maxhmmpf": 3000, "maxwpf": 5, "lw": 5.0, "pl_window": 1, "fwdflatsfwin": 10, "wbeam": 1e-20}
 _SHORTEST_PART = 2 * SAMPLE_RATE_HZ
 
 
