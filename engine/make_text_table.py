@@ -167,7 +167,7 @@ class Sums:
 
     def __call__(self, rows: Floats) -> Floats:
         """(pieces, n) to (sentences, n)."""
-        return np.asarray(np.add.reduceat(rows[self._ids], self._starts, axis=0) / self._roots)
+        return np.asarray(np.add.reduceat(rows[self._ids], self._starts, axis=0) / self._roots, np.float32)
 
     def transposed(self, sums: Floats) -> Floats:
         """(sentences, n) to (pieces, n)."""

@@ -110,6 +110,7 @@ class Residence:
     async def _read_anew(self) -> None:
         import pyarrow as pa
 
+        version = -1
         try:
             async with self._turn:
                 version = await self._facts.version()
