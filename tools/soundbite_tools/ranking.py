@@ -24,7 +24,7 @@ NAMED, WITHOUT = "named sound", "without"
 # Below this an answer is noise.
 LEAST_SCORE = 0.15
 # Below this it is weak: at least 95 % of the questions that something answers have a better one.
-WEAK_SCORE = 0.4
+WEAK_SCORE = 0.37
 
 
 @dataclass(frozen=True)
