@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ import pytest
 from mcp import Client
 
 from soundbite_server import Settings, build_server
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 Connect = Callable[..., Client]

@@ -12,15 +12,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
-import uvicorn
+from http_server import serving
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from soundbite_server import Settings, build_server
-from soundbite_server.http.app import build_http_app
-from soundbite_server.http.config import HttpConfig
 
 Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 REPOSITORY = Path(__file__).parents[2]
@@ -56,30 +53,15 @@ async def over_stdio(home: Path, root: Path, era: str) -> AsyncIterator[Call]:
 
 
 @asynccontextmanager
-async def served(home: Path, root: Path) -> AsyncIterator[str]:
-    config = HttpConfig.from_environment("127.0.0.1:0", {})
-    app = build_http_app(Settings(home=home, roots=(root,), workers=1), config)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
-    async with anyio.create_task_group() as group:
-        group.start_soon(server.serve)
-        with anyio.fail_after(60):
-            while not server.started:
-                await anyio.sleep(0.01)
-        try:
-            yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/mcp"
-        finally:
-            server.should_exit = True
-
-
-@asynccontextmanager
 async def over_http(home: Path, root: Path, era: str) -> AsyncIterator[Call]:
-    async with served(home, root) as url, Client(url, mode=ERAS[era]) as client:
+    async with serving(home, root) as url, Client(f"{url}mcp", mode=ERAS[era]) as client:
         yield calls_of(client)
 
 
 @asynccontextmanager
 async def by_inspector(home: Path, root: Path, era: str) -> AsyncIterator[Call]:
-    async with served(home, root) as url:
+    async with serving(home, root) as page:
+        url = f"{page}mcp"
 
         async def call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
             process = await asyncio.create_subprocess_exec(

@@ -12,13 +12,9 @@ from pathlib import Path
 
 import anyio
 import pytest
-import uvicorn
+from http_server import serving
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
-
-from soundbite_server import Settings
-from soundbite_server.http.app import build_http_app
-from soundbite_server.http.config import HttpConfig
 
 
 @asynccontextmanager
@@ -31,19 +27,8 @@ async def over_stdio(home: Path, root: Path, mode: str) -> AsyncIterator[Client]
 
 @asynccontextmanager
 async def over_http(home: Path, root: Path, mode: str) -> AsyncIterator[Client]:
-    app = build_http_app(Settings(home=home, roots=(root,), workers=1), HttpConfig.from_environment("127.0.0.1:0", {}))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
-    async with anyio.create_task_group() as group:
-        group.start_soon(server.serve)
-        with anyio.fail_after(60):
-            while not server.started:
-                await anyio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        try:
-            async with Client(f"http://127.0.0.1:{port}/mcp", mode=mode) as client:
-                yield client
-        finally:
-            server.should_exit = True
+    async with serving(home, root) as url, Client(f"{url}mcp", mode=mode) as client:
+        yield client
 
 
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])

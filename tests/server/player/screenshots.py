@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, it finds only what lies beside it
+
 from browser import Browser, Page, chromium
 from host import Host
+from http_server import serving
 from mcp import Client
-from page_server import serving
 
 from soundbite_server import Settings, build_server
 

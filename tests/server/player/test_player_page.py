@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from browser import CHROMIUM, WHY_NOT, chromium
-from page_server import serving
+from http_server import serving
 
 TOKEN = "a-token-for-the-page"
 

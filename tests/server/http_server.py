@@ -1,4 +1,4 @@
-"""A server on loopback with its page at `/`."""
+"""A server over HTTP on loopback, in this process."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from soundbite_server.http.config import HttpConfig
 
 @asynccontextmanager
 async def serving(home: Path, root: Path, *, is_read_only: bool = False, **env: str) -> AsyncIterator[str]:
-    """Serve a library; yields the address of the page."""
+    """Serve a library; yields the address of its page, below which the endpoint is `mcp`."""
     settings = Settings(home=home, roots=(root,), workers=1, read_only=is_read_only)
     app = build_http_app(settings, HttpConfig.from_environment("127.0.0.1:0", env))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
     async with anyio.create_task_group() as group:
         group.start_soon(server.serve)
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while not server.started:
                 await anyio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
