@@ -76,6 +76,7 @@ class Services:
             with anyio.move_on_after(_HANDSHAKE_S):
                 await self._wanted.wait()
         if self._closing.is_set():
+            self._opened.set()  # a call that came just before must not wait for ever
             return
         from soundbite_api import PlatformError
         from soundbite_store import StoreError
