@@ -48,6 +48,7 @@ class Playback {
 class Page {
   constructor(bridge) {
     this.bridge = bridge;
+    this.turn = 0;
     this.part = (id) => document.getElementById(id);
     this.playback = new Playback((text, isError) => this.say(text, isError));
     this.views = new IntersectionObserver((entries) => entries.filter((each) => each.isIntersecting).forEach((each) => {
@@ -96,6 +97,7 @@ class Page {
 
   welcome() {
     this.asked = "";
+    this.turn += 1;
     this.clear();
     this.say("");
     this.sayEmpty("Search the library", "Ask for what was said or heard; the clips that answer it appear here.");
@@ -118,13 +120,14 @@ class Page {
   async search() {
     clearTimeout(this.typing);
     const question = this.asked = this.part("question").value.trim();
+    const turn = this.turn += 1;
     const where = this.scope ? { asset_ids: [this.scope.asset_id] } : {};
     this.say(`Searching for “${question}”…`);
     try {
       const result = await this.bridge.callTool("search_clips", { query: question, top_k: 20, ...where });
-      if (question === this.asked) this.show(result);
+      if (turn === this.turn) this.show(result);
     } catch (error) {
-      if (question === this.asked) this.say(error.message, true);
+      if (turn === this.turn) this.say(error.message, true);
     }
   }
 
