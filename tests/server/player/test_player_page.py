@@ -27,7 +27,7 @@ async def test_a_person_gives_a_token_asks_and_sees_the_clips(embedded: Any, tmp
     async with serving(home, embedded.root, **given) as url, chromium() as browser:
         page = await browser.open()
         await page.go(url)
-        await page.until('document.activeElement?.id === "question"')
+        await page.until('document.querySelector("#ask")?.hidden === false')
         ask = 'document.querySelector("#question").value = "the sky is still dark";'
         await page.evaluate(f'{ask} document.querySelector("#ask").requestSubmit()')
         await page.until('document.activeElement?.id === "bearer"')
