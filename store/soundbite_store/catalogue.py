@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RecordKind = Literal["asset", "task", "transcript", "removed"]
 _TABLE = "catalogue__1"
+_KEY = "record_id"
 _NO_VERSION = 0
 
 
@@ -94,13 +95,13 @@ class Catalogue:
     async def put(self, records: Sequence[SharedRecord]) -> None:
         """Add records, in place of earlier ones of the same ids, in one commit."""
         rows = await asyncio.to_thread(_rows, records)
-        table = self._table or await self._connection.records_table(_TABLE, rows.schema)
+        table = self._table or await self._connection.records_table(_TABLE, _KEY, rows.schema)
         assert table is not None
         self._table = table
 
         async def write() -> None:
             with lance_errors():
-                merge = table.merge_insert("record_id").use_index(False)
+                merge = table.merge_insert(_KEY).use_index(False)
                 await merge.when_matched_update_all().when_not_matched_insert_all().execute(rows)
 
         async with self._connection.gate(_TABLE).entered():
@@ -142,7 +143,7 @@ class Catalogue:
 
     async def _opened(self) -> AsyncTable | None:
         if self._table is None:
-            self._table = await self._connection.records_table(_TABLE)
+            self._table = await self._connection.records_table(_TABLE, _KEY)
         return self._table
 
 
@@ -152,7 +153,7 @@ def _rows(records: Sequence[SharedRecord]) -> pa.Table:
     unique = {record.record_id: record for record in records}.values()
     schema = pa.schema(
         [
-            pa.field("record_id", pa.string(), nullable=False, metadata=PRIMARY_KEY),
+            pa.field(_KEY, pa.string(), nullable=False, metadata=PRIMARY_KEY),
             *(pa.field(name, pa.string(), nullable=False) for name in ("kind", "asset_id", "stamp")),
             pa.field("body", pa.binary(), nullable=False),
         ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from soundbite_store.access import StoreAccess, reaching
 from soundbite_store.capabilities import FOLDER, capabilities_of
 from soundbite_store.clip_table import ClipTable
-from soundbite_store.conflicts import until_committed
+from soundbite_store.creation import create_indexes, create_or_open
 from soundbite_store.durability import TableFolder
 from soundbite_store.errors import StoreCorrupt
 from soundbite_store.healing import (
@@ -20,7 +20,7 @@ from soundbite_store.healing import (
     quarantine,
     torn_heads,
 )
-from soundbite_store.indexes import create_text_indexes, drop_broken_indexes, has_text_indexes
+from soundbite_store.indexes import drop_broken_indexes, has_text_indexes
 from soundbite_store.lance import lance_errors, load_lancedb
 from soundbite_store.locks import OwnerLock, WriteGate
 from soundbite_store.migrations import migrate
@@ -92,9 +92,8 @@ class StoreConnection:
             return existing
         database = await self.database()
         async with self._opening:
-            # Two creators at once can lose each other's first rows; exist_ok alone does not order them.
             async with self.gate(space.table_name).entered():
-                raw = await until_committed(lambda: _created(database, space.table_name, clips_schema(space)))
+                raw = await create_or_open(database, space.table_name, clips_schema(space), "row_id")
             return await self._adopt(space, raw)
 
     async def spaces(self) -> list[Space]:
@@ -110,13 +109,16 @@ class StoreConnection:
                 found.append(space)
         return found
 
-    async def records_table(self, name: str, schema: pa.Schema | None = None) -> AsyncTable | None:
-        """A table that holds no clips; None when it is not there and no schema was given to make it with."""
+    async def records_table(self, name: str, key: str, schema: pa.Schema | None = None) -> AsyncTable | None:
+        """A table that holds no clips; None when it is not there and no schema was given to make it with.
+
+        `key` is the column that tells its rows apart.
+        """
         raw = await self._open_raw(name)
         if raw is None and schema is not None:
             database = await self.database()
             async with self.gate(name).entered():
-                return await until_committed(lambda: _created(database, name, schema))
+                return await create_or_open(database, name, schema, key)
         return raw
 
     async def close(self) -> None:
@@ -146,7 +148,7 @@ class StoreConnection:
                     await migrate(raw)
             if not await has_text_indexes(raw):
                 async with self.gate(space.table_name).entered():
-                    await until_committed(lambda: _indexed(raw))
+                    await create_indexes(raw)
         folder = self._folder(space.table_name)
         table = ClipTable(
             space,
@@ -233,17 +235,6 @@ class StoreConnection:
 
     def _folder(self, name: str) -> Path | None:
         return self._local_dir / f"{name}.lance" if self._local_dir else None
-
-
-async def _created(database: Any, name: str, schema: pa.Schema) -> AsyncTable:
-    with lance_errors():
-        table: AsyncTable = await database.create_table(name, schema=schema, exist_ok=True)
-        return table
-
-
-async def _indexed(raw: AsyncTable) -> None:
-    with lance_errors():
-        await create_text_indexes(raw)
 
 
 def _has_torn_data(folder: Path) -> bool:

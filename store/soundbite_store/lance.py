@@ -35,7 +35,7 @@ _CAUSES: tuple[tuple[tuple[str, ...], type[StoreError], str], ...] = (
         "what it may do.",
     ),
     (
-        ("commit conflict", "too many concurrent writers"),
+        ("commit conflict", "incompatible transaction", "too many concurrent writers"),
         StoreBusy,
         "Other processes kept writing to the clip store: try again.",
     ),

@@ -8,6 +8,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -15,6 +16,10 @@ from clip_writer import SPACE, clip
 from s3_service import S3Service, free_port
 
 from soundbite_store import ClipFilter, ClipStore, StoreAccess, StoreUnavailable
+from soundbite_store.connection import StoreConnection
+from soundbite_store.creation import create_indexes, create_or_open
+from soundbite_store.indexes import has_text_indexes
+from soundbite_store.schema import clips_schema
 
 WRITER = Path(__file__).parents[1] / "store" / "clip_writer.py"
 WAIT_S = 120
@@ -80,10 +85,48 @@ async def test_two_machines_that_write_one_recording_at_once_leave_each_clip_onc
     for writer in writers:
         assert writer.stdin is not None
         writer.stdin.write(b"go\n")
-    for writer in writers:
-        await asyncio.wait_for(writer.communicate(), WAIT_S)
-        assert writer.returncode == 0
+    await asyncio.wait_for(asyncio.gather(*(writer.communicate() for writer in writers)), WAIT_S)
+    assert [writer.returncode for writer in writers] == [0, 0]
     assert await stored_rows(bucket, access) == {("a_1", float(index)): 1 for index in range(6)}
+
+
+async def test_rows_written_between_the_look_and_the_making_of_a_table_stay(
+    bucket: str, access: StoreAccess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What LanceDB does when a table comes in between is forced here: it commits the empty table over the other one."""
+    slow = StoreConnection(bucket, None, None, access)
+    database = await slow.database()
+    create = database.create_table
+
+    async def create_late(name: str, **options: Any) -> Any:
+        async with await ClipStore.open(bucket, access=access) as quick:
+            await quick.upsert(SPACE, [clip(index, "a_1") for index in range(3)])
+        return await create(name, mode="overwrite", **options)
+
+    monkeypatch.setattr(database, "create_table", create_late)
+    table = await slow.table_for_writing(SPACE)
+    assert table.space == SPACE
+    await slow.close()
+    assert await stored_rows(bucket, access) == {("a_1", float(index)): 1 for index in range(3)}
+    async with await ClipStore.open(bucket, access=access) as store:
+        assert [hit.clip.start_sec for hit in await store.text_search(SPACE, "word2")] == [2.0]
+
+
+async def test_indexes_that_two_machines_make_at_once_are_made(bucket: str, access: StoreAccess) -> None:
+    connections = [StoreConnection(bucket, None, None, access) for _ in range(2)]
+    handles = [
+        await create_or_open(await connection.database(), SPACE.table_name, clips_schema(SPACE), "row_id")
+        for connection in connections
+    ]
+    # The second handle is older than the table: its first commit meets a transaction that it can't be merged with.
+    database = await connections[0].database()
+    await database.create_table(SPACE.table_name, schema=clips_schema(SPACE), mode="overwrite")
+    await asyncio.gather(*map(create_indexes, handles))
+    for handle in handles:
+        await handle.checkout_latest()
+        assert await has_text_indexes(handle)
+    for connection in connections:
+        await connection.close()
 
 
 async def test_stores_that_collide_lose_and_double_nothing(bucket: str, access: StoreAccess) -> None:
