@@ -52,13 +52,16 @@ class Ticks:
 
 
 def natural(ticks: Ticks, start_sec: float, end_sec: float) -> list[Segment]:
-    """Speech split at pauses, sounds at silences and changes; they and the silences cover all of the time."""
-    if len(ticks) == 0:
-        return [Segment(round(start_sec, 3), round(end_sec, 3), "sound")]
+    """Speech split at pauses, sounds at silences and changes, and the silences between them.
+
+    Parts of sound under MIN_SEGMENT_SEC are left out, unless there would be nothing else: then the whole is one.
+    """
     speech = _speech_segments(ticks)
     pieces: list[tuple[Stretch, Kind]] = [(stretch, "speech") for stretch in speech]
     for gap in _between(speech, len(ticks)):
         pieces.extend(_sound_segments(ticks, gap))
+    if not pieces:
+        return [Segment(round(start_sec, 3), round(end_sec, 3), "sound")]
     pieces.sort(key=lambda piece: piece[0].first)
     return [
         Segment(

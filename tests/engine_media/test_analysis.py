@@ -103,11 +103,16 @@ async def test_only_what_is_asked_for_is_answered(
     assert counts(fused_only.embeddings) == {("fused", "asset"): 1}
 
 
-async def test_a_blink_of_sound_is_analysed(write_audio: Callable[..., Path], tone: Callable, pool: WorkerPool) -> None:
-    for strategy in ("fixed", "natural"):
-        found = await analyse(all_options(write_audio("blink.wav", tone(0.02)), strategy=strategy), pool)
-        assert counts(found.embeddings)[("audio", "clip")] == 1
-        assert found.end_offset_sec == 0.02
+@pytest.mark.parametrize("seconds", [0.02, 0.2, 0.39, 0.5])
+@pytest.mark.parametrize("strategy", ["fixed", "natural"])
+async def test_a_blink_of_sound_is_analysed(
+    write_audio: Callable[..., Path], tone: Callable, pool: WorkerPool, seconds: float, strategy: str
+) -> None:
+    request = all_options(write_audio("blink.wav", tone(seconds)), strategy=strategy)
+    found = await analyse(request, pool)
+    assert counts(found.embeddings)["audio", "clip"] == 1
+    [clip] = [item for item in found.embeddings if (item.option, item.scope) == ("audio", "clip")]
+    assert (clip.start_sec, clip.end_sec) == pytest.approx((0.0, seconds), abs=0.001)
 
 
 async def test_progress_names_the_stages_in_order_and_never_goes_back(samples: Path, pool: WorkerPool) -> None:

@@ -132,6 +132,11 @@ def test_a_recording_shorter_than_a_tick_is_one_segment(tone: Callable) -> None:
     assert times(natural(none, 0.0, 0.01)) == [(0.0, 0.01)]
 
 
+@pytest.mark.parametrize("name", ["hiss", "silence"])
+def test_a_recording_with_no_part_long_enough_is_one_segment(name: str) -> None:
+    assert times(natural(heard((name, 0.2)), 3.0, 3.2)) == [(3.0, 3.2)]
+
+
 def test_a_word_long_pause_does_not_end_speech_and_a_blip_does_not_make_it() -> None:
     probabilities = np.zeros(200, np.float32)
     probabilities[50:80] = probabilities[83:120] = 0.9
