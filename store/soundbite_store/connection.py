@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 # LanceDB's own limits are 6 GiB and 1 GiB, too much for a server that sits in the background. Every write leaves some
-# 60 KB about its version in the metadata cache, and old versions are not asked for again.
+# 70 KB about its version in the metadata cache, and old versions are not asked for again; searches of 300,000 rows are
+# as fast with 1 MB as with 16.
 _INDEX_CACHE_BYTES = 256 << 20
-_METADATA_CACHE_BYTES = 16 << 20
+_METADATA_CACHE_BYTES = 4 << 20
 _PAGE = 1_000
 
 

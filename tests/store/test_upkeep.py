@@ -79,3 +79,19 @@ async def test_a_process_that_stays_tidies_what_others_left_undone(
         await store._first_look
         await store.tidied()
         assert await pieces(tmp_path, space) < 20
+
+
+async def test_what_is_remembered_of_old_versions_is_bounded(
+    tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions, session_of = [], lancedb.Session
+
+    def watched(**limits: int) -> lancedb.Session:
+        sessions.append(session_of(**limits))
+        return sessions[-1]
+
+    monkeypatch.setattr(lancedb, "Session", watched)
+    async with await ClipStore.open(tmp_path) as store:
+        for index in range(80):  # 5.5 MB
+            await store.upsert(space, [make_clip(index)])
+        assert 3 << 20 < sessions[0].size_bytes < 5 << 20
