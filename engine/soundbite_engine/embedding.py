@@ -22,6 +22,8 @@ from soundbite_engine.transcription import Transcriptions
 from soundbite_engine.workers import WorkerPool
 
 MOST_TOKENS = 500
+# Looking so few words up takes less time than handing them to a thread and back.
+_LOOKED_UP_AT_ONCE = 64
 # Rounding in a container's header must not refuse a file of exactly ten minutes.
 _TOLERANCE_SEC = 0.5
 _TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -45,6 +47,7 @@ class Embedder:
         self._transcriptions = transcriptions
         # A synchronous call waits for others like it, never behind the queue of tasks.
         self._turn = asyncio.Semaphore(2)
+        self._has_tables = False
 
     async def embed_text(self, text: str) -> Embedded:
         """The vector of a text.
@@ -55,7 +58,11 @@ class Embedder:
         tokens = sum(1 for _ in _TOKEN.finditer(text))
         if tokens > MOST_TOKENS:
             raise invalid("text.input_text", f"It has {tokens} tokens; the model takes at most {MOST_TOKENS}.")
-        vector = await asyncio.to_thread(self.profile.embed_text, text)
+        if self._has_tables and self.profile.looks_texts_up and tokens <= _LOOKED_UP_AT_ONCE:
+            vector = self.profile.embed_text(text)
+        else:
+            vector = await asyncio.to_thread(self.profile.embed_text, text)
+            self._has_tables = True
         return Embedded([Item()], np.asarray(vector, dtype=np.float32)[None])
 
     async def embed_now(self, record: AssetRecord, audio: AudioInput) -> Outcome:

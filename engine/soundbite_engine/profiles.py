@@ -53,6 +53,11 @@ class Profile(Protocol):
     @property
     def text_job(self) -> str: ...
     @property
+    def looks_texts_up(self) -> bool:
+        """Whether a text only costs looking its words up, once the first one has loaded the tables."""
+        ...
+
+    @property
     def worker_memory_mb(self) -> int:
         """Private memory that a worker of this profile may need."""
         ...
@@ -77,6 +82,7 @@ class BaseProfile:
     recognise_job = "recognise"
     recognise_args: tuple[str, ...] = ()
     text_job = "embed_texts"
+    looks_texts_up = True
     worker_memory_mb = DEFAULT_MEMORY_MB
 
     def describe_args(self, source: str) -> tuple[str, ...]:
@@ -104,6 +110,7 @@ class SoundsProfile:
     recognise_job = "recognise"
     recognise_args: tuple[str, ...] = ()
     text_job = "embed_texts"
+    looks_texts_up = True
     worker_memory_mb = DEFAULT_MEMORY_MB
 
     def __init__(self, models: Models) -> None:
@@ -144,6 +151,7 @@ class FullProfile:
     describe_job = "describe_clap"
     recognise_job = "recognise_any"
     text_job = "embed_texts"
+    looks_texts_up = False
     worker_memory_mb = 4096  # both networks in one process, and what they compute with
 
     def __init__(self, models: Models) -> None:

@@ -20,6 +20,8 @@ from soundbite_engine.transcripts import Sentence, Word
 
 # Sixteen vectors are some ten milliseconds of JSON: short enough not to hold up the event loop.
 ITEMS_AT_ONCE = 16
+# Where there are no more, handing them to a thread takes longer than the JSON.
+_FEW_ITEMS = 2
 DECIMALS = 8
 WARNINGS = "warnings"
 WINDOW_TRANSCRIPT = "window_transcript"
@@ -65,10 +67,11 @@ class Embedded:
         return StoredResult(int(self.vectors.shape[1]), items, self.vectors.astype("<f4").tobytes())
 
     async def to_wire(self, head: Mapping[str, Any], asked: Collection[str]) -> AsyncIterator[bytes]:
-        """The JSON object `head` with the embeddings as its `data`, in pieces made off the event loop."""
+        """The JSON object `head` with the embeddings as its `data`, in pieces; many are made off the event loop."""
         yield (json.dumps(head)[:-1] + (", " if head else "") + '"data": [').encode()
         for start in range(0, len(self.items), ITEMS_AT_ONCE):
-            piece = await asyncio.to_thread(self._encode, start, asked)
+            is_short = len(self.items) <= _FEW_ITEMS
+            piece = self._encode(start, asked) if is_short else await asyncio.to_thread(self._encode, start, asked)
             yield (b"," if start else b"") + piece
         yield b"]}"
 

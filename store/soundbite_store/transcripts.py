@@ -32,9 +32,18 @@ class TranscriptRecords:
 
     async def get_transcript(self, asset_id: str, source: str) -> StoredTranscript | None:
         """What a source understood of an asset."""
-        sql = "SELECT start_sec, end_sec, body FROM transcripts WHERE asset_id = ? AND source = ?"
-        row = await self._ledger.read(lambda db: db.execute(sql, (asset_id, source)).fetchone())
-        return None if row is None else _transcript(asset_id, source, row)
+        return (await self.get_transcripts([asset_id], source)).get(asset_id)
+
+    async def get_transcripts(self, asset_ids: Iterable[str], source: str) -> dict[str, StoredTranscript]:
+        """What a source understood of these assets, of those that it did, by id."""
+        wanted = list(dict.fromkeys(asset_ids))
+
+        def work(db: sqlite3.Connection) -> list[sqlite3.Row]:
+            sql = "SELECT asset_id, start_sec, end_sec, body FROM transcripts WHERE asset_id = ? AND source = ?"
+            return [row for asset_id in wanted for row in db.execute(sql, (asset_id, source))]
+
+        rows = await self._ledger.read(work)
+        return {row["asset_id"]: _transcript(row["asset_id"], source, row) for row in rows}
 
     async def transcripts_of(self, asset_id: str) -> list[StoredTranscript]:
         """What every source understood of an asset."""

@@ -28,8 +28,8 @@ class Borders:
     listen_end_sec: float
 
 
-async def borders_of(library: Library, ranges: Sequence[TimeRange]) -> list[Borders]:
-    """Return the borders of each range.
+async def borders_of(library: Library, ranges: Sequence[TimeRange], *, with_room: bool) -> list[Borders]:
+    """Return the borders of each range, and with `with_room` what is worth playing around it, else the range itself.
 
     Natural segments begin and end where sounds do already. Segments of one length cut sentences apart, so a range of
     such is moved to the borders of the sentences that are said in it.
@@ -38,13 +38,14 @@ async def borders_of(library: Library, ranges: Sequence[TimeRange]) -> list[Bord
         StoreError: the ledger can't be read.
     """
     ledger = await library.ledger()
-    transcripts: dict[str, StoredTranscript | None] = {}
-    assets = await ledger.get_assets(found.asset_id for found in ranges)
+    assets = await ledger.get_assets(found.asset_id for found in ranges) if with_room else {}
     lengths = {asset_id: asset.duration_sec for asset_id, asset in assets.items()}
-    for found in ranges:
-        if _is_cut_anywhere(found) and found.asset_id not in transcripts:
-            transcripts[found.asset_id] = await ledger.get_transcript(found.asset_id, library.config.platform)
-    return [_borders(found, transcripts.get(found.asset_id), lengths.get(found.asset_id, 0.0)) for found in ranges]
+    cut = [found.asset_id for found in ranges if _is_cut_anywhere(found)]
+    transcripts = await ledger.get_transcripts(cut, library.config.platform) if cut else {}
+    return [
+        _borders(found, transcripts.get(found.asset_id), lengths.get(found.asset_id, 0.0) if with_room else None)
+        for found in ranges
+    ]
 
 
 def snapped(start_sec: float, end_sec: float, sentences: Sequence[TimedText]) -> tuple[float, float]:
@@ -61,10 +62,12 @@ def snapped(start_sec: float, end_sec: float, sentences: Sequence[TimedText]) ->
     return max(first, start_sec - _FURTHEST_SEC), min(last, end_sec + _FURTHEST_SEC)
 
 
-def _borders(found: TimeRange, transcript: StoredTranscript | None, length_sec: float) -> Borders:
+def _borders(found: TimeRange, transcript: StoredTranscript | None, length_sec: float | None) -> Borders:
     start_sec, end_sec = found.start_sec, found.end_sec
     if transcript is not None:
         start_sec, end_sec = snapped(start_sec, end_sec, transcript.sentences)
+    if length_sec is None:
+        return Borders(start_sec, end_sec, start_sec, end_sec)
     listen_end_sec = end_sec + _PADDING_SEC
     return Borders(
         start_sec,

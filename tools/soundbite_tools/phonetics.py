@@ -8,8 +8,9 @@ and a code counts half of the word itself at most.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 _RULES = tuple(
     (re.compile(pattern), sound)
@@ -34,6 +35,7 @@ _RULES = tuple(
 _CLASSES = str.maketrans("bvcgqzd", "pfkkkst")
 _SILENT = re.compile(r"[^bcdfgjklmnpqrstvxz0]")
 _REPEATED = re.compile(r"(.)\1+")
+_DOUBLED = [2 * sound for sound in "pfkstjlmnrx0"]
 _LEAST_LETTERS = 5
 _LEAST_CODE = 3
 _LEAST_CLOSENESS = 0.8
@@ -41,17 +43,68 @@ _LEAST_CLOSENESS = 0.8
 _TRUST = 0.5
 
 
-def likely_heard(weight_of: Mapping[str, float], words: tuple[str, ...]) -> float:
-    """Return the share, 0 to .5, of a question's weight that lies in words which only sound like words of a clip."""
-    total = sum(weight_of.values())
-    missing = [term for term in weight_of if len(term) >= _LEAST_LETTERS and term not in words]
-    if not missing or not total:
-        return 0.0
-    heard = _codes(words)
-    return _TRUST * sum(weight_of[term] * _closest(code(term), heard) for term in missing) / total
+class LikelyHeard:
+    """The words of a question, told from what only sounds like them in the words of a clip."""
+
+    def __init__(self, weight_of: Mapping[str, float]) -> None:
+        self._total = sum(weight_of.values())
+        codes = {term: code(term) for term in weight_of if len(term) >= _LEAST_LETTERS}
+        self._wanted = [
+            _Wanted(term, weight_of[term], found) for term, found in codes.items() if len(found) >= _LEAST_CODE
+        ]
+
+    def share(self, words: tuple[str, ...]) -> float:
+        """Return the share, 0 to .5, of the question's weight that lies in words which only sound like `words`."""
+        if not self._wanted or not self._total:
+            return 0.0
+        run = _run_together(words)
+        missing = [each for each in self._wanted if each.may_be_in(run) and each.term not in words]
+        if not missing:
+            return 0.0
+        heard = _codes(words)
+        return _TRUST * sum([each.weight * _closest(each.code, heard) for each in missing]) / self._total
+
+
+class _Wanted:
+    """A word of a question."""
+
+    __slots__ = ("code", "may_be_in", "term", "weight")
+
+    def __init__(self, term: str, weight: float, code: str) -> None:
+        self.term, self.weight, self.code = term, weight, code
+        self.may_be_in: Callable[[str], object] = re.compile(_traces(code)).search
+        """Whether codes run together may hold what is close to this one: most do not, which this tells at once."""
+
+
+def _traces(wanted: str) -> str:
+    """A pattern of what is left of a code wherever one that is close to it stands."""
+    differences = _differences(len(wanted) + 1) if _may_differ(wanted) else 0
+    if differences == 0:
+        return wanted
+    if differences > 1:  # they leave whole at least one of so many pieces and one more
+        cuts = [len(wanted) * cut // (differences + 1) for cut in range(differences + 2)]
+        return "|".join([wanted[first:last] for first, last in itertools.pairwise(cuts)])
+    first, last = wanted[0], wanted[-1]
+    inside = [
+        pattern
+        for at in range(1, len(wanted) - 1)
+        for pattern in (f"{wanted[1:at]}.?{wanted[at + 1 : -1]}", f"{wanted[1:at]}.{wanted[at:-1]}")
+    ]
+    inside.append(f"{wanted[1:-1]}.")
+    return f"{wanted[1:]}|{wanted[:-1]}|{first}(?:{'|'.join(inside)}){last}"
 
 
 @functools.lru_cache(maxsize=5_000)
+def _run_together(words: tuple[str, ...]) -> str:
+    """The codes of words without a gap: the code of each of them, and of each two, is a part of it."""
+    run = "".join(map(code, words))
+    for doubled in _DOUBLED:
+        while doubled in run:
+            run = run.replace(doubled, doubled[0])
+    return run
+
+
+@functools.lru_cache(maxsize=1_000)
 def _codes(words: tuple[str, ...]) -> frozenset[str]:
     codes = [code(word) for word in words]
     # One word may be heard as two.
@@ -71,11 +124,20 @@ def code(word: str) -> str:
     return _REPEATED.sub(r"\1", _SILENT.sub("", word).translate(_CLASSES))
 
 
+def _may_differ(wanted: str) -> bool:
+    # In a shorter code, one difference is too many.
+    return _differences(len(wanted)) >= 1
+
+
+def _differences(letters: int) -> int:
+    """How many differences leave a code of so many letters close enough."""
+    return int(letters * (1.0 - _LEAST_CLOSENESS) + 1e-9)
+
+
 def _closest(wanted: str, heard: frozenset[str]) -> float:
     if wanted in heard:
         return 1.0
-    # In a shorter code, one difference is too many.
-    if len(wanted) < _LEAST_CODE or len(wanted) * (1.0 - _LEAST_CLOSENESS) < 1.0 - 1e-9:
+    if not _may_differ(wanted):
         return 0.0
     # Words that are close agree at one end at least; comparing only those is what makes this quick.
     first, last, sizes = wanted[0], wanted[-1], (len(wanted) - 1, len(wanted), len(wanted) + 1)

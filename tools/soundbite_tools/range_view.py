@@ -52,8 +52,8 @@ class Answer:
         )
 
 
-async def with_text(library: Library, space: Space, ranges: Sequence[TimeRange]) -> list[Answer]:
-    """Return the ranges with the words said in them.
+async def with_text(library: Library, space: Space, ranges: Sequence[TimeRange], *, with_room: bool) -> list[Answer]:
+    """Return the ranges with the words said in them, and with `with_room` what is worth playing around each.
 
     Raises:
         StoreError: the store can't be read.
@@ -61,7 +61,7 @@ async def with_text(library: Library, space: Space, ranges: Sequence[TimeRange])
     # The row that was found by its sound does not carry the words; a sibling of the same span may.
     silent = [each.clip.clip_id for found in ranges for each in found.clips if not each.clip.transcript]
     said = await _transcripts(library, space, silent)
-    borders = await borders_of(library, ranges)
+    borders = await borders_of(library, ranges, with_room=with_room)
     return [Answer(found, at, _said(found, said), _heard(found)) for found, at in zip(ranges, borders, strict=True)]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from soundbite_tools.calibration import Ramp
-from soundbite_tools.phonetics import likely_heard
+from soundbite_tools.phonetics import LikelyHeard
 from soundbite_tools.words import coverage, named_share, terms_of
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def by_question(evidence: Evidence) -> list[Scored]:
         evidence, {SPEECH: ramps.text_to_speech, SOUND: ramps.text_to_sound, FUSED: ramps.text_to_speech}
     )
     weight_of = evidence.word_weights or {}
+    heard = LikelyHeard(weight_of)
     bm25 = {hit.clip.clip_id: rank for rank, hit in enumerate(evidence.words, 1)}
     for hit in evidence.words:
         clips.setdefault(hit.clip.clip_id, hit.clip)
@@ -66,7 +67,7 @@ def by_question(evidence: Evidence) -> list[Scored]:
         said = terms_of(clip.transcript)
         if share := coverage(weight_of, said):
             parts.setdefault(clip_id, {})[WORDS] = Part(share, rank)
-        if alike := likely_heard(weight_of, said):
+        if alike := heard.share(said):
             parts.setdefault(clip_id, {})[PHONETIC] = Part(alike, rank)
         if clip.sound_words and (named := named_share(evidence.sound_terms, clip.sound_words)):
             parts.setdefault(clip_id, {})[NAMED] = Part(named, rank)
@@ -141,11 +142,11 @@ def in_order(scored: Sequence[Scored]) -> list[Scored]:
 
 
 def _answer(clip: StoredClip, found: Mapping[str, Part], trust: float) -> Scored:
-    words, alike, meaning, sound, fused, named = (
-        found[name].score if name in found else 0.0 for name in (WORDS, PHONETIC, SPEECH, SOUND, FUSED, NAMED)
-    )
-    words = min(words + alike, 1.0)
-    said, heard = words + (1.0 - words) * trust * max(meaning, fused), max(sound, named)
+    strength = {name: part.score for name, part in found.items()}.get
+    words = min(strength(WORDS, 0.0) + strength(PHONETIC, 0.0), 1.0)
+    meaning, fused = strength(SPEECH, 0.0), strength(FUSED, 0.0)
+    said = words + (1.0 - words) * trust * max(meaning, fused)
+    heard = max(strength(SOUND, 0.0), strength(NAMED, 0.0))
     if said >= heard:
         return Scored(clip, said, "speech and sound" if FUSED in found and not meaning else SPEECH, found)
     return Scored(clip, heard, SOUND, found)

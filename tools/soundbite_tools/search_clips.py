@@ -78,14 +78,15 @@ async def search_clips(
     scored, notes = await answers(library, question, searched, max(_FEWEST_HITS, _HITS_PER_CLIP * wanted))
     # One more than is shown tells whether there is a next page.
     ranges = spread(time_ranges(scored, LAST_PAGE_ENDS if diversity else last + 1), diversity)
-    page = await with_text(library, searched.space, ranges[first:last])
+    is_detailed = detail == "detailed"
+    page = await with_text(library, searched.space, ranges[first:last], with_room=is_detailed)
     notes += _quality(page, first)
 
     def made(room: Room) -> SearchResult:
         shown = page[: room.entries]
         is_more = len(ranges) > first + len(shown) and first + len(shown) < LAST_PAGE_ENDS
         return SearchResult(
-            clips=[each.result(room, is_detailed=detail == "detailed") for each in shown],
+            clips=[each.result(room, is_detailed=is_detailed) for each in shown],
             query=plain_text(question.words, _LONGEST_SHOWN_QUERY),
             like=plain_text(question.like, _LONGEST_SHOWN_QUERY),
             without=plain_text(question.without, _LONGEST_SHOWN_QUERY),

@@ -69,7 +69,7 @@ def coverage(weight_of: Mapping[str, float], held: Iterable[str]) -> float:
     """Return the share, 0 to 1, of the question's weight that these words hold."""
     total = sum(weight_of.values())
     present = set(held)
-    return sum(weight for term, weight in weight_of.items() if term in present) / total if total else 0.0
+    return sum([weight for term, weight in weight_of.items() if term in present]) / total if total else 0.0
 
 
 # English words that tell nothing by themselves, whichever group they are frequent in.
