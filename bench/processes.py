@@ -97,8 +97,8 @@ async def measure(minutes: float) -> int:
     during = float(np.percentile(taken, 95))
     for when, quiet in (("before", before["taken"]), ("after, with all those clips", after["taken"])):
         ratio = during / float(np.percentile(quiet, 95))
-        print(f"search p95 {during:.0f} ms, quiet {when} {np.percentile(quiet, 95):.0f} ms: {ratio:.1f} x")
-    print(f"search p50 {np.median(taken):.0f} ms, quiet after {np.median(after['taken']):.0f} ms")
+        print(f"search p95 {during:.1f} ms, quiet {when} {np.percentile(quiet, 95):.1f} ms: {ratio:.1f} x")
+    print(f"search p50 {np.median(taken):.1f} ms, quiet after {np.median(after['taken']):.1f} ms")
     for error in errors[:5]:
         print(error, file=sys.stderr)
     return int(bool(lost or doubled or errors or scan is None or not scan.is_sound))

@@ -89,7 +89,7 @@ class ClipTable:
         rows, _ = await asyncio.gather(asyncio.to_thread(to_table, self.space, clips), self._may_add(assets))
         async with self._gate.entered():
             result = await until_committed(lambda: self._write(rows, assets, replace_assets))
-            await self._make_durable()
+            await self._written()
         return result
 
     async def _write(self, rows: pa.Table, assets: ClipFilter, replace_assets: bool) -> UpsertResult:
@@ -125,7 +125,7 @@ class ClipTable:
 
         async with self._gate.entered():
             count = await until_committed(write)
-            await self._make_durable()
+            await self._written()
         return count
 
     async def delete(self, where: ClipFilter) -> int:
@@ -140,7 +140,7 @@ class ClipTable:
 
         async with self._gate.entered():
             count = await until_committed(write)
-            await self._make_durable()
+            await self._written()
         return count
 
     async def wants_upkeep(self) -> bool:
@@ -253,6 +253,11 @@ class ClipTable:
         query = query.order_by([ColumnOrdering(column_name=name) for name in _ORDER])
         with lance_errors():
             return await query.offset(offset).limit(limit).to_arrow()
+
+    async def _written(self) -> None:
+        await self._make_durable()
+        if self._residence:
+            self._residence.note_write()
 
     async def _make_durable(self, *, with_indexes: bool = False) -> None:
         if self._folder:

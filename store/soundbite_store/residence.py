@@ -1,14 +1,18 @@
 """Keeps the clips of a table that is not too large in memory, as they are in its newest version.
 
 The rows that other processes write are read when the next search comes: new rows are those of newer fragments, and
-where the count says that others are gone, the addresses of all rows say which. What takes longer, the first reading and
-the one after a compaction, happens beside the searches, which LanceDB answers meanwhile.
+where the count says that others are gone, the addresses of all rows say which. Where search follows upon search this is
+done beside them, and they see what others wrote a moment later. What takes longer, the first reading and the one after
+a compaction, happens beside the searches too; LanceDB answers them meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import math
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -27,6 +31,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 MOST_ROWS = 120_000
 MOST_VECTOR_BYTES = 100 << 20
+# Reading what others wrote takes some 30 ms where they keep the processors busy, ten times as long as a search.
+MAY_LAG_S = 0.2
+_LOOKS_IN_THAT_TIME = 4
 # So few rows are read faster than LanceDB searches them.
 READ_AT_ONCE = 2_000
 # A command that asks one question is done before the rest would be read.
@@ -45,13 +52,43 @@ class Residence:
         self._held: ResidentClips | None = None
         self._version = -1
         self._failed_at = -1
+        self._newest_at = -math.inf  # when what is held was the newest version
+        self._own_writes = 0
+        self._looking: asyncio.Task[None] | None = None
         self._most_rows = MOST_ROWS
         self._turn = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
         self._searches = 0
 
     async def clips(self) -> ResidentClips | None:
-        """The clips of the newest version; None where they are too many, or not read yet."""
+        """The clips of the newest version; None where they are too many, or not read yet.
+
+        What other processes wrote in the last MAY_LAG_S seconds may be missing.
+        """
+        age = time.monotonic() - self._newest_at
+        if self._held is None or age > MAY_LAG_S:
+            return await self._newest()
+        if age > MAY_LAG_S / _LOOKS_IN_THAT_TIME and (self._looking is None or self._looking.done()):
+            self._looking = asyncio.create_task(self._look())
+        return self._held
+
+    def note_write(self) -> None:
+        """Have the next search see what this process wrote just now."""
+        self._own_writes += 1
+        self._newest_at = -math.inf
+
+    async def _look(self) -> None:
+        with contextlib.suppress(StoreError):  # whatever it is, the search that has to wait meets it too
+            await self._newest()
+
+    async def _newest(self) -> ResidentClips | None:
+        asked_at, own_writes = time.monotonic(), self._own_writes
+        held = await self._of_newest_version()
+        if held and own_writes == self._own_writes:
+            self._newest_at = asked_at
+        return held
+
+    async def _of_newest_version(self) -> ResidentClips | None:
         version = await self._facts.version()
         if self._held and version == self._version:
             return self._held
@@ -75,14 +112,15 @@ class Residence:
 
     async def settled(self) -> None:
         """Wait until what is being read is there."""
-        if self._reading is not None:
-            await asyncio.wait([self._reading])
+        while tasks := [task for task in (self._looking, self._reading) if task and not task.done()]:
+            await asyncio.wait(tasks)
 
     async def close(self) -> None:
         """Read no further, and hold nothing."""
-        if self._reading is not None:
-            self._reading.cancel()
-            await self.settled()
+        for task in (self._looking, self._reading):
+            if task is not None:
+                task.cancel()
+        await self.settled()
         self._held = None
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from soundbite_store.clips import ClipHit, StoredClip
+from soundbite_store.clips import ClipHit
 from soundbite_store.filters import ClipFilter
 from soundbite_store.resident_rows import ResidentRows
 from soundbite_store.resident_vectors import ResidentVectors
@@ -112,11 +112,9 @@ class ResidentClips:
             counts[term] = int(mask[rows].sum()) if len(rows) else 0
         return counts
 
-    def matches(self, where: ClipFilter) -> list[StoredClip]:
-        """The rows that a filter lets through, as they came."""
-        import numpy as np
-
-        return [self._rows.clips[row] for row in np.flatnonzero(self._rows.matching(where)).tolist()]
+    def matching(self, where: ClipFilter) -> int:
+        """How many rows a filter lets through."""
+        return int(self._rows.matching(where).sum())
 
     def _hits(self, rows: NDArray[Any], scores: NDArray[Any]) -> list[ClipHit]:
         clips = self._rows.clips

@@ -33,18 +33,25 @@ class TermCounter:
 
     async def counts(self, table: ClipTable, terms: Iterable[str], where: ClipFilter) -> TermCounts:
         """How many rows there are, and how many of them hold each term (at most 10,000 are counted)."""
+        counts = dict.fromkeys(terms, 0)
+        unknown = list(counts)
+        if resident := await table.resident():
+            known = resident.holders(filter(is_simple, counts), where)
+            counts |= {term: min(count, _MAX_DOCUMENT_COUNT) for term, count in known.items()}
+            unknown = [term for term in counts if term not in known]
         condition = where.to_sql()
+        if unknown:
+            await self._forget_older(table)
+            found = await asyncio.gather(*(self._count(table, term, condition) for term in unknown))
+            counts |= zip(unknown, found, strict=True)
+        documents = resident.matching(where) if resident else await table.facts.count(condition)
+        return TermCounts(documents, counts)
+
+    async def _forget_older(self, table: ClipTable) -> None:
         version = await table.facts.version()
         if version != self._version:
             self._version = version
             self._counts.clear()
-        counts = dict.fromkeys(terms, 0)
-        if resident := await table.resident():
-            known = resident.holders([term for term in counts if is_simple(term)], where)
-            counts |= {term: min(count, _MAX_DOCUMENT_COUNT) for term, count in known.items()}
-        unknown = [term for term in counts if resident is None or not is_simple(term)]
-        found = await asyncio.gather(*(self._count(table, term, condition) for term in unknown))
-        return TermCounts(await table.facts.count(condition), counts | dict(zip(unknown, found, strict=True)))
 
     async def _count(self, table: ClipTable, term: str, condition: str) -> int:
         key = (term, condition)

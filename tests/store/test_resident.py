@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -116,8 +118,9 @@ async def test_clips_found_in_memory_are_the_whole_clips(tmp_path: Path, space: 
 
 
 async def test_what_others_write_change_remove_and_compact_is_seen_by_the_next_search(
-    tmp_path: Path, space: Space, make_clip: MakeClip
+    tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(residence, "MAY_LAG_S", 0.0)
     async with await ClipStore.open(tmp_path) as reader, await ClipStore.open(tmp_path) as writer:
 
         async def found(word: str = "word") -> list[float]:
@@ -144,6 +147,69 @@ async def test_what_others_write_change_remove_and_compact_is_seen_by_the_next_s
         await writer.upsert(space, [make_clip(0, "a_0", transcript="other")], replace_assets=True)
         assert await found() == []
         assert await found("other") == [0.0]
+
+
+async def test_a_search_waits_for_its_own_writes_and_not_for_those_of_others(
+    tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(residence, "MAY_LAG_S", 3_600.0)
+    monkeypatch.setattr(residence, "_LOOKS_IN_THAT_TIME", 1e9)
+    async with await ClipStore.open(tmp_path) as reader, await ClipStore.open(tmp_path) as other:
+
+        async def found() -> list[int]:
+            near = await reader.vector_search(space, make_clip(0).vector)
+            hits = await reader.text_search(space, "word")
+            counts = await reader.term_document_counts(space, ["word"])
+            assert counts.documents == counts.by_term["word"] == len(hits) == len(near)
+            return sorted(int(hit.clip.start_sec / 6) for hit in hits)
+
+        await reader.upsert(space, [make_clip(0, transcript="word")])
+        table = await reader._connection.table_for_writing(space)
+        assert await found() == [0]
+        await other.upsert(space, [make_clip(1, transcript="word")])
+        assert await found() == [0]
+        await table.settled()
+        assert await found() == [0, 1]
+        await other.upsert(space, [make_clip(2, transcript="word")])
+        await reader.upsert(space, [make_clip(3, transcript="word")])
+        assert await found() == [0, 1, 2, 3]
+        await reader.update_asset("a_1", title="Another title")
+        assert {hit.clip.title for hit in await reader.text_search(space, "word")} == {"Another title"}
+        await reader.delete_asset("a_1")
+        assert await found() == []
+
+
+async def test_memory_stays_right_while_another_process_writes_compacts_and_deletes(
+    tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(residence, "READ_AT_ONCE", 60)
+    async with await ClipStore.open(tmp_path) as reader:
+        kept = [make_clip(index, "a_kept", transcript="kept word") for index in range(50)]
+        await reader.upsert(space, kept)
+        arguments = [str(Path(__file__).with_name("clip_churner.py")), str(tmp_path)]
+        other = await asyncio.create_subprocess_exec(sys.executable, *arguments)
+        ended = asyncio.create_task(other.wait())
+        held = 0
+        while not ended.done():
+            hits = await reader.text_search(space, "kept", limit=1_000)
+            assert sorted(hit.clip.start_sec for hit in hits) == [clip.start_sec for clip in kept]
+            near = await reader.vector_search(space, kept[7].vector, limit=1_000)
+            assert near[0].clip.clip_id == kept[7].clip_id
+            assert len(near) == len({hit.clip.clip_id for hit in near}) >= len(kept)
+            table = await reader._connection.table_for_writing(space)
+            held += await table.resident() is not None
+        assert ended.result() == 0
+        assert held
+        monkeypatch.setattr(residence, "MAY_LAG_S", 0.0)
+        await table.settled()
+        there = await reader.clips(space, limit=10_000)
+        assert {clip.asset_id for clip in there} == {"a_kept", "a_5", "a_6"}
+        for _ in range(2):
+            found = [hit.clip for hit in await reader.text_search(space, "word", limit=1_000)]
+            assert sorted(found, key=lambda clip: (clip.asset_id, clip.start_sec)) == there
+            await table.resident()
+            await table.settled()
+        assert await table.resident()
 
 
 async def test_a_table_that_outgrows_its_limit_is_read_from_the_disk(
