@@ -155,7 +155,7 @@ class ClipResult(Result):
     time_range: str = Field(description="mm:ss-mm:ss in the recording")
     score: float = Field(description="0 to 1")
     is_weak: bool = Field(default=False, description="Hardly an answer")
-    matched: str = Field(default="", description="speech (what is said), sound (what is heard), or both")
+    matched: str = Field(default="speech", description="speech (what is said), sound (what is heard), or both")
     text: str = Field(default="", description="What is said there, as recognised")
     sounds: str = Field(default="", description="What is heard there, in words")
     tags: list[str] = Field(default_factory=list)

@@ -111,4 +111,4 @@ def _quality(page: Sequence[Answer], first: int) -> list[str]:
 def _next_step(page: Sequence[Answer]) -> str:
     if not page:
         return "Try other words or another modality, or call list_audio to see what is in the library."
-    return "Call get_clip with a clip_id to quote or play a clip, or with asset_id, start_sec and end_sec for a range."
+    return "get_clip quotes or plays a clip."

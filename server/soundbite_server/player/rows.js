@@ -41,7 +41,7 @@ class ClipRow {
   }
 
   about() {
-    const { title, time_range, score, matched } = this.clip;
+    const { title, time_range, score, matched = "speech" } = this.clip;
     const meter = { role: "meter", "aria-valuemin": 0, "aria-valuemax": 1, "aria-valuenow": score, "aria-label": "Score" };
     return element("div", { className: "about" },
       element("span", { className: "title" }, title),
