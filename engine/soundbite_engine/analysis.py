@@ -36,6 +36,9 @@ __all__ = ["Analysis", "AnalysisRequest", "Embedding", "Progress", "analyse", "t
 
 DECODE_TIMEOUT_S = 1800.0
 PART_TIMEOUT_S = 600.0
+# After so much sound its workers end, and what they hold, a recogniser each, is the store's that is about to write. The
+# texts of the clips take a worker once more; that one is small.
+LONG_SEC = 900.0
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ async def analyse(
             work.recognise(plan, report) if has_speech else _nothing(),
             work.describe(plan, report) if has_sound else _nothing(),
         )
+        await _give_back_memory(pool, report)
         said = transcript(words) if has_speech else None
         texts = [text_between(said, span.start_sec, span.end_sec) if said else "" for span in plan.segments]
         speech = await work.embed_texts(texts) if has_speech else None
@@ -118,7 +122,14 @@ async def transcribe(
         work = _Work(pool, folder, profile or BaseProfile(), Meter(True, on_progress))
         report = await work.decode_and_listen(str(path), start_sec, end_sec)
         plan = await work.plan(report, "fixed", 10)
-        return transcript(await work.recognise(plan, report))
+        words = await work.recognise(plan, report)
+    await _give_back_memory(pool, report)
+    return transcript(words)
+
+
+async def _give_back_memory(pool: WorkerPool, report: DecodeReport) -> None:
+    if report.end_sec - report.start_sec >= LONG_SEC:
+        await pool.retire_idle()
 
 
 @asynccontextmanager

@@ -125,6 +125,11 @@ class WorkerPool:
         finally:
             self._end_turn()
 
+    async def retire_idle(self) -> None:
+        """End the workers that wait for a job; the next job starts one anew, in about half a second."""
+        idle, self._idle = self._idle, []
+        await asyncio.shield(asyncio.gather(*(worker.kill() for worker in idle)))
+
     async def _take_turn(self, is_urgent: bool) -> None:
         if not self._is_open:
             raise WorkerError("worker_closed", "the engine is closed")

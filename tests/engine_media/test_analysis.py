@@ -171,3 +171,24 @@ async def test_a_cut_is_a_whole_playable_file(fmt: str, samples: Path, pool: Wor
 async def test_a_cut_past_the_end_is_refused(samples: Path, pool: WorkerPool) -> None:
     with pytest.raises(MediaError, match="past the end"):
         await cut(samples / "standup.flac", 100.0, 106.0, "wav", pool)
+
+
+class CountingPool(WorkerPool):
+    """A pool that counts how often its workers were sent home."""
+
+    retirements = 0
+
+    async def retire_idle(self) -> None:
+        self.retirements += 1
+        await super().retire_idle()
+
+
+@pytest.mark.parametrize("is_long", [True, False])
+async def test_only_a_long_recording_sends_its_workers_home(
+    is_long: bool, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("soundbite_engine.analysis.LONG_SEC", 3.0 if is_long else 900.0)
+    async with CountingPool(1) as pool:
+        await analyse(AnalysisRequest(str(samples / "standup.flac"), end_sec=3.0, options=("audio",)), pool)
+        await transcribe(samples / "standup.flac", pool, 0.0, 3.0)
+        assert pool.retirements == (2 if is_long else 0)

@@ -101,6 +101,19 @@ async def test_a_worker_is_kept_for_the_next_job(pool_of: Pools) -> None:
         assert await pool.run("pid") == await pool.run("pid") != os.getpid()
 
 
+async def test_workers_that_wait_can_be_sent_home_and_those_that_work_are_not(pool_of: Pools, tmp_path: Path) -> None:
+    async with pool_of(2) as pool:
+        hanging = asyncio.create_task(pool.run("hang", str(tmp_path / "pid")))
+        busy = await _written(tmp_path / "pid")
+        idle = await pool.run("pid")
+        await pool.retire_idle()
+        assert (_is_alive(busy), _is_alive(idle)) == (True, False)
+        assert await pool.run("pid") not in (busy, idle)
+        assert not hanging.done()
+        hanging.cancel()
+        await asyncio.gather(hanging, return_exceptions=True)
+
+
 async def test_a_crash_fails_its_own_job_only(pool_of: Pools) -> None:
     async with pool_of(2) as pool:
         crashed, doubled = await asyncio.gather(pool.run("crash"), pool.run("double", 21), return_exceptions=True)
