@@ -80,3 +80,16 @@ def test_a_file_that_is_no_model_and_one_of_other_shapes_are_named(tmp_path: Pat
     narrow = write_tiny_clap(tmp_path / "narrow", out=128)
     with pytest.raises(EngineError, match="is not CLAP: it gives audio_embeds"):
         SoundEncoder(narrow / "audio_model.onnx")
+
+
+def test_a_network_of_the_real_width_hears_each_window_by_itself(
+    tmp_path: Path, tones: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "bench"))
+    from random_clap import write_random_clap
+
+    encoder = SoundEncoder(write_random_clap(tmp_path)["int8"])
+    quiet = tones[::-1] * np.float32(0.01)
+    alone = encoder.embed(tones) + encoder.embed(quiet)
+    together = encoder.embed(np.concatenate([tones, quiet]))
+    assert together @ alone / np.linalg.norm(alone) == pytest.approx(1.0, abs=1e-6)

@@ -51,7 +51,9 @@ def _windows(utterances: Sequence[Utterance]) -> Iterator[Utterance]:
 def _recogniser(model: str) -> Any:
     whisper = importlib.import_module("faster_whisper")  # by name: it is an extra
     try:
-        # One thread: the worker processes are the parallelism. Nothing is ever fetched from the network.
+        # One thread: two processes of one are twice as quick as one of two (bench/full_settings.py). One window at a
+        # time: four save a quarter of the time, take twice the memory, and can't be tried again one by one when the
+        # network repeats itself. Nothing is ever fetched from the network.
         return whisper.WhisperModel(model, device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True)
     except (RuntimeError, ValueError, OSError) as exc:
         raise EngineError("pack_missing", f"the recogniser in {model} can't be loaded: {exc}") from exc
