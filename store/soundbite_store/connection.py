@@ -136,7 +136,7 @@ class StoreConnection:
             with lance_errors():
                 page = await database.list_tables(limit=_PAGE, page_token=token)
             names += [name for name in page.tables if name.startswith(TABLE_PREFIX)]
-            token = page.page_token
+            token = getattr(page, "page_token", None)
             if not token:
                 return names
 

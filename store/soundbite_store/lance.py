@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from soundbite_store.errors import StoreBusy, StoreCorrupt, StoreError, StoreFull, StoreUnavailable
+from soundbite_store.loading import import_lancedb
 
 _CAUSES: tuple[tuple[tuple[str, ...], type[StoreError], str], ...] = (
     (
@@ -48,10 +48,10 @@ _CAUSES: tuple[tuple[tuple[str, ...], type[StoreError], str], ...] = (
 
 
 async def load_lancedb() -> Any:
-    """The lancedb module. Its import takes about a second, so it runs in a thread at first use."""
+    """The lancedb module. Its import takes a moment, so it runs in a thread at first use."""
     # Read once at import: without it a deprecation notice goes to stderr with every hybrid query.
     os.environ.setdefault("LANCEDB_LOG", "error")
-    return await asyncio.to_thread(importlib.import_module, "lancedb")
+    return await asyncio.to_thread(import_lancedb)
 
 
 @contextmanager
