@@ -29,6 +29,7 @@ from soundbite_store.exchange import Exchanged, export_library, import_library
 from soundbite_store.filters import ClipFilter
 from soundbite_store.ledger import Ledger
 from soundbite_store.locks import OwnerLock
+from soundbite_store.mending import Mended
 from soundbite_store.records import (
     Asset,
     SourceKind,
@@ -57,6 +58,7 @@ __all__ = [
     "Exchanged",
     "ForgottenRecords",
     "Ledger",
+    "Mended",
     "OwnerLock",
     "Sharing",
     "SourceKind",

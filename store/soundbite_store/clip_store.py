@@ -19,6 +19,7 @@ from soundbite_store.clips import Clip, ClipHit, EmbeddingCount, StoredClip, Ter
 from soundbite_store.connection import StoreConnection
 from soundbite_store.errors import StoreError, StoreUnavailable
 from soundbite_store.filters import ClipFilter, quoted, quoted_list
+from soundbite_store.mending import Mended
 from soundbite_store.rows import full_clips
 from soundbite_store.scan import SpaceScan, scan_table
 from soundbite_store.searches import text_hits, vector_hits
@@ -249,10 +250,25 @@ class ClipStore:
         tables = await self._all_tables()
         return sorted([await table.info() for table in tables], key=lambda info: info.space.id)
 
+    async def space_names(self) -> list[Space]:
+        """The spaces that have a table, by id; nothing in the tables is read."""
+        return sorted(await self._connection.spaces(), key=lambda space: space.id)
+
     async def scan(self, space: Space) -> SpaceScan | None:
         """Read every row of a space and compare it with its checksum; None when there is no such table."""
         table = await self._connection.table(space)
         return None if table is None else await scan_table(table)
+
+    @traced
+    async def mend(self, space: Space) -> Mended:
+        """Take out the rows that a scan can't read and all but one of those that are there twice.
+
+        The recordings of what could not be read have to be embedded again.
+
+        Raises: StoreBusy.
+        """
+        table = await self._connection.table(space)
+        return Mended(0, 0) if table is None else await self._unstoppable(table.mend())
 
     async def everything(self, space: Space) -> AsyncIterator[tuple[list[Clip], list[int]]]:
         """All rows with their vectors and the checksums they were written with, in batches, in no order."""

@@ -19,6 +19,7 @@ from soundbite_store.indexes import (
     wants_upkeep,
 )
 from soundbite_store.lance import lance_errors
+from soundbite_store.mending import Mended, mend_rows
 from soundbite_store.residence import Residence
 from soundbite_store.rows import CLIP_COLUMNS, full_clips, stored_clips, to_table
 from soundbite_store.spaces import Space, SpaceInfo
@@ -142,6 +143,24 @@ class ClipTable:
             count = await until_committed(write)
             await self._written()
         return count
+
+    async def mend(self) -> Mended:
+        """Take out rows that can't be read and second rows of a key.
+
+        Raises: StoreBusy when another process is tidying the table.
+        """
+        async with self._gate.entered():
+            if self._optimiser and not self._optimiser.try_acquire():
+                raise StoreBusy("Another process is tidying the clip store: try again in a minute.")
+            try:
+                with lance_errors():
+                    await self.lance.checkout_latest()
+                mended = await mend_rows(self.lance)
+                await self._written()
+            finally:
+                if self._optimiser:
+                    self._optimiser.release()
+        return mended
 
     async def wants_upkeep(self) -> bool:
         with lance_errors():

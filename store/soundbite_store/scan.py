@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from soundbite_store.errors import StoreError
 from soundbite_store.lance import lance_errors
@@ -12,10 +12,12 @@ from soundbite_store.spaces import Space
 from soundbite_store.vectors import checksum, text_checksum
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from soundbite_store.clip_table import ClipTable
 
 _NAMED = ("row_id", "asset_id", "clip_id", "embedding_option", "embedding_scope")
-_COLUMNS = (*_NAMED, "transcript", "sound_words", "text_checksum", "checksum", "vector")
+SCANNED = (*_NAMED, "transcript", "sound_words", "text_checksum", "checksum", "vector")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ async def scan_table(table: ClipTable) -> SpaceScan:
     unreadable = ""
     try:
         with lance_errors():
-            async for batch in await table.lance.query().select(list(_COLUMNS)).to_batches():
+            async for batch in await table.lance.query().select(list(SCANNED)).to_batches():
                 damaged += await asyncio.to_thread(_damaged, batch)
                 found = batch.column("row_id").to_pylist()
                 rows += len(found)
@@ -67,18 +69,23 @@ async def scan_table(table: ClipTable) -> SpaceScan:
     return SpaceScan(table.space, rows, tuple(damaged), doubled, unreadable)
 
 
-def _damaged(batch: Any) -> list[DamagedRow]:
+def _damaged(batch: pa.RecordBatch) -> list[DamagedRow]:
+    wrong = wrong_rows(batch)
+    named = batch.select(_NAMED).take(wrong).to_pylist() if wrong else []
+    return [DamagedRow(**row) for row in named]
+
+
+def wrong_rows(batch: pa.RecordBatch) -> list[int]:
+    """Which rows of the columns SCANNED have a vector or words that are not those of their checksums."""
     import numpy as np
 
     flat = np.asarray(batch.column("vector").flatten(), dtype="<f4")
     vectors = flat.reshape(batch.num_rows, batch.schema.field("vector").type.list_size)
     words = zip(batch.column("transcript").to_pylist(), batch.column("sound_words").to_pylist(), strict=True)
     sums = zip(batch.column("checksum").to_pylist(), batch.column("text_checksum").to_pylist(), strict=True)
-    wrong = [
+    return [
         index
         for index, (vector, text, (of_vector, of_text)) in enumerate(zip(vectors, words, sums, strict=True))
         # Rows from before version 2 have no checksum of their words.
         if checksum(vector) != of_vector or of_text not in (None, text_checksum(*text))
     ]
-    named = batch.select(_NAMED).take(wrong).to_pylist() if wrong else []
-    return [DamagedRow(**row) for row in named]

@@ -86,6 +86,34 @@ def test_a_deep_check_finds_a_changed_vector_and_repair_embeds_it_again(home: Pa
     assert "all as they were written" in " ".join(mended.output.split())
 
 
+def test_repair_takes_out_doubled_rows_and_embeds_again_what_can_not_be_read(home: Path) -> None:
+    folder = store_folder(home)
+    before = asyncio.run(kept(folder))
+
+    async def double_some() -> None:
+        async with await ClipStore.open(folder) as store:
+            table = await store._connection.table_for_writing(SPACE)
+            await table.lance.add(await table.lance.query().limit(2).to_arrow())
+
+    files = set(folder.rglob("data/*.lance"))
+    asyncio.run(double_some())
+    found = " ".join(run("doctor", "--deep").output.split())
+    assert "2 rows" in found
+    assert "are there twice (`soundbite doctor --deep --repair` mends that)" in found
+    assert run("doctor", "--deep", "--repair").exit_code == 0
+    assert asyncio.run(kept(folder)) == before
+    for file in files:
+        file.unlink()
+    found = run("doctor", "--deep")
+    assert found.exit_code == 1
+    assert "can be read up to row" in " ".join(found.output.split())
+    mended = run("doctor", "--deep", "--repair")
+    assert mended.exit_code == 0, mended.output
+    assert "embedded again" in mended.output
+    keys = [(clip.clip_id, clip.embedding_option) for clip in before]
+    assert [(clip.clip_id, clip.embedding_option) for clip in asyncio.run(kept(folder))] == keys
+
+
 def test_reembed_makes_the_clips_of_a_new_space_and_has_nothing_to_do_the_second_time(home: Path) -> None:
     folder = store_folder(home)
     before = asyncio.run(kept(folder))

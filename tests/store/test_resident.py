@@ -189,6 +189,7 @@ async def test_memory_stays_right_while_another_process_writes_compacts_and_dele
         arguments = [str(Path(__file__).with_name("clip_churner.py")), str(tmp_path)]
         other = await asyncio.create_subprocess_exec(sys.executable, *arguments)
         ended = asyncio.create_task(other.wait())
+        table = await reader._connection.table_for_writing(space)
         held = 0
         while not ended.done():
             hits = await reader.text_search(space, "kept", limit=1_000)
@@ -196,7 +197,6 @@ async def test_memory_stays_right_while_another_process_writes_compacts_and_dele
             near = await reader.vector_search(space, kept[7].vector, limit=1_000)
             assert near[0].clip.clip_id == kept[7].clip_id
             assert len(near) == len({hit.clip.clip_id for hit in near}) >= len(kept)
-            table = await reader._connection.table_for_writing(space)
             held += await table.resident() is not None
         assert ended.result() == 0
         assert held

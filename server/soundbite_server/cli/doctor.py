@@ -15,13 +15,15 @@ from soundbite_server.cli.library import console, json_option, personal_library,
 if TYPE_CHECKING:
     from soundbite_server.cli.findings import Printer
     from soundbite_server.settings import Settings
+    from soundbite_store import ClipStore, Space
+    from soundbite_tools.library import Library
 
 _LITTLE_SPACE_BYTES = 1024**3
 
 
 @click.command("doctor")
 @click.option("--deep", is_flag=True, help="Read every vector and compare it with its checksum.")
-@click.option("--repair", is_flag=True, help="With --deep: embed damaged recordings again.")
+@click.option("--repair", is_flag=True, help="With --deep: take out or embed again what is damaged.")
 @click.option("--live", is_flag=True, help="Ask the platform what its contract leaves open; embeds up to 30 s.")
 @json_option
 @run_async
@@ -29,7 +31,6 @@ async def command(deep: bool, repair: bool, live: bool, as_json: bool) -> None:
     """Check the settings, the engine and the library, and say what to mend."""
     from rich.markup import escape
 
-    from soundbite_server.cli.deep_check import check_deep
     from soundbite_server.cli.findings import Findings
     from soundbite_server.cli.live_check import check_live
     from soundbite_server.settings import Settings
@@ -46,18 +47,7 @@ async def command(deep: bool, repair: bool, live: bool, as_json: bool) -> None:
     if settings.is_embedded:
         _print_isolation(out)
     async with personal_library() as library:
-        found = await library.spaces.current()
-        out.print(f"[green]ok[/green]    platform answers: space {found.space.id}, {found.space.dimension} dimensions")
-        store = await library.store()
-        for info in await store.spaces():
-            is_current = info.space == found.space
-            mark = "[green]ok[/green]   " if is_current else "[yellow]note[/yellow] "
-            rest = "" if is_current else "; not searched now: another engine made its vectors (`soundbite reembed`)"
-            out.print(f"{mark} {info.assets} recordings, {info.clips} vectors in space {info.space.id}{rest}")
-        for said in store.healed:
-            out.print(f"[yellow]note[/yellow]  {said}")
-        if deep or repair:
-            problems += await check_deep(out, library, repair=repair)
+        problems += await _check_library(out, library, deep=deep or repair, repair=repair)
         if live:
             await check_live(out, library)
         unfinished = await (await library.ledger()).unfinished_tasks()
@@ -81,6 +71,28 @@ def _print_settings(out: Printer, settings: Settings) -> None:
     out.print(f"      store    {settings.store_uri}")
     for root in settings.roots:
         out.print(f"      root     {root}")
+
+
+async def _check_library(out: Printer, library: Library, *, deep: bool, repair: bool) -> int:
+    from soundbite_server.cli.deep_check import check_deep
+
+    current, store = (await library.spaces.current()).space, await library.store()
+    out.print(f"[green]ok[/green]    platform answers: space {current.id}, {current.dimension} dimensions")
+    # What can't be read can't be counted either.
+    problems = await check_deep(out, library, repair=repair) if deep else 0
+    if not problems:
+        await _print_spaces(out, store, current)
+    for said in store.healed:
+        out.print(f"[yellow]note[/yellow]  {said}")
+    return problems
+
+
+async def _print_spaces(out: Printer, store: ClipStore, current: Space) -> None:
+    for info in await store.spaces():
+        is_current = info.space == current
+        mark = "[green]ok[/green]   " if is_current else "[yellow]note[/yellow] "
+        rest = "" if is_current else "; not searched now: another engine made its vectors (`soundbite reembed`)"
+        out.print(f"{mark} {info.assets} recordings, {info.clips} vectors in space {info.space.id}{rest}")
 
 
 def _print_isolation(out: Printer) -> None:

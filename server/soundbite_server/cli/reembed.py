@@ -12,7 +12,6 @@ from soundbite_server.cli.library import console, json_option, personal_library,
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Task
-    from soundbite_tools.library import Library
 
 
 @click.command("reembed")
@@ -24,10 +23,12 @@ async def command(as_json: bool) -> None:
     Needed after a change of engine, profile or model: vectors of two of them can't be compared. May be stopped at any
     time; the next call goes on where this one ended. The vectors made before stay.
     """
+    from soundbite_server.cli.reembedding import embed_missing
+
     done: list[tuple[Asset, Task]] = []
     async with personal_library() as library:
         space = (await library.spaces.current()).space
-        await _embed_missing(library, done, quietly=as_json)
+        await embed_missing(library, done, quietly=as_json)
     failed = sum(task.status == "failed" for _, task in done)
     if as_json:
         print_json({"space": space.id, "embedded": len(done) - failed, "failed": failed})
@@ -35,15 +36,3 @@ async def command(as_json: bool) -> None:
         console().print(f"Space {space.id} holds all recordings." if not failed else f"{failed} could not be embedded.")
     if failed:
         sys.exit(FAILED_EXIT_CODE)
-
-
-async def _embed_missing(library: Library, done: list[tuple[Asset, Task]], *, quietly: bool) -> None:
-    from soundbite_server.cli.reembedding import all_assets, embed_again, params_of, say
-    from soundbite_tools.reuse import finished_before
-
-    for asset in await all_assets(library):
-        for params in await params_of(library, asset):
-            if await finished_before(library, asset, params) is None:
-                done.append((asset, await embed_again(library, asset, params)))
-                if not quietly:
-                    say(*done[-1])

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from soundbite_server.cli.library import console
 from soundbite_tools.params import EmbedParams
-from soundbite_tools.reuse import begun
+from soundbite_tools.reuse import begun, finished_before
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Task
@@ -52,3 +52,13 @@ def say(asset: Asset, task: Task) -> bool:
         return False
     console().print(f"[green]{escape(asset.title)}[/green]: embedded again")
     return True
+
+
+async def embed_missing(library: Library, done: list[tuple[Asset, Task]], *, quietly: bool) -> None:
+    """Embed every recording of which the space of the engine set now lacks clips; what was done is added to `done`."""
+    for asset in await all_assets(library):
+        for params in await params_of(library, asset):
+            if await finished_before(library, asset, params) is None:
+                done.append((asset, await embed_again(library, asset, params)))
+                if not quietly:
+                    say(*done[-1])
