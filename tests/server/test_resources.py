@@ -82,6 +82,22 @@ async def test_ids_are_completed_by_title_and_tags_by_use(connect: Any, embedded
         assert await completed(prompt, "question", "wh") == []
 
 
+async def test_clips_are_completed_by_id_and_by_the_title_of_their_recording(connect: Any, embedded: Any) -> None:
+    template = ResourceTemplateReference(type="ref/resource", uri="soundbite://clips/{clip_id}")
+    async with connect() as client:
+        found = await client.call_tool("search_clips", {"query": "sky"})
+        clip_id = (found.structured_content or {})["clips"][0]["clip_id"]
+
+        async def completed(value: str) -> list[str]:
+            return (await client.complete(template, {"name": "clip_id", "value": value})).completion.values
+
+        assert await completed(clip_id[:8]) == [clip_id]
+        of_recording = await completed("field")
+        assert clip_id in of_recording
+        assert len(of_recording) == len(set(of_recording))
+        assert await completed("c_nothing") == await completed("nothing like it") == []
+
+
 async def test_prompts_name_the_tools_and_ask_for_cited_time_ranges(connect: Any) -> None:
     async with connect() as client:
         prompts = (await client.list_prompts()).prompts

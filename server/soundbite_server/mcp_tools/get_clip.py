@@ -31,6 +31,8 @@ MOST_INLINE_BYTES = 1024 * 1024
 
 def tool() -> Tool:
     """Return the tool."""
+    # Read-only, although it keeps the sound it cuts: that is a cache, bounded and made anew at need, and nothing of the
+    # library changes by it.
     return declare(get_clip, title="Get a clip", description=DESCRIPTION, is_read_only=True)
 
 
