@@ -115,6 +115,15 @@ class TaskRecords:
         """
         return OwnerLock(self._lock_dir, f"{_LOCK_PREFIX}{task_id}")
 
+    async def count_left_behind(self, space: str) -> int:
+        """The number of recordings that are embedded in other spaces and not in this one."""
+        sql = (
+            "SELECT count(DISTINCT asset_id) FROM tasks AS other WHERE status = 'ready' AND space NOT IN ('', :space) "
+            "AND NOT EXISTS (SELECT 1 FROM tasks WHERE asset_id = other.asset_id AND status = 'ready' "
+            "AND space = :space)"
+        )
+        return int(await self._ledger.read(lambda db: db.execute(sql, {"space": space}).fetchone()[0]))
+
     async def drop_spent_locks(self) -> int:
         """Delete the lock files of tasks that are finished or gone; returns their number."""
         # Listed before the tasks are asked for: the lock of a task made in between is not among them.

@@ -235,9 +235,15 @@ async def test_vectors_of_another_space_are_not_searched_and_the_reason_is_given
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with open_library() as library:
-        await two_recordings(library)
+        first, second = await two_recordings(library)
     monkeypatch.setattr("scripted_platform.SPACE", "scripted-2")
     async with open_library() as library:
         with pytest.raises(ToolProblem, match="2 in scripted-1") as said:
             await search_clips(library, "river")
-    assert "soundbite reembed" in said.value.next_step
+        assert "soundbite reembed" in said.value.next_step
+        await embed_audio(library, first)
+        [note] = [note for note in (await search_clips(library, "river")).notes if "not searched" in note]
+        assert note.startswith("1 recording was embedded by another engine or profile only")
+        assert "`soundbite reembed`" in note
+        await embed_audio(library, second)
+        assert not [note for note in (await search_clips(library, "river")).notes if "not searched" in note]

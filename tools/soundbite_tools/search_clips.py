@@ -19,6 +19,7 @@ from soundbite_tools.selection import Selection
 from soundbite_tools.untrusted import plain_text
 
 if TYPE_CHECKING:
+    from soundbite_store import Space
     from soundbite_tools.library import Library
 
 DEFAULT_TOP_K = 5
@@ -81,6 +82,8 @@ async def search_clips(
     is_detailed = detail == "detailed"
     page = await with_text(library, searched.space, ranges[first:last], with_room=is_detailed)
     notes += _quality(page, first)
+    if not first:
+        notes += await _not_searched(library, searched.space)
 
     def made(room: Room) -> SearchResult:
         shown = page[: room.entries]
@@ -106,6 +109,17 @@ def _quality(page: Sequence[Answer], first: int) -> list[str]:
     if not page:
         return ["Nothing in the library answers this."]
     return ["Nothing in the library answers this well: these are the nearest, and all of them are weak."]
+
+
+async def _not_searched(library: Library, space: Space) -> list[str]:
+    count = await (await library.ledger()).count_left_behind(space.id)
+    if not count:
+        return []
+    recordings = "1 recording was" if count == 1 else f"{count} recordings were"
+    return [
+        f"{recordings} embedded by another engine or profile only, whose vectors can't be compared, and not searched: "
+        "`soundbite reembed` on the command line embeds them again."
+    ]
 
 
 def _next_step(page: Sequence[Answer]) -> str:
