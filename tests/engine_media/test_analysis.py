@@ -64,10 +64,14 @@ async def test_vectors_are_unit_and_fill_only_their_blocks(samples: Path, pool: 
 
 
 async def test_words_find_the_speech_that_says_them(samples: Path, pool: WorkerPool) -> None:
-    found = await analyse(AnalysisRequest(str(samples / "standup.flac"), strategy="natural", scopes=("clip",)), pool)
+    request = AnalysisRequest(
+        str(samples / "standup.flac"), start_sec=34.0, end_sec=66.0, strategy="natural", scopes=("clip",)
+    )
+    found = await analyse(request, pool)
     asked = load_profile("base").embed_text("the customer wants her money back")
     best = max((item for item in found.embeddings if item.option == "transcription"), key=lambda i: i.vector @ asked)
     assert "money" in best.transcript
+    assert sum("money" not in item.transcript for item in found.embeddings if item.option == "transcription") >= 3
 
 
 async def test_times_are_those_of_the_source(samples: Path, pool: WorkerPool) -> None:
