@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from soundbite_store.indexes import (
     KEEP_VERSIONS_FOR,
     build_filter_indexes,
     create_text_indexes,
+    is_compact,
     wants_upkeep,
 )
 from soundbite_store.lance import lance_errors
@@ -166,7 +168,15 @@ class ClipTable:
         with lance_errors():
             if not self.capabilities.optimize:
                 return await wants_ordered_index(self.lance)
-            return await wants_upkeep(self.lance)
+            return await wants_upkeep(self.lance) or await self._can_drop_versions()
+
+    async def _can_drop_versions(self) -> bool:
+        """Whether dropping older versions, often a second copy of all rows, is all that there is to do."""
+        if self._folder is None or not await is_compact(self.lance):
+            return False
+        return await asyncio.to_thread(
+            self._folder.has_versions_before, time.time() - KEEP_VERSIONS_FOR.total_seconds()
+        )
 
     async def optimise(self) -> bool:
         """Compact, index and clean up; False when another process is at it or writers came in between.

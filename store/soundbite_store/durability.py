@@ -40,6 +40,13 @@ class TableFolder:
             count += self._indexes.sync()
         return count
 
+    def has_versions_before(self, moment: float) -> bool:
+        """Whether versions besides the newest were written before a time in seconds since 1970."""
+        newest_first = sorted((self.path / "_versions").glob("*.manifest"))
+        with contextlib.suppress(FileNotFoundError):
+            return any(manifest.stat().st_mtime < moment for manifest in newest_first[1:])
+        return False
+
     def check_room(self, needed_bytes: int) -> None:
         """Compaction writes before it deletes: without room for both copies it would fill the disk.
 

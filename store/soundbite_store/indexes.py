@@ -16,6 +16,7 @@ TEXT_COLUMNS = ("transcript", "sound_words")
 KEEP_VERSIONS_FOR = timedelta(hours=1)
 """Other processes may still be reading an older version."""
 _FRAGMENTS_BEFORE_COMPACTION = 16
+_ROWS_OF_A_FULL_FRAGMENT = 1 << 20  # LanceDB's own
 _UNINDEXED_ROWS_BEFORE_REFRESH = 1_000
 
 
@@ -73,6 +74,12 @@ async def wants_upkeep(table: AsyncTable) -> bool:
         return True
     waiting = max((index.num_unindexed_rows or 0 for index in await table.list_indices()), default=0)
     return bool(waiting >= _UNINDEXED_ROWS_BEFORE_REFRESH + stats["num_rows"] // 10)
+
+
+async def is_compact(table: AsyncTable) -> bool:
+    """Whether a compaction would find nothing to rewrite."""
+    stats: Any = await table.stats()  # a dict, whatever its annotation says
+    return bool(stats["fragment_stats"]["num_fragments"] <= 1 + stats["num_rows"] // _ROWS_OF_A_FULL_FRAGMENT)
 
 
 async def drop_broken_indexes(table: AsyncTable) -> list[str]:

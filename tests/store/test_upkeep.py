@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import lancedb
 import pytest
 
-from soundbite_store import Clip, ClipStore, Space, clip_store, upkeep
+from soundbite_store import Clip, ClipStore, Space, clip_store, clip_table, upkeep
 
 MakeClip = Callable[..., Clip]
 FOR_EVER = 3_600.0
@@ -79,6 +80,32 @@ async def test_a_process_that_stays_tidies_what_others_left_undone(
         await store._first_look
         await store.tidied()
         assert await pieces(tmp_path, space) < 20
+
+
+async def test_versions_that_nobody_reads_any_more_are_dropped_though_nothing_else_is_to_do(
+    tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with await ClipStore.open(tmp_path) as store:
+        await write(store, space, make_clip)
+        await store.optimise(space)
+    assert len(list(tmp_path.rglob("data/*.lance"))) == WRITES + 1
+    monkeypatch.setattr(upkeep, "_PAUSE_S", 0.01)
+    monkeypatch.setattr(clip_store, "_FIRST_LOOK_S", 0.0)
+
+    async def look() -> int:
+        async with await ClipStore.open(tmp_path) as store:
+            await store.warm()
+            assert store._first_look is not None
+            await store._first_look
+            await store.tidied()
+            assert await store.count(space) == WRITES
+            table = await store._connection.table_for_writing(space)
+            assert not await table.wants_upkeep()
+        return len(list(tmp_path.rglob("data/*.lance")))
+
+    assert await look() == WRITES + 1
+    monkeypatch.setattr(clip_table, "KEEP_VERSIONS_FOR", timedelta(milliseconds=1))
+    assert await look() == 1
 
 
 async def test_what_is_remembered_of_old_versions_is_bounded(
