@@ -58,7 +58,7 @@ class StoreConnection:
         self.healed: list[str] = []
 
     async def database(self) -> Any:
-        """The LanceDB connection; the first call loads LanceDB, which takes about a second in a thread."""
+        """The LanceDB connection; the first call loads LanceDB, in a thread."""
         if self._database is None:
             lancedb = await load_lancedb()
             with reaching(self._uri):
