@@ -87,6 +87,7 @@ async def test_a_reader_that_lives_with_a_table_finds_what_is_there(
     tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch, seed: int, most_at_once: int
 ) -> None:
     monkeypatch.setattr(residence, "READ_AT_ONCE", most_at_once)
+    monkeypatch.setattr(residence, "MAY_LAG_S", 0.0)  # the writer is another store
     was_held = 0
     async with await ClipStore.open(tmp_path) as writer, await ClipStore.open(tmp_path) as reader:
         life = Life(seed, writer, space, make_clip)
