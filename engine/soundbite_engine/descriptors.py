@@ -7,7 +7,7 @@ of the spectrum, how it moves, how the envelope is modulated, how pitched it is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -50,12 +50,22 @@ class Frames:
         power = power_spectra(sound)
         return cls(power, decibels(power @ mel_filters(MEL_BANDS)), decibels(power.sum(axis=1)))
 
-    @property
+    @cached_property
     def is_active(self) -> Flags:
         """Frames within `ACTIVE_RANGE_DB` of the loud ones and above silence; all, where none is."""
         loud = float(np.percentile(self.level_db, 95))
         active = self.level_db > max(SILENCE_DB - 15.0, loud - ACTIVE_RANGE_DB)
         return active if active.any() else np.ones_like(active)
+
+    @cached_property
+    def shape(self) -> dict[str, Floats]:
+        """`spectral_shape` of the active frames."""
+        return spectral_shape(self.power[self.is_active])
+
+    @cached_property
+    def onsets(self) -> Floats:
+        """`onset_strength` of all frames."""
+        return onset_strength(self.mel_db)
 
 
 def _moments(values: Floats) -> list[float]:
@@ -126,7 +136,7 @@ def band_levels(bands_db: Floats) -> Floats:
 
 
 def _scalars(sound: Floats, frames: Frames, active: Flags, onsets: Floats, speech_ratio: float) -> Floats:
-    shape = spectral_shape(frames.power[active])
+    shape = frames.shape
     periodicity, hz = pitch(frames.power[active])
     voiced = periodicity > 0.5
     octave = np.log2(hz[voiced]) if voiced.any() else np.array([7.0])
@@ -178,7 +188,7 @@ def describe(sound: Floats, frames: Frames, tonal: Tonality, speech_ratio: float
     active = frames.is_active
     bands = textures.broad_bands(frames.mel_db)
     audible = np.clip(frames.level_db, frames.level_db.max() - LOUDNESS_RANGE_DB, None)
-    onsets = onset_strength(frames.mel_db)
+    onsets = frames.onsets
     parts = [
         *_cepstral(frames, active),
         _octaves(frames.power, active),

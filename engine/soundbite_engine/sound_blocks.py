@@ -43,9 +43,7 @@ def measured_properties(frames: Frames, tonal: Tonality, speech_ratio: float) ->
     level = frames.level_db
     loud_db, quiet_db = (float(np.percentile(level, share)) for share in (90, 50))
     sounding = 1.0 - float((level < descriptors.SILENCE_DB).mean())
-    active = frames.is_active
-    shape = descriptors.spectral_shape(frames.power[active])
-    onsets = descriptors.onset_strength(frames.mel_db)
+    active, shape, onsets = frames.is_active, frames.shape, frames.onsets
     strength, _ = textures.pulse(onsets)
     flatness = float(np.median(shape["flatness"]))
     centroid = float(np.median(shape["centroid"]))
