@@ -14,15 +14,14 @@ from soundbite_engine.transcripts import Word
 _FRAME_SEC = 0.01
 _ALTERNATE = re.compile(r"\(\d+\)$")
 
-# Measured on read speech, clean and in pink noise at 15 dB. A shorter look ahead (pl_window), a smaller neighbourhood
-# of words in the second pass (fwdflatsfwin) and a narrower beam for words save time and hardly change a word. Three
-# densities of four (topn), narrower beams for states and phones, and a look ahead that weighs a little more save a
-# quarter of the rest, for one word more of a hundred. Everything beyond loses words, and with them answers: narrower
-# beams for last phones (lponlybeam, lpbeam) and in the second pass, two densities, every second frame (ds), one pass
-# (fwdflat off), a greater language weight, fewer states (maxhmmpf 2000), a look ahead of weight 4.
+# Measured on read speech: a shorter look ahead (pl_window), a smaller neighbourhood of words in the second pass
+# (fwdflatsfwin) and narrower beams for words, states and phones save time and hardly change a word. Everything beyond
+# loses words, and with them answers: narrower beams for last phones (lponlybeam, lpbeam) and in the second pass, fewer
+# densities (topn 3 or 2), every second frame (ds), one pass (fwdflat off), a greater language weight, fewer states
+# (maxhmmpf 2000), a look ahead that weighs more (pl_weight 4).
 _SETTINGS = {
-    **{"maxhmmpf": 3000, "maxwpf": 5, "lw": 5.0, "topn": 3, "fwdflatsfwin": 10},
-    **{"pl_window": 1, "pl_weight": 3.5, "beam": 1e-42, "pbeam": 1e-42, "wbeam": 1e-20},
+    **{"maxhmmpf": 3000, "maxwpf": 5, "lw": 5.0, "pl_window": 1, "fwdflatsfwin": 10},
+    **{"beam": 1e-44, "pbeam": 1e-44, "wbeam": 1e-20},
 }
 _SHORTEST_PART = 2 * SAMPLE_RATE_HZ
 
