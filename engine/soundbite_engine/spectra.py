@@ -19,7 +19,7 @@ BINS = WINDOW_SAMPLES // 2 + 1
 BIN_HZ = SAMPLE_RATE_HZ / WINDOW_SAMPLES
 FLOOR_POWER = 1e-10  # of full scale: about -100 dB
 
-_BATCH_FRAMES = 4096
+_BATCH_FRAMES = 512
 
 
 def as_floats(samples: Samples) -> Floats:

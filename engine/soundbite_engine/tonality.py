@@ -23,6 +23,7 @@ LOWEST_HZ, HIGHEST_HZ = 110.0, 4200.0
 _LINE_REACH = 2  # bins either side that a line of the Hann window covers
 _SURROUNDINGS = 16
 _LINE_RATIO = 20.0
+_BATCH_FRAMES = 64
 _QUIET = 1e-7  # of full scale squared: frames below are not heard
 _LATER_FRAMES = 4  # half a second
 
@@ -54,10 +55,10 @@ def tonality(sound: Floats) -> Tonality:
     if sound.size < WINDOW_SAMPLES:
         return NOT_TONAL
     frames = np.lib.stride_tricks.sliding_window_view(sound, WINDOW_SAMPLES)[::HOP_SAMPLES]
-    spectra = np.fft.rfft(frames * np.hanning(WINDOW_SAMPLES).astype(np.float32))
-    power = (spectra.real**2 + spectra.imag**2).astype(np.float32)
     first, last = round(LOWEST_HZ / BIN_HZ), round(HIGHEST_HZ / BIN_HZ)
-    power = power[:, first:last][(frames**2).mean(axis=1) > _QUIET]
+    # In parts: the spectra of half a minute at once are the most that a worker would ever hold.
+    parts = (frames[at : at + _BATCH_FRAMES] for at in range(0, len(frames), _BATCH_FRAMES))
+    power = np.concatenate([_heard_power(part)[:, first:last] for part in parts])
     if not power.size:
         return NOT_TONAL
     notes = _notes(_lines(power), _semitones()[first:last])
@@ -66,6 +67,14 @@ def tonality(sound: Floats) -> Tonality:
     shares = energy[energy > 0] / max(total, 1e-12)
     entropy = float(-(shares * np.log(shares)).sum())
     return Tonality(total / float(power.sum() + 1e-12), entropy, _note_change(notes))
+
+
+def _heard_power(frames: Floats) -> Floats:
+    """Power spectra of the frames that are not quiet."""
+    heard = frames[(frames**2).mean(axis=1) > _QUIET]
+    spectra = np.fft.rfft(heard * np.hanning(WINDOW_SAMPLES).astype(np.float32))
+    power: Floats = (spectra.real**2 + spectra.imag**2).astype(np.float32)
+    return power
 
 
 def _notes(lines: Floats, semitones: npt.NDArray[np.int64]) -> Floats:
