@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import signal
-import socket
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,12 +12,13 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    import socket
+
     from soundbite_engine import EngineConfig
     from soundbite_server.settings import Settings
 
 # Requests under way get this long to end; tasks go on at the next start.
 _GRACE_S = 10
-_BACKLOG = 128
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -112,11 +112,11 @@ async def _serve(config: EngineConfig, host: str, port: int) -> None:
 
 
 def _listening(host: str, port: int) -> socket.socket:
+    from soundbite_server.listening import listen
     from soundbite_server.settings import SettingsError
 
     try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        return listen(host, port)
     except OSError as exc:
         raise SettingsError(f"--port: can't listen on {host}:{port}: {exc.strerror or exc}.") from exc
 

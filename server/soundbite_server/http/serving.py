@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import logging
-import socket
 from typing import TYPE_CHECKING
 
 from soundbite_server.http.app import ENDPOINT, build_http_app
 from soundbite_server.http.config import HttpConfig
+from soundbite_server.listening import listen
 from soundbite_server.settings import SettingsError
 
 if TYPE_CHECKING:
+    import socket
+
     from soundbite_server.settings import Settings
 
 # Requests under way get this long to end; embedding goes on at the next start.
 _GRACE_S = 10
 # Agents think for a while between calls; a connection closed just as they go on costs them the call.
 _KEPT_OPEN_S = 75
-_BACKLOG = 128
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +48,6 @@ async def serve_http(settings: Settings, http: HttpConfig) -> None:
 
 def _listen(http: HttpConfig) -> socket.socket:
     try:
-        family, _, _, _, address = socket.getaddrinfo(http.host, http.port, type=socket.SOCK_STREAM)[0]
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(address)
-        listening.listen(_BACKLOG)  # from here on clients wait instead of being refused
+        return listen(http.host, http.port)
     except OSError as exc:
         raise SettingsError(f"--http: can't listen on {http.host}:{http.port}: {exc.strerror or exc}.") from exc
-    return listening
