@@ -36,6 +36,8 @@ MAY_LAG_S = 0.2
 _LOOKS_IN_THAT_TIME = 4
 # So few rows are read faster than LanceDB searches them.
 READ_AT_ONCE = 2_000
+# Rows that are gone stay in memory until there are so many, or as many as rows that are there.
+MOST_GONE = 250
 # A command that asks one question is done before the rest would be read.
 _SEARCHES_BEFORE_READING = 8
 _COLUMNS = (*CLIP_COLUMNS, "vector")
@@ -166,7 +168,7 @@ class Residence:
     def _hold(self, held: ResidentClips, version: int) -> None:
         if held.vector_bytes > MOST_VECTOR_BYTES:
             self._held, self._most_rows = None, held.count - 1
-        elif held.gone > max(held.count, READ_AT_ONCE):
+        elif held.gone > max(held.count, MOST_GONE):
             self._held = None  # the next search reads those that are there
         else:
             self._held, self._version = held, version

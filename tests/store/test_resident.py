@@ -226,6 +226,25 @@ async def test_a_table_that_outgrows_its_limit_is_read_from_the_disk(
         assert await table.resident() is None
 
 
+async def test_rows_that_are_gone_do_not_pile_up_in_memory(
+    tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(residence, "MOST_GONE", 5)
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, [make_clip(0, "a_stays", transcript="river")])
+        table = await store._connection.table_for_writing(space)
+        gone = []
+        for number in range(20):
+            await store.upsert(space, [make_clip(index, f"a_{number}", transcript="sea") for index in range(2)])
+            assert len(await store.text_search(space, "sea")) == 2
+            await store.delete_asset(f"a_{number}")
+            assert [hit.clip.asset_id for hit in await store.text_search(space, "sea river")] == ["a_stays"]
+            held = await table.resident()
+            assert held
+            gone.append(held.gone)
+        assert 0 < max(gone) <= 6
+
+
 async def test_a_larger_table_is_read_beside_the_searches(
     tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
