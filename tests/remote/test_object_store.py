@@ -118,7 +118,7 @@ async def test_indexes_that_two_machines_make_at_once_are_made(bucket: str, acce
         await create_or_open(await connection.database(), SPACE.table_name, clips_schema(SPACE), "row_id")
         for connection in connections
     ]
-    # The second handle is older than the table: its first commit meets a transaction that it can't be merged with.
+    # Both handles are older than the table now: their first commits meet a transaction they can't be merged with.
     database = await connections[0].database()
     await database.create_table(SPACE.table_name, schema=clips_schema(SPACE), mode="overwrite")
     await asyncio.gather(*map(create_indexes, handles))
