@@ -1,5 +1,7 @@
 """Words of a question and what they weigh."""
 
+import random
+
 import pytest
 
 from soundbite_store import TermCounts
@@ -8,6 +10,13 @@ from soundbite_tools.words import MOST_TERMS, coverage, distinct_terms, terms_of
 
 def test_words_are_folded_as_the_index_folds_them() -> None:
     assert terms_of("Café  Zürich\u2019s 42, it's!") == ("cafe", "zurich's", "42", "it's")
+
+
+def test_words_in_ascii_are_cut_as_they_are_beside_other_letters() -> None:
+    rng = random.Random(5)
+    for _ in range(300):
+        text = "".join(rng.choices([*map(chr, range(128)), *"'aB9 "], k=40))
+        assert terms_of(text) == terms_of(f"{text} \u03b1")[:-1], repr(text)
 
 
 def test_words_of_any_script_are_words() -> None:

@@ -41,6 +41,7 @@ _LEAST_CODE = 3
 _LEAST_CLOSENESS = 0.8
 # What sounds like a word is likely it, and never as sure as the word.
 _TRUST = 0.5
+_MOST_KNOWN = 50_000
 
 
 class LikelyHeard:
@@ -97,7 +98,7 @@ def _traces(wanted: str) -> str:
 @functools.lru_cache(maxsize=5_000)
 def _run_together(words: tuple[str, ...]) -> str:
     """The codes of words without a gap: the code of each of them, and of each two, is a part of it."""
-    run = "".join(map(code, words))
+    run = "".join(map(_codes_known.__getitem__, words))
     for doubled in _DOUBLED:
         while doubled in run:
             run = run.replace(doubled, doubled[0])
@@ -106,7 +107,7 @@ def _run_together(words: tuple[str, ...]) -> str:
 
 @functools.lru_cache(maxsize=1_000)
 def _codes(words: tuple[str, ...]) -> frozenset[str]:
-    codes = [code(word) for word in words]
+    codes = list(map(_codes_known.__getitem__, words))
     # One word may be heard as two.
     codes += map(_joined, codes, codes[1:])
     return frozenset([found for found in codes if len(found) >= _LEAST_CODE])
@@ -116,12 +117,25 @@ def _joined(first: str, second: str) -> str:
     return first + second[1:] if first[-1:] == second[:1] else first + second
 
 
-@functools.lru_cache(maxsize=50_000)
 def code(word: str) -> str:
     """Return the phonetic code of a word, empty where it has no consonants."""
-    for pattern, sound in _RULES:
-        word = pattern.sub(sound, word)
-    return _REPEATED.sub(r"\1", _SILENT.sub("", word).translate(_CLASSES))
+    return _codes_known[word]
+
+
+class _CodesKnown(dict[str, str]):
+    """The codes of words met so far: asked for each word of each clip, where every call would count."""
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= _MOST_KNOWN:
+            self.clear()
+        heard = word
+        for pattern, sound in _RULES:
+            heard = pattern.sub(sound, heard)
+        found = self[word] = _REPEATED.sub(r"\1", _SILENT.sub("", heard).translate(_CLASSES))
+        return found
+
+
+_codes_known = _CodesKnown()
 
 
 def _may_differ(wanted: str) -> bool:

@@ -8,8 +8,8 @@ that the clip holds, and the meaning fills what the words leave open.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from soundbite_tools.calibration import Ramp
 from soundbite_tools.phonetics import LikelyHeard
@@ -27,22 +27,24 @@ LEAST_SCORE = 0.15
 WEAK_SCORE = 0.37
 
 
-@dataclass(frozen=True)
-class Part:
+# Both are made for many clips of every question; frozen dataclasses take several times as long to make.
+class Part(NamedTuple):
     """What one kind of evidence says of a clip: its strength from 0 to 1, and its rank among all clips."""
 
     score: float
     rank: int
 
 
-@dataclass(frozen=True)
-class Scored:
+_NOTHING = Part(0.0, 0)
+
+
+class Scored(NamedTuple):
     """A clip with its score, what it matched by, and the parts of the score by name."""
 
     clip: StoredClip
     score: float
     matched: str
-    parts: Mapping[str, Part] = field(default_factory=dict)
+    parts: Mapping[str, Part] = MappingProxyType({})
 
 
 # What the best clip holds of the question's rare words says what kind of question it is: a paraphrase shares few with
@@ -65,15 +67,16 @@ def by_question(evidence: Evidence) -> list[Scored]:
     for clip_id, clip in clips.items():
         rank = bm25.get(clip_id, len(bm25) + 1)
         said = terms_of(clip.transcript)
+        found = parts.setdefault(clip_id, {})
         if share := coverage(weight_of, said):
-            parts.setdefault(clip_id, {})[WORDS] = Part(share, rank)
+            found[WORDS] = Part(share, rank)
         if alike := heard.share(said):
-            parts.setdefault(clip_id, {})[PHONETIC] = Part(alike, rank)
+            found[PHONETIC] = Part(alike, rank)
         if clip.sound_words and (named := named_share(evidence.sound_terms, clip.sound_words)):
-            parts.setdefault(clip_id, {})[NAMED] = Part(named, rank)
+            found[NAMED] = Part(named, rank)
     best_share = max((found[WORDS].score for found in parts.values() if WORDS in found), default=0.0)
     trust = 1.0 - (1.0 - _MEANING_IN_VERBATIM) * _IS_VERBATIM(best_share)
-    return in_order([_answer(clip, parts.get(clip_id, {}), trust) for clip_id, clip in clips.items()])
+    return in_order([_answer(clip, parts[clip_id], trust) for clip_id, clip in clips.items()])
 
 
 def by_example(evidence: Evidence) -> list[Scored]:
@@ -120,7 +123,7 @@ def lessened(scored: Sequence[Scored], unwanted: Sequence[Scored], words: int = 
     against = {each.clip.clip_id: Part(_unwanted(each, trust), rank) for rank, each in enumerate(unwanted, 1)}
     return in_order(
         [
-            replace(each, score=each.score * (1.0 - part.score), parts={**each.parts, WITHOUT: part})
+            each._replace(score=each.score * (1.0 - part.score), parts={**each.parts, WITHOUT: part})
             if (part := against.get(each.clip.clip_id))
             else each
             for each in scored
@@ -142,11 +145,11 @@ def in_order(scored: Sequence[Scored]) -> list[Scored]:
 
 
 def _answer(clip: StoredClip, found: Mapping[str, Part], trust: float) -> Scored:
-    strength = {name: part.score for name, part in found.items()}.get
-    words = min(strength(WORDS, 0.0) + strength(PHONETIC, 0.0), 1.0)
-    meaning, fused = strength(SPEECH, 0.0), strength(FUSED, 0.0)
+    part = found.get
+    words = min(part(WORDS, _NOTHING).score + part(PHONETIC, _NOTHING).score, 1.0)
+    meaning, fused = part(SPEECH, _NOTHING).score, part(FUSED, _NOTHING).score
     said = words + (1.0 - words) * trust * max(meaning, fused)
-    heard = max(strength(SOUND, 0.0), strength(NAMED, 0.0))
+    heard = max(part(SOUND, _NOTHING).score, part(NAMED, _NOTHING).score)
     if said >= heard:
         return Scored(clip, said, "speech and sound" if FUSED in found and not meaning else SPEECH, found)
     return Scored(clip, heard, SOUND, found)

@@ -17,13 +17,18 @@ _SHORTEST_STEM = 3
 
 # As the store's index sees words (ICU): letters and digits, apostrophes inside, accents folded.
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+# What is between words of ASCII as spaces, letters as small ones; an apostrophe may be either.
+_ASCII_WORDS = bytes(ord(char.lower()) if char.isalnum() or char == "'" else 32 for char in map(chr, range(128)))
+_ASCII_WORDS += bytes(128)
 
 
 @functools.lru_cache(maxsize=4_000)
 def terms_of(text: str) -> tuple[str, ...]:
     """Return the words of a text in their order, lower case, accents folded, repeats kept."""
-    folded = text if text.isascii() else _without_accents(text)
-    return tuple(_WORD.findall(folded.lower().replace("\u2019", "'")))
+    if not text.isascii():
+        return tuple(_WORD.findall(_without_accents(text).lower().replace("\u2019", "'")))
+    plain = text.encode("ascii").translate(_ASCII_WORDS).decode("ascii")
+    return tuple(_WORD.findall(plain) if "'" in plain else plain.split())
 
 
 def _without_accents(text: str) -> str:
@@ -67,8 +72,8 @@ def weights(counts: TermCounts) -> dict[str, float]:
 
 def coverage(weight_of: Mapping[str, float], held: Iterable[str]) -> float:
     """Return the share, 0 to 1, of the question's weight that these words hold."""
-    total = sum(weight_of.values())
-    present = set(held)
+    present = weight_of.keys() & held
+    total = sum(weight_of.values()) if present else 0.0
     return sum([weight for term, weight in weight_of.items() if term in present]) / total if total else 0.0
 
 
