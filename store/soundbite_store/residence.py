@@ -3,7 +3,8 @@
 The rows that other processes write are read when the next search comes: new rows are those of newer fragments, and
 where the count says that others are gone, the addresses of all rows say which. Where search follows upon search this is
 done beside them, and they see what others wrote a moment later. What takes longer, the first reading and the one after
-a compaction, happens beside the searches too; LanceDB answers them meanwhile.
+a compaction, happens beside the searches too; LanceDB answers them meanwhile. Only where the first reading is about as
+long as such a search do searches wait for it: both at once would take longer still.
 """
 
 from __future__ import annotations
@@ -38,8 +39,11 @@ _LOOKS_IN_THAT_TIME = 4
 READ_AT_ONCE = 2_000
 # Rows that are gone stay in memory until there are so many, or as many as rows that are there.
 MOST_GONE = 250
-# A command that asks one question is done before the rest would be read.
+# The first reading of so many rows is waited for, which takes as long as two or three searches of LanceDB's.
+READ_WAITED_FOR = 20_000
+# A command that asks one question is done before the rest would be read; an agent thinks before it asks another.
 _SEARCHES_BEFORE_READING = 8
+_PAUSE_BEFORE_READING_S = 0.5
 _COLUMNS = (*CLIP_COLUMNS, "vector")
 
 
@@ -60,6 +64,7 @@ class Residence:
         self._most_rows = MOST_ROWS
         self._turn = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
+        self._pausing: asyncio.Task[None] | None = None
         self._searches = 0
 
     async def clips(self) -> ResidentClips | None:
@@ -99,11 +104,11 @@ class Residence:
             self._held = None
             return None
         self._searches += 1
-        if self._is_reading or version == self._failed_at:
+        if version == self._failed_at:
             return None
-        if self._held is None and rows > READ_AT_ONCE:
-            if self._searches > _SEARCHES_BEFORE_READING:
-                self._reading = asyncio.create_task(self._read_anew())
+        if self._held is None and rows > READ_AT_ONCE and not await self._first_reading(rows):
+            return None
+        if self._is_reading:
             return None
         async with self._turn:
             try:
@@ -112,18 +117,41 @@ class Residence:
                 self._give_up(version, exc)
                 return None
 
+    async def _first_reading(self, rows: int) -> bool:
+        """Whether the first reading is done; it begins when searches follow each other, or in the pause after one."""
+        if self._searches > _SEARCHES_BEFORE_READING:
+            self._begin_reading()
+        elif self._pausing is None:
+            self._pausing = asyncio.create_task(self._read_after_pause())
+        if self._is_reading and rows <= READ_WAITED_FOR:
+            assert self._reading
+            await asyncio.wait([self._reading])
+        return self._held is not None
+
+    async def _read_after_pause(self) -> None:
+        await asyncio.sleep(_PAUSE_BEFORE_READING_S)
+        if self._held is None:
+            self._begin_reading()
+
+    def _begin_reading(self) -> None:
+        if not self._is_reading:
+            self._reading = asyncio.create_task(self._read_anew())
+
     async def settled(self) -> None:
         """Wait until what is being read is there."""
-        while tasks := [task for task in (self._looking, self._reading) if task and not task.done()]:
+        while tasks := [task for task in self._tasks if not task.done()]:
             await asyncio.wait(tasks)
 
     async def close(self) -> None:
         """Read no further, and hold nothing."""
-        for task in (self._looking, self._reading):
-            if task is not None:
-                task.cancel()
+        for task in self._tasks:
+            task.cancel()
         await self.settled()
         self._held = None
+
+    @property
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [task for task in (self._looking, self._pausing, self._reading) if task is not None]
 
     @property
     def _is_reading(self) -> bool:
@@ -139,7 +167,7 @@ class Residence:
             newer = table.query().where(f"_rowid >= {(held.last_fragment + 1) << 32}").limit(READ_AT_ONCE + 1)
             rows = await newer.select(list(_COLUMNS)).with_row_id().to_arrow()
             if rows.num_rows > READ_AT_ONCE:
-                self._reading = asyncio.create_task(self._read_anew())
+                self._begin_reading()
                 return None
             held.extend(rows)
             if held.count != await table.count_rows():

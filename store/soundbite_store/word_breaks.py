@@ -57,7 +57,8 @@ def words_of(text: str) -> list[str]:
     """The words in their order, folded, repeats kept."""
     if text.isascii():
         found = _ASCII_WORD.findall(text.lower())
-        return found if len(text) <= _LONGEST_BYTES and "_" not in text else [word for word in found if _counts(word)]
+        all_count = "_" not in text and max(map(len, found), default=0) <= _LONGEST_BYTES
+        return found if all_count else [word for word in found if _counts(word)]
     lowered = (word.lower() for word in _WORD.findall(text) if _counts(word))
     return [word.translate(_folding) for word in lowered]
 

@@ -249,6 +249,7 @@ async def test_a_larger_table_is_read_beside_the_searches(
     tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(residence, "READ_AT_ONCE", 100)
+    monkeypatch.setattr(residence, "READ_WAITED_FOR", 100)
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, clips)
         table = await store._connection.table_for_writing(space)
@@ -257,6 +258,31 @@ async def test_a_larger_table_is_read_beside_the_searches(
         assert await table.resident()
         answers.append(said(await store.vector_search(space, clips[9].vector)))
         assert all(answer == answers[-1] for answer in answers)
+
+
+async def test_searches_that_follow_each_other_wait_for_the_first_reading_of_a_small_table(
+    tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(residence, "READ_AT_ONCE", 100)
+    monkeypatch.setattr(residence, "_PAUSE_BEFORE_READING_S", 3_600.0)
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, clips)
+        table = await store._connection.table_for_writing(space)
+        held = [await table.resident() is not None for _ in range(10)]
+        assert held == [False] * 8 + [True] * 2
+
+
+async def test_a_table_is_read_in_the_pause_after_its_first_search(
+    tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(residence, "READ_AT_ONCE", 100)
+    monkeypatch.setattr(residence, "_PAUSE_BEFORE_READING_S", 0.0)
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, clips)
+        table = await store._connection.table_for_writing(space)
+        assert await table.resident() is None
+        await table.settled()
+        assert await table.resident()
 
 
 TEXTS = (
