@@ -102,4 +102,6 @@ def _number(value: float) -> str:
 def _timestamp(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise ValueError("A time in a filter needs a time zone.")
-    return f"timestamp '{moment.astimezone(UTC).strftime('%Y-%m-%d %H:%M:%S.%f')}'"
+    # Not by strftime, which writes the year 500 with three digits.
+    stamp = moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    return f"timestamp '{stamp}'"

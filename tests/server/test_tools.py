@@ -167,6 +167,7 @@ BAD_CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("embed_audio", {"source": "a.wav", "url": "https://example.com/b.wav"}, "2 sources were given"),
     ("embed_audio", {"base64_string": "not base64!"}, "can't be decoded"),
     ("embed_audio", {"url": "http://127.0.0.1/a.wav"}, "Only https"),
+    ("embed_audio", {"source": "file://[music/a.wav"}, "can't be read"),
     ("embed_audio", {"source": "RECORDING", "start_sec": 500}, "500"),
     ("embed_audio", {"source": "RECORDING", "start_sec": 9, "end_sec": 3}, "end_sec"),
     ("embed_audio", {"source": "RECORDING", "segment_sec": 11}, "segment_sec"),
@@ -177,6 +178,7 @@ BAD_CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("search_clips", {"query": "  "}, "The question is empty"),
     ("search_clips", {"query": "a", "like": "b"}, "no clip and no recording"),
     ("search_clips", {"query": "a", "top_k": 0}, "top_k"),
+    ("search_clips", {"query": "a", "added_after": "0001-01-01T00:00:00+14:00"}, "is not a date"),
     ("search_clips", {"query": "a", "asset_ids": ["nothing"]}, "There is no recording"),
     ("search_clips", {"query": "a", "tags": ["nothing"]}, "Tags in the library: field"),
     ("get_clip", {}, "No clip was named"),
@@ -199,6 +201,20 @@ async def test_a_bad_call_is_refused_with_its_reason_and_what_to_do(connect: Any
             assert "pydantic" not in told
             assert told.count(". ") >= 1, f"no next step: {told}"
         assert (await call(client, "list_audio"))["total_assets"] == 1
+
+
+async def test_an_unexpected_failure_says_what_to_do_and_not_what_it_was(
+    connect: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object, **__: object) -> None:
+        Settings.model_validate({"workers": "a secret"})
+
+    monkeypatch.setattr("soundbite_tools.list_audio.list_audio", fails)
+    async with connect() as client:
+        told = await refused(client, "list_audio")
+    assert "Try once more; the server's log says what happened." in told
+    assert "arguments" not in told
+    assert "secret" not in told
 
 
 async def test_an_empty_library_says_what_to_call_first(tmp_path: Path) -> None:

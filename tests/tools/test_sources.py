@@ -187,6 +187,12 @@ async def test_a_nul_in_a_path_is_refused(config: LibraryConfig) -> None:
     assert _refusal(problem) == "path_invalid"
 
 
+async def test_characters_that_no_file_name_has_are_refused(config: LibraryConfig) -> None:
+    with pytest.raises(SourceProblem) as problem:
+        await resolve(choose("talk\ud800.wav"), config)
+    assert _refusal(problem) == "path_invalid"
+
+
 async def test_without_folders_the_refusal_names_the_setting(tmp_path: Path) -> None:
     with pytest.raises(SourceProblem, match="SOUNDBITE_ROOTS"):
         await resolve(choose("a.wav"), LibraryConfig(home=tmp_path, working_folder=tmp_path))

@@ -113,8 +113,8 @@ def _real_path(name: str, config: LibraryConfig) -> Path:
         raise SourceProblem("The path holds a NUL character.", "Give a plain file path.", code="path_invalid")
     try:
         return (config.working_folder / Path(name).expanduser()).resolve()
-    except (OSError, RuntimeError) as exc:
-        # A loop of links, a name too long, or an unknown ~user.
+    except (OSError, RuntimeError, UnicodeEncodeError) as exc:
+        # A loop of links, a name too long, an unknown ~user, or characters that no file name has.
         raise SourceProblem(
             f"{_shown(name)} is not a usable path.", "Give the path of an audio file.", code="path_invalid"
         ) from exc

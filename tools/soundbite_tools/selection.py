@@ -85,10 +85,10 @@ class Selection:
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as exc:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as exc:  # the first and the last day may lie outside of what is a date in UTC
         raise QuestionProblem(
             f"{plain_text(text, 40)!r} is not a date.",
             "Give added_after as 2026-01-31 or 2026-01-31T18:00:00Z (UTC where no zone is given).",
             code="date_invalid",
         ) from exc
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

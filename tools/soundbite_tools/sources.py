@@ -147,8 +147,14 @@ def _from_asset_id(value: str, config: LibraryConfig) -> Source:
 
 
 def _as_path(value: str) -> str:
-    parts = urlsplit(value) if value.startswith("file://") else None
-    return unquote(parts.path) if parts else value
+    if not value.startswith("file://"):
+        return value
+    try:
+        return unquote(urlsplit(value).path)
+    except ValueError as exc:
+        raise SourceProblem(
+            "The file:// address can't be read.", "Give the path of an audio file.", code="path_invalid"
+        ) from exc
 
 
 def _decode(value: str, config: LibraryConfig) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import ValidationError
@@ -18,6 +18,7 @@ from soundbite_server.mcp_tools.callers import count_call
 _INPUT_NOISE = frozenset({"title"})
 _OUTPUT_NOISE = frozenset({"title", "default", "additionalProperties", "description", "required"})
 _MOST_MISTAKES = 5
+_UNEXPECTED = "Something unexpected went wrong. Try once more; the server's log says what happened."
 
 
 class DeclaredTool(Tool):
@@ -32,6 +33,10 @@ class DeclaredTool(Tool):
         await guarded(lambda: count_call(context))
         try:
             return await super().run(arguments, context, convert_result)
+        except UnexpectedToolError as exc:
+            # The failure's own text stays in the log; the agent still has to know what to do.
+            exc.args = (f"{exc}. {_UNEXPECTED}",)
+            raise
         except ToolError as exc:
             if isinstance(exc.__cause__, ValidationError):
                 raise ToolError(_mistakes(self.name, exc.__cause__)) from exc.__cause__
