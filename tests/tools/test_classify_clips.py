@@ -59,9 +59,11 @@ async def test_filters_narrow_and_pages_go_on(open_library: OpenLibrary, two_rec
         log, _ = await two_recordings(library)
         narrowed = await classify_clips(library, ["river"], tags=["work"])
         pages = [await classify_clips(library, ["river"], page=page, page_limit=3) for page in (1, 2)]
+        past = await classify_clips(library, ["river"], page=3, page_limit=3)
     assert {clip.asset_id for clip in narrowed.clips} == {log}
     assert [len(page.clips) for page in pages] == [3, 1]
     assert "page=2" in pages[0].next_step
+    assert "Page 3 is past the last" in past.next_step
     assert len({clip.clip_id for page in pages for clip in page.clips}) == 4
 
 

@@ -135,6 +135,7 @@ async def test_another_content_of_the_same_name_is_another_recording(
         second = await embed_audio(library, recording.name)
         assert first.asset_id != second.asset_id
         assert (await list_audio(library)).total_assets == 2
+        assert "Page 2 is past the last" in (await list_audio(library, page=2)).next_step
 
 
 async def test_long_audio_becomes_a_task_of_the_platform(
@@ -284,7 +285,7 @@ async def test_the_detail_of_a_task_is_what_the_guide_prints_a_page_at_a_time(
     async with open_library() as library:
         task = await embed_audio(library, recording.name)
         detailed = await get_task(library, task.task_id, detail="embeddings")
-        past = await get_task(library, task.task_id, detail="embeddings", page=9)
+        past = await get_task(library, task.task_id, detail="embeddings", page=10**20)
     assert [(e.embedding_option, e.embedding_scope, e.start_sec, e.end_sec) for e in detailed.embeddings[:2]] == [
         ("audio", "clip", 0.0, 6.0),
         ("transcription", "clip", 0.0, 6.0),
@@ -292,3 +293,13 @@ async def test_the_detail_of_a_task_is_what_the_guide_prints_a_page_at_a_time(
     assert len(detailed.embeddings) == 6
     assert all(len(each.first_values) == 10 for each in detailed.embeddings)
     assert "past the last" in past.to_text()
+
+
+async def test_a_task_whose_embeddings_were_made_again_says_where_they_are(
+    open_library: OpenLibrary, recording: Path
+) -> None:
+    async with open_library() as library:
+        first = await embed_audio(library, recording.name, embedding_option=["audio"])
+        await embed_audio(library, recording.name)
+        told = (await get_task(library, first.task_id, detail="embeddings")).notes
+    assert told == ["3 of its embeddings belong to a later task, which embedded the same segments again."]

@@ -68,7 +68,7 @@ async def classify_clips(
             clips_classified=len(found),
             page=page,
             notes=notes,
-            next_step=f"{left} more: call classify_clips with page={page + 1}." if left else _next_step(found),
+            next_step=_next_step(found, is_past=not shown, left=left, page=page),
         )
 
     return first_that_fits(made)
@@ -135,7 +135,11 @@ def _notes(is_cut: bool, unheard: Sequence[str], modality: str) -> list[str]:
     return notes
 
 
-def _next_step(found: Sequence[Labelled]) -> str:
+def _next_step(found: Sequence[Labelled], *, is_past: bool, left: int, page: int) -> str:
+    if is_past:
+        return f"Page {page} is past the last: call classify_clips with a lower page."
+    if left:
+        return f"{left} more: call classify_clips with page={page + 1}."
     if all(each.label == NONE for each in found):
         return "No label fits: try other words, or cluster_clips to see what groups there are."
     return "Call get_clip with a clip_id to quote or play a clip."

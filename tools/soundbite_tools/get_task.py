@@ -59,19 +59,21 @@ async def get_task(
 
 async def _with_embeddings(library: Library, task: Task, result: TaskResult, page: int) -> TaskResult:
     figures, store = TaskFigures.of(task), await library.store()
-    first = (page - 1) * EMBEDDINGS_PER_PAGE
-    found = await store.embeddings(
-        Space(task.space, figures.dimension),
-        ClipFilter(task_id=task.task_id),
-        limit=EMBEDDINGS_PER_PAGE,
-        offset=first,
-    )
-    total = figures.embedding_count
-    left = max(0, total - first - len(found))
-    said = f"Embeddings {first + 1} to {first + len(found)} of {total}." if found else f"Page {page} is past the last."
-    more = f' Call get_task(task_id="{task.task_id}", detail="embeddings", page={page + 1}) for more.' if left else ""
+    space, where = Space(task.space, figures.dimension), ClipFilter(task_id=task.task_id)
+    # Fewer than the task made where a later task embedded the same segments again.
+    total, first = await store.count(space, where), (page - 1) * EMBEDDINGS_PER_PAGE
+    found = await store.embeddings(space, where, limit=EMBEDDINGS_PER_PAGE, offset=first) if first < total else []
+    last = first + len(found)
+    notes = []
+    if found:
+        more = f'; call get_task(task_id="{task.task_id}", detail="embeddings", page={page + 1}) for more'
+        notes.append(f"Embeddings {first + 1} to {last} of {total}{more if last < total else ''}.")
+    elif total:
+        notes.append(f"Page {page} is past the last.")
+    if lost := figures.embedding_count - total:
+        notes.append(f"{lost} of its embeddings belong to a later task, which embedded the same segments again.")
     return result.model_copy(
-        update={"embeddings": [_preview(clip) for clip in found], "notes": [*result.notes, said + more]}
+        update={"embeddings": [_preview(clip) for clip in found], "notes": [*result.notes, *notes]}
     )
 
 

@@ -52,7 +52,7 @@ async def list_audio(
             total_seconds=seconds(sum(asset.duration_sec for asset in matching)),
             page=page,
             notes=[note] if note else [],
-            next_step=_next_step(matching, left, page),
+            next_step=_next_step(matching, shown, left, page),
         )
 
     return first_that_fits(made)
@@ -83,7 +83,9 @@ def _asset_result(asset: Asset, tasks: Sequence[Task], room: Room) -> AssetResul
     )
 
 
-def _next_step(matching: list[Asset], left: int, page: int) -> str:
+def _next_step(matching: list[Asset], shown: list[Asset], left: int, page: int) -> str:
     if not matching:
         return "Call embed_audio to add a recording; without title and tags, list_audio shows all there is."
+    if not shown:
+        return f"Page {page} is past the last: call list_audio with a lower page."
     return f"{left} more: call list_audio with page={page + 1}." if left else ""
