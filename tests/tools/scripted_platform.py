@@ -38,6 +38,8 @@ class ScriptedPlatform:
     segment_sec: float = 6.0
     polls_until_ready: int = 1
     gives_words: bool = True
+    hears: tuple[str, ...] = ()
+    """Names of what is heard all the time."""
     window_words: str = ""
     """What comes with the embeddings of a window, said in its first second; empty where nothing comes."""
     task_failure: str = ""
@@ -170,6 +172,7 @@ class ScriptedPlatform:
                 "embedding_scope": scope,
                 "start_sec": start - self.shift_sec,
                 "end_sec": end - self.shift_sec,
+                "sounds": list(self.hears),
                 **({"transcript": said} if self.gives_words and option == "transcription" else {}),
             }
             for option, vector in chosen

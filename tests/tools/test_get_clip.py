@@ -43,6 +43,30 @@ async def test_a_range_is_cut_exactly_and_names_the_clip_it_fits_best(
     assert len(found.sound) == 44_000
 
 
+async def test_a_clip_says_what_is_heard_in_it(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.hears = ("rain", "thunder")
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        found = await get_clip(library, asset_id=task.asset_id)
+    assert found.detail.sounds == "rain; thunder"
+
+
+async def test_a_recording_of_unknown_length_has_clips_whose_end_is_named(
+    open_library: OpenLibrary, platform: ScriptedPlatform
+) -> None:
+    go_on = platform.stop_at("POST assets")
+    async with open_library() as library:
+        task = await embed_audio(library, url="https://example.com/talk.mp3", wait_seconds=0)
+        with pytest.raises(QuestionProblem, match="known once it is embedded"):
+            await get_clip(library, asset_id=task.asset_id)
+        with pytest.raises(QuestionProblem, match=r"from 5 to 3 s\. Give"):
+            await get_clip(library, asset_id=task.asset_id, start_sec=5.0, end_sec=3.0)
+        assert (await get_clip(library, asset_id=task.asset_id, end_sec=3.0)).detail.time_range == "00:00-00:03"
+        go_on.set()
+
+
 async def test_a_whole_recording_is_a_range(open_library: OpenLibrary, recording: Path) -> None:
     async with open_library() as library:
         task = await embed_audio(library, recording.name)
@@ -122,7 +146,9 @@ async def test_what_names_no_clip_is_refused(
             await get_clip(library, **given)
 
 
-@pytest.mark.parametrize(("start", "end"), [(12.0, 0.0), (6.0, 6.0), (8.0, 3.0), (-1.0, 3.0), (float("nan"), 3.0)])
+@pytest.mark.parametrize(
+    ("start", "end"), [(12.0, 0.0), (6.0, 6.0), (6.0, 6.00001), (8.0, 3.0), (-1.0, 3.0), (float("nan"), 3.0)]
+)
 async def test_a_range_that_is_not_in_the_recording_is_refused(
     start: float, end: float, open_library: OpenLibrary, recording: Path
 ) -> None:

@@ -32,7 +32,9 @@ async def test_a_range_is_read_by_itself(open_library: OpenLibrary, recording: P
         task = await embed_audio(library, recording.name)
         late = await read_transcript(library, task.asset_id, start_sec=5.0)
         silent = await read_transcript(library, task.asset_id, start_sec=2.0, end_sec=4.0)
+        beyond = await read_transcript(library, task.asset_id, start_sec=5.0, end_sec=1000.0)
     assert [line.text for line in late.lines] == ["the cake is done"]
+    assert beyond == late
     assert (silent.lines, silent.notes) == ([], ["Nothing is said there."])
 
 

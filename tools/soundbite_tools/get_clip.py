@@ -10,10 +10,11 @@ from soundbite_tools.boundary import translated
 from soundbite_tools.clock import clock_range, seconds
 from soundbite_tools.errors import QuestionProblem, UnknownId
 from soundbite_tools.results import ClipDetail
+from soundbite_tools.rows import sounds_in
 from soundbite_tools.sounds import cut_sound
 from soundbite_tools.task_view import shown_source
 from soundbite_tools.transcripts import text_between
-from soundbite_tools.untrusted import plain_text
+from soundbite_tools.untrusted import plain_text, shortened
 from soundbite_tools.workbench import SoundFormat
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from soundbite_tools.library import Library
 
 LONGEST_CLIP_SEC = 120.0
+SHORTEST_CLIP_SEC = 0.01
 _LONGEST_TEXT = 4000
+_LONGEST_SOUNDS = 120
 _MOST_ROWS = 1000
 # No segment is longer than this, so a clip that reaches into a range begins at most this long before it.
 _LONGEST_SEGMENT_SEC = 60.0
@@ -78,6 +81,7 @@ async def get_clip(
         time_range=clock_range(span.start_sec, span.end_sec),
         clip_id=named or _closest(span),
         text=plain_text(await _text(library, span), _LONGEST_TEXT),
+        sounds=shortened(sounds_in(span.rows), _LONGEST_SOUNDS),
         tags=list(span.asset.tags),
         source=shown_source(span.asset),
         path=str(cut.path) if cut.path else "",
@@ -105,10 +109,17 @@ async def _of_range(library: Library, asset_id: str, start_sec: float, end_sec: 
     if asset is None:
         raise UnknownId(f"There is no recording {asset_id!r}.", "Call list_audio for the ids.", code="unknown_asset")
     length_sec = asset.duration_sec
-    end_sec = min(end_sec, length_sec) if end_sec and length_sec else end_sec or length_sec
-    if not 0.0 <= start_sec < end_sec:
+    if not length_sec and not end_sec:
         raise QuestionProblem(
-            f"There is no sound from {start_sec:g} to {end_sec:g} s: the recording is {length_sec:.2f} seconds long.",
+            "How long the recording is will be known once it is embedded.",
+            "Wait until its task is ready (get_task), or give end_sec.",
+            code="range_invalid",
+        )
+    end_sec = min(end_sec, length_sec) if end_sec and length_sec else end_sec or length_sec
+    if not 0.0 <= start_sec <= end_sec - SHORTEST_CLIP_SEC:
+        known = f": the recording is {length_sec:.2f} seconds long" if length_sec else ""
+        raise QuestionProblem(
+            f"There is no sound from {start_sec:g} to {end_sec:g} s{known}.",
             "Give start_sec below end_sec, both within the recording.",
             code="range_invalid",
         )

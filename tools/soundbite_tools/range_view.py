@@ -12,6 +12,7 @@ from soundbite_tools.clock import clock_range, seconds
 from soundbite_tools.ranges import TimeRange
 from soundbite_tools.ranking import WEAK_SCORE
 from soundbite_tools.results import ClipResult, PartScore
+from soundbite_tools.rows import sounds_in
 from soundbite_tools.untrusted import shortened
 
 if TYPE_CHECKING:
@@ -62,17 +63,15 @@ async def with_text(library: Library, space: Space, ranges: Sequence[TimeRange],
     silent = [each.clip.clip_id for found in ranges for each in found.clips if not each.clip.transcript]
     said = await _transcripts(library, space, silent)
     borders = await borders_of(library, ranges, with_room=with_room)
-    return [Answer(found, at, _said(found, said), _heard(found)) for found, at in zip(ranges, borders, strict=True)]
+    return [
+        Answer(found, at, _said(found, said), sounds_in(each.clip for each in found.clips))
+        for found, at in zip(ranges, borders, strict=True)
+    ]
 
 
 def _said(found: TimeRange, said: Mapping[str, str]) -> str:
     texts = (each.clip.transcript or said.get(each.clip.clip_id, "") for each in found.clips)
     return " ".join(filter(None, texts))
-
-
-def _heard(found: TimeRange) -> str:
-    names = [name for each in found.clips for name in each.clip.sound_words.split("; ") if name]
-    return "; ".join(dict.fromkeys(names))
 
 
 async def _transcripts(library: Library, space: Space, clip_ids: Sequence[str]) -> dict[str, str]:

@@ -46,7 +46,8 @@ async def read_transcript(
             "Embed it with embedding_option transcription, or wait until its task is ready (get_task).",
             code="no_transcript",
         )
-    until_sec = end_sec or max(asset.duration_sec, transcript.end_sec)
+    length_sec = max(asset.duration_sec, transcript.end_sec)
+    until_sec = min(end_sec or length_sec, length_sec)
     if not 0.0 <= start_sec < until_sec:
         raise QuestionProblem(
             f"There is nothing from {start_sec:g} to {until_sec:g} s: "

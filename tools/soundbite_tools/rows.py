@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -15,10 +15,11 @@ from soundbite_tools.untrusted import plain_text
 
 if TYPE_CHECKING:
     from soundbite_api import EmbeddingData
-    from soundbite_store import StoredTranscript
+    from soundbite_store import StoredClip, StoredTranscript
 
 LONGEST_TRANSCRIPT = 4000
 LONGEST_SOUND_WORDS = 500
+_BETWEEN_SOUNDS = "; "
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ def clips_of(recording: Recording, data: Sequence[EmbeddingData], dimension: int
     """
     made_at = datetime.now(UTC)
     return [_clip(recording, item, dimension, made_at) for item in data if any(item.embedding)]
+
+
+def sounds_in(clips: Iterable[StoredClip]) -> str:
+    """Return what is heard in clips as one text, each name once."""
+    names = [name for clip in clips for name in clip.sound_words.split(_BETWEEN_SOUNDS) if name]
+    return _BETWEEN_SOUNDS.join(dict.fromkeys(names))
 
 
 def _clip(recording: Recording, item: EmbeddingData, dimension: int, made_at: datetime) -> Clip:
@@ -87,7 +94,7 @@ def _sound_words(recording: Recording, item: EmbeddingData) -> str:
     # Every row of a clip has them, so that a filter by sounds holds for what is said there as well.
     if item.embedding_scope == "asset" and "clip" in recording.params.embedding_scope:
         return ""
-    return plain_text("; ".join(item.sounds), LONGEST_SOUND_WORDS)
+    return plain_text(_BETWEEN_SOUNDS.join(item.sounds), LONGEST_SOUND_WORDS)
 
 
 def _malformed(what: str) -> WorkFailed:

@@ -18,8 +18,8 @@ DESCRIPTION = """\
 Say how an embedding task stands: processing, ready or failed, how far it is, and what it made.
 
 Call it with the task_id that embed_audio gave. `wait_seconds` waits until it has ended, so a few calls are enough. \
-When it is ready, call search_clips. detail="embeddings" also lists the time range and the first ten values of each vector; \
-whole vectors are never returned."""
+When it is ready, call search_clips. detail="embeddings" also lists the time range and the first ten values of each \
+vector; whole vectors are never returned."""
 
 
 def tool() -> Tool:
