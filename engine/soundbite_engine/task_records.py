@@ -15,7 +15,10 @@ from soundbite_engine.pages import Page
 
 @dataclass(frozen=True)
 class TaskRecord:
-    """One task. `audio` is the request's audio object with an asset id for its source, as JSON."""
+    """One task. `audio` is the request's audio object with an asset id for its source, as JSON.
+
+    `space` is that of its vectors; before there are any, that of the engine which took it in.
+    """
 
     id: str
     created_at: float
@@ -146,13 +149,18 @@ def set_progress(connection: sqlite3.Connection, task_id: str, stage: str, fract
 
 
 def finish(
-    connection: sqlite3.Connection, task_id: str, owner: str, metadata: Mapping[str, Any], result: StoredResult
+    connection: sqlite3.Connection,
+    task_id: str,
+    owner: str,
+    space: str,
+    metadata: Mapping[str, Any],
+    result: StoredResult,
 ) -> None:
-    """Make a task ready, with its embeddings, if `owner` still runs it."""
+    """Make a task ready, with its embeddings and the space they belong to, if `owner` still runs it."""
     changed = connection.execute(
-        "UPDATE tasks SET status = 'ready', stage = '', fraction = 1, metadata = ?, updated_at = ?, owner = NULL"
-        " WHERE id = ? AND owner = ? AND status = 'processing'",
-        (json.dumps(metadata), time.time(), task_id, owner),
+        "UPDATE tasks SET status = 'ready', stage = '', fraction = 1, space = ?, metadata = ?, updated_at = ?,"
+        " owner = NULL WHERE id = ? AND owner = ? AND status = 'processing'",
+        (space, json.dumps(metadata), time.time(), task_id, owner),
     )
     if changed.rowcount == 1:
         connection.execute(

@@ -146,8 +146,10 @@ class Tasks:
 
     async def _finish(self, record: TaskRecord, outcome: Outcome) -> None:
         stored = await asyncio.to_thread(outcome.embedded.to_stored)
+        # Not the record's: an engine of another profile may have taken the task in.
+        space = self._embedder.profile.space
         await self._database.write(
-            lambda c: task_records.finish(c, record.id, self._owner.id, outcome.metadata, stored)
+            lambda c: task_records.finish(c, record.id, self._owner.id, space, outcome.metadata, stored)
         )
 
     async def _fail(self, record: TaskRecord, exc: EngineError) -> None:

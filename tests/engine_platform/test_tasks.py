@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import signal
 import sqlite3
@@ -345,3 +346,41 @@ async def test_a_recording_that_ends_its_engine_each_time_is_given_up(
     async with opened() as (_, http):
         task = await finished(http, task_id)
         assert task["error"]["message"].startswith("The embedding task could not complete processing.")
+
+
+def _change(home: Path, statement: str, *values: object) -> None:
+    with contextlib.closing(sqlite3.connect(home / "engine.db")) as connection, connection:
+        connection.execute(statement, values)
+
+
+async def test_a_task_says_of_which_space_its_vectors_are_though_the_engine_has_another_profile_now(
+    opened: Opened, sounds: Sounds, asking: Asking, finished: Callable[..., Any], tmp_path: Path
+) -> None:
+    async with opened() as (_, http):
+        asset = await _upload(http, sounds(3))
+        task = (await http.post("embed-v2/tasks", json=asking({"asset_id": asset}))).json()
+        await finished(http, task["_id"])
+        now = await http.get(f"embed-v2/tasks/{task['_id']}")
+        assert now.headers["x-soundbite-space"] == "soundbite-base-2"
+        assert now.headers["x-soundbite-blocks"] == "sound=256,speech=256"
+    _change(tmp_path / "home", "UPDATE tasks SET space = 'soundbite-other-1'")
+    async with opened() as (_, http):
+        later = await http.get(f"embed-v2/tasks/{task['_id']}")
+        assert later.headers["x-soundbite-space"] == "soundbite-other-1"
+        assert "x-soundbite-blocks" not in later.headers
+        assert later.json()["data"] == now.json()["data"]
+
+
+async def test_a_task_that_another_profile_goes_on_with_is_of_the_space_that_embeds_it(
+    opened: Opened, sounds: Sounds, asking: Asking, finished: Callable[..., Any], tmp_path: Path
+) -> None:
+    async with opened() as (_, http):
+        asset = await _upload(http, sounds(3))
+        task = (await http.post("embed-v2/tasks", json=asking({"asset_id": asset}))).json()
+        await finished(http, task["_id"])
+    _change(tmp_path / "home", "DELETE FROM task_results")
+    _change(tmp_path / "home", "UPDATE tasks SET space = 'soundbite-other-1', status = 'processing', owner = NULL")
+    async with opened() as (_, http):
+        await finished(http, task["_id"])
+        answer = await http.get(f"embed-v2/tasks/{task['_id']}")
+        assert answer.headers["x-soundbite-space"] == "soundbite-base-2"

@@ -46,7 +46,7 @@ class EmbeddingRoutes:
             if asked.audio is not None:
                 raise invalid("audio", "It does not go with the input_type text.")
             embedded = await services.embedder.embed_text(asked.text.input_text)
-            return embeddings_response(embedded, {}, services.embedder.profile)
+            return embeddings_response(embedded, {}, space_headers(services.embedder.profile))
         if asked.audio is None:
             raise missing("audio")
         if asked.text is not None:
@@ -65,20 +65,23 @@ class EmbeddingRoutes:
                 await services.assets.delete(asset.id)
         asked = included(request)
         head = {"metadata": wire_metadata(outcome.metadata, asked)}
-        return embeddings_response(outcome.embedded, head, services.embedder.profile, asked)
+        return embeddings_response(outcome.embedded, head, space_headers(services.embedder.profile), asked)
 
 
 def embeddings_response(
-    embedded: Embedded, head: Mapping[str, Any], profile: Profile, asked: Collection[str] = ()
+    embedded: Embedded, head: Mapping[str, Any], headers: Mapping[str, str], asked: Collection[str] = ()
 ) -> Response:
-    """An answer with vectors, written piece by piece."""
-    return StreamingResponse(
-        embedded.to_wire(head, asked), media_type="application/json", headers=space_headers(profile)
-    )
+    """An answer with vectors, written piece by piece; `headers` say of which space they are."""
+    return StreamingResponse(embedded.to_wire(head, asked), media_type="application/json", headers=headers)
 
 
-def space_headers(profile: Profile) -> dict[str, str]:
-    """Which space the vectors of an answer belong to, and the blocks they are made of."""
+def space_headers(profile: Profile, space: str = "") -> dict[str, str]:
+    """Which space the vectors of an answer belong to, and the blocks they are made of.
+
+    `space` is that of vectors made earlier; the blocks of another profile's space are not known here.
+    """
+    if space and space != profile.space:
+        return {"X-Soundbite-Space": space}
     blocks = ",".join(f"{name}={width}" for name, width in profile.blocks.items())
     return {"X-Soundbite-Space": profile.space, "X-Soundbite-Blocks": blocks}
 

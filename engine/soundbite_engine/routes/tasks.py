@@ -86,7 +86,8 @@ class TaskRoutes:
             if embedded is None:
                 raise Refused(404, "resource_not_exist", GONE)
             head["metadata"] = wire_metadata(record.metadata or {}, asked)
-            return embeddings_response(embedded, head, services.embedder.profile, asked)
+            headers = space_headers(services.embedder.profile, record.space)
+            return embeddings_response(embedded, head, headers, asked)
         if record.status == "processing" and "progress" in asked:
             head["progress"] = {"stage": record.stage or "queued", "fraction": record.fraction}
         return JSONResponse(head | {"data": None}, headers=space_headers(services.embedder.profile))
