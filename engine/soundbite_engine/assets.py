@@ -135,6 +135,9 @@ class Assets:
 
     def settle(self, record: AssetRecord) -> asyncio.Task[None]:
         """Bring an asset from `processing` to `ready` or `failed`, in the background."""
+        settling = self._settling.get(record.id)
+        if settling is not None:
+            return settling
         task = self._background.start(self._settle(record), f"asset {record.id}")
         self._settling[record.id] = task
         task.add_done_callback(lambda _: self._settling.pop(record.id, None))
@@ -264,9 +267,9 @@ class Assets:
             await asyncio.to_thread(remove, record.path)
 
     async def take_over(self) -> None:
-        """Go on with assets whose engine is gone."""
+        """Go on with assets whose engine is gone, and with those of this one that nothing settles."""
         for record, owner in await self._database.read(asset_records.unfinished):
-            if record.id in self._settling or (owner is not None and not self._owner.is_gone(owner)):
+            if record.id in self._settling or self._owner.is_at_work(owner):
                 continue
             if await self._database.write(_claim(record.id, owner, self._owner.id)):
                 logger.info("asset %s is taken up again", record.id)

@@ -27,6 +27,10 @@ class Owner:
         self._lock.release()
         self._path_of(self.id).unlink(missing_ok=True)
 
+    def is_at_work(self, owner_id: str | None) -> bool:
+        """Whether work of `owner_id`, None for nobody's, is to be left to another engine that lives."""
+        return owner_id is not None and owner_id != self.id and not self.is_gone(owner_id)
+
     def is_gone(self, owner_id: str) -> bool:
         """Whether the engine `owner_id` has ended."""
         if owner_id == self.id:

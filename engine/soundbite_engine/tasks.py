@@ -98,9 +98,12 @@ class Tasks:
         await self._database.write(lambda c: task_records.delete_of_asset(c, asset_id))
 
     async def take_over(self) -> None:
-        """Go on with tasks whose engine is gone."""
+        """Go on with tasks whose engine is gone, and with those of this one that nothing runs.
+
+        The latter are left by a request cancelled between the row and its start, or by a disk that was full.
+        """
         for record in await self._database.read(task_records.unfinished):
-            if record.id in self._running or (record.owner is not None and not self._owner.is_gone(record.owner)):
+            if record.id in self._running or self._owner.is_at_work(record.owner):
                 continue
             if await self._database.write(_claim(record, self._owner.id)):
                 logger.info("task %s is taken up again", record.id)
@@ -111,6 +114,8 @@ class Tasks:
         await self._database.write(lambda c: task_records.release(c, self._owner.id))
 
     def _start(self, record: TaskRecord) -> None:
+        if record.id in self._running:
+            return
         task = self._background.start(self._run(record), f"task {record.id}")
         self._running[record.id] = task
         task.add_done_callback(lambda _: self._running.pop(record.id, None))

@@ -68,10 +68,8 @@ class Transcriptions:
         asset = await self._assets.get(asset_id)
         if asset.status == "failed":
             await self._assets.ready(asset_id)  # says why
-        if await self._database.write(lambda c: _begin(c, asset_id, self._owner)):
-            task = self._background.start(self._make(asset_id), f"transcription {asset_id}")
-            self._making[asset_id] = task
-            task.add_done_callback(lambda _: self._making.pop(asset_id, None))
+        if asset_id not in self._making and await self._database.write(lambda c: _begin(c, asset_id, self._owner)):
+            self._start(asset_id)
         making = self._making.get(asset_id)
         if making is not None:
             await asyncio.wait([making], timeout=self._config.grace_s)
@@ -87,6 +85,13 @@ class Transcriptions:
         await self._database.write(
             lambda c: c.execute("UPDATE transcriptions SET owner = NULL WHERE owner = ?", (self._owner.id,))
         )
+
+    def _start(self, asset_id: str) -> None:
+        if asset_id in self._making:
+            return  # two calls have begun it at once
+        task = self._background.start(self._make(asset_id), f"transcription {asset_id}")
+        self._making[asset_id] = task
+        task.add_done_callback(lambda _: self._making.pop(asset_id, None))
 
     async def _make(self, asset_id: str) -> None:
         try:
@@ -109,9 +114,9 @@ class Transcriptions:
 
 
 def _begin(connection: sqlite3.Connection, asset_id: str, owner: Owner) -> bool:
-    """Claim the making of a transcription; False when it is made, failed, or being made by a living engine."""
+    """Claim the making of a transcription; False when it is made, failed, or being made by another living engine."""
     row = connection.execute("SELECT status, owner FROM transcriptions WHERE asset_id = ?", (asset_id,)).fetchone()
-    if row is not None and (row["status"] != "processing" or (row["owner"] and not owner.is_gone(row["owner"]))):
+    if row is not None and (row["status"] != "processing" or owner.is_at_work(row["owner"])):
         return False
     connection.execute(
         "INSERT INTO transcriptions (asset_id, status, owner) SELECT id, 'processing', ? FROM assets WHERE id = ?"
