@@ -54,10 +54,11 @@ class Database:
         connection.execute("BEGIN IMMEDIATE")
         try:
             result = change(connection)
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            if connection.in_transaction:  # after some errors, a full disk among them, SQLite has rolled back itself
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
         return result
 
     def _open(self) -> None:

@@ -29,6 +29,30 @@ async def test_a_change_that_fails_leaves_nothing(tmp_path: Path) -> None:
         assert [row["name"] for row in rows] == ["signing_key"]
 
 
+async def test_a_full_disk_is_named_and_later_changes_are_made_again(tmp_path: Path) -> None:
+    def fill(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO settings VALUES ('large', zeroblob(1000000))")
+
+    async with Database(tmp_path / "a.db") as database:
+        await database.read(lambda c: c.execute("PRAGMA max_page_count = 40").fetchall())
+        with pytest.raises(sqlite3.OperationalError, match="database or disk is full"):
+            await database.write(fill)
+        await database.read(lambda c: c.execute("PRAGMA max_page_count = 100000").fetchall())
+        await database.write(fill)
+
+
+async def test_a_commit_that_fails_is_rolled_back_and_does_not_block_the_next(tmp_path: Path) -> None:
+    def orphan(connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA defer_foreign_keys = ON")  # checked when the transaction is committed
+        connection.execute("INSERT INTO upload_chunks VALUES ('none', 1, '', 0, 0, NULL)")
+
+    async with Database(tmp_path / "a.db") as database:
+        with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+            await database.write(orphan)
+        await database.write(lambda c: c.execute("INSERT INTO settings VALUES ('next', x'00')"))
+        assert not await database.read(lambda c: c.execute("SELECT * FROM upload_chunks").fetchall())
+
+
 async def test_commits_survive_a_power_cut(tmp_path: Path) -> None:
     async with Database(tmp_path / "a.db") as database:
         assert await database.read(lambda c: c.execute("PRAGMA journal_mode").fetchone()[0]) == "wal"
