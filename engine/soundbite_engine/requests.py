@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from soundbite_api.embeddings import AudioInput, TextInput
 from soundbite_api.wire import Request
 
-UserMetadata = dict[Annotated[str, Field(min_length=1)], str | int | float | bool | list[str] | None]
+# Finite numbers only: JSON has no others, so an asset with one could never be shown again, nor a list that holds it.
+UserMetadata = dict[Annotated[str, Field(min_length=1)], str | int | FiniteFloat | bool | list[str] | None]
+_LARGEST_SIZE = 2**63 - 1
 
 
 class EmbedRequest(Request):
@@ -34,7 +36,7 @@ class UploadRequest(Request):
 
     filename: str = Field(min_length=1, max_length=255)
     type: Literal["audio", "video"]
-    total_size: int = Field(gt=0)
+    total_size: int = Field(gt=0, le=_LARGEST_SIZE)
     enable_hls: bool | None = None
     enable_thumbnail: bool | None = None
     user_metadata: UserMetadata | None = None

@@ -154,6 +154,21 @@ def test_user_metadata_is_merged_replaced_and_deleted(client: httpx.Client, soun
     assert client.put("assets/none/user-metadata", json={"user_metadata": {}}).status_code == 404
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_user_metadata_that_json_can_not_say_is_refused_and_spoils_no_list(
+    client: httpx.Client, sounds: Sounds, uploaded: Uploaded, number: str
+) -> None:
+    asset = uploaded(sounds(5), user_metadata='{"show": "News"}')
+    with sounds(5).open("rb") as file:
+        fields = {"method": "direct", "user_metadata": f'{{"x": {number}}}'}
+        answer = client.post("assets", data=fields, files={"file": ("a.wav", file)})
+    assert answer.status_code == 400
+    body = f'{{"user_metadata": {{"x": {number}}}}}'.encode()
+    address = f"assets/{asset['_id']}/user-metadata"
+    assert client.put(address, content=body).status_code == client.patch(address, content=body).status_code == 400
+    assert client.get("assets").json()["data"][0]["user_metadata"] == {"show": "News"}
+
+
 def test_a_deleted_asset_is_gone(client: httpx.Client, sounds: Sounds, uploaded: Uploaded) -> None:
     asset = uploaded(sounds(5))
     answer = client.delete(f"assets/{asset['_id']}")
