@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -159,11 +159,17 @@ def make_failed(connection: sqlite3.Connection, asset_id: str, code: str, reason
     )
 
 
-def set_user_metadata(connection: sqlite3.Connection, asset_id: str, metadata: Mapping[str, Any]) -> bool:
-    """Replace an asset's user metadata; False when there is no such asset."""
-    value = _to_json(metadata) if metadata else None
-    changed = connection.execute("UPDATE assets SET user_metadata = ? WHERE id = ?", (value, asset_id))
-    return changed.rowcount == 1
+def change_user_metadata(
+    connection: sqlite3.Connection, asset_id: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]
+) -> bool:
+    """Make of an asset's user metadata what `change` makes of it; False when there is no such asset."""
+    record = find(connection, asset_id)
+    if record is None:
+        return False
+    changed = change(dict(record.user_metadata or {}))
+    value = _to_json(changed) if changed else None
+    connection.execute("UPDATE assets SET user_metadata = ? WHERE id = ?", (value, asset_id))
+    return True
 
 
 def delete(connection: sqlite3.Connection, asset_id: str) -> None:

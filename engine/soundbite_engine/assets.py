@@ -242,13 +242,13 @@ class Assets:
             await asyncio.to_thread(check_identity, record.path, record.size, record.mtime_ns)
         return record.path
 
-    async def set_user_metadata(self, asset_id: str, metadata: Mapping[str, Any]) -> None:
-        """Replace an asset's user metadata.
+    async def change_user_metadata(self, asset_id: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
+        """Make of an asset's user metadata what `change` makes of it; no other change comes between.
 
         Raises:
             Refused: 404.
         """
-        if not await self._database.write(lambda c: asset_records.set_user_metadata(c, asset_id, metadata)):
+        if not await self._database.write(lambda c: asset_records.change_user_metadata(c, asset_id, change)):
             raise not_found(asset_id, "assets")
 
     async def delete(self, asset_id: str) -> None:

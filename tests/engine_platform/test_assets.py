@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from datetime import datetime
@@ -152,6 +153,16 @@ def test_user_metadata_is_merged_replaced_and_deleted(client: httpx.Client, soun
     assert now() is None
     assert client.patch(address, json={"user_metadata": {"deep": {"er": 1}}}).status_code == 400
     assert client.put("assets/none/user-metadata", json={"user_metadata": {}}).status_code == 404
+
+
+async def test_changes_of_user_metadata_at_once_are_all_kept(opened: Callable[..., Any], sounds: Sounds) -> None:
+    async with opened() as (_, http):
+        files = {"file": ("a.wav", sounds(3).read_bytes())}
+        asset_id = (await http.post("assets", data={"method": "direct"}, files=files)).json()["_id"]
+        address = f"assets/{asset_id}/user-metadata"
+        await asyncio.gather(*(http.patch(address, json={"user_metadata": {f"k{n}": n}}) for n in range(8)))
+        kept = (await http.get(f"assets/{asset_id}")).json()["user_metadata"]
+        assert kept == {f"k{n}": n for n in range(8)}
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])

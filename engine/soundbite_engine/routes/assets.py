@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -98,19 +99,19 @@ class AssetRoutes:
 
     async def update_metadata(self, request: Request) -> Response:
         body = await read_model(request, UserMetadataRequest)
-        asset = await self._assets.get(request.path_params["asset_id"])
-        await self._assets.set_user_metadata(
-            asset.id, merged_metadata(dict(asset.user_metadata or {}), body.user_metadata)
-        )
-        return Response(status_code=204)
+        return await self._change_metadata(request, lambda current: merged_metadata(current, body.user_metadata))
 
     async def replace_metadata(self, request: Request) -> Response:
         body = await read_model(request, UserMetadataRequest)
-        await self._assets.set_user_metadata(request.path_params["asset_id"], given_metadata(body.user_metadata))
-        return Response(status_code=204)
+        return await self._change_metadata(request, lambda _: given_metadata(body.user_metadata))
 
     async def delete_metadata(self, request: Request) -> Response:
-        await self._assets.set_user_metadata(request.path_params["asset_id"], {})
+        return await self._change_metadata(request, lambda _: {})
+
+    async def _change_metadata(
+        self, request: Request, change: Callable[[dict[str, Any]], Mapping[str, Any]]
+    ) -> Response:
+        await self._assets.change_user_metadata(request.path_params["asset_id"], change)
         return Response(status_code=204)
 
 
