@@ -151,9 +151,10 @@ def name_in_url(url: str) -> str:
 def _parse(url: str) -> httpx.URL:
     try:
         parsed = httpx.URL(url)
+        host = parsed.host  # decoded here: it may be no name at all
     except (httpx.InvalidURL, ValueError, TypeError) as exc:
         raise FetchError("url_refused", "That is not a URL.") from exc
-    if not parsed.scheme or not parsed.host:
+    if not parsed.scheme or not host:
         raise FetchError("url_refused", "That is not a URL: give a direct link to a media file.")
     return parsed
 

@@ -15,6 +15,7 @@ from soundbite_engine.media import MediaInfo
 from soundbite_engine.platform_errors import FetchError, invalid
 
 LONGEST_NAME = 255
+_FILE_URL = "A file URL is file:/// and an absolute path, with ? and # percent-encoded."
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}\Z")
 # Python's own table knows few sounds and follows the machine's; these answers are the same everywhere.
 _TYPES = {
@@ -118,9 +119,12 @@ def referenced_file(url: str) -> FileIdentity:
         Refused: not an absolute path on this machine.
         FetchError: there is no such file, or it can't be looked at.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as exc:
+        raise invalid("url", _FILE_URL) from exc
     if parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
-        raise invalid("url", "A file URL is file:/// and an absolute path, with ? and # percent-encoded.")
+        raise invalid("url", _FILE_URL)
     path = Path(url2pathname(parts.path))
     if not path.is_absolute():
         raise invalid("url", "A file URL needs an absolute path.")

@@ -240,7 +240,8 @@ async def test_a_referenced_file_is_not_copied_and_must_not_change(
 
 async def test_a_reference_to_nothing_is_refused(opened: Callable[..., Any], tmp_path: Path) -> None:
     async with opened(file_urls=True) as (_, http):
-        for url in ((tmp_path / "none.wav").as_uri(), tmp_path.as_uri(), "file://elsewhere/a.wav", "file:a.wav"):
+        other = ("file://elsewhere/a.wav", "file:a.wav", "file://[", "file:///%00")
+        for url in ((tmp_path / "none.wav").as_uri(), tmp_path.as_uri(), *other):
             answer = await http.post("assets", files={"method": (None, "url"), "url": (None, url)})
             assert answer.status_code == 400, url
 

@@ -128,7 +128,18 @@ async def test_no_spelling_of_this_machine_is_fetched(url: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "url", ["", "nonsense", "//host/a", "https://", "ftp://a.example/a", "data:audio/wav,x", "\x00"]
+    "url",
+    [
+        "",
+        "nonsense",
+        "//host/a",
+        "https://",
+        "https://xn--a/a.wav",
+        "https://xn--/a.wav",
+        "ftp://a.example/a",
+        "data:audio/wav,x",
+        "\x00",
+    ],
 )
 async def test_what_is_no_address_of_the_web_is_refused_at_once(url: str) -> None:
     async with Fetcher(PUBLIC, 1000) as fetcher:
