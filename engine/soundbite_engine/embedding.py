@@ -22,6 +22,8 @@ from soundbite_engine.transcription import Transcriptions
 from soundbite_engine.workers import WorkerPool
 
 MOST_TOKENS = 500
+# Letters without a gap are one token however many there are, and cutting millions of them would hold everyone up.
+MOST_CHARACTERS = 20_000
 # Looking so few words up takes less time than handing them to a thread and back.
 _LOOKED_UP_AT_ONCE = 64
 # Rounding in a container's header must not refuse a file of exactly ten minutes.
@@ -55,6 +57,8 @@ class Embedder:
         Raises:
             Refused: longer than the model takes.
         """
+        if len(text) > MOST_CHARACTERS:
+            raise invalid("text.input_text", f"It has {len(text)} characters; at most {MOST_CHARACTERS} are taken.")
         tokens = sum(1 for _ in _TOKEN.finditer(text))
         if tokens > MOST_TOKENS:
             raise invalid("text.input_text", f"It has {tokens} tokens; the model takes at most {MOST_TOKENS}.")

@@ -232,7 +232,7 @@ def test_a_text_has_one_vector_without_option_scope_and_times(client: httpx.Clie
     assert item == {"embedding_option": None, "embedding_scope": None, "start_sec": None, "end_sec": None}
 
 
-@pytest.mark.parametrize("text", ["", "word " * 501])
+@pytest.mark.parametrize("text", ["", "word " * 501, "w" * 1_000_000, " " * 1_000_000], ids=len)
 def test_a_text_is_one_to_500_tokens_long(client: httpx.Client, text: str) -> None:
     body = {"input_type": "text", "model_name": "marengo3.0", "text": {"input_text": text}}
     assert "input_text" in _refusal(client.post("embed-v2", json=body))["message"]
