@@ -29,7 +29,7 @@ from soundbite_engine.plans import (
 from soundbite_engine.profiles import BaseProfile, Profile
 from soundbite_engine.progress import Meter, Progress, Stage
 from soundbite_engine.space import Floats
-from soundbite_engine.transcripts import Transcript, Word, text_between, transcript
+from soundbite_engine.transcripts import Transcript, Word, texts_between, transcript
 from soundbite_engine.workers import WorkerPool
 
 __all__ = ["Analysis", "AnalysisRequest", "Embedding", "Progress", "analyse", "transcribe"]
@@ -99,7 +99,8 @@ async def analyse(
         )
         await _give_back_memory(pool, report)
         said = transcript(words) if has_speech else None
-        texts = [text_between(said, span.start_sec, span.end_sec) if said else "" for span in plan.segments]
+        spans = [(segment.start_sec, segment.end_sec) for segment in plan.segments]
+        texts = texts_between(said, spans) if said else [""] * len(spans)
         speech = await work.embed_texts(texts) if has_speech else None
     found = embeddings(plan.segments, texts, heard, speech, request.wanted_options, request.scopes, profile.blocks)
     return Analysis(report.source_sec, report.start_sec, report.end_sec, found, said, report.warnings)

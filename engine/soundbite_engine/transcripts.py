@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 SENTENCE_PAUSE_SEC = 0.55
@@ -85,8 +85,8 @@ def transcript(words: Sequence[Word]) -> Transcript:
     return Transcript(ordered, sentences(ordered))
 
 
-def text_between(said: Transcript, start_sec: float, end_sec: float) -> str:
-    """The sentences of the words whose middle lies in the span; empty without any."""
-    middles = [(word.start_sec + word.end_sec) / 2 for word in said.words]
-    inside = said.words[bisect_left(middles, start_sec) : bisect_left(middles, end_sec)]
-    return " ".join(sentence.value for sentence in sentences(inside))
+def texts_between(said: Transcript, spans: Iterable[tuple[float, float]]) -> list[str]:
+    """For each span in seconds, the sentences of the words whose middle lies in it; empty without any."""
+    middles = [(word.start_sec + word.end_sec) / 2 for word in said.words]  # once: four hours are 36,000 words
+    inside = (said.words[bisect_left(middles, start) : bisect_left(middles, end)] for start, end in spans)
+    return [" ".join(sentence.value for sentence in sentences(words)) for words in inside]

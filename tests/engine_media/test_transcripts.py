@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from soundbite_engine.transcripts import SENTENCE_MAX_WORDS, Word, text_between, transcript
+from soundbite_engine.transcripts import SENTENCE_MAX_WORDS, Word, texts_between, transcript
 
 
 def spoken(text: str, start_sec: float = 0.0, gap_sec: float = 0.1) -> list[Word]:
@@ -37,9 +37,22 @@ def test_speech_without_pauses_is_still_split() -> None:
 
 def test_a_word_belongs_to_the_span_that_holds_its_middle() -> None:
     said = transcript([Word("early", 5.0, 5.9), Word("late", 5.9, 6.6)])
-    assert text_between(said, 0.0, 6.0) == "Early."
-    assert text_between(said, 6.0, 12.0) == "Late."
-    assert text_between(said, 12.0, 18.0) == ""
+    assert texts_between(said, [(0.0, 6.0), (6.0, 12.0), (12.0, 18.0)]) == ["Early.", "Late.", ""]
+
+
+def test_the_words_of_a_long_recording_are_not_gone_through_for_each_of_its_segments() -> None:
+    reads = 0
+
+    class Counted(Word):
+        def __getattribute__(self, name: str) -> object:
+            nonlocal reads
+            reads += name == "end_sec"
+            return super().__getattribute__(name)
+
+    said = transcript([Counted("word", float(at), at + 0.5) for at in range(1000)])
+    reads = 0
+    assert texts_between(said, [(at, at + 5.0) for at in range(0, 1000, 5)]) == ["Word word word word word."] * 200
+    assert reads < 10 * len(said.words)
 
 
 def test_silence_has_no_sentences() -> None:
