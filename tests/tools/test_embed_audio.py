@@ -1,5 +1,6 @@
 """embed_audio and get_task over a scripted platform: what is asked, kept, reused, and said."""
 
+import base64
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -271,6 +272,20 @@ async def test_a_start_past_the_end_is_refused_before_anything_is_sent(
         with pytest.raises(ToolProblem, match=r"past the end: the recording is 12\.00"):
             await embed_audio(library, recording.name, start_sec=12.0)
     assert not platform.requests
+
+
+@pytest.mark.parametrize("given", [{"start_sec": 12.0}, {"end_sec": 11.0}], ids=str)
+async def test_what_is_refused_is_no_recording_of_the_library(
+    given: dict[str, float], open_library: OpenLibrary, recording: Path, tmp_path: Path
+) -> None:
+    sound = base64.b64encode(recording.read_bytes()).decode()
+    async with open_library(longest_audio_sec=10.0) as library:
+        with pytest.raises(ToolProblem):
+            await embed_audio(library, base64_string=sound, **given)
+        with pytest.raises(ToolProblem, match="can't be read as audio"):
+            await embed_audio(library, base64_string=base64.b64encode(b"no sound at all").decode())
+        assert (await list_audio(library)).total_assets == 0
+    assert not list((tmp_path / "home" / "inline").iterdir())
 
 
 async def test_an_unknown_task_is_an_error_that_names_the_tool_that_lists_them(open_library: OpenLibrary) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,29 @@ async def test_locks_of_finished_tasks_are_deleted_and_others_stay(open_library:
             assert {f"task-{done.task_id}", f"task-{running.task_id}"} <= before
             await tidy(library)
             assert {path.stem for path in library_locks(library)} == {f"task-{running.task_id}"}
+
+
+async def test_what_was_sent_and_not_embedded_goes_after_a_day(
+    open_library: Callable, recording: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    sound = base64.b64encode(recording.read_bytes()).decode()
+    async with open_library() as library:
+        asset_id = (await embed_audio(library, base64_string=sound)).asset_id
+        asset = await (await library.ledger()).get_asset(asset_id)
+        assert asset
+        old = [
+            Path(asset.source_uri),
+            _write(home / "inline" / "ab.audio", 10, 0),
+            _write(home / "uploads" / "an-upload-of-long-ago" / "a.wav", 10, 0).parent,
+            _write(home / "outgoing" / "tmpabc" / "sound.flac", 10, 0).parent,
+        ]
+        for path in old:
+            os.utime(path, (1_700_000_000,) * 2)
+        fresh = _write(home / "inline" / "cd.audio", 10, 0)
+        fresh.touch()
+        await tidy(library)
+    assert [path.exists() for path in (*old, fresh)] == [True, False, False, False, True]
 
 
 def library_locks(library: object) -> list[Path]:

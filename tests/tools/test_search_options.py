@@ -1,5 +1,6 @@
 """The options of search_clips over a scripted platform: examples, both at once, without, filters, pages, turns."""
 
+import base64
 import functools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -44,6 +45,10 @@ async def test_a_sound_that_is_not_in_the_library_is_an_example_and_is_not_kept(
         embedded = len(platform.requests)
         await search_clips(library, like=example.name)
         assert len(platform.requests) == embedded
+        inline = base64.b64encode(example.read_bytes()).decode()
+        again = await search_clips(library, like=f"data:audio/wav;base64,{inline}", modality="speech")
+        assert again.clips == result.clips
+        assert not list((library.config.home / "inline").iterdir())
 
 
 async def test_the_file_of_a_recording_in_the_library_stands_for_it(
@@ -89,6 +94,7 @@ async def test_a_long_example_is_listened_to_in_part_and_says_so(
         await two_recordings(library)
         long = write_wav(recording.with_name("long.wav"), 40.0, level=9)
         result = await search_clips(library, like=long.name)
+        assert await search_clips(library, like=long.name) == result
     assert platform.requests[-1]["end_sec"] == 30.0
     assert "first 30 seconds" in result.notes[0]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from soundbite_tools.config import LibraryConfig
-from soundbite_tools.errors import SourceProblem
+from soundbite_tools.errors import SourceProblem, ToolProblem
 from soundbite_tools.sources import GivenSource, choose, resolve
 
 
@@ -206,6 +206,18 @@ async def test_inline_audio_is_kept_as_a_file_below_home(prefix: str, config: Li
     assert found.path is not None
     assert found.path.is_relative_to(config.home)
     assert found.path.read_bytes() == b"RIFF...."
+
+
+async def test_inline_audio_that_can_not_be_kept_leaves_nothing_and_says_why(config: LibraryConfig) -> None:
+    text = base64.b64encode(b"sound").decode()
+    path = (await resolve(choose(base64_string=text), config)).path
+    assert path
+    path.unlink()
+    path.mkdir()  # no file can take its place
+    (path / "in the way").touch()
+    with pytest.raises(ToolProblem, match=r"can't be kept on this machine: .+\. Make room"):
+        await resolve(choose(base64_string=text), config)
+    assert list(path.parent.iterdir()) == [path]
 
 
 async def test_inline_audio_given_twice_is_one_file(config: LibraryConfig) -> None:

@@ -21,7 +21,8 @@ from soundbite_tools.params import (
     ParameterProblem,
     check_length,
 )
-from soundbite_tools.recordings import enter
+from soundbite_tools.received import forget_refused
+from soundbite_tools.recordings import described, enter
 from soundbite_tools.results import TaskResult
 from soundbite_tools.reuse import begun, finished_before
 from soundbite_tools.sources import TASK_SCHEME, choose, resolve
@@ -82,13 +83,16 @@ async def embed_audio(
         embedding_scope=embedding_scope,
         embedding_type=embedding_type,
     )
-    asset = await enter(library, await resolve(given, library.config), title=title, tags=tags)
-    check_start(params.start_sec, asset.duration_sec)
-    check_length(params, asset.duration_sec, library.config.longest_audio_sec)
-    if ready := await finished_before(library, asset, params):
+    named = await resolve(given, library.config)
+    try:
+        asset = await described(library, named)
+        ready = await _ready_or_allowed(library, asset, params)
+        # Kept from here on: what was refused is no recording of the library.
+        asset = await enter(library, asset, title=title, tags=tags)
+    finally:
+        await forget_refused(library, named)
+    if ready:
         return await _reused(library, ready, asset)
-    start, end = params.window(asset.duration_sec)
-    await check_budget(library, end - start, asset.asset_id)
     task = await begun(library, asset, params)
     library.jobs.start(task.task_id)
     task = await library.jobs.wait(task.task_id, within_limits(wait_seconds), on_progress)
@@ -96,6 +100,17 @@ async def embed_audio(
         raise WorkFailed(task.error_message, task.error_hint, code=task.error_code)
     ledger = await library.ledger()
     return task_result(task, await ledger.get_asset(asset.asset_id))
+
+
+async def _ready_or_allowed(library: Library, asset: Asset, params: EmbedParams) -> Task | None:
+    """Return the task that holds all this already, None where it may be embedded."""
+    check_start(params.start_sec, asset.duration_sec)
+    check_length(params, asset.duration_sec, library.config.longest_audio_sec)
+    if ready := await finished_before(library, asset, params):
+        return ready
+    start_sec, end_sec = params.window(asset.duration_sec)
+    await check_budget(library, end_sec - start_sec, asset.asset_id)
+    return None
 
 
 async def _from_elsewhere(

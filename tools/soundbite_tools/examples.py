@@ -13,6 +13,7 @@ from soundbite_store import Clip, ClipFilter
 from soundbite_tools.errors import UnknownId
 from soundbite_tools.heard_examples import heard_vectors
 from soundbite_tools.queries import QueryVectors, Vector, scaled, split
+from soundbite_tools.received import forget_refused
 from soundbite_tools.sources import ASSET_ID, choose, resolve
 from soundbite_tools.spaces import CurrentSpace
 
@@ -59,10 +60,13 @@ async def example_of(library: Library, like: str) -> Example:
             code="unknown_clip",
         )
     source = await resolve(choose(like), library.config)
-    if rows := await _rows_of(library, source.asset_id):
-        return await _known(library, rows)
-    vectors, note = await heard_vectors(library, source)
-    return Example(vectors, source.asset_id, 0.0, 0.0, note)
+    try:
+        if rows := await _rows_of(library, source.asset_id):
+            return await _known(library, rows)
+        vectors, note = await heard_vectors(library, source)
+        return Example(vectors, source.asset_id, 0.0, 0.0, note)
+    finally:
+        await forget_refused(library, source)
 
 
 def is_id(text: str) -> bool:

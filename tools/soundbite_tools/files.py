@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soundbite_tools.errors import SourceProblem
+from soundbite_tools.errors import SourceProblem, WorkFailed
 
 if TYPE_CHECKING:
     from soundbite_tools.config import LibraryConfig
 
+INLINE_FOLDER = "inline"
+"""Below the home folder: audio that came inside a call."""
 _BLOCK = 1024 * 1024
 _MOST_NAMES_READ = 2000
 
@@ -88,24 +90,35 @@ def is_unchanged(path: Path, size_bytes: int, mtime_ns: int) -> bool:
 
 
 def keep_inline(sound: bytes, config: LibraryConfig) -> Path:
-    """Return a file below the home folder that holds these bytes; equal bytes share one file."""
-    path = config.home / "inline" / f"{hashlib.sha256(sound).hexdigest()}.audio"
-    if not is_unchanged_size(path, len(sound)):
-        write_whole(path, sound)
+    """Return a file below the home folder that holds these bytes; equal bytes share one file.
+
+    Raises:
+        WorkFailed: it can't be written.
+    """
+    path = config.home / INLINE_FOLDER / f"{hashlib.sha256(sound).hexdigest()}.audio"
+    try:
+        if not (path.is_file() and path.stat().st_size == len(sound)):
+            write_whole(path, sound)
+    except OSError as exc:
+        raise WorkFailed(
+            f"The audio can't be kept on this machine: {exc.strerror or type(exc).__name__}.",
+            "Make room on its disk, or give the audio as a file path or a URL.",
+            code="audio_not_kept",
+        ) from exc
     return path
-
-
-def is_unchanged_size(path: Path, size_bytes: int) -> bool:
-    """Return whether the file is there with this many bytes."""
-    return path.is_file() and path.stat().st_size == size_bytes
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file that is either there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as stream:
-        stream.write(content)
-    Path(stream.name).replace(path)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _real_path(name: str, config: LibraryConfig) -> Path:

@@ -44,20 +44,19 @@ async def heard_vectors(library: Library, source: Source) -> tuple[QueryVectors,
         QuestionProblem: it holds nothing that can be compared, or listening to it took too long.
         PlatformError, StoreError: it could not be embedded.
     """
-    current, note = await library.spaces.current(), ""
+    current, asset = await library.spaces.current(), await described(library, source)
     found = await _remembered(library, current, source)
     if not found:
-        asset = await described(library, source)
         answer = await _listened(library, asset)
         current = current_space(answer.space, len(answer.response.data[0].embedding) if answer.response.data else 0)
         found = await _remember(library, current, source, answer)
-        if asset.duration_sec > LONGEST_EXAMPLE_SEC:
-            note = f"Only the first {number(LONGEST_EXAMPLE_SEC)} seconds of the example were listened to."
     if not found:
         raise QuestionProblem(
             "The example holds no sound that can be compared.", "Give another sound, or words.", code="example_empty"
         )
-    whole = scaled(np.sum(list(found.values()), axis=0))
+    whole, note = scaled(np.sum(list(found.values()), axis=0)), ""
+    if asset.duration_sec > LONGEST_EXAMPLE_SEC:
+        note = f"Only the first {number(LONGEST_EXAMPLE_SEC)} seconds of the example were listened to."
     return QueryVectors(current, found.get("transcription"), found.get("audio"), whole), note
 
 

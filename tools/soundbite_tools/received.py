@@ -1,7 +1,8 @@
-"""Files that callers sent from their own machines: found by their ids, and deleted when nobody embeds them."""
+"""Audio that callers sent, as files or inside a call: found by its id, and deleted when nobody embeds it."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import time
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from soundbite_tools.errors import SourceProblem
+from soundbite_tools.files import INLINE_FOLDER
 from soundbite_tools.untrusted import plain_text
 
 if TYPE_CHECKING:
     from soundbite_tools.config import LibraryConfig
     from soundbite_tools.library import Library
+    from soundbite_tools.sources import Source
 
 SCHEME = "upload:"
 UPLOAD_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
@@ -51,18 +54,47 @@ def received_file(upload_id: str, config: LibraryConfig) -> Path:
     return names[0]
 
 
+async def forget_refused(library: Library, source: Source) -> None:
+    """Delete the copy of inline audio of which nothing was entered into the library.
+
+    Raises:
+        StoreError: the ledger can't be read.
+    """
+    path = source.path
+    if path is None or path.parent != library.config.home / INLINE_FOLDER:
+        return
+    if await (await library.ledger()).get_asset(source.asset_id) is None:
+        await anyio.to_thread.run_sync(_delete, path)
+
+
 async def forget_unused(library: Library) -> None:
-    """Delete files that were received more than a day ago and not embedded."""
-    ledger = await library.ledger()
-    for folder in await anyio.to_thread.run_sync(_old_ones, library.config.home / _FOLDER):
-        files = list(folder.iterdir())
+    """Delete audio that was sent more than a day ago and not embedded.
+
+    Raises:
+        StoreError: the ledger can't be read.
+    """
+    ledger, home = await library.ledger(), library.config.home
+    for sent, files in await anyio.to_thread.run_sync(_old_ones, home / _FOLDER, home / INLINE_FOLDER):
         if not [path for path in files if await ledger.find_asset_by_source(str(path))]:
-            await anyio.to_thread.run_sync(shutil.rmtree, folder, True)
+            await anyio.to_thread.run_sync(_delete, sent)
 
 
-def _old_ones(where: Path) -> list[Path]:
+def _old_ones(*folders: Path) -> list[tuple[Path, list[Path]]]:
     before = time.time() - _KEPT_S
-    return [path for path in where.iterdir() if path.stat().st_mtime < before] if where.is_dir() else []
+    found = []
+    for path in (path for folder in folders for path in folder.glob("*")):
+        with contextlib.suppress(OSError):  # another process was quicker
+            if path.stat().st_mtime < before:
+                found.append((path, list(path.iterdir()) if path.is_dir() else [path]))
+    return found
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _unknown(upload_id: str) -> SourceProblem:

@@ -20,17 +20,14 @@ if TYPE_CHECKING:
     from soundbite_tools.library import Library
 
 
-async def enter(library: Library, source: Source, *, title: str = "", tags: Sequence[str] = ()) -> Asset:
-    """Return the ledger's record of a source, made or brought up to date; without title or tags it keeps its own.
+async def enter(library: Library, found: Asset, *, title: str = "", tags: Sequence[str] = ()) -> Asset:
+    """Return the ledger's record of a described recording, made or renewed; without title or tags it keeps its own.
 
     Raises:
-        SourceProblem: the file holds no sound that can be read.
-        UnknownId: neither the library nor the platform knows the asset id.
-        PlatformError, StoreError: they could not be asked.
+        StoreError: it can't be kept.
     """
-    ledger = await library.ledger()
-    known = await ledger.get_asset(source.asset_id)
-    asset = await described(library, source, known)
+    ledger, asset = await library.ledger(), found
+    known = await ledger.get_asset(asset.asset_id)
     asset = replace(
         asset,
         title=plain_text(title, LONGEST_TITLE) or asset.title,
@@ -45,14 +42,15 @@ async def enter(library: Library, source: Source, *, title: str = "", tags: Sequ
     return asset
 
 
-async def described(library: Library, source: Source, known: Asset | None = None) -> Asset:
-    """Return what there is to say of a source, with what is `known` of it kept; nothing is written.
+async def described(library: Library, source: Source) -> Asset:
+    """Return what there is to say of a source, with what the ledger knows of it kept; nothing is written.
 
     Raises:
         SourceProblem: the file holds no sound that can be read.
-        UnknownId: the platform does not know the asset id.
-        PlatformError: it could not be asked.
+        UnknownId: neither the library nor the platform knows the asset id.
+        PlatformError, StoreError: they could not be asked.
     """
+    known = await (await library.ledger()).get_asset(source.asset_id)
     if source.kind == "asset":
         return known or await _from_platform(library, source)
     is_known = known is not None and known.duration_sec > 0.0

@@ -15,6 +15,7 @@ import anyio.to_thread
 
 from soundbite_tools.clock import clock_range
 from soundbite_tools.errors import SourceProblem, sentence
+from soundbite_tools.housekeeping import OUTGOING_FOLDER
 from soundbite_tools.workbench import MediaProblem
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ async def packed(library: Library, asset: Asset, shipped: Shipment) -> AsyncIter
     if not shipped.is_cut and await _is_taken_as_is(library, path):
         yield path, shipped.filename
         return
-    folder = library.config.home / "outgoing"
+    folder = library.config.home / OUTGOING_FOLDER
     await anyio.to_thread.run_sync(lambda: folder.mkdir(parents=True, exist_ok=True))
     with tempfile.TemporaryDirectory(dir=folder) as made:
         out = Path(made) / "sound.flac"

@@ -83,6 +83,7 @@ async def resolve(given: GivenSource, config: LibraryConfig) -> Source:
 
     Raises:
         SourceProblem: it is missing, not allowed, too large, or not what it claims to be.
+        WorkFailed: inline audio can't be kept.
     """
     if given.kind == "url":
         return _from_url(given.value, config)
