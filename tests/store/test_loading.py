@@ -53,3 +53,18 @@ import lancedb.db
 print(lancedb.db.CreateNamespaceResponse is lance_namespace.CreateNamespaceResponse)
 """
     assert _printed(code) == ["True"]
+
+
+def test_models_and_overrides_are_the_real_ones_for_whoever_imports_them_later() -> None:
+    code = """
+import sys
+from soundbite_store.loading import import_lancedb
+import_lancedb()
+import lancedb.namespace
+made = lancedb.namespace.JsonArrowField(name="a", nullable=True, type={"type": "utf8"})
+from lance_namespace_urllib3_client.models.json_arrow_field import JsonArrowField
+import overrides
+finders = {type(finder).__module__ for finder in sys.meta_path}
+print(type(made) is JsonArrowField, hasattr(overrides, "final"), "soundbite_store.loading" in finders)
+"""
+    assert _printed(code) == ["True", "True", "False"]
