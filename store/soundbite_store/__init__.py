@@ -17,6 +17,7 @@ from soundbite_store.clips import (
 )
 from soundbite_store.errors import (
     BadVector,
+    ExportProblem,
     SpaceMismatch,
     StoreBusy,
     StoreCorrupt,
@@ -56,6 +57,7 @@ __all__ = [
     "DamagedRow",
     "EmbeddingCount",
     "Exchanged",
+    "ExportProblem",
     "ForgottenRecords",
     "Ledger",
     "Mended",

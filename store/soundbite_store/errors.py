@@ -6,6 +6,7 @@ StoreError
 |-- StoreFull           no space left on the disk
 |-- StoreBusy           another process held a lock for too long
 |-- StoreUnavailable    the place named by SOUNDBITE_STORE cannot be reached or written
+|-- ExportProblem       the file of an export cannot be written, or is none
 |-- SpaceMismatch       vectors of one space offered to the table of another
 `-- BadVector           not finite, zero, or of the wrong dimension
 """
@@ -35,6 +36,10 @@ class StoreBusy(StoreError):
 
 class StoreUnavailable(StoreError):
     """The store's location cannot be reached, opened or written."""
+
+
+class ExportProblem(StoreError):
+    """The file of an export cannot be written or read, or is none; the message says what to do."""
 
 
 class SpaceMismatch(StoreError):

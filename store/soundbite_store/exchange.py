@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from soundbite_store.clip_store import ClipStore
 from soundbite_store.clips import Clip
-from soundbite_store.errors import StoreCorrupt, StoreUnavailable
+from soundbite_store.errors import ExportProblem
 from soundbite_store.ledger import Ledger
 from soundbite_store.record_json import asset_from, task_from, to_json, transcript_from
 from soundbite_store.records import Asset, StoredTranscript, Task
@@ -26,6 +27,7 @@ from soundbite_store.vectors import checksum
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_MAKE_ONE = "`soundbite export FILE` makes one."
 _FORMAT = {b"soundbite_export": b"1"}
 _PAGE = 500
 _ROWS_AT_ONCE = 5_000
@@ -50,7 +52,7 @@ class Exchanged:
 async def export_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchanged:
     """Write assets, transcripts and the clips of every space; an existing file is replaced once all is written.
 
-    Raises: StoreUnavailable when the file cannot be written, StoreError.
+    Raises: ExportProblem when the file cannot be written, StoreError.
     """
     import pyarrow.parquet as pq
 
@@ -73,7 +75,9 @@ async def export_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchan
                     done += Exchanged(clips=len(rows))
         unfinished.replace(path)
     except OSError as exc:
-        raise StoreUnavailable(f"The file {path} cannot be written: {exc.strerror or exc}.") from exc
+        raise ExportProblem(
+            f"{path} cannot be written: {_reason(exc)}. Name a file in a folder that exists and may be written."
+        ) from exc
     finally:
         unfinished.unlink(missing_ok=True)
     return done
@@ -82,7 +86,7 @@ async def export_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchan
 async def import_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchanged:
     """Add what an export holds; what is there already stays as it is or is replaced by the same.
 
-    Raises: StoreUnavailable when the file cannot be read, StoreCorrupt when it is no export, StoreError.
+    Raises: ExportProblem when the file cannot be read or is no export, StoreError.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -90,16 +94,21 @@ async def import_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchan
     try:
         with pq.ParquetFile(path) as file:
             if any(file.schema_arrow.metadata.get(key) != value for key, value in _FORMAT.items()):
-                raise StoreCorrupt(f"{path} is not an export of this version of Soundbite.")
+                raise ExportProblem(f"{path} is not a Soundbite export that this version reads. {_MAKE_ONE}")
             done = Exchanged()
             for batch in file.iter_batches(_ROWS_AT_ONCE):
                 rows = await asyncio.to_thread(batch.to_pylist)
                 done += await _take(store, ledger, rows)
             return done
     except (pa.ArrowInvalid, AttributeError) as exc:
-        raise StoreCorrupt(f"{path} is not a Soundbite export: {exc}.") from exc
+        raise ExportProblem(f"{path} is not a Soundbite export. {_MAKE_ONE}") from exc
     except OSError as exc:
-        raise StoreUnavailable(f"The file {path} cannot be read: {exc.strerror or exc}.") from exc
+        raise ExportProblem(f"{path} cannot be read: {_reason(exc)}.") from exc
+
+
+def _reason(exc: OSError) -> str:
+    # Arrow puts its own words and the name of the file around those of the system.
+    return os.strerror(exc.errno) if exc.errno else str(exc)
 
 
 async def _take(store: ClipStore, ledger: Ledger, rows: Sequence[dict[str, Any]]) -> Exchanged:

@@ -63,6 +63,23 @@ def test_what_is_there_is_skipped_without_reading_it_again(
     }
 
 
+def test_titles_are_shown_as_they_are_and_ids_whole_in_any_window(
+    shelf: Any, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path / "a [bold]talk with a rather long name [1].wav"
+    odd.write_bytes(shelf.spoken.read_bytes() + b"\0")
+    assert run("add", odd).code == 0
+    (asset_id,) = [
+        each["asset_id"] for each in document(run("list", "--json").out)["assets"] if "talk" in each["title"]
+    ]
+    monkeypatch.setenv("COLUMNS", "40")
+    assert f"{odd.stem}  " in run("list").out
+    assert odd.stem in run("tasks").out
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    (line, *_) = [each for each in run("list").out.splitlines() if "a [bold]talk" in each]
+    assert asset_id in line
+
+
 def test_a_new_tag_reaches_what_is_there(shelf: Any, run: Any) -> None:
     assert run("add", shelf.spoken, "--tag", "Night").code == 0
     assert [each["title"] for each in document(run("list", "--tag", "night", "--json").out)["assets"]] == [
@@ -75,7 +92,8 @@ def test_one_bad_file_does_not_stop_the_others(shelf: Any, run: Any, tmp_path: P
     broken.write_bytes(b"no sound")
     added = run("add", broken, shelf.spoken)
     assert added.code == 1
-    assert "broken.mp3 can't be read as audio" in " ".join(added.err.split())
+    assert added.err.startswith("broken.mp3 can't be read as audio: it is not audio or video")
+    assert added.err.count("\n") == 1
     assert "1 there already, 1 failed" in added.out
     assert run("add", broken).code == 2
     failed = lines(run("add", broken, "--json").out)[0]
@@ -111,6 +129,49 @@ def test_search_prints_the_clips_with_times_and_writes_their_sound(shelf: Any, r
     assert "files" not in as_json
 
 
+def test_search_takes_recordings_by_their_titles(shelf: Any, run: Any) -> None:
+    only = document(run("search", "milk", "--asset", "spoken", "--json").out)
+    assert {each["title"] for each in only["clips"]} == {"spoken words"}
+    assert run("search", "--like", "spoken").code == 0
+    assert "There is no file thunder.wav" in run("search", "--like", "thunder.wav").err
+    unknown = run("search", "milk", "--asset", "thunder")
+    assert (unknown.code, "`soundbite list`" in unknown.err) == (2, True)
+
+
+def test_in_a_pipe_the_words_of_a_clip_are_one_line(shelf: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    (clip, *_) = document(run("search", "milk", "--json").out)["clips"]
+    assert f"   {clip['text']}\n" in run("search", "milk").out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "or give --like"),
+        (["milk", "--from", "5", "--to", "2"], "Give --from below --to"),
+        (["milk", "--from", "900"], "Leave some of them out."),
+        (["milk", "--after", "tomorrow"], "Give --after as 2026-01-31"),
+    ],
+)
+def test_what_is_wrong_with_a_search_is_said_in_the_words_of_the_command_line(
+    arguments: list[str], said: str, shelf: Any, run: Any
+) -> None:
+    ran = run("search", *arguments)
+    assert ran.code == 2
+    assert said in ran.err
+
+
+def test_an_empty_library_says_how_to_fill_it(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOUNDBITE_HOME", str(tmp_path / "new"))
+    assert "`soundbite add FILE` adds a recording" in run("search", "milk").err
+    assert run("list").out == "The library is empty. `soundbite add FILE` adds a recording.\n"
+
+
+def test_a_page_or_a_tag_that_is_not_there_is_said(shelf: Any, run: Any) -> None:
+    assert run("list", "--page", "9").out == "There is no page 9; the last is 1.\n"
+    assert run("list", "--tag", "hail").out.startswith("No recording has the tag hail;")
+
+
 def test_search_plays_the_best_clip_with_the_player_that_is_there(
     shelf: Any, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +193,7 @@ def test_show_draws_a_recording_along_its_time(shelf: Any, run: Any) -> None:
     shown = run("show", "spoken")
     assert shown.code == 0, shown.err
     assert "spoken words  00:08  [shelf]" in shown.out
+    assert "━ speech   ─ other sound" in shown.out
     assert "█" in shown.out
     assert "━" in shown.out
     assert "milk" in shown.out
@@ -163,9 +225,9 @@ def test_tasks_are_listed_with_what_became_of_them(shelf: Any, run: Any) -> None
     assert run("tasks", "--status", "failed").out == "No tasks.\n"
 
 
-@pytest.mark.parametrize("name", ["list", "usage", "tasks", "doctor", "reembed"])
+@pytest.mark.parametrize("name", ["list", "usage", "tasks", "doctor", "reembed", "models list"])
 def test_what_a_command_says_is_there_as_json(name: str, shelf: Any, run: Any) -> None:
-    ran = run(name, "--json")
+    ran = run(*name.split(), "--json")
     assert ran.code == 0, ran.err
     assert document(ran.out)
 
@@ -197,6 +259,19 @@ def test_export_and_import_count_as_json(shelf: Any, run: Any, tmp_path: Path, m
     assert counted["assets"] == 2
     monkeypatch.setenv("SOUNDBITE_HOME", str(tmp_path / "other"))
     assert document(run("import", tmp_path / "all.parquet", "--json").out) == counted
+
+
+def test_what_is_no_export_and_what_can_not_be_written_is_said_with_what_to_do(
+    shelf: Any, run: Any, tmp_path: Path
+) -> None:
+    no_export = run("import", shelf.spoken)
+    assert (no_export.code, no_export.err) == (
+        2,
+        f"soundbite: {shelf.spoken} is not a Soundbite export. `soundbite export FILE` makes one.\n",
+    )
+    unwritable = run("export", tmp_path / "nowhere" / "all.parquet")
+    assert unwritable.code == 2
+    assert "cannot be written: No such file or directory. Name a file in a folder that exists" in unwritable.err
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -107,3 +107,21 @@ def test_equal_points_are_laid_out_too_and_too_many_are_refused() -> None:
     assert np.isfinite(laid_out(np.ones((10, 8)))).all()
     with pytest.raises(ValueError, match="at most"):
         laid_out(np.ones((MOST_POINTS + 1, 2)))
+
+
+def test_few_clips_are_named_on_the_map_and_many_are_not() -> None:
+    few = [MappedClip(0.1 * at, 0.5, "talks", f"talk {at}") for at in range(5)]
+    assert "talk 3" in words(drawn(draw_map(few, "The library", "")))
+    assert "talk 3" not in words(drawn(draw_map(few * 10, "The library", "")))
+
+
+def test_the_rest_of_the_groups_has_a_colour_of_its_own() -> None:
+    clips = [MappedClip(0.5, 0.5, f"group {at}", "") for at in range(15)]
+    key = [each.attrib["fill"] for each in drawn(draw_map(clips, "The library", "")).iter(f"{SVG}circle")][15:]
+    assert len(set(key)) == len(key) == 10
+
+
+def test_characters_that_no_document_may_hold_are_left_out(shelf: Any, run: Any, tmp_path: Path) -> None:
+    out = tmp_path / "answers.svg"
+    assert run("plot", "answers", "spoken", "mi\x07lk\x0b", "-o", out).code == 0
+    assert "“milk”" in words(drawn(out.read_text(encoding="utf-8")))

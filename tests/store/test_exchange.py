@@ -14,11 +14,10 @@ from soundbite_store import (
     Clip,
     ClipStore,
     Exchanged,
+    ExportProblem,
     Ledger,
     Space,
-    StoreCorrupt,
     StoredTranscript,
-    StoreUnavailable,
     TimedText,
     export_library,
     import_library,
@@ -107,11 +106,11 @@ async def test_a_file_that_is_no_export_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"x": [1]}), tmp_path / "foreign")
     async with await ClipStore.open(tmp_path / "a") as store, await Ledger.open(tmp_path / "a.db") as ledger:
         for name in ("text", "foreign"):
-            with pytest.raises(StoreCorrupt, match="export"):
+            with pytest.raises(ExportProblem, match="export"):
                 await import_library(store, ledger, tmp_path / name)
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(ExportProblem, match="No such file"):
             await import_library(store, ledger, tmp_path / "missing")
-        with pytest.raises(StoreUnavailable):
+        with pytest.raises(ExportProblem, match="cannot be written"):
             await export_library(store, ledger, tmp_path / "no folder" / "x")
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from soundbite_tools.clock import clock, clock_range, seconds
+from soundbite_tools.clock import clock, clock_length, clock_range, seconds
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,8 @@ def test_a_whole_second_at_the_end_is_not_rounded_up_by_float_noise() -> None:
 def test_seconds_in_results_have_two_decimals_and_no_minus_zero() -> None:
     assert seconds(1.23456) == 1.23
     assert str(seconds(-0.0)) == "0.0"
+
+
+@pytest.mark.parametrize("length_sec", [0.45, 1.0, 10.69, 59.2, 3599.5])
+def test_a_recording_is_never_shown_shorter_than_its_last_clip(length_sec: float) -> None:
+    assert clock_range(0.0, length_sec) == f"00:00-{clock_length(length_sec)}"

@@ -12,9 +12,14 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute:02}:{second:02}"
 
 
+def clock_length(seconds: float) -> str:
+    """Return a length as `mm:ss`, rounded up like the ends of ranges, so that nothing ends after the recording."""
+    return clock(math.ceil(max(0.0, seconds) - 1e-6))
+
+
 def clock_range(start_sec: float, end_sec: float) -> str:
     """Return a range as `12:30-12:36`; the end is rounded up, so that the range holds what it names."""
-    return f"{clock(start_sec)}-{clock(math.ceil(max(start_sec, end_sec) - 1e-6))}"
+    return f"{clock(start_sec)}-{clock_length(max(start_sec, end_sec))}"
 
 
 def seconds(value: float) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from soundbite_tools.boundary import translated
 from soundbite_tools.budget import Room, first_that_fits
-from soundbite_tools.clock import clock, seconds
+from soundbite_tools.clock import clock_length, seconds
 from soundbite_tools.figures import TaskFigures
 from soundbite_tools.results import AssetResult, LibraryListing
 from soundbite_tools.spending import spending_note
@@ -74,7 +74,7 @@ def _asset_result(asset: Asset, tasks: Sequence[Task], room: Room) -> AssetResul
         title=shortened(asset.title, room.title),
         status="ready" if ready else latest.status if latest else "failed",
         audio_seconds=seconds(asset.duration_sec),
-        length=clock(asset.duration_sec) if asset.duration_sec else "",
+        length=clock_length(asset.duration_sec) if asset.duration_sec else "",
         clip_count=max((each.count for each in counts if each.embedding_scope == "clip"), default=0),
         tags=list(asset.tags[: room.tags]),
         source=shortened(shown_source(asset), room.title),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -112,8 +113,9 @@ async def _duration_sec(library: Library, source: Source) -> float:
     try:
         media = await library.workbench.probe(Path(source.uri))
     except MediaProblem as exc:
+        reason = re.sub(f"^{re.escape(source.name)} ", "it ", str(exc))
         raise SourceProblem(
-            f"{plain_text(source.name, LONGEST_TITLE)} can't be read as audio: {sentence(str(exc))}",
+            f"{plain_text(source.name, LONGEST_TITLE)} can't be read as audio: {sentence(reason)}",
             "Check that the file plays; WAV, MP3, FLAC, OGG, M4A and the sound of video files are read.",
             code="source_unreadable",
         ) from exc

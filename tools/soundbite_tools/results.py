@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from soundbite_tools.clock import number
+from soundbite_tools.counts import count_of
 
 
 class Result(BaseModel):
@@ -199,7 +200,7 @@ class SearchResult(Result):
         """Return the clips in words."""
         asked = [f'"{self.query}"' if self.query else "", f"like {self.like}" if self.like else ""]
         what = " and ".join(filter(None, asked)) + (f", without {self.without}" if self.without else "")
-        found = f"{len(self.clips)} clip{'' if len(self.clips) == 1 else 's'}"
+        found = count_of(len(self.clips), "clip")
         modality = f", modality {self.modality}" if self.modality != "any" else ""
         lines = [f"{found} for {what}{modality} ({self.clips_searched} clips searched)."]
         lines += [f"{number}. {clip.to_text()}" for number, clip in enumerate(self.clips, 1)]
@@ -342,13 +343,13 @@ class RemovalResult(Result):
             lines = [f"There is no recording {self.asset_id}: nothing was removed."]
             return "\n".join(closing(lines, self.notes, self.next_step))
         counts = {
-            "embeddings": self.embeddings_removed,
-            "transcripts": self.transcripts_removed,
-            "tasks": self.tasks_removed,
-            "sound files": self.files_removed,
-            "uploads": self.uploads_removed,
+            "embedding": self.embeddings_removed,
+            "transcript": self.transcripts_removed,
+            "task": self.tasks_removed,
+            "sound file": self.files_removed,
+            "upload": self.uploads_removed,
         }
-        parts = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        parts = ", ".join(count_of(count, name) for name, count in counts.items() if count)
         lines = [
             f"Removed {self.title or 'the recording'} (asset_id {self.asset_id})" + (f": {parts}." if parts else ".")
         ]

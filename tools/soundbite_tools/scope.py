@@ -90,6 +90,7 @@ async def _no_match(library: Library, selection: Selection) -> QuestionProblem |
         return QuestionProblem(
             "The recordings named have no embeddings yet.",
             "Call get_task for their tasks, or search without asset_ids.",
+            code="asset_unready",
         )
     return QuestionProblem(
         "No clip of the library passes all of these filters together.",

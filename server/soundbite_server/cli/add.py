@@ -91,20 +91,28 @@ async def _go_on(library: Library, watch: FolderWatch, labels: Labels, *, as_jso
 def _say(out: Console, named: Named, task: TaskResult) -> None:
     from rich.markup import escape
 
-    from soundbite_tools.clock import clock
+    from soundbite_tools.clock import clock_length
 
-    name = escape(named.name)
     if task.status == "failed":
         # On a terminal the bars are drawn anew below what their own console prints, and over anything else.
         errors = console(stderr=True)
-        (out if out.is_terminal and errors.is_terminal else errors).print(
-            f"[red]{name}[/red]: {escape(f'{task.error} {task.next_step}')}"
-        )
+        (out if out.is_terminal and errors.is_terminal else errors).print(_failure(named.name, task))
         return
-    what = "is in the library already" if task.is_reused else f"{task.embedding_count} embeddings"
-    out.print(f"[green]{name}[/green]: {what}, {clock(task.audio_seconds)}  [dim]{task.asset_id}[/dim]")
+    name = escape(named.name)
+    what = "there already" if task.is_reused else f"{task.embedding_count} embeddings"
+    out.print(f"[green]{name}[/green]: {what}, {clock_length(task.audio_seconds)}  [dim]{task.asset_id}[/dim]")
     for note in task.notes if not task.is_reused else []:
         out.print(f"  [dim]{escape(note)}[/dim]")
+
+
+def _failure(name: str, task: TaskResult) -> str:
+    from rich.markup import escape
+
+    from soundbite_server.cli.next_steps import next_step
+
+    # Most sentences begin with the name already.
+    rest = task.error.removeprefix(name) if task.error.startswith(f"{name} ") else f": {task.error}"
+    return f"[red]{escape(name)}[/red]{escape(f'{rest} {next_step(task.error_code, task.next_step)}')}"
 
 
 def _say_json(named: Named, task: TaskResult) -> None:

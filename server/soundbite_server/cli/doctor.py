@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from soundbite_server.cli.failures import SETTINGS_EXIT_CODE
+from soundbite_server.cli.failures import FAILED_EXIT_CODE, SETTINGS_EXIT_CODE
 from soundbite_server.cli.library import console, json_option, personal_library, print_json, run_async
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ async def command(deep: bool, repair: bool, live: bool, as_json: bool) -> None:
     from soundbite_server.cli.findings import Findings
     from soundbite_server.cli.live_check import check_live
     from soundbite_server.settings import Settings
+    from soundbite_tools.counts import count_of
 
     out = Findings() if as_json else console()
     settings = Settings.from_environment()
@@ -51,29 +52,33 @@ async def command(deep: bool, repair: bool, live: bool, as_json: bool) -> None:
         if live:
             await check_live(out, library)
         unfinished = await (await library.ledger()).unfinished_tasks()
-        out.print(f"[green]ok[/green]    {len(unfinished)} tasks under way")
+        out.print(f"[green]ok[/green]    {count_of(len(unfinished), 'task')} under way")
     if isinstance(out, Findings):
         print_json({"findings": out.said, "problems": problems})
     if problems:
-        sys.exit(1)
+        sys.exit(FAILED_EXIT_CODE)
 
 
 def _print_settings(out: Printer, settings: Settings) -> None:
+    from rich.markup import escape
+
     from soundbite_engine.packs.models import PROFILES
 
     where = "on this machine, no key, no network" if settings.is_embedded else settings.base_url
     out.print(f"[bold]Soundbite {version('soundbite')}[/bold]")
-    out.print(f"      engine   {settings.engine} ({where})")
+    out.print(f"      engine   {settings.engine} ({escape(where)})")
     if settings.is_embedded:
         out.print(f"      profile  {settings.profile}")
         out.print(f"               {PROFILES[settings.profile].finds}")
-    out.print(f"      home     {settings.home}")
-    out.print(f"      store    {settings.store_uri}")
+    out.print(f"      home     {escape(str(settings.home))}")
+    out.print(f"      store    {escape(settings.store_uri)}")
     for root in settings.roots:
-        out.print(f"      root     {root}")
+        out.print(f"      root     {escape(str(root))}")
 
 
 async def _check_library(out: Printer, library: Library, *, deep: bool, repair: bool) -> int:
+    from rich.markup import escape
+
     from soundbite_server.cli.deep_check import check_deep
 
     current, store = (await library.spaces.current()).space, await library.store()
@@ -83,16 +88,19 @@ async def _check_library(out: Printer, library: Library, *, deep: bool, repair: 
     if not problems:
         await _print_spaces(out, store, current)
     for said in store.healed:
-        out.print(f"[yellow]note[/yellow]  {said}")
+        out.print(f"[yellow]note[/yellow]  {escape(said)}")
     return problems
 
 
 async def _print_spaces(out: Printer, store: ClipStore, current: Space) -> None:
+    from soundbite_tools.counts import count_of
+
     for info in await store.spaces():
         is_current = info.space == current
         mark = "[green]ok[/green]   " if is_current else "[yellow]note[/yellow] "
         rest = "" if is_current else "; not searched now: another engine made its vectors (`soundbite reembed`)"
-        out.print(f"{mark} {info.assets} recordings, {info.clips} vectors in space {info.space.id}{rest}")
+        held = f"{count_of(info.assets, 'recording')}, {count_of(info.clips, 'vector')}"
+        out.print(f"{mark} {held} in space {info.space.id}{rest}")
 
 
 def _print_isolation(out: Printer) -> None:
@@ -105,10 +113,12 @@ def _print_isolation(out: Printer) -> None:
 
 
 def _check_disk(out: Printer, settings: Settings) -> int:
+    from rich.markup import escape
+
     settings.home.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.home).free
     if free < _LITTLE_SPACE_BYTES:
-        out.print(f"[red]low[/red]   {free / 1e6:.0f} MB free on the disk of {settings.home}; make room")
+        out.print(f"[red]low[/red]   {free / 1e6:.0f} MB free on the disk of {escape(str(settings.home))}; make room")
         return 1
     out.print(f"[green]ok[/green]    {free / 1e9:.0f} GB free on the disk of the library")
     return 0

@@ -17,10 +17,12 @@ from soundbite_server.cli.library import console, json_option, personal_library,
 async def command(file: Path, as_json: bool) -> None:
     """Write the library to one Parquet file: recordings, clips, vectors, transcripts."""
     from soundbite_store import export_library
+    from soundbite_tools.counts import count_of
 
     async with personal_library() as library:
         done = await export_library(await library.store(), await library.ledger(), file)
     if as_json:
         print_json(asdict(done))
         return
-    console().print(f"{done.assets} recordings, {done.clips} vectors and {done.transcripts} transcripts written.")
+    counts = (done.assets, "recording"), (done.clips, "vector"), (done.transcripts, "transcript")
+    console().print(f"{', '.join(count_of(*each) for each in counts)} written.")

@@ -40,18 +40,22 @@ def _leave_for(exc: BaseException) -> None:
         _leave("Interrupted; what was begun goes on at the next start.", INTERRUPTED_EXIT_CODE)
     # Imported here: --help must not pay for packages it does not use.
     from soundbite_api import PlatformError
+    from soundbite_server.cli.next_steps import next_step
     from soundbite_server.settings import SettingsError
-    from soundbite_store import StoreError
+    from soundbite_store import ExportProblem, StoreError
     from soundbite_tools.errors import ToolProblem, WorkFailed, from_platform, from_store
 
     if isinstance(exc, SettingsError):
         _leave(str(exc), SETTINGS_EXIT_CODE)
     if isinstance(exc, PlatformError):
         exc = from_platform(exc)
+    if isinstance(exc, ExportProblem):
+        _leave(str(exc), INPUT_EXIT_CODE)
     if isinstance(exc, StoreError):
         exc = from_store(exc)
     if isinstance(exc, ToolProblem):
-        _leave(str(exc), FAILED_EXIT_CODE if isinstance(exc, WorkFailed) else INPUT_EXIT_CODE)
+        sentences = f"{exc.message} {next_step(exc.code, exc.next_step)}"
+        _leave(sentences, FAILED_EXIT_CODE if isinstance(exc, WorkFailed) else INPUT_EXIT_CODE)
     raise exc
 
 

@@ -18,6 +18,8 @@ from soundbite_tools.words import distinct_terms, terms_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import Console
+
     from soundbite_tools.library import Library
     from soundbite_tools.results import ClipResult, SearchResult
     from soundbite_tools.workbench import SoundFormat
@@ -27,6 +29,7 @@ _LEAST_LETTERS = 3
 _WORD = re.compile(r"\S+")
 _UNSAFE = re.compile(r"[^\w .-]+")
 _LONGEST_NAME = 60
+_BELOW = "   "
 
 
 def print_hits(found: SearchResult, question: str, files: Sequence[str]) -> None:
@@ -36,15 +39,15 @@ def print_hits(found: SearchResult, question: str, files: Sequence[str]) -> None
     for number, clip in enumerate(found.clips):
         out.print(_heading(number + 1, clip), soft_wrap=True)
         if clip.text:
-            out.print(Padding(_marked(clip.text, asked), (0, 0, 0, 3)))
+            _print_below(out, _marked(clip.text, asked))
         if clip.sounds:
-            out.print(Padding(Text(f"({clip.sounds})", "magenta"), (0, 0, 0, 3)))
+            _print_below(out, Text(f"({clip.sounds})", "magenta"))
         if number < len(files) and files[number]:
-            out.print(Padding(Text(files[number], "dim"), (0, 0, 0, 3)), soft_wrap=True)
-    if not found.clips:
-        out.print("Nothing found.")
+            out.print(Text(f"{_BELOW}{files[number]}", "dim"), soft_wrap=True)
     for note in found.notes:
         out.print(Text(note, "dim"))
+    if not found.clips:
+        out.print("Try other words; `soundbite list` shows what there is." if found.notes else "Nothing more.")
 
 
 async def write_clips(library: Library, found: SearchResult, folder: Path, sound_format: SoundFormat) -> list[str]:
@@ -59,6 +62,11 @@ async def write_clips(library: Library, found: SearchResult, folder: Path, sound
             await anyio.to_thread.run_sync(write_whole, path, cut.sound)
         written.append(str(path) if cut.sound else "")
     return written
+
+
+def _print_below(out: Console, text: Text) -> None:
+    # Wrapped in a window, one line in a pipe.
+    out.print(Padding(text, (0, 0, 0, len(_BELOW))) if out.is_terminal else Text.assemble(_BELOW, text))
 
 
 def _heading(number: int, clip: ClipResult) -> Text:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from soundbite_server.cli.failures import FAILED_EXIT_CODE
 from soundbite_server.cli.library import console, json_option, personal_library, print_json, run_async
 
 
@@ -18,13 +19,15 @@ from soundbite_server.cli.library import console, json_option, personal_library,
 async def command(file: Path, as_json: bool) -> None:
     """Add what an export holds to the library; what is there already stays."""
     from soundbite_store import import_library
+    from soundbite_tools.counts import count_of
 
     async with personal_library() as library:
         done = await import_library(await library.store(), await library.ledger(), file)
     if as_json:
         print_json(asdict(done))
     else:
-        console().print(f"{done.assets} recordings, {done.clips} vectors and {done.transcripts} transcripts read.")
+        counts = (done.assets, "recording"), (done.clips, "vector"), (done.transcripts, "transcript")
+        console().print(f"{', '.join(count_of(*each) for each in counts)} read.")
     if done.damaged:
         console(stderr=True).print(f"{done.damaged} vectors were damaged in the file and left out.")
-        sys.exit(1)
+        sys.exit(FAILED_EXIT_CODE)

@@ -61,7 +61,10 @@ def console(*, stderr: bool = False) -> Console:
     """Return the console to print to."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    out = Console(stderr=stderr, highlight=False)
+    # In a pipe or a file a line is read by a program, or wrapped by whatever shows it.
+    out.soft_wrap = not out.is_terminal
+    return out
 
 
 def print_json(value: Any) -> None:

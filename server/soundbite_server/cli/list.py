@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from soundbite_server.cli.library import console, json_option, personal_library, print_json, run_async
+
+if TYPE_CHECKING:
+    from soundbite_tools.results import LibraryListing
 
 
 @click.command("list")
@@ -15,24 +20,42 @@ from soundbite_server.cli.library import console, json_option, personal_library,
 @run_async
 async def command(tags: tuple[str, ...], page: int, limit: int, as_json: bool) -> None:
     """Show the recordings in the library, newest first."""
-    from rich.table import Table
-
     from soundbite_tools.list_audio import list_audio
 
     async with personal_library() as library:
         listing = await list_audio(library, tags=list(tags), page=page, page_limit=limit)
     if as_json:
         print_json(listing)
-        return
-    table = Table(box=None, pad_edge=False)
-    for name in ("Title", "Length", "Clips", "Status", "Tags", "Asset"):
-        table.add_column(name, justify="right" if name in ("Length", "Clips") else "left")
-    for asset in listing.assets:
-        table.add_row(
-            asset.title, asset.length, str(asset.clip_count), asset.status, ", ".join(asset.tags), asset.asset_id
-        )
+    elif listing.assets:
+        _print(listing)
+    elif listing.total_assets:
+        click.echo(f"There is no page {page}; the last is {-(-listing.total_assets // limit)}.")
+    elif tags:
+        click.echo(f"No recording has the tag {' or '.join(tags)}; `soundbite list` shows all.")
+    else:
+        click.echo("The library is empty. `soundbite add FILE` adds a recording.")
+
+
+def _print(listing: LibraryListing) -> None:
+    from rich.text import Text
+
+    from soundbite_server.cli.tables import Column, print_table
+    from soundbite_tools.counts import count_of
+
     out = console()
-    out.print(table)
-    out.print(f"{listing.total_assets} recordings, {listing.total_seconds / 60:.1f} minutes of sound.")
+    columns = (
+        Column("Title", is_wrapped=True),
+        Column("Length", is_number=True),
+        Column("Clips", is_number=True),
+        Column("Status"),
+        Column("Tags", is_wrapped=True),
+        Column("Asset"),
+    )
+    rows = (
+        (each.title, each.length, str(each.clip_count), each.status, ", ".join(each.tags), Text(each.asset_id, "dim"))
+        for each in listing.assets
+    )
+    print_table(columns, rows)
+    out.print(f"{count_of(listing.total_assets, 'recording')}, {listing.total_seconds / 60:.1f} minutes of sound.")
     for note in listing.notes:
-        out.print(note)
+        out.print(note, markup=False)

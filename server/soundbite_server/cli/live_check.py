@@ -27,4 +27,6 @@ async def check_live(out: Printer, library: Library) -> None:
         out.print(f"[green]live[/green]  {finding.question}: {escape(finding.answer)}", soft_wrap=True)
     path = library.config.home / REPORT_NAME
     await anyio.to_thread.run_sync(lambda: path.write_text(report.to_markdown(), encoding="utf-8"))
-    out.print(f"[green]live[/green]  at most {report.seconds:g} seconds of audio were embedded; kept in {path}")
+    out.print(
+        f"[green]live[/green]  at most {report.seconds:g} seconds of audio were embedded; kept in {escape(str(path))}"
+    )

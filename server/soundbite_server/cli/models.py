@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from soundbite_server.cli.failures import FAILED_EXIT_CODE, INPUT_EXIT_CODE
+from soundbite_server.cli.library import console, json_option, print_json
 
 if TYPE_CHECKING:
     from soundbite_engine.packs.models import Models
@@ -29,33 +30,57 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--check", is_flag=True, help="Read every installed file and compare it with its sha256.")
-def list_models(check: bool) -> None:
+@json_option
+def list_models(check: bool, as_json: bool) -> None:
     """Show the profiles and packs, their sizes, and what is installed."""
-    from rich.table import Table
-
     from soundbite_engine.packs.installed import damaged_files, is_installed
     from soundbite_engine.packs.models import PROFILES
     from soundbite_engine.packs.registry import PACKS
-    from soundbite_server.cli.library import console
 
-    models, out = _models(), console()
-    table = Table(box=None, pad_edge=False)
-    for name, justify in (("Pack", "left"), ("Size", "right"), ("Here", "left"), ("What it does", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type] # a literal of two
-    damaged = 0
-    for pack in PACKS.values():
-        here = "yes" if is_installed(models.folder, pack) else ""
-        if here and check:
-            bad = damaged_files(models.folder, pack)
-            damaged += len(bad)
-            here = f"damaged: {', '.join(bad)}" if bad else "yes, checked"
-        table.add_row(pack.name, f"{pack.size_bytes / 1e6:,.0f} MB", here, f"{pack.what}; {pack.licence}")
-    out.print(table)
-    for profile in PROFILES:
-        packs = ", ".join(pack.name for pack in models.packs(profile)) or "nothing to pull"
-        out.print(f"profile {profile}: {packs}. {models.missing(profile) or 'Ready.'}")
-    if damaged:
+    models = _models()
+    here = {pack.name: is_installed(models.folder, pack) for pack in PACKS.values()}
+    damaged = {name: damaged_files(models.folder, PACKS[name]) for name in here if check and here[name]}
+    profiles = {name: ([pack.name for pack in models.packs(name)], models.missing(name) or "") for name in PROFILES}
+    if as_json:
+        packs = [
+            {"name": pack.name, "bytes": pack.size_bytes, "is_here": here[pack.name], "what": pack.what,
+             "licence": pack.licence, **({"damaged": damaged[pack.name]} if pack.name in damaged else {})}
+            for pack in PACKS.values()
+        ]  # fmt: skip
+        print_json(
+            {
+                "packs": packs,
+                "profiles": [{"name": name, "packs": of, "lack": lack} for name, (of, lack) in profiles.items()],
+            }
+        )
+    else:
+        rows = ((pack, here[pack.name], damaged.get(pack.name)) for pack in PACKS.values())
+        _print_packs([(pack, _standing(is_here, bad)) for pack, is_here, bad in rows])
+        for name, (of, lack) in profiles.items():
+            console().print(f"profile {name}: {', '.join(of) or 'nothing to pull'}. {lack or 'Ready.'}", markup=False)
+    if any(damaged.values()):
         sys.exit(FAILED_EXIT_CODE)
+
+
+def _standing(is_here: bool, damaged: Sequence[str] | None) -> str:
+    if damaged:
+        return f"damaged: {', '.join(damaged)}"
+    return "" if not is_here else "yes" if damaged is None else "yes, checked"
+
+
+def _print_packs(packs: Sequence[tuple[Pack, str]]) -> None:
+    from soundbite_server.cli.tables import Column, print_table
+
+    columns = (
+        Column("Pack"),
+        Column("Size", is_number=True),
+        Column("Here", is_wrapped=True),
+        Column("What it does", is_wrapped=True),
+    )
+    rows = (
+        (each.name, f"{each.size_bytes / 1e6:,.0f} MB", here, f"{each.what}; {each.licence}") for each, here in packs
+    )
+    print_table(columns, rows)
 
 
 @command.command("pull")
@@ -132,8 +157,6 @@ def _packs(models: Models, name: str) -> tuple[Pack, ...]:
 def _progress(pack: Pack) -> Iterator[OnProgress]:
     """A bar a file on stderr, where it is a terminal."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-
-    from soundbite_server.cli.library import console
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=console(stderr=True)) as bars:

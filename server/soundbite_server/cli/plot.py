@@ -4,17 +4,37 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from soundbite_server.cli.failures import FAILED_EXIT_CODE
 from soundbite_server.cli.library import personal_library, run_async
 
-out_option = click.option(
-    "-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write it: .svg, or .png."
-)
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 GROUPINGS = ("tag", "recording", "cluster")
+Command = TypeVar("Command", bound="Callable[..., object]")
+
+
+def out_option(default: str) -> Callable[[Command], Command]:
+    """Return the option that says where the picture goes; what is there already is replaced."""
+    return click.option(
+        "-o",
+        "--out",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default=default,
+        show_default=True,
+        callback=_checked,
+        help="The file to write: .svg, or .png.",
+    )
+
+
+def _checked(context: click.Context, option: click.Parameter, path: Path) -> Path:
+    if path.suffix.lower() not in (".svg", ".png"):
+        raise click.BadParameter(f"{path.name}: pictures are written as .svg or .png.", context, option)
+    return path
 
 
 @click.group("plot")
@@ -27,9 +47,9 @@ def command() -> None:
 
 @command.command("recording")
 @click.argument("recording")
-@out_option
+@out_option("recording.svg")
 @run_async
-async def recording(recording: str, out: Path | None) -> None:
+async def recording(recording: str, out: Path) -> None:
     """Draw a RECORDING: its waveform, its segments, what is said in them."""
     from soundbite_server.cli.recordings import find_recording
     from soundbite_server.pictures.recording import LEVELS, draw_recording
@@ -38,15 +58,15 @@ async def recording(recording: str, out: Path | None) -> None:
     async with personal_library() as library:
         asset = await find_recording(await library.ledger(), recording)
         picture = draw_recording(await contents_of(library, asset, level_count=LEVELS))
-    write(picture, out or Path("recording.svg"))
+    write(picture, out)
 
 
 @command.command("answers")
 @click.argument("recording")
 @click.argument("words", nargs=-1, required=True)
-@out_option
+@out_option("answers.svg")
 @run_async
-async def answers(recording: str, words: tuple[str, ...], out: Path | None) -> None:
+async def answers(recording: str, words: tuple[str, ...], out: Path) -> None:
     """Draw how well a RECORDING answers WORDS along its time."""
     from soundbite_server.cli.recordings import find_recording
     from soundbite_server.pictures.answers import draw_answers
@@ -59,7 +79,7 @@ async def answers(recording: str, words: tuple[str, ...], out: Path | None) -> N
         asset = await find_recording(await library.ledger(), recording)
         contents = await contents_of(library, asset, level_count=LEVELS)
         found = await search_clips(library, question, asset_ids=[asset.asset_id], top_k=MOST_CLIPS)
-    write(draw_answers(contents, question, found.clips), out or Path("answers.svg"))
+    write(draw_answers(contents, question, found.clips), out)
 
 
 @command.command("map")
@@ -71,33 +91,34 @@ async def answers(recording: str, words: tuple[str, ...], out: Path | None) -> N
     help="What colours say.",
 )
 @click.option("--tag", "tags", multiple=True, help="Only recordings with this tag; may be repeated.")
-@out_option
+@out_option("map.svg")
 @run_async
-async def library_map(by: str, tags: tuple[str, ...], out: Path | None) -> None:
+async def library_map(by: str, tags: tuple[str, ...], out: Path) -> None:
     """Draw the clips of the library on a map: near each other where they sound or mean alike."""
     from soundbite_server.pictures.library_map import draw_map
     from soundbite_server.pictures.mapping import mapped
     from soundbite_tools.clip_points import clip_points
+    from soundbite_tools.counts import count_of
     from soundbite_tools.map_layout import MOST_POINTS
 
     async with personal_library() as library:
         points = await clip_points(library, MOST_POINTS, tags=tags)
-    said = f"{len(points.clips)} clips, coloured by {by}; near each other where they sound or mean alike"
+    said = f"{count_of(len(points.clips), 'clip')}, coloured by {by}; near each other where they sound or mean alike"
     left_out = f"; {points.left_out} more are left out" if points.left_out else ""
-    write(draw_map(mapped(points, by), "The library", said + left_out), out or Path("map.svg"))
+    write(draw_map(mapped(points, by), "The library", said + left_out), out)
 
 
 def write(picture: str, path: Path) -> None:
     """Write a drawing to a file of the kind its name asks for, and say so."""
     from soundbite_server.pictures.png import NoRenderer, to_png
 
-    if path.suffix.lower() not in (".svg", ".png"):
-        raise click.UsageError(f"{path.name}: pictures are written as .svg or .png.")
     try:
         content = to_png(picture) if path.suffix.lower() == ".png" else picture.encode()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    except (NoRenderer, OSError) as exc:
+    except NoRenderer as exc:
         click.echo(f"soundbite: {exc}", err=True)
         sys.exit(FAILED_EXIT_CODE)
+    except OSError as exc:
+        raise click.UsageError(f"{path} can't be written: {exc.strerror or exc}.") from exc
     click.echo(str(path))

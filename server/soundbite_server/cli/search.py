@@ -12,6 +12,7 @@ from soundbite_server.cli.failures import FAILED_EXIT_CODE
 from soundbite_server.cli.library import json_option, personal_library, print_json, run_async
 
 if TYPE_CHECKING:
+    from soundbite_store import Ledger
     from soundbite_tools.library import Library
     from soundbite_tools.results import SearchResult
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--without", default="", metavar="WORDS", help="Not what is like this: words or a clip id.")
 @click.option("--in", "modality", type=click.Choice(["any", "speech", "sound"]), default="any", help="What to search.")
 @click.option("--tag", "tags", multiple=True, help="Only in recordings with this tag; may be repeated.")
-@click.option("--asset", "asset_ids", multiple=True, help="Only in this recording; may be repeated.")
+@click.option("--asset", "recordings", multiple=True, help="Only in this recording (id or title); may be repeated.")
 @click.option("--sound", "sounds", multiple=True, help="Only where this is heard; may be repeated.")
 @click.option("--from", "start_sec", default=0.0, type=click.FloatRange(min=0), help="Only after this second.")
 @click.option("--to", "end_sec", default=0.0, type=click.FloatRange(min=0), help="Only before this second.")
@@ -46,7 +47,7 @@ async def command(
     without: str,
     modality: str,
     tags: tuple[str, ...],
-    asset_ids: tuple[str, ...],
+    recordings: tuple[str, ...],
     sounds: tuple[str, ...],
     start_sec: float,
     end_sec: float,
@@ -62,17 +63,20 @@ async def command(
 ) -> None:
     """Find the seconds of sound that answer WORDS, what was said or heard."""
     from soundbite_server.cli.hits import print_hits
+    from soundbite_server.cli.recordings import find_recording
     from soundbite_tools.search_clips import search_clips
 
-    async with personal_library(_file_named(like)) as library:
+    named = _file_named(like)
+    async with personal_library(named) as library:
+        ledger = await library.ledger()
         found = await search_clips(
             library,
             query=" ".join(words),
-            like=like,
+            like=like if named else await _example(ledger, like),
             without=without,
             modality=modality,  # type: ignore[arg-type] # click allows only these words
             tags=list(tags),
-            asset_ids=list(asset_ids),
+            asset_ids=[(await find_recording(ledger, each)).asset_id for each in recordings],
             sounds=list(sounds),
             start_sec=start_sec,
             end_sec=end_sec,
@@ -94,6 +98,22 @@ async def command(
 def _file_named(like: str) -> tuple[Path, ...]:
     # The person at the keyboard may name any file as an example, as with `soundbite add`.
     return (Path(like),) if like and Path(like).is_file() else ()
+
+
+async def _example(ledger: Ledger, like: str) -> str:
+    """What to compare with: an address and an id stay, other words name a recording."""
+    from soundbite_server.cli.recordings import find_recording
+    from soundbite_tools.errors import UnknownId
+    from soundbite_tools.examples import is_id
+
+    if not like or is_id(like) or "://" in like:
+        return like
+    try:
+        return (await find_recording(ledger, like)).asset_id
+    except UnknownId as exc:
+        if Path(like).suffix:
+            raise click.UsageError(f"There is no file {like}, and no recording is called that.") from exc
+        raise
 
 
 async def _write(library: Library, found: SearchResult, folder: Path, sound_format: str) -> list[str]:

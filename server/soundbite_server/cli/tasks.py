@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
-from soundbite_server.cli.library import console, json_option, print_json, run_async
+from soundbite_server.cli.library import json_option, print_json, run_async
 
 if TYPE_CHECKING:
     from soundbite_tools.results import TaskResult
 
+_COLUMNS = ("Begun", "Status", "Recording", "Made", "Task")
 _STYLES = {"ready": "green", "processing": "yellow", "failed": "red"}
 
 
@@ -45,15 +46,17 @@ def _document(task: TaskResult) -> dict[str, Any]:
 
 
 def _print(found: list[tuple[str, TaskResult]]) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False)
-    for name in ("Begun", "Status", "Recording", "Made", "Task"):
-        table.add_column(name, overflow="fold" if name == "Task" else "ellipsis")
+    from soundbite_server.cli.tables import Column, print_table
+
+    if not found:
+        click.echo("No tasks.")
+        return
+    columns = [Column(name, is_wrapped=name in ("Recording", "Made")) for name in _COLUMNS]
+    rows = []
     for begun, task in found:
         status = f"{task.progress:.0%} {task.stage}" if task.status == "processing" else task.status
         made = f"{task.embedding_count} embeddings" if task.embedding_count else task.error
-        table.add_row(begun, Text(status, _STYLES[task.status]), task.title, made, Text(task.task_id, "dim"))
-    out = console()
-    out.print(table if found else "No tasks.")
+        rows.append((begun, Text(status, _STYLES[task.status]), task.title, made, Text(task.task_id, "dim")))
+    print_table(columns, rows)

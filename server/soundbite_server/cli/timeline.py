@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from soundbite_server.pictures.time_axis import STEPS_SEC
-from soundbite_tools.clock import clock, clock_range
+from soundbite_tools.clock import clock, clock_length, clock_range
 from soundbite_tools.task_view import shown_source
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _SPEECH, _SOUND = "cyan", "magenta"
+# Two lines that can be told apart without their colours.
+_LINES = {"speech": "━", "other sound": "─"}
 _TICK_CELLS = 12
 
 
@@ -26,7 +28,9 @@ def print_recording(out: Console, contents: Contents) -> None:
     """Print a recording: what it is, its time line, its segments."""
     asset, length_sec = contents.asset, contents.duration_sec
     tags = f"  [{', '.join(asset.tags)}]" if asset.tags else ""
-    out.print(Text.assemble((asset.title, "bold"), f"  {clock(length_sec)}", (f"{tags}  {asset.asset_id}", "dim")))
+    out.print(
+        Text.assemble((asset.title, "bold"), f"  {clock_length(length_sec)}", (f"{tags}  {asset.asset_id}", "dim"))
+    )
     out.print(Text(shown_source(asset), "dim"), soft_wrap=True)
     if not contents.segments:
         out.print("Nothing of it is embedded; `soundbite tasks` says what became of it.")
@@ -40,7 +44,7 @@ def print_recording(out: Console, contents: Contents) -> None:
     out.print(Text(ruler(length_sec, out.width), "dim"), soft_wrap=True)
     out.print()
     out.print(_table(contents.segments))
-    out.print(Text.assemble(("━ ", _SPEECH), "speech   ", ("━ ", _SOUND), "other sound"))
+    out.print(Text.assemble((_LINES["speech"], _SPEECH), " speech   ", (_LINES["other sound"], _SOUND), " other sound"))
 
 
 def loudness(peaks: bytes) -> Text:
@@ -58,7 +62,8 @@ def segment_bar(segments: Sequence[Segment], length_sec: float, width: int) -> T
         first = min(int(each.start_sec / length_sec * width), width - 1)
         last = max(first + 1, min(int(each.end_sec / length_sec * width), width))
         style = _SPEECH if each.words else _SOUND
-        cells[first:last] = [("╺" if last - first > 1 else "━", style), *[("━", style)] * (last - first - 1)]
+        line, begin = (_LINES["speech"], "╺") if each.words else (_LINES["other sound"], "╶")
+        cells[first:last] = [(begin if last - first > 1 else line, style), *[(line, style)] * (last - first - 1)]
     return Text.assemble(*cells)
 
 

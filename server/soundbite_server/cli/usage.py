@@ -9,6 +9,8 @@ import click
 
 from soundbite_server.cli.library import console, json_option, print_json, run_async
 
+_COLUMNS = ("Day (UTC)", "Platform", "Minutes embedded", "Minutes saved")
+
 
 @click.command("usage")
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3650), help="How far to look back.")
@@ -16,8 +18,7 @@ from soundbite_server.cli.library import console, json_option, print_json, run_a
 @run_async
 async def command(days: int, as_json: bool) -> None:
     """Show the minutes of audio embedded, and those saved because the sound was there already."""
-    from rich.table import Table
-
+    from soundbite_server.cli.tables import Column, print_table
     from soundbite_server.settings import Settings
     from soundbite_store import Ledger
 
@@ -28,14 +29,13 @@ async def command(days: int, as_json: bool) -> None:
     if as_json:
         print_json([asdict(each) for each in counted])
         return
-    table = Table(box=None, pad_edge=False)
-    for name in ("Day (UTC)", "Platform", "Minutes embedded", "Minutes saved"):
-        table.add_column(name, justify="right" if name.startswith("Minutes") else "left")
-    for each in counted:
-        table.add_row(each.day, each.platform, _minutes(each.seconds_embedded), _minutes(each.seconds_saved))
     out = console()
-    out.print(table)
-    embedded, saved = (sum(getattr(each, name) for each in counted) for name in ("seconds_embedded", "seconds_saved"))
+    if counted:
+        columns = [Column(name, is_number=name.startswith("Minutes")) for name in _COLUMNS]
+        rows = ((each.day, each.platform, each.seconds_embedded, each.seconds_saved) for each in counted)
+        print_table(columns, ((day, platform, *map(_minutes, seconds)) for day, platform, *seconds in rows))
+    embedded = sum(each.seconds_embedded for each in counted)
+    saved = sum(each.seconds_saved for each in counted)
     out.print(f"{_minutes(embedded)} minutes embedded in {days} days, {_minutes(saved)} saved.")
     budgets = (("a file", settings.budget_file_minutes), ("a day", settings.budget_day_minutes))
     for name, minutes in budgets:

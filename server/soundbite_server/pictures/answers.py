@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from soundbite_server.pictures.recording import MARGIN, SOUND, SPEECH, WIDTH, draw_heading, draw_segments
 from soundbite_server.pictures.svg import FAINT, Drawing, fitting
 from soundbite_server.pictures.time_axis import TimeAxis
-from soundbite_tools.clock import clock
+from soundbite_tools.clock import clock_length
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ def draw_answers(contents: Contents, question: str, clips: Sequence[ClipResult])
     text_top = _STRIP_TOP + _STRIP_HEIGHT + 46
     paper = Drawing(WIDTH, text_top + _LINE * max(1, len(best)) + 8, f"{question} in {contents.asset.title}")
     axis = TimeAxis(MARGIN, WIDTH - 2 * MARGIN, max(contents.duration_sec, 0.1))
-    draw_heading(paper, f"“{question}”", f"in {contents.asset.title}, {clock(contents.duration_sec)}")
+    draw_heading(paper, f"“{question}”", f"in {contents.asset.title}, {clock_length(contents.duration_sec)}")
     axis.draw_levels(paper, contents.levels, _WAVE_TOP, _WAVE_HEIGHT)
     draw_segments(paper, axis, contents.segments, _WAVE_TOP + _WAVE_HEIGHT + 4)
     _draw_scale(paper)

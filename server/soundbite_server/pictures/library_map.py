@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from soundbite_server.pictures.svg import FAINT, PALETTE, Drawing, fitting
 
 _SIZE, _MARGIN, _KEY_WIDTH = 760.0, 40.0, 260.0
-_OTHER = "others"
+_OTHER, _OTHER_COLOUR = "others", "#c3cad3"
+# So few that each can be named beside its dot; more would hide one another, and have their names under the pointer.
+_MOST_NAMED = 25
+_NAME_WIDTH = 130.0
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,15 @@ def draw_map(clips: Sequence[MappedClip], title: str, said: str) -> str:
     colours = dict(zip(named, PALETTE[:-1], strict=False))
     side = _SIZE - 2 * _MARGIN - 30
     for each in clips:
-        colour = colours.get(each.group, PALETTE[-1] if len(named) < len(PALETTE) else FAINT)
-        paper.circle(_MARGIN + each.x * side, 70 + each.y * side, 5, colour, said=f"{each.said}\n{each.group}")
+        x, y = _MARGIN + each.x * side, 70 + each.y * side
+        paper.circle(x, y, 5, colours.get(each.group, _OTHER_COLOUR), said=f"{each.said}\n{each.group}")
+        if len(clips) <= _MOST_NAMED:
+            is_right = each.x > 0.5
+            name = fitting(each.said, _NAME_WIDTH, 10)
+            paper.text(x + (-9 if is_right else 9), y + 3.5, name, size=10, anchor="end" if is_right else "")
     rest = sum(counts[group] for group in named if group not in colours)
     key = [(group, colour, counts[group]) for group, colour in colours.items()]
-    for number, (group, colour, count) in enumerate([*key, *([(_OTHER, FAINT, rest)] if rest else [])]):
+    for number, (group, colour, count) in enumerate([*key, *([(_OTHER, _OTHER_COLOUR, rest)] if rest else [])]):
         y = 80 + 22 * number
         paper.circle(_SIZE + 10, y - 4, 6, colour)
         paper.text(_SIZE + 24, y, fitting(f"{group} ({count})", _KEY_WIDTH - 30, 12), size=12)

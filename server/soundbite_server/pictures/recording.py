@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from soundbite_server.pictures.svg import FAINT, PALETTE, Drawing, fitting, wrapped
 from soundbite_server.pictures.time_axis import TimeAxis
-from soundbite_tools.clock import clock, clock_range
+from soundbite_tools.clock import clock_length, clock_range
+from soundbite_tools.counts import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,11 @@ def draw_recording(contents: Contents) -> str:
     text_top = wave_bottom + 2 * _LANE_HEIGHT + 52
     paper = Drawing(WIDTH, text_top + _LINE * len(lines) + 12, contents.asset.title)
     axis = TimeAxis(MARGIN, WIDTH - 2 * MARGIN, max(contents.duration_sec, 0.1))
-    draw_heading(paper, contents.asset.title, f"{clock(contents.duration_sec)}, {len(contents.segments)} segments")
+    draw_heading(
+        paper,
+        contents.asset.title,
+        f"{clock_length(contents.duration_sec)}, {count_of(len(contents.segments), 'segment')}",
+    )
     axis.draw_levels(paper, contents.levels, _WAVE_TOP, _WAVE_HEIGHT)
     draw_segments(paper, axis, contents.segments, wave_bottom + 4)
     axis.draw_labels(paper, wave_bottom + 2 * _LANE_HEIGHT + 8)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax import saxutils
 
 INK, FAINT, PAPER = "#1f2933", "#7b8794", "#ffffff"
 # Okabe and Ito's colours, which people with any colour vision can tell apart, and darker ones after them.
 PALETTE = (
-    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d1f", "#5b3a8c", "#7f7f7f", "#a11d33",
+    "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d1f", "#5b3a8c", "#111111", "#a11d33",
 )  # fmt: skip
 _FONT = "system-ui, 'Segoe UI', 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif"
+# What no XML document may hold, escaped or not.
+_UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # The mean width of a letter in these fonts, as a share of the size.
 LETTER = 0.53
 
@@ -37,7 +40,7 @@ class Drawing:
 
     def circle(self, x: float, y: float, radius: float, fill: str, *, said: str = "") -> None:
         """Draw a dot; a browser shows what is said of it under the pointer."""
-        inside = f"<title>{escape(said)}</title>" if said else ""
+        inside = f"<title>{_escaped(said)}</title>" if said else ""
         self._add("circle", inside, cx=x, cy=y, r=radius, fill=fill, fill_opacity=0.8, stroke=PAPER, stroke_width=0.6)
 
     def text(
@@ -54,7 +57,7 @@ class Drawing:
         """Write one line; `anchor` is middle or end where x is not its beginning."""
         more = {"text_anchor": anchor} if anchor else {}
         weight = {"font_weight": "bold"} if bold else {}
-        self._add("text", escape(text), x=x, y=y, font_size=size, fill=colour, **more, **weight)
+        self._add("text", _escaped(text), x=x, y=y, font_size=size, fill=colour, **more, **weight)
 
     def to_svg(self) -> str:
         """Return the drawing as a document."""
@@ -63,15 +66,19 @@ class Drawing:
             f'viewBox="0 0 {self.width:g} {self.height:g}" font-family="{_FONT}" role="img">'
         )
         paper = f'<rect width="100%" height="100%" fill="{PAPER}"/>'
-        return "\n".join([head, f"<title>{escape(self._title)}</title>", paper, *self._shapes, "</svg>", ""])
+        return "\n".join([head, f"<title>{_escaped(self._title)}</title>", paper, *self._shapes, "</svg>", ""])
 
     def _add(self, kind: str, inside: str = "", /, **attributes: float | str) -> None:
         said = " ".join(f"{name.replace('_', '-')}={_value(value)}" for name, value in attributes.items())
         self._shapes.append(f"<{kind} {said}>{inside}</{kind}>" if inside else f"<{kind} {said}/>")
 
 
+def _escaped(text: str) -> str:
+    return saxutils.escape(_UNWRITABLE.sub("", text))
+
+
 def _value(value: float | str) -> str:
-    return quoteattr(value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip("."))
+    return saxutils.quoteattr(value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip("."))
 
 
 def fitting(text: str, width: float, size: float) -> str:
