@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from soundbite_store.asset_presence import AssetPresence
 from soundbite_store.capabilities import FOLDER, StoreCapabilities
 from soundbite_store.clips import Clip, EmbeddingCount, StoredClip, UpsertResult
 from soundbite_store.conflicts import until_committed
@@ -69,6 +70,7 @@ class ClipTable:
         self._optimiser = optimiser
         self._folder = folder
         self.capabilities = capabilities
+        self._presence = AssetPresence(self.facts, folder, reopen)
         self._info: tuple[int, SpaceInfo] | None = None
         self._residence = Residence(space.dimension, self.facts, reopen) if folder and reopen else None
 
@@ -88,26 +90,25 @@ class ClipTable:
 
     async def upsert(self, clips: Sequence[Clip], *, replace_assets: bool) -> UpsertResult:
         """Write rows in one commit; they are on disk when this returns."""
-        assets = ClipFilter(asset_ids=tuple(dict.fromkeys(clip.asset_id for clip in clips)))
-        rows, _ = await asyncio.gather(asyncio.to_thread(to_table, self.space, clips), self._may_add(assets))
+        assets = tuple(dict.fromkeys(clip.asset_id for clip in clips))
+        rows, _ = await asyncio.gather(asyncio.to_thread(to_table, self.space, clips), self._look_ahead(assets))
         async with self._gate.entered():
             result = await until_committed(lambda: self._write(rows, assets, replace_assets))
             await self._written()
         return result
 
-    async def _write(self, rows: pa.Table, assets: ClipFilter, replace_assets: bool) -> UpsertResult:
+    async def _write(self, rows: pa.Table, assets: tuple[str, ...], replace_assets: bool) -> UpsertResult:
         with lance_errors():
-            if await self._may_add(assets):
-                await self.lance.add(rows)
+            # Where nobody else writes and all assets are new, so are the keys: no need to read those that are there.
+            if self._gate.is_exclusive and not await self._presence.holds_any(assets):
+                done = await self.lance.add(rows)
+                self._presence.note_added(assets, done.version)
                 return UpsertResult(rows.num_rows, 0, 0)
-            return await self._merge(rows, assets if replace_assets else None)
+            return await self._merge(rows, ClipFilter(asset_ids=assets) if replace_assets else None)
 
-    async def _may_add(self, assets: ClipFilter) -> bool:
-        """Whether nobody else writes and the keys are new: no need to read all keys to find that out.
-
-        Asked before the gate too, beside the conversion: behind it the rows are counted again only if somebody wrote.
-        """
-        return self._gate.is_exclusive and not await self.count(assets)
+    async def _look_ahead(self, assets: Sequence[str]) -> None:
+        if self._gate.is_exclusive:
+            await self._presence.look_ahead(assets)
 
     async def _merge(self, rows: pa.Table, replaced: ClipFilter | None) -> UpsertResult:
         # use_index(False): through an index, two writers of one new key would both insert it (lance#8949).

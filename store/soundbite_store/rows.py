@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 from datetime import UTC
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from soundbite_store.clips import Clip, StoredClip
 from soundbite_store.schema import clips_schema
-from soundbite_store.vectors import checksum, text_checksum, unit_vectors
+from soundbite_store.vectors import checksums, text_checksum, unit_vectors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from soundbite_store.spaces import Space
 
 CLIP_COLUMNS = tuple(field.name for field in dataclasses.fields(StoredClip))
+_columns_of = attrgetter(*CLIP_COLUMNS)
 
 
 def to_table(space: Space, clips: Sequence[Clip]) -> pa.Table:
@@ -31,12 +33,12 @@ def to_table(space: Space, clips: Sequence[Clip]) -> pa.Table:
     unique = list(by_key.values())
     vectors = unit_vectors([clip.vector for clip in unique], space.dimension)
     schema = clips_schema(space)
-    columns = {name: [getattr(clip, name) for clip in unique] for name in CLIP_COLUMNS}
-    columns["created_at"] = [clip.created_at.astimezone(UTC) for clip in unique]
+    columns = dict(zip(CLIP_COLUMNS, zip(*map(_columns_of, unique), strict=True), strict=True))
+    columns["created_at"] = tuple(moment.astimezone(UTC) for moment in columns["created_at"])
     arrays = {
         **{name: pa.array(values, schema.field(name).type) for name, values in columns.items()},
         "row_id": pa.array(list(by_key), pa.string()),
-        "checksum": pa.array([checksum(vector) for vector in vectors], pa.int64()),
+        "checksum": pa.array(checksums(vectors), pa.int64()),
         "text_checksum": pa.array([text_checksum(clip.transcript, clip.sound_words) for clip in unique], pa.int64()),
         "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), pa.float32()), space.dimension),
     }

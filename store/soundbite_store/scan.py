@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from soundbite_store.errors import StoreError
 from soundbite_store.lance import lance_errors
 from soundbite_store.spaces import Space
-from soundbite_store.vectors import checksum, text_checksum
+from soundbite_store.vectors import checksums, text_checksum
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,11 +81,12 @@ def wrong_rows(batch: pa.RecordBatch) -> list[int]:
 
     flat = np.asarray(batch.column("vector").flatten(), dtype="<f4")
     vectors = flat.reshape(batch.num_rows, batch.schema.field("vector").type.list_size)
+    found = zip(checksums(vectors), batch.column("checksum").to_pylist(), strict=True)
     words = zip(batch.column("transcript").to_pylist(), batch.column("sound_words").to_pylist(), strict=True)
-    sums = zip(batch.column("checksum").to_pylist(), batch.column("text_checksum").to_pylist(), strict=True)
+    of_words = batch.column("text_checksum").to_pylist()
     return [
         index
-        for index, (vector, text, (of_vector, of_text)) in enumerate(zip(vectors, words, sums, strict=True))
+        for index, ((is_, was), text, of_text) in enumerate(zip(found, words, of_words, strict=True))
         # Rows from before version 2 have no checksum of their words.
-        if checksum(vector) != of_vector or of_text not in (None, text_checksum(*text))
+        if is_ != was or of_text not in (None, text_checksum(*text))
     ]

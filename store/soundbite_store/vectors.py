@@ -55,11 +55,16 @@ def _matrix(rows: Sequence[ArrayLike], dimension: int) -> NDArray[Any]:
     return np.array(values, dtype=kind).reshape(len(values), dimension)
 
 
-def checksum(vector: NDArray[np.float32]) -> int:
-    """CRC-32 of the vector's bytes; LanceDB itself returns flipped bits as data."""
+def checksums(vectors: NDArray[np.float32]) -> list[int]:
+    """CRC-32 of each row's bytes; LanceDB itself returns flipped bits as data."""
     import numpy as np
 
-    return zlib.crc32(np.ascontiguousarray(vector, dtype="<f4").data)
+    return list(map(zlib.crc32, np.ascontiguousarray(vectors, dtype="<f4")))
+
+
+def checksum(vector: NDArray[np.float32]) -> int:
+    """CRC-32 of one vector's bytes."""
+    return checksums(vector[None])[0]
 
 
 def text_checksum(transcript: str, sound_words: str) -> int:
