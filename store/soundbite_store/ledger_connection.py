@@ -1,4 +1,4 @@
-"""One SQLite connection on a thread of its own."""
+"""The ledger's SQLite file, open twice: one connection writes, the other reads and never waits for it."""
 
 from __future__ import annotations
 
@@ -18,83 +18,95 @@ _Result = TypeVar("_Result")
 
 
 class LedgerConnection:
-    """Runs functions on the ledger's connection, one at a time, off the event loop."""
+    """Runs functions on the ledger off the event loop: one writes at a time, and one reads beside it.
+
+    A read sees what was committed when it began, so all that this process wrote before.
+    """
 
     def __init__(self, path: Path, *, busy_timeout_s: float) -> None:
         self._path = path
-        self._busy_timeout_s = busy_timeout_s
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="soundbite-ledger")
-        self._connection: sqlite3.Connection | None = None
-        self._closed = False
+        self._writer = _ConnectionThread(path, busy_timeout_s, "soundbite-ledger")
+        self._reader = _ConnectionThread(path, busy_timeout_s, "soundbite-ledger-reads")
 
     async def connect(self) -> None:
         """Open the file, making it when it is not there, and bring its schema up to date."""
-        await self._on_thread(self._connect)
+        await self._writer.run(self._prepare)
 
     async def close(self) -> None:
         """Finish what is queued, then close; harmless when repeated."""
-        if not self._closed:
-            self._closed = True
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
-            self._thread.shutdown(wait=False)
+        # Whoever closes last takes the log into the file, and only the writer may.
+        await self._reader.close()
+        await self._writer.close()
 
     async def read(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        """Run a function that only reads."""
-        return await self._on_thread(lambda: work(self._open))
+        """Run a function that only reads, all of it as of one moment."""
+        return await self._reader.run(lambda db: _in_transaction(db, "BEGIN", work))
 
     async def write(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
         """Run a function in one transaction; it is on disk when this returns."""
-        return await self._on_thread(lambda: self._in_transaction(work))
+        # Taking the write lock first means waiting for it instead of failing half-way through.
+        return await self._writer.run(lambda db: _in_transaction(db, "BEGIN IMMEDIATE", work))
 
-    @property
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise StoreUnavailable("The ledger is closed.")
-        return self._connection
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+        # A commit is on the disk when it returns; WAL's default would lose the last ones in a power cut.
+        connection.execute("PRAGMA synchronous = FULL")
+        migrate(connection)
+        fsync_directory(self._path.parent)
 
-    async def _on_thread(self, work: Callable[[], _Result]) -> _Result:
+
+class _ConnectionThread:
+    """One connection on a thread of its own, opened by the first function that runs on it."""
+
+    def __init__(self, path: Path, busy_timeout_s: float, name: str) -> None:
+        self._path = path
+        self._busy_timeout_s = busy_timeout_s
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._connection: sqlite3.Connection | None = None
+        self._closed = False
+
+    async def run(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
         def guarded() -> _Result:
             with _sqlite_errors(self._path):
-                return work()
+                self._connection = self._connection or self._opened()
+                return work(self._connection)
 
         if self._closed:
             raise StoreUnavailable("The ledger is closed.")
         return await asyncio.get_running_loop().run_in_executor(self._thread, guarded)
 
-    def _in_transaction(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        connection = self._open
-        # Taking the write lock first means waiting for it instead of failing half-way through.
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            result = work(connection)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:  # a full disk may have rolled back already
-                connection.execute("ROLLBACK")
-            raise
-        return result
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+            self._thread.shutdown(wait=False)
 
-    def _connect(self) -> None:
+    def _opened(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(
             self._path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
         )
-        try:
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode = WAL")
-            # A commit is on the disk when it returns; WAL's default would lose the last ones in a power cut.
-            connection.execute("PRAGMA synchronous = FULL")
-            migrate(connection)
-            fsync_directory(self._path.parent)
-        except BaseException:
-            connection.close()
-            raise
-        self._connection = connection
+        connection.row_factory = sqlite3.Row
+        return connection
 
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _in_transaction(
+    connection: sqlite3.Connection, begin: str, work: Callable[[sqlite3.Connection], _Result]
+) -> _Result:
+    connection.execute(begin)
+    try:
+        result = work(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # a full disk may have rolled back already
+            connection.execute("ROLLBACK")
+        raise
+    return result
 
 
 @contextmanager

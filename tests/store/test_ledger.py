@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from soundbite_store import (
 )
 from soundbite_store.query_cache import MAX_CACHED_QUERIES
 
+WAIT_S = 20
 ASSET = Asset(
     asset_id="a_1",
     content_hash="h1",
@@ -166,6 +168,28 @@ async def test_a_query_vector_is_on_the_disk_a_moment_later_and_at_the_latest_on
         assert await two.get_query_vector("s", "text", "late") is not None
 
 
+async def test_a_query_vector_is_found_while_it_is_being_written(tmp_path: Path) -> None:
+    async with await Ledger.open(tmp_path / "ledger.db") as ledger:
+        begun, may_end = asyncio.Event(), threading.Event()
+        loop = asyncio.get_running_loop()
+
+        def slow(_: sqlite3.Connection) -> None:
+            loop.call_soon_threadsafe(begun.set)
+            assert may_end.wait(WAIT_S)
+
+        writing = asyncio.create_task(ledger._ledger.write(slow))
+        await asyncio.wait_for(begun.wait(), WAIT_S)
+        await ledger.put_query_vector("s", "text", "asked", [1.0, 0.0])
+        flushing = asyncio.create_task(ledger.flush_query_vectors())
+        await asyncio.sleep(0)  # it has begun, and waits behind the slow one
+        try:
+            assert await ledger.get_query_vector("s", "text", "asked") is not None
+        finally:
+            may_end.set()
+        await asyncio.gather(writing, flushing)
+        assert await ledger.get_query_vector("s", "text", "asked") is not None
+
+
 async def test_the_least_recently_used_query_makes_room(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     async with await Ledger.open(path) as ledger:
@@ -212,10 +236,47 @@ async def test_two_servers_share_one_ledger(tmp_path: Path) -> None:
 
 async def test_every_commit_is_flushed_to_disk_in_wal_mode(tmp_path: Path) -> None:
     async with await Ledger.open(tmp_path / "ledger.db") as ledger:
-        modes = await ledger._ledger.read(
+        modes = await ledger._ledger.write(
             lambda db: [db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
         )
     assert modes == ["wal", 2]
+
+
+async def test_a_read_does_not_wait_for_a_slow_write_and_sees_it_when_it_is_done(tmp_path: Path) -> None:
+    async with await Ledger.open(tmp_path / "ledger.db") as ledger:
+        task = await ledger.create_task(asset_id="a", space="s", platform="e")
+        begun, may_end = asyncio.Event(), threading.Event()
+        loop = asyncio.get_running_loop()
+
+        def slow(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE tasks SET stage = 'slow'")
+            loop.call_soon_threadsafe(begun.set)
+            assert may_end.wait(WAIT_S)
+
+        writing = asyncio.create_task(ledger._ledger.write(slow))
+        try:
+            await asyncio.wait_for(begun.wait(), WAIT_S)
+            assert await asyncio.wait_for(ledger.get_task(task.task_id), WAIT_S / 2) == task
+        finally:
+            may_end.set()
+        await writing
+        seen = await ledger.get_task(task.task_id)
+        assert seen is not None
+        assert seen.stage == "slow"
+
+
+async def test_a_read_of_several_records_is_of_one_moment(tmp_path: Path) -> None:
+    async with await Ledger.open(tmp_path / "ledger.db") as ledger:
+        loop, other = asyncio.get_running_loop(), replace(ASSET, asset_id="a_2")
+
+        def twice(db: sqlite3.Connection) -> list[int]:
+            counts = [db.execute("SELECT count(*) FROM assets").fetchone()[0]]
+            asyncio.run_coroutine_threadsafe(ledger.put_asset(other), loop).result(WAIT_S)
+            return [*counts, db.execute("SELECT count(*) FROM assets").fetchone()[0]]
+
+        await ledger.put_asset(ASSET)
+        assert await ledger._ledger.read(twice) == [1, 1]
+        assert await ledger.count_assets() == 2
 
 
 async def test_a_ledger_of_a_later_version_is_refused_with_advice(tmp_path: Path) -> None:
@@ -240,10 +301,10 @@ async def test_a_file_that_is_no_ledger_is_reported(tmp_path: Path) -> None:
 async def test_a_full_disk_is_said_and_earlier_records_stay(tmp_path: Path) -> None:
     async with await Ledger.open(tmp_path / "ledger.db") as ledger:
         task = await ledger.create_task(asset_id="a", space="s", platform="e")
-        await ledger._ledger.read(lambda db: db.execute("PRAGMA max_page_count = 60").fetchall())
+        await ledger._ledger.write(lambda db: db.execute("PRAGMA max_page_count = 60").fetchall())
         with pytest.raises(StoreFull, match="free some space"):
             await ledger.update_task(task.task_id, notes_json="x" * 1_000_000)
-        await ledger._ledger.read(lambda db: db.execute("PRAGMA max_page_count = 1000000").fetchall())
+        await ledger._ledger.write(lambda db: db.execute("PRAGMA max_page_count = 1000000").fetchall())
         assert await ledger.get_task(task.task_id) == task
         updated = await ledger.update_task(task.task_id, notes_json="x" * 1_000_000)
         assert updated is not None
