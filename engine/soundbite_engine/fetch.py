@@ -47,10 +47,17 @@ class Fetcher:
         self._policy = policy
         self._largest_bytes = largest_bytes
         self._resolver = resolver
-        # trust_env=False: a proxy of the environment would resolve the name again, unjudged.
-        # No connection is kept: they are told apart by address, and two names may share one.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        self._http = httpx.AsyncClient(timeout=_TIMEOUT, limits=limits, trust_env=False)
+        self._made: httpx.AsyncClient | None = None
+
+    @property
+    def _http(self) -> httpx.AsyncClient:
+        # Made at the first download: reading the certificates takes longer than all else that an engine opens with.
+        if self._made is None:
+            # trust_env=False: a proxy of the environment would resolve the name again, unjudged.
+            # No connection is kept: they are told apart by address, and two names may share one.
+            limits = httpx.Limits(max_keepalive_connections=0)
+            self._made = httpx.AsyncClient(timeout=_TIMEOUT, limits=limits, trust_env=False)
+        return self._made
 
     async def __aenter__(self) -> Self:
         return self
@@ -58,7 +65,8 @@ class Fetcher:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._http.aclose()
+        if self._made is not None:
+            await self._made.aclose()
 
     def check(self, url: str) -> None:
         """Refuse a URL that can be seen to be wrong without going there.

@@ -16,8 +16,9 @@ from soundbite_store.vectors import unit_vector
 from soundbite_store.word_breaks import is_simple
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from soundbite_store.clip_table import ClipTable
 
@@ -42,7 +43,7 @@ async def vector_hits(table: ClipTable, vector: ArrayLike, where: ClipFilter, li
     plan = EXACT if exact else await _plan(table, condition)
 
     async def nearest(count: int) -> list[ClipHit]:
-        query = table.lance.query().nearest_to(query_vector).distance_type("cosine")
+        query = table.lance.query().nearest_to(_as_arrow(query_vector)).distance_type("cosine")
         if condition:
             query = query.where(condition)
         if plan.exact:
@@ -118,6 +119,13 @@ async def _distinct_clips(
         if len(best) >= wanted or len(hits) < wanted * factor:
             break
     return list(best.values())[:wanted]
+
+
+def _as_arrow(vector: NDArray[np.float32]) -> pa.Array:
+    # From an array of numpy's, pyarrow would load masked arrays first.
+    import pyarrow as pa
+
+    return pa.Array.from_buffers(pa.float32(), len(vector), [None, pa.py_buffer(vector)])
 
 
 def _hits(rows: pa.Table, scores: list[float]) -> list[ClipHit]:

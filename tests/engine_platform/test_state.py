@@ -119,3 +119,18 @@ def test_importing_the_package_loads_no_decoder_and_no_server() -> None:
     code = "import sys, soundbite_engine, soundbite_engine.config; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(heavy) & set(done.stdout.split())
+
+
+def test_an_engine_that_downloads_nothing_loads_no_connections(tmp_path: Path) -> None:
+    code = """
+import asyncio, sys
+from pathlib import Path
+from soundbite_engine.config import EngineConfig
+from soundbite_engine.engine import Engine
+async def main():
+    async with Engine(EngineConfig(home=Path(sys.argv[1]))):
+        print("httpx" in sys.modules, "httpcore" in sys.modules)
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]

@@ -12,24 +12,25 @@ import itertools
 import re
 from collections.abc import Callable, Mapping
 
+# Spelling and sound. A word that does not hold the letters in front is not looked at: most words hold few of them.
 _RULES = tuple(
-    (re.compile(pattern), sound)
-    for pattern, sound in (
-        (r"^(kn|gn)", "n"),
-        (r"^wr", "r"),
-        (r"^ps", "s"),
-        (r"mb$", "m"),
-        (r"ght", "t"),
-        (r"gh", ""),
-        (r"ph", "f"),
-        (r"tch|ch|sh", "j"),
-        (r"(t|ss?)ion", "jn"),
-        (r"s?c(?=[eiy])", "s"),
-        (r"ck", "k"),
-        (r"d?g(?=[eiy])", "j"),
-        (r"qu", "kw"),
-        (r"x", "ks"),
-        (r"th", "0"),
+    (letters, re.compile(pattern), sound)
+    for letters, pattern, sound in (
+        ("n", r"^(kn|gn)", "n"),
+        ("wr", r"^wr", "r"),
+        ("ps", r"^ps", "s"),
+        ("mb", r"mb$", "m"),
+        ("ght", r"ght", "t"),
+        ("gh", r"gh", ""),
+        ("ph", r"ph", "f"),
+        ("h", r"tch|ch|sh", "j"),
+        ("ion", r"(t|ss?)ion", "jn"),
+        ("c", r"s?c(?=[eiy])", "s"),
+        ("ck", r"ck", "k"),
+        ("g", r"d?g(?=[eiy])", "j"),
+        ("qu", r"qu", "kw"),
+        ("x", r"x", "ks"),
+        ("th", r"th", "0"),
     )
 )
 _CLASSES = str.maketrans("bvcgqzd", "pfkkkst")
@@ -129,8 +130,9 @@ class _CodesKnown(dict[str, str]):
         if len(self) >= _MOST_KNOWN:
             self.clear()
         heard = word
-        for pattern, sound in _RULES:
-            heard = pattern.sub(sound, heard)
+        for letters, pattern, sound in _RULES:
+            if letters in heard:
+                heard = pattern.sub(sound, heard)
         found = self[word] = _REPEATED.sub(r"\1", _SILENT.sub("", heard).translate(_CLASSES))
         return found
 
