@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -29,15 +30,20 @@ async def open_library(settings: Settings) -> AsyncIterator[Library]:
 
 
 @asynccontextmanager
-async def library_on(platform: Platform, settings: Settings, *, is_callers: bool = False) -> AsyncIterator[Library]:
-    """Open a library on a platform that others may use too; one of a caller knows only what it made there itself."""
+async def library_on(
+    platform: Platform, settings: Settings, *, is_callers: bool = False, is_over_http: bool = False
+) -> AsyncIterator[Library]:
+    """Open a library on a platform that others may use too.
+
+    One of a caller knows only what it made there itself; over HTTP no path is relative.
+    """
     settings.home.mkdir(parents=True, exist_ok=True)
     async with (
         AsyncExitStack() as closing,  # the store closes once the jobs of the task group have ended
         anyio.create_task_group() as background,
     ):
         library = Library(
-            config=replace(library_config(settings), only_own_ids=is_callers),
+            config=replace(library_config(settings, is_over_http=is_over_http), only_own_ids=is_callers),
             client=platform.client,
             workbench=platform.workbench,
             background=background,
@@ -53,12 +59,13 @@ async def library_on(platform: Platform, settings: Settings, *, is_callers: bool
             background.cancel_scope.cancel()
 
 
-def library_config(settings: Settings) -> LibraryConfig:
+def library_config(settings: Settings, *, is_over_http: bool = False) -> LibraryConfig:
     """Return what the tools may do under these settings."""
     is_public, hosts = _read_urls(settings.allow_urls)
     return LibraryConfig(
         home=settings.home,
         roots=settings.roots,
+        working_folder=None if is_over_http else Path.cwd(),
         urls=UrlRules(mode="public" if is_public else "off", hosts=hosts),
         platform=EMBEDDED if settings.is_embedded else settings.base_url,
         is_read_only=settings.read_only,

@@ -85,7 +85,7 @@ class Services:
             # Imported in here: what fails to load is told like what fails to open.
             from soundbite_server.shelf import open_shelf
 
-            async with open_shelf(self.settings) as self._shelf:
+            async with open_shelf(self.settings, is_over_http=self.http is not None) as self._shelf:
                 if self.http and self.http.has_own_libraries:
                     await self._shelf.resume_callers()
                 else:

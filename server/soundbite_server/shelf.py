@@ -50,8 +50,9 @@ class _Held:
 class Shelf:
     """Opens libraries when they are first asked for; when many are open, closes those of callers idle for long."""
 
-    def __init__(self, settings: Settings, platform: Platform, group: TaskGroup) -> None:
+    def __init__(self, settings: Settings, platform: Platform, group: TaskGroup, *, is_over_http: bool) -> None:
         self._settings = settings
+        self._is_over_http = is_over_http
         self._platform = platform
         self._group = group
         self._held: dict[str, _Held] = {}
@@ -97,7 +98,12 @@ class Shelf:
 
     async def _hold(self, folder: str, held: _Held) -> None:
         try:
-            opening = library_on(self._platform, self._settings_for(folder), is_callers=bool(folder))
+            opening = library_on(
+                self._platform,
+                self._settings_for(folder),
+                is_callers=bool(folder),
+                is_over_http=self._is_over_http,
+            )
             async with opening as held.library:
                 held.opened.set()
                 await held.closing.wait()
@@ -127,10 +133,10 @@ class Shelf:
 
 
 @asynccontextmanager
-async def open_shelf(settings: Settings) -> AsyncIterator[Shelf]:
+async def open_shelf(settings: Settings, *, is_over_http: bool = False) -> AsyncIterator[Shelf]:
     """Open the platform, and libraries on it as they are asked for; leaving parks all jobs."""
     async with open_platform(settings) as platform, anyio.create_task_group() as group:
-        shelf = Shelf(settings, platform, group)
+        shelf = Shelf(settings, platform, group, is_over_http=is_over_http)
         try:
             yield shelf
         finally:

@@ -179,6 +179,24 @@ async def test_a_file_on_the_callers_machine_is_sent_once_and_embedded(tmp_path:
             assert "There is no upload" in said(await bob.call_tool("embed_audio", {"source": source}))
 
 
+async def test_a_relative_path_is_the_callers_and_not_a_file_that_lies_beside_the_server(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("HOME", str(root))
+    async with serving(tmp_path / "home", (root,)) as served, served.caller(ANN) as ann:
+        for name in ("tone.wav", "./tone.wav", "~/tone.wav"):
+            refused = await ann.call_tool("embed_audio", {"source": name})
+            assert refused.is_error
+            assert "is a relative path" in said(refused)
+            assert f"{served.url}/uploads/" in said(refused)
+        assert await total(ann) == 0
+        await embedded(ann, str(root / "tone.wav"))
+        refused = await ann.call_tool("search_clips", {"like": "tone.wav"})
+        assert refused.is_error
+        assert "is a relative path" in said(refused)
+
+
 async def test_links_are_refused_that_are_wrong_used_or_anothers(tmp_path: Path) -> None:
     limits = {"SOUNDBITE_HTTP_UPLOAD_MB": "1"}
     async with serving(tmp_path / "home", **limits) as served, served.caller(ANN) as ann, served.browser() as http:

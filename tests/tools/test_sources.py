@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,19 @@ async def test_characters_that_no_file_name_has_are_refused(config: LibraryConfi
 async def test_without_folders_the_refusal_names_the_setting(tmp_path: Path) -> None:
     with pytest.raises(SourceProblem, match="SOUNDBITE_ROOTS"):
         await resolve(choose("a.wav"), LibraryConfig(home=tmp_path, working_folder=tmp_path))
+
+
+@pytest.mark.parametrize("name", ["talk.wav", "./talk.wav", "../talk.wav", "~/talk.wav", "~nobody/talk.wav"])
+async def test_a_relative_path_is_refused_where_there_is_no_folder_it_could_start_at(
+    name: str, config: LibraryConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder,) = config.roots
+    monkeypatch.chdir(folder)
+    (folder / "talk.wav").write_bytes(b"sound")
+    with pytest.raises(SourceProblem, match="whole path of a file on the server") as problem:
+        await resolve(choose(name), replace(config, working_folder=None))
+    assert _refusal(problem) == "path_relative"
+    assert (await resolve(choose(str(folder / "talk.wav")), replace(config, working_folder=None))).name == "talk.wav"
 
 
 @pytest.mark.parametrize("prefix", ["", "data:audio/wav;base64,"])

@@ -30,8 +30,8 @@ class LibraryConfig:
     """Folder for what the tools write: inline audio they were given, and clips cut for playing."""
     roots: tuple[Path, ...] = ()
     """Folders whose audio may be read."""
-    working_folder: Path = field(default_factory=Path.cwd)
-    """Where relative paths start."""
+    working_folder: Path | None = field(default_factory=Path.cwd)
+    """Where relative paths start; None refuses them, since callers over HTTP don't share the server's folder."""
     urls: UrlRules = field(default_factory=UrlRules)
     platform: str = EMBEDDED
     """`embedded`, or the base URL of the platform; kept with each task, and part of what may be reused."""

@@ -35,7 +35,7 @@ def allowed_file(name: str, config: LibraryConfig) -> Path:
     """Return the real path of a file that may be read, links followed before the check.
 
     Raises:
-        SourceProblem: no such file, a folder, or outside the allowed folders.
+        SourceProblem: no such file, a folder, outside the allowed folders, or relative where nothing is to start from.
     """
     path = _real_path(name, config)
     if not is_inside(path, config):
@@ -124,8 +124,15 @@ def write_whole(path: Path, content: bytes) -> None:
 def _real_path(name: str, config: LibraryConfig) -> Path:
     if "\0" in name:
         raise SourceProblem("The path holds a NUL character.", "Give a plain file path.", code="path_invalid")
+    if config.working_folder is None and not Path(name).is_absolute():
+        # Also a name that begins with ~: the caller's home folder is not this process's.
+        raise SourceProblem(
+            f"{_shown(name)} is a relative path, and over HTTP caller and server have no folder in common.",
+            f"Give the whole path of a file on the server. {_allowed_folders(config)}",
+            code="path_relative",
+        )
     try:
-        return (config.working_folder / Path(name).expanduser()).resolve()
+        return ((config.working_folder or Path()) / Path(name).expanduser()).resolve()
     except (OSError, RuntimeError, UnicodeEncodeError) as exc:
         # A loop of links, a name too long, an unknown ~user, or characters that no file name has.
         raise SourceProblem(

@@ -25,7 +25,7 @@ processing, go on with other work and call get_task; when it is ready, call sear
 again costs nothing and says so. From another machine, name your file as source: the refusal \
 gives an address to send it to. The defaults are right for searching; change them only when asked to."""
 
-_NOT_HERE = frozenset({"path_refused", "file_missing", "upload_unknown"})
+_NOT_HERE = frozenset({"path_refused", "path_relative", "file_missing", "upload_unknown"})
 _MOST_CHARACTERS = 50_400_000  # 36 MiB in base64; `source` may hold a data: URI
 
 
