@@ -33,8 +33,9 @@ MIN_PART_SEC = 1.5
 
 
 def fixed(start_sec: float, end_sec: float, duration_sec: float) -> list[Segment]:
-    """Windows of `duration_sec`, the last one shorter: 12 s by 5 is 0-5, 5-10, 10-12."""
-    count = math.ceil((end_sec - start_sec) / duration_sec - 1e-6)
+    """Windows of `duration_sec`, the last one shorter: 12 s by 5 is 0-5, 5-10, 10-12. At least one."""
+    # A few samples are no time at all to the millisecond, and still a recording.
+    count = max(1, math.ceil((end_sec - start_sec) / duration_sec - 1e-6))
     starts = [start_sec + index * duration_sec for index in range(count)]
     return [Segment(round(at, 3), round(min(at + duration_sec, end_sec), 3), "window") for at in starts]
 

@@ -107,7 +107,7 @@ async def test_only_what_is_asked_for_is_answered(
     assert counts(fused_only.embeddings) == {("fused", "asset"): 1}
 
 
-@pytest.mark.parametrize("seconds", [0.02, 0.2, 0.39, 0.5])
+@pytest.mark.parametrize("seconds", [0.0001, 0.02, 0.2, 0.39, 0.5])
 @pytest.mark.parametrize("strategy", ["fixed", "natural"])
 async def test_a_blink_of_sound_is_analysed(
     write_audio: Callable[..., Path], tone: Callable, pool: WorkerPool, seconds: float, strategy: str
