@@ -121,6 +121,7 @@ class WorkerPool:
         """
         await self._take_turn(is_urgent)
         try:
+            self._check_open()  # again: it may have been closed while this job waited
             return await self._run_in_worker(job, args, timeout_s, on_progress)
         finally:
             self._end_turn()
@@ -131,8 +132,7 @@ class WorkerPool:
         await asyncio.shield(asyncio.gather(*(worker.kill() for worker in idle)))
 
     async def _take_turn(self, is_urgent: bool) -> None:
-        if not self._is_open:
-            raise WorkerError("worker_closed", "the engine is closed")
+        self._check_open()
         if self._free > 0:
             self._free -= 1
             return
@@ -145,6 +145,10 @@ class WorkerPool:
                 self._end_turn()  # the turn came in the same instant: hand it on
             raise
 
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise WorkerError("worker_closed", "the engine is closed")
+
     def _end_turn(self) -> None:
         while self._waiting:
             turn = self._waiting.popleft()
@@ -156,7 +160,7 @@ class WorkerPool:
     async def _run_in_worker(
         self, job: str, args: tuple[object, ...], timeout_s: float | None, on_progress: Callable[[float], None] | None
     ) -> Any:
-        worker = self._idle.pop() if self._idle else await _Worker.start(self._jobs_module, self._memory_mb)
+        worker = await self._worker_for(job)
         self._busy.add(worker)
         is_sound = False
         try:
@@ -174,6 +178,19 @@ class WorkerPool:
             else:
                 await asyncio.shield(worker.kill())
         return self._result(job, answer)
+
+    async def _worker_for(self, job: str) -> _Worker:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.exit_status is None:
+                return worker
+            await worker.kill()  # ended by someone else while it waited; what is left of it is closed
+        try:
+            return await _Worker.start(self._jobs_module, self._memory_mb)
+        except OSError as exc:
+            raise WorkerError(
+                "worker_failed", f"no process could be started for {job} ({exc.strerror or exc}); try again later"
+            ) from exc
 
     async def _converse(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -122,6 +123,45 @@ async def test_a_crash_fails_its_own_job_only(pool_of: Pools) -> None:
         assert "signal 11" in crashed.message
         assert doubled == 42
         assert await pool.run("double", 4) == 8
+
+
+async def test_a_worker_that_was_killed_while_it_waited_costs_no_job(pool_of: Pools) -> None:
+    async with pool_of(size=1) as pool:
+        pid = await pool.run("pid")
+        os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(10):
+            while pool._idle[0].exit_status is None:
+                await asyncio.sleep(0.01)
+        assert await pool.run("pid") != pid
+
+
+async def test_a_process_that_can_not_be_started_fails_its_job_only(
+    pool_of: Pools, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with pool_of(size=1) as pool:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "executable", str(tmp_path / "no-python"))
+            with pytest.raises(WorkerError, match="try again later") as failed:
+                await pool.run("pid")
+        assert failed.value.code == "worker_failed"
+        assert await pool.run("pid")
+
+
+async def test_a_job_that_waits_when_the_pool_is_left_is_refused_and_starts_no_process(
+    pool_of: Pools, tmp_path: Path
+) -> None:
+    marker, late = tmp_path / "running", tmp_path / "late"
+    async with pool_of(size=1) as pool:
+        running = asyncio.create_task(pool.run("hang", str(marker)))
+        await _written(marker)
+        waiting = asyncio.create_task(pool.run("hang", str(late)))
+        await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        for job in (running, waiting):
+            with pytest.raises(WorkerError) as refused:
+                await job
+            assert refused.value.code == "worker_closed"
+    assert not late.exists()
 
 
 async def test_a_job_that_takes_too_long_is_killed_and_named(pool_of: Pools, tmp_path: Path) -> None:
