@@ -73,6 +73,21 @@ async def test_a_task_made_elsewhere_joins_the_library(open_library: Open, tone:
     assert looked.task_id == again.task_id == task.task_id
 
 
+async def test_a_task_made_elsewhere_is_taken_in_again_after_a_failure(
+    open_library: Open, tone: Tone, platform: Any
+) -> None:
+    platform.task_polls = 0
+    task_id = platform.make_task("talk.wav", tone(20).read_bytes())
+    async with open_library() as library:
+        first = await embed_audio(library, f"task:{task_id}", wait_seconds=BOUND_SEC)
+        await (await library.ledger()).update_task(first.task_id, status="failed", error_message="The disk was full.")
+        again = await embed_audio(library, f"task:{task_id}", wait_seconds=BOUND_SEC)
+        assert again.status == "ready"
+        assert again.task_id != first.task_id
+        with pytest.raises(WorkFailed, match="The disk was full"):
+            await embed_audio(library, f"task:{first.task_id}", wait_seconds=BOUND_SEC)
+
+
 async def test_looking_at_a_task_made_elsewhere_keeps_nothing_and_says_what_takes_it_in(
     open_library: Open, tone: Tone, platform: Any
 ) -> None:

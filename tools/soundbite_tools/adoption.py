@@ -64,7 +64,10 @@ async def taken_in(
         UnknownId: the platform does not know it.
         PlatformError, StoreError: it could not be asked, or not be kept.
     """
-    if known := await known_task(library, task_id):
+    known = await known_task(library, task_id)
+    # One that failed here may have failed for a reason that has passed: it is taken in again, unless it is asked for
+    # by an id of ours, which the platform does not know.
+    if known and (known.status != "failed" or known.task_id == task_id):
         return known
     found = await _asked(library, task_id, wait_s)
     return found if isinstance(found, TaskResult) else await _kept(library, found.task, title, tags)
@@ -143,7 +146,7 @@ async def _kept(library: Library, found: EmbeddingTask, title: str, tags: Sequen
     )
     async with library.jobs.beginning:
         # Two calls at once for one id share a task.
-        if known := await ledger.find_task(found.id):
+        if (known := await ledger.find_task(found.id)) and known.status != "failed":
             return known
         await ledger.put_asset(await ledger.get_asset(asset.asset_id) or asset)
         return await ledger.create_task(
