@@ -10,7 +10,7 @@ import httpx
 import pytest
 from scripted_platform import SPACE, ScriptedPlatform
 
-from soundbite_store import ClipFilter, Space
+from soundbite_store import ClipFilter, ClipStore, Space, StoreBusy
 from soundbite_tools import writing
 from soundbite_tools.embed_audio import embed_audio
 from soundbite_tools.errors import QuestionProblem, UnknownId, WorkFailed
@@ -128,6 +128,19 @@ async def test_a_job_of_another_process_is_stopped_first(
         assert (await remove_audio(other, begun.asset_id)).is_removed
         assert await (await library.ledger()).get_task(begun.task_id) is None
         assert await _rows(library, begun.asset_id) == 0
+
+
+async def test_a_store_that_is_busy_is_not_taken_for_a_job(
+    open_library: OpenLibrary, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def busy(*_: object) -> int:
+        raise StoreBusy("Another process kept the ledger locked for too long: try again.")
+
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        monkeypatch.setattr(ClipStore, "delete_asset", busy)
+        with pytest.raises(WorkFailed, match="kept the ledger locked"):
+            await remove_audio(library, task.asset_id)
 
 
 async def test_a_job_that_gets_its_clips_in_at_the_last_moment_takes_them_back(

@@ -18,7 +18,7 @@ from soundbite_tools.removal import mark_removed
 from soundbite_tools.results import RemovalResult
 
 if TYPE_CHECKING:
-    from soundbite_store import Asset, Task
+    from soundbite_store import Asset, OwnerLock, Task
     from soundbite_tools.library import Library
 
 # Clients give up on calls that take much longer.
@@ -80,18 +80,23 @@ async def _stopped(library: Library, tasks: Sequence[Task]) -> AsyncIterator[Non
         await library.jobs.stop(task.task_id)
     locks = [ledger.task_lock(task.task_id) for task in running]
     try:
+        await _take(locks)
+        yield
+    finally:
+        for lock in locks:
+            lock.release()
+
+
+async def _take(locks: Sequence[OwnerLock]) -> None:
+    try:
         for lock in locks:
             await lock.acquire(_LONGEST_WAIT_S / len(locks))
-        yield
     except StoreBusy as exc:
         raise WorkFailed(
             "The recording is being embedded by another process, which has not stopped yet.",
             "Call remove_audio again in a few seconds.",
             code="still_embedding",
         ) from exc
-    finally:
-        for lock in locks:
-            lock.release()
 
 
 async def _uploads(library: Library, asset: Asset | None, tasks: Iterable[Task]) -> set[str]:
