@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from soundbite_store import ClipFilter, Space
 from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.params import EmbedParams
+from soundbite_tools.shipping import shipment
 
 Open = Callable[..., Any]
 Tone = Callable[..., Path]
@@ -45,6 +48,31 @@ async def test_a_format_the_platform_refuses_arrives_as_flac(
     assert asset.filename.endswith(".flac")
     assert (asset.content == other.read_bytes()) is (sound_format == "flac")
     assert task.end_sec == pytest.approx(8, abs=0.05)
+
+
+async def test_a_sound_turned_into_flac_keeps_a_name_that_only_it_has(
+    open_library: Open, tone: Tone, platform: Any
+) -> None:
+    async with open_library() as library:
+        path = tone(8)
+        other = path.with_name("talk.v1.the final take")
+        other.write_bytes(await library.workbench.cut(path, 0, 8, "opus"))
+        task = await embedded(library, other.name)
+        kept = await (await library.ledger()).get_asset(task.asset_id)
+    (asset,) = platform.assets.values()
+    assert asset.filename == f"talk.v1-{kept.content_hash[:12]}.flac"
+
+
+async def test_windows_that_differ_by_little_are_uploads_of_their_own(open_library: Open, tone: Tone) -> None:
+    async with open_library(cut_from_bytes=1) as library:
+        task = await embedded(library, tone(8).name)
+        asset = await (await library.ledger()).get_asset(task.asset_id)
+        asset = replace(asset, duration_sec=14_000.0, size_bytes=10**9)
+        keys = {
+            shipment(asset, EmbedParams(start_sec=start_sec, end_sec=12_350.0), library.config).content_key
+            for start_sec in (12_345.66, 12_345.74)
+        }
+    assert len(keys) == 2
 
 
 async def test_a_far_window_of_a_huge_file_is_cut_out_before_it_goes_up(

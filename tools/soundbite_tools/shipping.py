@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import anyio.to_thread
 
-from soundbite_tools.clock import clock_range
+from soundbite_tools.clock import clock_range, number
 from soundbite_tools.errors import SourceProblem, sentence
 from soundbite_tools.housekeeping import OUTGOING_FOLDER
 from soundbite_tools.workbench import MediaProblem
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # Mono FLAC at 48 kHz takes about two thirds of its 96 kB a second.
 _FLAC_BYTES_PER_SEC = 64_000
 _WORTH_CUTTING = 0.5
+_FLAC = ".flac"
 _HASH_SHOWN = 12
 _LONGEST_STEM = 200
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
@@ -54,9 +55,10 @@ def shipment(asset: Asset, params: EmbedParams, config: LibraryConfig) -> Shipme
     start_sec, end_sec = params.window(asset.duration_sec)
     if not _is_worth_cutting(asset, end_sec - start_sec, config):
         return Shipment(asset.content_hash, f"{stem}-{mark}{suffix}")
+    window = f"{number(start_sec)}-{number(end_sec)}"
     return Shipment(
-        content_key=f"{asset.content_hash}#{start_sec:g}-{end_sec:g}",
-        filename=f"{stem}-{mark}-{start_sec:g}-{end_sec:g}.flac",
+        content_key=f"{asset.content_hash}#{window}",
+        filename=f"{stem}-{mark}-{window}{_FLAC}",
         start_sec=start_sec,
         end_sec=end_sec,
         is_cut=True,
@@ -88,7 +90,7 @@ async def packed(library: Library, asset: Asset, shipped: Shipment) -> AsyncIter
                 "Check that the file plays.",
                 code="source_unreadable",
             ) from exc
-        yield out, str(Path(shipped.filename).with_suffix(".flac"))
+        yield out, shipped.filename.removesuffix(_suffix(asset)).removesuffix(_FLAC) + _FLAC
 
 
 def _is_worth_cutting(asset: Asset, window_sec: float, config: LibraryConfig) -> bool:
