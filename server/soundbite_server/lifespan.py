@@ -36,7 +36,7 @@ class Services:
         self._opened = anyio.Event()
         self._closing = anyio.Event()
         self._shelf: Shelf | None = None
-        self._failure = ""
+        self._failure = "the server is closing."
         self._calls = 0
 
     @property

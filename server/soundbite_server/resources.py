@@ -65,12 +65,13 @@ def register_resources(server: MCPServer[Services], running: Callable[[], Servic
 async def asset(asset_id: str, ctx: ToolContext) -> str:
     """Return one recording and its latest task as JSON."""
     from soundbite_tools.clock import seconds
-    from soundbite_tools.task_view import shown_source
+    from soundbite_tools.list_audio import TASKS_LOOKED_AT
+    from soundbite_tools.task_view import shown_source, standing
 
     async with _told():
         ledger = await (await library_of(ctx)).ledger()
         found = await ledger.get_asset(asset_id)
-        tasks = await ledger.list_tasks(limit=1, asset_id=asset_id)
+        tasks = await ledger.list_tasks(limit=TASKS_LOOKED_AT, asset_id=asset_id)
     if found is None:
         raise ResourceNotFoundError("There is no such recording; soundbite://library lists them.")
     said = {
@@ -81,7 +82,7 @@ async def asset(asset_id: str, ctx: ToolContext) -> str:
         "source": shown_source(found),
         "added": found.created_at.isoformat(timespec="seconds"),
         "task_id": tasks[0].task_id if tasks else "",
-        "status": tasks[0].status if tasks else "failed",
+        "status": standing(tasks),
     }
     return json.dumps(said, ensure_ascii=False, indent=1)
 

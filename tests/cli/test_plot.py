@@ -55,7 +55,9 @@ def test_the_map_has_a_dot_for_every_clip_and_a_key(shelf: Any, run: Any, tmp_pa
     assert "rain (" in said
     assert run("plot", "map", "--by", "cluster", "-o", out).code == 0
     assert "1: " in words(drawn(out.read_text(encoding="utf-8")))
-    assert run("plot", "map", "--tag", "no-such-tag", "-o", out).code == 2
+    refused = run("plot", "map", "--tag", "no-such-tag", "-o", out)
+    assert refused.code == 2
+    assert "No recording has the tag no-such-tag." in refused.err
 
 
 def test_pictures_are_svg_or_png(shelf: Any, run: Any, tmp_path: Path) -> None:

@@ -16,7 +16,11 @@ from mcp_types import (
     TextResourceContents,
 )
 
+from soundbite_store import Ledger
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mcp import Client
 
 
@@ -46,6 +50,20 @@ async def test_a_host_reads_the_library_down_to_the_sound(connect: Any, embedded
         assert isinstance(sound, BlobResourceContents)
         assert sound.mime_type == "audio/mpeg"
         assert len(base64.b64decode(sound.blob)) > 1000
+
+
+async def test_a_recording_stays_ready_when_a_later_task_of_it_fails(
+    connect: Any, embedded: Any, tmp_path: Path
+) -> None:
+    async with await Ledger.open(tmp_path / "home" / "ledger.sqlite") as ledger:
+        task = await ledger.create_task(asset_id=embedded.asset_id, space="", platform="embedded")
+        await ledger.update_task(task.task_id, status="failed")
+    async with connect() as client:
+        recording = json.loads((await read(client, f"soundbite://assets/{embedded.asset_id}")).text)
+        listed = (await client.call_tool("list_audio", {})).structured_content
+    assert (recording["status"], recording["task_id"]) == ("ready", task.task_id)
+    assert listed
+    assert listed["assets"][0]["status"] == "ready"
 
 
 async def test_what_is_not_there_is_refused_and_paths_lead_nowhere(connect: Any) -> None:

@@ -132,6 +132,7 @@ async def test_a_task_that_another_process_runs_is_left_to_it(
             seen = asyncio.create_task(other.jobs.wait(begun.task_id, BOUND_SEC))
             go_on.set()
             assert (await seen).status == "ready"
+            assert not other.jobs._changed, "what was waited for is kept"
     assert platform.calls["POST assets"] == 1
     assert len(platform.requests) == 1
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from soundbite_store import Clip, ClipFilter
+from soundbite_store import Clip
 from soundbite_tools.boundary import translated
-from soundbite_tools.errors import EmptyLibrary
+from soundbite_tools.errors import QuestionProblem
+from soundbite_tools.scope import searched_clips
+from soundbite_tools.selection import Selection
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
@@ -32,14 +34,17 @@ async def clip_points(library: Library, most: int, *, tags: tuple[str, ...] = ()
     """Return at most `most` clips of the platform's space, spread evenly over the library.
 
     Raises:
-        ToolProblem: there is none, or the store can't be read.
+        ToolProblem: there is none, nothing has one of the tags, or the store can't be read.
     """
-    store, current = await library.store(), await library.spaces.current()
-    where = ClipFilter(embedding_scope="clip", tags_any=tags or None)
-    rows = await store.embeddings(current.space, where)
-    spans = _by_clip(rows)
+    searched = await searched_clips(library, Selection.checked(tags=tags))
+    store, where = await library.store(), replace(searched.where, embedding_scope="clip")
+    spans = _by_clip(await store.embeddings(searched.space, where))
     if not spans:
-        raise EmptyLibrary
+        raise QuestionProblem(
+            "These recordings were embedded as a whole only.",
+            "Embed them with embedding_scope clip, or choose others.",
+            code="nothing_to_compare",
+        )
     chosen = [spans[round(at)] for at in np.linspace(0, len(spans) - 1, min(most, len(spans)))]
     vectors = np.stack([np.sum([row.vector for row in same], axis=0, dtype=np.float64) for same in chosen])
     return ClipPoints(tuple(_fullest(same) for same in chosen), vectors, len(spans) - len(chosen))

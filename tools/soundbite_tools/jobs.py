@@ -104,6 +104,8 @@ class Jobs:
                 if task.status == "processing":
                     with anyio.move_on_after(_LOOK_AGAIN_S):
                         await changed.wait()
+        if task.status != "processing":
+            self.notify(task_id)  # nobody else may: another process ran it
         return task
 
     def notify(self, task_id: str) -> None:

@@ -11,7 +11,7 @@ from soundbite_tools.clock import clock_length, seconds
 from soundbite_tools.figures import TaskFigures
 from soundbite_tools.results import AssetResult, LibraryListing
 from soundbite_tools.spending import spending_note
-from soundbite_tools.task_view import shown_source
+from soundbite_tools.task_view import shown_source, standing
 from soundbite_tools.untrusted import plain_tags, shortened
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_PER_PAGE = 50
 _ASSETS_READ = 100_000
-_TASKS_LOOKED_AT = 20
+TASKS_LOOKED_AT = 20
 
 
 @translated
@@ -43,7 +43,7 @@ async def list_audio(
     shown = matching[first : first + limit]
     left = max(0, len(matching) - first - len(shown))
     note = await spending_note(library) if page == 1 else ""
-    tasks = [await ledger.list_tasks(limit=_TASKS_LOOKED_AT, asset_id=asset.asset_id) for asset in shown]
+    tasks = [await ledger.list_tasks(limit=TASKS_LOOKED_AT, asset_id=asset.asset_id) for asset in shown]
 
     def made(room: Room) -> LibraryListing:
         return LibraryListing(
@@ -72,7 +72,7 @@ def _asset_result(asset: Asset, tasks: Sequence[Task], room: Room) -> AssetResul
     return AssetResult(
         asset_id=asset.asset_id,
         title=shortened(asset.title, room.title),
-        status="ready" if ready else latest.status if latest else "failed",
+        status=standing(tasks),
         audio_seconds=seconds(asset.duration_sec),
         length=clock_length(asset.duration_sec) if asset.duration_sec else "",
         clip_count=max((each.count for each in counts if each.embedding_scope == "clip"), default=0),

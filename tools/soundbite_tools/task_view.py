@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,13 @@ def task_result(task: Task, asset: Asset | None) -> TaskResult:
         error_code=task.error_code,
         next_step=_next_step(task),
     )
+
+
+def standing(tasks: Sequence[Task]) -> str:
+    """Return how a recording stands by its tasks, the newest first: ready where one of them is, else as the newest."""
+    if any(task.status == "ready" for task in tasks):
+        return "ready"
+    return tasks[0].status if tasks else "failed"
 
 
 def shown_source(asset: Asset) -> str:
