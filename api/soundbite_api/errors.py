@@ -110,7 +110,7 @@ class MalformedResponse(PlatformError):
 class AssetFailed(PlatformError):
     """The platform could not read the uploaded file."""
 
-    hint = "Check that the file plays, and is WAV, MP3 or FLAC for the hosted platform."
+    hint = "Check that the file plays, or that its address answers; the hosted platform takes WAV, MP3 and FLAC."
 
 
 class TaskFailed(PlatformError):

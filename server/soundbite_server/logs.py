@@ -11,8 +11,11 @@ from typing import Literal
 LogFormat = Literal["text", "json"]
 
 
-def log_to_stderr(level: str, log_format: LogFormat = "text") -> None:
-    """Send the logs of this process to stderr from `level` upwards; libraries speak from WARNING upwards."""
+def log_to_stderr(level: str, log_format: LogFormat = "text", *, except_from: str = "") -> None:
+    """Send the logs of this process to stderr from `level` upwards; libraries speak from WARNING upwards.
+
+    Of the logger `except_from` only errors are shown.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_TEXT if log_format == "text" else JsonLines())
     root = logging.getLogger()
@@ -20,6 +23,8 @@ def log_to_stderr(level: str, log_format: LogFormat = "text") -> None:
     root.setLevel(logging.WARNING)
     for package in ("server", "tools", "store", "api", "engine"):
         logging.getLogger(f"soundbite_{package}").setLevel(level)
+    if except_from:
+        logging.getLogger(except_from).setLevel(logging.ERROR)
 
 
 _TEXT = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")

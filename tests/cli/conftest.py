@@ -70,7 +70,7 @@ def shelf(made: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf
     monkeypatch.setenv("SOUNDBITE_WORKERS", "1")
     monkeypatch.setenv("COLUMNS", "120")
     # Logging of the test run stays as pytest set it.
-    monkeypatch.setattr("soundbite_server.logs.log_to_stderr", lambda level: None)
+    monkeypatch.setattr("soundbite_server.logs.log_to_stderr", lambda *_, **__: None)
     return Shelf(home, made.folder)
 
 

@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import av
@@ -98,6 +100,21 @@ def test_one_bad_file_does_not_stop_the_others(shelf: Any, run: Any, tmp_path: P
     assert run("add", broken).code == 2
     failed = lines(run("add", broken, "--json").out)[0]
     assert (failed["status"], failed["error_code"]) == ("failed", "source_unreadable")
+
+
+def test_why_an_address_could_not_be_added_is_said_once_with_what_to_do(shelf: Any, tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        host = f"127.0.0.1:{server.server_port}"
+        done = subprocess.run(
+            [sys.executable, "-m", "soundbite_server", "add", f"http://{host}/no/such/talk.mp3"],
+            env={**os.environ, "SOUNDBITE_ALLOW_URLS": host},
+            cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        server.shutdown()
+    assert done.returncode == 2
+    (said,) = done.stderr.splitlines()
+    assert said.startswith("talk.mp3: The URL answered with status 404. Check that the file plays, or that its address")
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,17 @@ def test_the_changelog_knows_the_version_or_what_comes() -> None:
     assert f"## [{declared()}]" in read("CHANGELOG.md") or "## [Unreleased]" in read("CHANGELOG.md")
 
 
+def test_actions_are_pinned_to_commits_whose_versions_are_named() -> None:
+    used = [
+        line
+        for path in (ROOT / ".github/workflows").iterdir()
+        for line in read(str(path)).splitlines()
+        if "uses:" in line
+    ]
+    assert used
+    assert [line for line in used if not re.search(r"uses: [\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line)] == []
+
+
 def test_the_registry_finds_its_name_in_the_readme() -> None:
     assert document("server.json")["name"] == NAME
     assert f"<!-- mcp-name: {NAME} -->" in read("README.md")

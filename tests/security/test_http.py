@@ -143,6 +143,11 @@ async def test_health_says_when_the_library_is_open(tmp_path: Path) -> None:
         ("127.0.0.1:1", {"SOUNDBITE_HTTP_TOKENS": f"a={TOKEN} b={TOKEN}"}, "SOUNDBITE_HTTP_TOKENS"),
         ("127.0.0.1:1", {"SOUNDBITE_HTTP_TOKENS_FILE": "/no/such/file"}, "SOUNDBITE_HTTP_TOKENS_FILE"),
         ("127.0.0.1:1", {"SOUNDBITE_HTTP_CALLS_PER_MINUTE": "-1"}, "SOUNDBITE_HTTP_CALLS_PER_MINUTE"),
+        (
+            "127.0.0.1:1",
+            {"SOUNDBITE_HTTP_UPLOAD_MB": "0"},
+            "SOUNDBITE_HTTP_UPLOAD_MB must be a whole number of 1 or more",
+        ),
         ("127.0.0.1:1", {"SOUNDBITE_OAUTH_ISSUER": "http://issuer.example"}, "SOUNDBITE_OAUTH_ISSUER"),
         ("127.0.0.1:1", {"SOUNDBITE_OAUTH_ISSUER": "https://issuer.example"}, "SOUNDBITE_OAUTH_JWKS_URL"),
     ],

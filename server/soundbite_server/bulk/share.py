@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from soundbite_server.bulk.collections import Recording, fetch
-from soundbite_server.cli.adding import Labels, add_one
+from soundbite_server.cli.adding import Labels, add_one, known_as_asked
 from soundbite_server.cli.sources import Named
 from soundbite_server.libraries import open_library
 from soundbite_server.settings import Settings
@@ -76,7 +76,9 @@ async def _embed(library: Library, settings: Settings, recording: Recording, lab
 async def _embed_fetched(library: Library, settings: Settings, recording: Recording, labels: Labels) -> TaskResult:
     known = await (await library.ledger()).find_asset_by_source(recording.address)
     if known is not None and known.size_bytes == recording.size_bytes:
-        return TaskResult(task_id="", status="ready", is_reused=True, audio_seconds=known.duration_sec)
+        asked = replace(labels, title=known.title if labels.tags else "")
+        if done := await known_as_asked(library, known, asked):
+            return done
     path = await anyio.to_thread.run_sync(fetch, recording, settings.home / "fetched", settings.store_access)
     try:
         titled = replace(labels, title=PurePosixPath(recording.address).stem)

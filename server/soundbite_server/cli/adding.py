@@ -21,6 +21,7 @@ from soundbite_tools.untrusted import plain_tags
 
 if TYPE_CHECKING:
     from soundbite_server.cli.sources import Named
+    from soundbite_store import Asset
     from soundbite_tools.library import Library
 
 _AT_ONCE = 2
@@ -102,9 +103,14 @@ async def _unchanged(library: Library, named: Named, labels: Labels) -> TaskResu
     if named.path is None:
         return None
     asset = await (await library.ledger()).find_asset_by_source(str(named.path.resolve()))
-    if asset is None or (labels.title, plain_tags(labels.tags)) not in (("", ()), (asset.title, asset.tags)):
+    if asset is None or not is_unchanged(named.path, asset.size_bytes, asset.mtime_ns):
         return None
-    if not is_unchanged(named.path, asset.size_bytes, asset.mtime_ns):
+    return await known_as_asked(library, asset, labels)
+
+
+async def known_as_asked(library: Library, asset: Asset, labels: Labels) -> TaskResult | None:
+    """What is known of a recording that the engine set now has embedded, if it has these labels already."""
+    if (labels.title, plain_tags(labels.tags)) not in (("", ()), (asset.title, asset.tags)):
         return None
     task = await finished_before(library, asset, _params(library))
     return task_result(task, asset).model_copy(update={"is_reused": True}) if task else None

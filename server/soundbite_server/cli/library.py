@@ -50,7 +50,8 @@ async def personal_library(named: Iterable[Path] = ()) -> AsyncIterator[Library]
 
     settings = Settings.from_environment()
     settings.check_profile()
-    log_to_stderr("WARNING")
+    # Why a task failed is what the command itself says.
+    log_to_stderr("WARNING", except_from="soundbite_tools.jobs")
     folders = tuple(path if path.is_dir() else path.parent for path in (each.resolve() for each in named))
     roots = tuple(dict.fromkeys((*settings.roots, *folders)))
     async with open_library(settings.model_copy(update={"roots": roots, "read_only": False})) as library:

@@ -90,7 +90,7 @@ class HttpConfig(BaseModel):
             audio_minutes_per_hour=_whole(env, "SOUNDBITE_HTTP_AUDIO_MINUTES_PER_HOUR", 0),
             shares_library=_is_shared(env),
             public_url=_origin(_url(env, "SOUNDBITE_HTTP_URL")) if env.get("SOUNDBITE_HTTP_URL") else "",
-            most_upload_bytes=_whole(env, "SOUNDBITE_HTTP_UPLOAD_MB", 512) * 1024 * 1024,
+            most_upload_bytes=_whole(env, "SOUNDBITE_HTTP_UPLOAD_MB", 512, least=1) * 1024 * 1024,
         )
         if not made.is_loopback and not made.needs_token:
             raise SettingsError(
@@ -184,8 +184,9 @@ def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(filter(None, re.split(r"[\s,]+", env.get(name, ""))))
 
 
-def _whole(env: Mapping[str, str], name: str, default: int) -> int:
+def _whole(env: Mapping[str, str], name: str, default: int, *, least: int = 0) -> int:
     text = env.get(name) or str(default)
-    if not text.isdecimal() or len(text) > 9:
-        raise SettingsError(f"{name} must be a whole number, 0 for no limit; it is {text!r}.")
+    if not text.isdecimal() or len(text) > 9 or int(text) < least:
+        what = f"of {least} or more" if least else "(0 for no limit)"
+        raise SettingsError(f"{name} must be a whole number {what}; it is {text!r}.")
     return int(text)

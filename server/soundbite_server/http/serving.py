@@ -42,7 +42,8 @@ async def serve_http(settings: Settings, http: HttpConfig) -> None:
         server_header=False,
     )
     host, port = listening.getsockname()[:2]
-    log.info("Serving http://%s:%d%s", f"[{host}]" if ":" in host else host, port, ENDPOINT)
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    log.info("Serving agents at %s%s, and a page for a person at %s/", address, ENDPOINT, address)
     await uvicorn.Server(config).serve(sockets=[listening])
 
 

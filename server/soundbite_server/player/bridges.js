@@ -114,7 +114,7 @@ class HttpBridge {
       "io.modelcontextprotocol/clientInfo": INFO,
       "io.modelcontextprotocol/clientCapabilities": {},
     };
-    const response = await fetch(this.endpoint, {
+    const response = await this.posted({
       method: "POST",
       headers: {
         "Content-Type": "application/json",
@@ -133,6 +133,15 @@ class HttpBridge {
     const { result, error } = await this.read(response, id);
     if (error) throw new Error(error.message);
     return result;
+  }
+
+  // A browser says only "Failed to fetch".
+  async posted(request) {
+    try {
+      return await fetch(this.endpoint, request);
+    } catch {
+      throw new Error("The server can't be reached. Look whether it still runs, then ask again.");
+    }
   }
 
   async read(response, id) {

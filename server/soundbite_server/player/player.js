@@ -75,7 +75,7 @@ class Page {
       clearTimeout(this.typing);
       this.typing = setTimeout(() => this.typed(), TYPING_MS);
     });
-    this.shelf = new Shelf(this.bridge, (asset) => this.limit(asset));
+    this.shelf = new Shelf(this.bridge, (asset) => this.limit(asset), () => this.stocked());
     this.part("token").addEventListener("submit", (event) => {
       event.preventDefault();
       this.bridge.useToken(this.part("bearer").value.trim());
@@ -100,7 +100,13 @@ class Page {
     this.turn += 1;
     this.clear();
     this.say("");
-    this.sayEmpty("Search the library", "Ask for what was said or heard; the clips that answer it appear here.");
+    const invited = ["Search the library", "Ask for what was said or heard; the clips that answer it appear here."];
+    this.sayEmpty(...(this.shelf.nothing || invited));
+  }
+
+  // The library changed: what the page says while nothing is asked may be out of date.
+  stocked() {
+    if (!this.asked) this.welcome();
   }
 
   limit(asset) {
@@ -146,7 +152,7 @@ class Page {
     const found = result.structuredContent;
     if (result.isError || !found || !Array.isArray(found.clips)) {
       this.say("");
-      return this.sayEmpty("No clips", (result.content || []).map((block) => block.text || "").join("\n"));
+      return this.sayEmpty(...((this.shelf && this.shelf.nothing) || ["No clips", reasonOf(result)]));
     }
     const asked = (found.query ? `for “${found.query}”` : `like ${found.like}`) + (this.scope ? ` in ${this.scope.title}` : "");
     const count = `${found.clips.length} ${found.clips.length === 1 ? "clip" : "clips"} ${asked}`;

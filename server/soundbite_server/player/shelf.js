@@ -7,10 +7,11 @@ const LOOKED_AT = 3;
 const TYPING_MS = 350;
 
 class Shelf {
-  // `onScope(asset)` is told which recording the search is to be limited to, or null.
-  constructor(bridge, onScope) {
+  // `onScope(asset)` is told which recording the search is to be limited to, or null; `onChange()` that the list changed.
+  constructor(bridge, onScope, onChange) {
     this.bridge = bridge;
     this.onScope = onScope;
+    this.onChange = onChange;
     this.part = (id) => document.getElementById(`shelf-${id}`);
     this.page = 1;
     this.scope = "";
@@ -25,9 +26,12 @@ class Shelf {
   }
 
   async start() {
-    await this.load();
     const tools = await this.bridge.listTools();
-    if (!tools.includes("embed_audio") || this.canAdd) return;
+    if (tools.includes("embed_audio") && !this.canAdd) this.takeFiles();
+    await this.load();
+  }
+
+  takeFiles() {
     this.canAdd = true;
     this.part("add").hidden = this.part("hint").hidden = false;
     this.part("files").addEventListener("change", () => {
@@ -60,10 +64,23 @@ class Shelf {
       const count = `${total_assets} ${total_assets === 1 ? "recording" : "recordings"}`;
       this.part("count").textContent = total_assets ? `${count}, ${clock(total_seconds)}` : "nothing yet";
       this.part("find").hidden = total_assets < FIND_FROM;
+      this.nothing = this.entries.size < total_assets ? null : this.whyNothing();
     }
     this.mark();
     this.watch();
+    this.onChange();
     await this.sayFailed(assets.filter((asset) => asset.status === "failed"));
+  }
+
+  // Why there is nothing to search, in words for a person; null where there is something.
+  whyNothing() {
+    const standing = [...this.entries.values()].map((entry) => entry.asset.status);
+    if (standing.includes("ready")) return null;
+    if (standing.includes("processing")) {
+      return ["Nothing to search yet", "The first recordings are being embedded; the library shows how far they are."];
+    }
+    const how = this.canAdd ? "Add recordings with the button, or drop files anywhere on this page." : "Nothing was added to it yet.";
+    return ["The library is empty", how];
   }
 
   async sayFailed(assets) {

@@ -85,6 +85,36 @@ ENTRIES = '[...document.querySelectorAll("#shelf-list .entry")].map((each) => ea
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
+async def test_an_empty_library_says_how_to_fill_it_and_nothing_of_tools(tmp_path: Path) -> None:
+    said = 'document.querySelector("#empty").innerText'
+    async with opened(tmp_path / "home", tmp_path) as page:
+        await page.until(f'{said}.includes("drop files anywhere")')
+        await page.evaluate(typed("the ferry"))
+        await page.until(
+            'document.querySelector("#status").textContent === "" && document.querySelector("#question").value'
+        )
+        assert await page.evaluate(said) == (
+            "The library is empty\n\nAdd recordings with the button, or drop files anywhere on this page."
+        )
+    async with opened(tmp_path / "other", tmp_path, is_read_only=True) as page:
+        await page.until(f'{said}.includes("Nothing was added")')
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
+async def test_a_server_that_went_away_is_named(embedded: Any, tmp_path: Path) -> None:
+    shutil.copytree(embedded.home, tmp_path / "home")
+    async with chromium() as browser:
+        page = await browser.open(width=1200)
+        async with serving(tmp_path / "home", embedded.root) as url:
+            await page.go(url)
+            await page.until('document.querySelector("#shelf-list .entry")')
+        await page.evaluate(typed("the ferry"))
+        await page.until(
+            'document.querySelector("#status.is-error")?.textContent.startsWith("The server can\'t be reached")'
+        )
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
 async def test_a_question_is_answered_as_it_is_typed_and_a_recording_limits_it(embedded: Any, tmp_path: Path) -> None:
     shutil.copytree(embedded.home, tmp_path / "home")
     async with opened(tmp_path / "home", embedded.root) as page:
