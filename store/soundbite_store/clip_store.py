@@ -255,7 +255,10 @@ class ClipStore:
         return sorted(await self._connection.spaces(), key=lambda space: space.id)
 
     async def scan(self, space: Space) -> SpaceScan | None:
-        """Read every row of a space and compare it with its checksum; None when there is no such table."""
+        """Read every row of a space and compare it with its checksum; None when there is no such table.
+
+        Raises: StoreUnavailable, StoreFull or StoreBusy, where that is why rows can't be read just now.
+        """
         table = await self._connection.table(space)
         return None if table is None else await scan_table(table)
 
@@ -263,9 +266,10 @@ class ClipStore:
     async def mend(self, space: Space) -> Mended:
         """Take out the rows that a scan can't read and all but one of those that are there twice.
 
-        The recordings of what could not be read have to be embedded again.
+        The recordings of what could not be read have to be embedded again. What only can't be read just now (a disk, a
+        network, a permission) stops it, and nothing is touched.
 
-        Raises: StoreBusy.
+        Raises: StoreBusy, StoreUnavailable, StoreFull.
         """
         table = await self._connection.table(space)
         return Mended(0, 0) if table is None else await self._unstoppable(table.mend())

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soundbite_store.durability import fsync_directory
-from soundbite_store.errors import StoreCorrupt
+from soundbite_store.errors import StoreCorrupt, StoreError
+from soundbite_store.lance import lance_errors, tells_of_damage
 
 if TYPE_CHECKING:
     from lancedb import AsyncTable
@@ -69,11 +70,17 @@ def manifests_after(table_dir: Path, version: int) -> list[Path]:
 
 
 async def _can_scan(table: AsyncTable) -> bool:
-    """Read one small column: that opens every data and deletion file of the version."""
+    """Read one small column: that opens every data and deletion file of the version.
+
+    Raises: StoreUnavailable and the like, where the reason is not in the files.
+    """
     try:
-        async for _ in await table.query().select(["checksum"]).to_batches():
-            pass
-    except Exception as exc:
+        with lance_errors():
+            async for _ in await table.query().select(["checksum"]).to_batches():
+                pass
+    except StoreError as exc:
+        if not tells_of_damage(exc):
+            raise
         _log.warning("Version %s of %s cannot be read: %s", await table.version(), table.name, exc)
         return False
     return True

@@ -6,6 +6,8 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from soundbite_store.errors import StoreError
+from soundbite_store.lance import lance_errors, tells_of_damage
 from soundbite_store.vector_index import INDEX_MIN_ROWS, note_vector_index, wants_vector_index
 
 if TYPE_CHECKING:
@@ -96,23 +98,30 @@ async def drop_broken_indexes(table: AsyncTable) -> list[str]:
 
 async def _can_search(table: AsyncTable, column: str, index_type: str) -> bool:
     try:
-        if index_type == "FTS":
-            await table.query().nearest_to_text(matching("a", column)).limit(1).to_list()
-        elif column == "vector":
-            # Every partition is read, not only the nearest.
-            width = (await table.schema()).field("vector").type.list_size
-            query = table.query().nearest_to([1.0] * width).distance_type("cosine")
-            await query.nprobes(1_000_000).limit(1).to_list()
-        elif column == "tags":
-            await table.count_rows("array_has_any(tags, [''])")
-        elif column == "created_at":
-            await table.count_rows("created_at > timestamp '1970-01-01 00:00:00'")
-        else:
-            await table.count_rows(f"{column} = ''")
-    except Exception:
+        with lance_errors():
+            await _search(table, column, index_type)
+    except StoreError as exc:
+        if not tells_of_damage(exc):
+            raise
         _log.warning("The index on %s of %s cannot be read.", column, table.name, exc_info=True)
         return False
     return True
+
+
+async def _search(table: AsyncTable, column: str, index_type: str) -> None:
+    if index_type == "FTS":
+        await table.query().nearest_to_text(matching("a", column)).limit(1).to_list()
+    elif column == "vector":
+        # Every partition is read, not only the nearest.
+        width = (await table.schema()).field("vector").type.list_size
+        query = table.query().nearest_to([1.0] * width).distance_type("cosine")
+        await query.nprobes(1_000_000).limit(1).to_list()
+    elif column == "tags":
+        await table.count_rows("array_has_any(tags, [''])")
+    elif column == "created_at":
+        await table.count_rows("created_at > timestamp '1970-01-01 00:00:00'")
+    else:
+        await table.count_rows(f"{column} = ''")
 
 
 def matching(text: str, column: str) -> Any:

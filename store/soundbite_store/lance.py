@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,10 @@ from typing import Any
 from soundbite_store.errors import StoreBusy, StoreCorrupt, StoreError, StoreFull, StoreUnavailable
 from soundbite_store.loading import import_lancedb
 
+_NO_ANSWER = (
+    "The clip store does not answer: check the network and the address (SOUNDBITE_STORE, AWS_ENDPOINT_URL, "
+    "LANCEDB_HOST); what was written is safe."
+)
 _CAUSES: tuple[tuple[tuple[str, ...], type[StoreError], str], ...] = (
     (
         ("no space left", "disk quota exceeded", "storagefull"),
@@ -25,8 +30,7 @@ _CAUSES: tuple[tuple[tuple[str, ...], type[StoreError], str], ...] = (
     (
         ("error sending request", "tcp connect error", "connection refused", "dns error", "hit retry limit"),
         StoreUnavailable,
-        "The clip store does not answer: check the network and the address (SOUNDBITE_STORE, AWS_ENDPOINT_URL, "
-        "LANCEDB_HOST); what was written is safe.",
+        _NO_ANSWER,
     ),
     (
         ("accessdenied", "invalidaccesskeyid", "signaturedoesnotmatch", "status: 401", "status: 403", "unauthorized"),
@@ -40,11 +44,14 @@ _CAUSES: tuple[tuple[tuple[str, ...], type[StoreError], str], ...] = (
         "Other processes kept writing to the clip store: try again.",
     ),
     (
-        ("not found", "corrupt", "magic", "unexpected eof", "file size is too small"),
-        StoreCorrupt,
-        "A file of the clip store is missing or damaged: run `soundbite doctor --deep`.",
+        ("generic s3 error", "generic gcs error", "generic microsoftazure error", "connection reset", "timed out"),
+        StoreUnavailable,
+        _NO_ANSWER,
     ),
 )
+# What the operating system would not do, but for files that are not there (2) and places in them that can't be (22).
+_REFUSED = re.compile(r"([^:]+) \(os error (?!22?\))\d+\)")
+_SIGNS_OF_DAMAGE = ("not found", "no such file", "corrupt", "magic", "unexpected eof", "file size is too small")
 
 
 async def load_lancedb() -> Any:
@@ -72,11 +79,27 @@ def lance_errors() -> Iterator[None]:
 
 def translated(exc: Exception) -> StoreError:
     """LanceDB raises only ValueError, RuntimeError and OSError: the text tells what happened."""
-    text = str(exc).lower()
+    said = str(exc)
+    text = said.lower()
     for needles, kind, sentence in _CAUSES:
         if any(needle in text for needle in needles):
             return kind(sentence)
-    return StoreError(f"The clip store failed: {_first_words(str(exc))}")
+    if refused := _REFUSED.search(said):
+        return StoreUnavailable(
+            f"The system would not open or read a file of the clip store: {refused[1].strip()}. Mend that and try "
+            "again; what was written is safe."
+        )
+    if any(sign in text for sign in _SIGNS_OF_DAMAGE):
+        return StoreCorrupt("A file of the clip store is missing or damaged: run `soundbite doctor --deep`.")
+    return StoreError(f"The clip store failed: {_first_words(said)}")
+
+
+def tells_of_damage(error: StoreError) -> bool:
+    """Whether what failed can fail again only: not because the store is full, busy or out of reach just now.
+
+    What a damaged file makes LanceDB say is without end, so everything unknown counts.
+    """
+    return type(error) in (StoreError, StoreCorrupt)
 
 
 def _first_words(text: str) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from soundbite_store.errors import StoreCorrupt, StoreError
+from soundbite_store.errors import StoreError, StoreUnavailable
 from soundbite_store.filters import quoted
-from soundbite_store.lance import lance_errors
+from soundbite_store.lance import lance_errors, tells_of_damage
 from soundbite_store.scan import SCANNED, wrong_rows
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ async def mend_rows(table: AsyncTable) -> Mended:
     """Delete what can't be read and all but one of the rows of a key; of two the one that is as it was written stays.
 
     Nothing else may move rows meanwhile.
+
+    Raises: StoreUnavailable, StoreFull or StoreBusy, where that is why rows can't be read just now; they stay.
     """
     with lance_errors():
         unreadable = await _unreadable(table)
@@ -48,8 +50,19 @@ async def _delete(table: AsyncTable, addresses: Sequence[int]) -> None:
 async def _unreadable(table: AsyncTable) -> list[int]:
     # Where rows are is known without reading them.
     known = await table.query().select([]).with_row_id().to_arrow()
+    addresses: list[int] = known.column("_rowid").to_pylist()
+    lost = await _without_answer(table, addresses)
+    if lost != await _without_answer(table, lost):
+        raise StoreUnavailable(
+            "Clips that could not be read a moment ago can be read now: look after the disk or the network of the clip "
+            "store (SOUNDBITE_STORE) and try again. Nothing was taken out."
+        )
+    return lost
+
+
+async def _without_answer(table: AsyncTable, addresses: Sequence[int]) -> list[int]:
     lost: list[int] = []
-    for many in _in_parts(known.column("_rowid").to_pylist(), _ROWS_NAMED_AT_ONCE):
+    for many in _in_parts(addresses, _ROWS_NAMED_AT_ONCE):
         if not await _can_read(table, many):
             lost += [address for address in many if not await _can_read(table, [address])]
     return lost
@@ -60,9 +73,9 @@ async def _can_read(table: AsyncTable, addresses: Sequence[int]) -> bool:
         with lance_errors():
             await table.take_row_ids(list(addresses)).to_arrow()
     except StoreError as exc:
-        if type(exc) in (StoreError, StoreCorrupt):
+        if tells_of_damage(exc):
             return False
-        raise  # a store that can't be reached has lost nothing
+        raise
     return True
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from soundbite_store.errors import StoreError
-from soundbite_store.lance import lance_errors
+from soundbite_store.lance import lance_errors, tells_of_damage
 from soundbite_store.spaces import Space
 from soundbite_store.vectors import checksums, text_checksum
 
@@ -51,7 +51,10 @@ class SpaceScan:
 
 
 async def scan_table(table: ClipTable) -> SpaceScan:
-    """Read all rows and compare vectors and words with their checksums: LanceDB itself returns flipped bits as data."""
+    """Read all rows and compare vectors and words with their checksums: LanceDB itself returns flipped bits as data.
+
+    Raises: StoreUnavailable, StoreFull or StoreBusy, where that is why rows can't be read just now.
+    """
     keys: set[str] = set()
     damaged: list[DamagedRow] = []
     rows = doubled = 0
@@ -65,6 +68,8 @@ async def scan_table(table: ClipTable) -> SpaceScan:
                 doubled += len(found) - len(set(found) - keys)
                 keys.update(found)
     except StoreError as exc:
+        if not tells_of_damage(exc):
+            raise
         unreadable = str(exc)
     return SpaceScan(table.space, rows, tuple(damaged), doubled, unreadable)
 

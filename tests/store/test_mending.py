@@ -5,11 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from soundbite_store import Clip, ClipStore, Mended, OwnerLock, Space, StoreBusy
+from soundbite_store import Clip, ClipStore, Mended, OwnerLock, Space, StoreBusy, StoreUnavailable, mending
+from soundbite_store.lance import tells_of_damage, translated
 from soundbite_store.rows import to_table
+
+if TYPE_CHECKING:
+    from lancedb import AsyncTable
 
 MakeClip = Callable[..., Clip]
 
@@ -92,3 +97,93 @@ async def test_a_table_that_is_being_tidied_is_not_mended(tmp_path: Path, space:
         ):
             await store.mend(space)
         assert await store.mend(space) == Mended(0, 0)
+
+
+async def table_with_one_file_apart(store: ClipStore, folder: Path, space: Space, make_clip: MakeClip) -> Path:
+    """Five clips in one file and three in another; returns that."""
+    await store.upsert(space, [make_clip(index) for index in range(5)])
+    files = set(folder.rglob("data/*.lance"))
+    await store.upsert(space, [make_clip(index) for index in range(5, 8)])
+    [apart] = set(folder.rglob("data/*.lance")) - files
+    return apart
+
+
+async def test_a_file_that_the_system_does_not_open_just_now_stops_mending_and_nothing_is_touched(
+    tmp_path: Path, space: Space, make_clip: MakeClip
+) -> None:
+    async with await ClipStore.open(tmp_path) as store:
+        apart = await table_with_one_file_apart(store, tmp_path, space, make_clip)
+        await add_past_the_keys(store, space, [make_clip(0)])
+    kept = apart.with_suffix(".kept")
+    apart.rename(kept)
+    apart.symlink_to(apart.name)  # a loop: even root can't open it
+    async with await ClipStore.open(tmp_path) as store:
+        with pytest.raises(StoreUnavailable, match="symbolic links"):
+            await store.scan(space)
+        with pytest.raises(StoreUnavailable, match="symbolic links"):
+            await store.mend(space)
+        kept.replace(apart)
+        assert await store.count(space) == 9
+        assert await store.mend(space) == Mended(unreadable=0, doubled=1)
+
+
+async def test_a_file_that_is_back_a_moment_later_takes_no_row_with_it(
+    tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with await ClipStore.open(tmp_path) as store:
+        apart = await table_with_one_file_apart(store, tmp_path, space, make_clip)
+    kept = apart.with_suffix(".kept")
+    apart.rename(kept)
+    look = mending._without_answer
+
+    async def look_then_mount(table: AsyncTable, addresses: Sequence[int]) -> list[int]:
+        lost = await look(table, addresses)
+        if kept.exists():
+            kept.rename(apart)
+        return lost
+
+    monkeypatch.setattr(mending, "_without_answer", look_then_mount)
+    async with await ClipStore.open(tmp_path) as store:
+        with pytest.raises(StoreUnavailable, match="Nothing was taken out"):
+            await store.mend(space)
+        assert await store.mend(space) == Mended(0, 0)
+        assert len(await store.embeddings(space)) == 8
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "zeroed", "flipped"])
+async def test_rows_of_a_damaged_file_are_taken_out_however_it_is_damaged(
+    tmp_path: Path, space: Space, make_clip: MakeClip, damage: str
+) -> None:
+    async with await ClipStore.open(tmp_path) as store:
+        apart = await table_with_one_file_apart(store, tmp_path, space, make_clip)
+    content = apart.read_bytes()
+    half = len(content) // 2
+    kept = {
+        "empty": b"",
+        "cut": content[:half],
+        "zeroed": bytes(len(content)),
+        # Its end is whole: what it says about where the columns are makes no sense.
+        "flipped": content[:half] + bytes(255 - byte for byte in content[half:-40]) + content[-40:],
+    }[damage]
+    async with await ClipStore.open(tmp_path) as store:
+        assert await store.count(space) == 8
+        apart.write_bytes(kept)
+        assert await store.mend(space) == Mended(unreadable=3, doubled=0)
+        assert [clip.start_sec / 6 for clip in await store.clips(space)] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("said", "is_damage"),
+    [
+        ("lance error: LanceError(IO): Unable to walk dir: /s/_versions: Too many open files (os error 24)", False),
+        ("lance error: LanceError(IO): Generic LocalFileSystem error: Permission denied (os error 13), /x.rs", False),
+        ("lance error: LanceError(IO): /home/magic/corrupt/x: Input/output error (os error 5), /x.rs", False),
+        ("LanceError(IO): Generic S3 error: Error performing GET http://s/x in 3s: 503 Slow Down", False),
+        ("lance error: Not found: tmp/store/clips.lance/data/a.lance, /x.rs:1:2", True),
+        ("LanceError(IO): Generic LocalFileSystem error: failed to fill whole buffer, /rustc/x.rs", True),
+        ("lance error: LanceError(IO): failed to decode Protobuf message: invalid tag value: 0, /x.rs", True),
+        ("lance error: LanceError(IO): No such file or directory (os error 2)", True),
+    ],
+)
+def test_what_lancedb_says_tells_damage_from_what_passes(said: str, is_damage: bool) -> None:
+    assert tells_of_damage(translated(RuntimeError(said))) is is_damage
