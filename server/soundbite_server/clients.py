@@ -16,7 +16,25 @@ import platformdirs
 
 SERVER_NAME = "soundbite"
 # What a person may have set in this shell and would miss in a host, which starts the server without it.
-PASSED_ON = ("SOUNDBITE_HOME", "SOUNDBITE_ROOTS", "SOUNDBITE_ENGINE", "SOUNDBITE_READ_ONLY", "TWELVELABS_BASE_URL")
+PASSED_ON = (
+    "SOUNDBITE_HOME",
+    "SOUNDBITE_STORE",
+    "SOUNDBITE_ROOTS",
+    "SOUNDBITE_ALLOW_URLS",
+    "SOUNDBITE_READ_ONLY",
+    "SOUNDBITE_ENGINE",
+    "SOUNDBITE_PROFILE",
+    "SOUNDBITE_MODELS",
+    "SOUNDBITE_CLAP",
+    "SOUNDBITE_WHISPER",
+    "SOUNDBITE_WORKERS",
+    "SOUNDBITE_KEEP_ASSETS",
+    "SOUNDBITE_LOCAL_TRANSCRIPTS",
+    "SOUNDBITE_BUDGET_FILE_MINUTES",
+    "SOUNDBITE_BUDGET_DAY_MINUTES",
+    "TWELVELABS_BASE_URL",
+)
+_FOLDERS = frozenset({"SOUNDBITE_HOME", "SOUNDBITE_STORE", "SOUNDBITE_ROOTS", "SOUNDBITE_MODELS"})
 KEY_VARIABLE = "TWELVELABS_API_KEY"
 KEY_PLACEHOLDER = "<your TwelveLabs API key>"
 
@@ -56,10 +74,25 @@ def entry_for(environ: Mapping[str, str]) -> Entry:
     found = shutil.which("soundbite")
     # Hosts start servers without the shell's PATH: the command is named in full.
     command, args = (found, ("serve",)) if found else (sys.executable, ("-m", "soundbite_server", "serve"))
-    env = {name: environ[name] for name in PASSED_ON if environ.get(name)}
+    env = {name: _anywhere(name, environ[name]) for name in PASSED_ON if environ.get(name)}
     if environ.get(KEY_VARIABLE) or environ.get("TWELVE_LABS_API_KEY"):
         env[KEY_VARIABLE] = KEY_PLACEHOLDER
     return Entry(command, args, env)
+
+
+def _anywhere(name: str, value: str) -> str:
+    # A host starts the server in a working folder of its own.
+    if name not in _FOLDERS or "://" in value:
+        return value
+    folders = value.split(os.pathsep) if name == "SOUNDBITE_ROOTS" else [value]
+    return os.pathsep.join(_absolute(folder) for folder in folders if folder)
+
+
+def _absolute(folder: str) -> str:
+    try:
+        return str(Path(folder).expanduser().absolute())
+    except RuntimeError:
+        return folder  # ~ of a user there is not: the server's start says so
 
 
 def snippet(host: AgentHost, entry: Entry) -> str:
@@ -75,7 +108,8 @@ def install(host: AgentHost, entry: Entry) -> tuple[Path, Path | None]:
     Raises:
         ClientConfigProblem: the configuration can't be understood or written; it is left as it was.
     """
-    path = host.path()
+    # Where it is a link, as those who keep such files under version control make it, the file behind it is written.
+    path = Path(os.path.realpath(host.path()))
     try:
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         after = _with_toml(before, host, entry) if host.is_toml else _with_json(before, host, entry, path)
@@ -115,15 +149,19 @@ def _with_toml(before: str, host: AgentHost, entry: Entry) -> str:
 
 
 def _toml(host: AgentHost, entry: Entry) -> str:
-    # A JSON string of plain text is a TOML string too.
     lines = [
         f"[{host.key}.{SERVER_NAME}]",
-        f"command = {json.dumps(entry.command)}",
-        f"args = {json.dumps(list(entry.args))}",
+        f"command = {_quoted(entry.command)}",
+        f"args = {_quoted(list(entry.args))}",
     ]
     if entry.env:
-        lines += [f"\n[{host.key}.{SERVER_NAME}.env]", *(f"{name} = {json.dumps(v)}" for name, v in entry.env.items())]
+        lines += [f"\n[{host.key}.{SERVER_NAME}.env]", *(f"{name} = {_quoted(v)}" for name, v in entry.env.items())]
     return "\n".join(lines) + "\n"
+
+
+def _quoted(value: str | list[str]) -> str:
+    # JSON of plain text is TOML too, where no character is escaped as the two halves that UTF-16 makes of it.
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _claude_desktop() -> Path:

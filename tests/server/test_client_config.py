@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 from soundbite_server.cli.config import CLIENTS, command
 from soundbite_server.clients import HOSTS, ClientConfigProblem, Entry, entry_for, install, snippet
 
-ENTRY = Entry("/opt/bin/soundbite", ("serve",), {"SOUNDBITE_ROOTS": '/a "b"\\c:/d'})
+ENTRY = Entry("/opt/bin/soundbite", ("serve",), {"SOUNDBITE_ROOTS": '/a "b"\\c:/d', "SOUNDBITE_HOME": "/ü/🎧"})
 
 
 def parsed(client: str, text: str) -> dict[str, object]:
@@ -66,6 +67,17 @@ def test_installing_keeps_what_is_there_and_a_backup_and_is_harmless_twice(clien
     assert backup.read_text(encoding="utf-8") == before
 
 
+def test_a_linked_configuration_stays_a_link(homes: Path) -> None:
+    path, kept = HOSTS["vscode"].path(), homes / "dotfiles" / "mcp.json"
+    for folder in (path.parent, kept.parent):
+        folder.mkdir()
+    kept.write_text("{}")
+    path.symlink_to(kept)
+    assert install(HOSTS["vscode"], ENTRY)[0] == kept
+    assert path.is_symlink()
+    assert "soundbite" in kept.read_text()
+
+
 def test_installing_where_nothing_was_makes_the_file(homes: Path) -> None:
     path, backup = install(HOSTS["vscode"], ENTRY)
     assert path == homes / ".vscode" / "mcp.json"
@@ -82,6 +94,20 @@ def test_a_configuration_that_is_not_understood_is_left_alone(text: str, homes: 
         install(HOSTS["vscode"], ENTRY)
     assert path.read_text() == text
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_this_shell_has_set_is_copied_for_a_server_that_starts_elsewhere(homes: Path) -> None:
+    set_here = {
+        "SOUNDBITE_HOME": "library",
+        "SOUNDBITE_ROOTS": os.pathsep.join(["~/talks", "/music"]),
+        "SOUNDBITE_STORE": "s3://bucket/library",
+        "SOUNDBITE_PROFILE": "sounds",
+    }
+    assert entry_for(set_here).env == {
+        **set_here,
+        "SOUNDBITE_HOME": str(homes / "library"),
+        "SOUNDBITE_ROOTS": os.pathsep.join([str(homes / "talks"), "/music"]),
+    }
 
 
 def test_a_key_is_never_copied() -> None:
