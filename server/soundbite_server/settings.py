@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -133,12 +134,12 @@ class Settings(BaseModel):
             "clap": _choice(env, "SOUNDBITE_CLAP", CLAP_PRECISIONS, "int8"),
             "whisper": _whisper(env),
             **_store(env),
-            "allow_urls": env.get("SOUNDBITE_ALLOW_URLS", "") or ("off" if over_http else "public"),
+            "allow_urls": _allow_urls(env) or ("off" if over_http else "public"),
         }
         if env.get("SOUNDBITE_HOME"):
-            values["home"] = Path(env["SOUNDBITE_HOME"]).expanduser().absolute()
+            values["home"] = _folder("SOUNDBITE_HOME", env["SOUNDBITE_HOME"])
         if env.get("SOUNDBITE_MODELS"):
-            values["models_folder"] = Path(env["SOUNDBITE_MODELS"]).expanduser().absolute()
+            values["models_folder"] = _folder("SOUNDBITE_MODELS", env["SOUNDBITE_MODELS"])
         if "SOUNDBITE_ROOTS" in env:
             values["roots"] = _roots(env["SOUNDBITE_ROOTS"])
         elif over_http:
@@ -152,9 +153,13 @@ class Settings(BaseModel):
 
 
 def default_roots() -> tuple[Path, ...]:
-    """Return the home folder (its hidden folders are refused by the tools) and the working folder."""
-    folders = [Path.home(), Path.cwd()]
-    return tuple(dict.fromkeys(folder.resolve() for folder in folders if folder.is_dir()))
+    """Return the home folder (its hidden folders are refused by the tools) and the working folder, where there are."""
+    folders = []
+    for find in (Path.home, Path.cwd):
+        # A container's user may have no home folder, and the working folder may have been deleted.
+        with contextlib.suppress(RuntimeError, OSError):
+            folders.append(find().resolve(strict=True))
+    return tuple(dict.fromkeys(folders))
 
 
 def _engine(env: Mapping[str, str], *, has_platform: bool) -> str:
@@ -162,6 +167,24 @@ def _engine(env: Mapping[str, str], *, has_platform: bool) -> str:
     if chosen == "auto":
         return "hosted" if has_platform else "embedded"
     return chosen
+
+
+def _folder(name: str, text: str) -> Path:
+    try:
+        return Path(text).expanduser().absolute()
+    except (RuntimeError, OSError) as exc:
+        # ~ of a user there is not, or a relative path where the working folder is gone.
+        raise SettingsError(f"{name} names a folder that can't be found: {text!r}. Give a full path.") from exc
+
+
+def _allow_urls(env: Mapping[str, str]) -> str:
+    name, text = "SOUNDBITE_ALLOW_URLS", env.get("SOUNDBITE_ALLOW_URLS", "")
+    entries = [entry.strip().lower() for entry in text.split(",") if entry.strip()]
+    if "off" in entries and len(entries) > 1:
+        raise SettingsError(f"{name} is off or a list of hosts, which are allowed besides public ones; it is {text!r}.")
+    if any(mark in entry for entry in entries for mark in "/@?# "):
+        raise SettingsError(f"{name} must be off, public, or a list of host or host:port; it is {text!r}.")
+    return ",".join(entries)
 
 
 def _base_url(text: str) -> str:
@@ -207,7 +230,7 @@ def _first(env: Mapping[str, str], *names: str) -> str:
 def _roots(text: str) -> tuple[Path, ...]:
     folders = []
     for entry in filter(None, text.split(os.pathsep)):
-        folder = Path(entry).expanduser().absolute()
+        folder = _folder("SOUNDBITE_ROOTS", entry)
         if not folder.is_dir():
             raise SettingsError(f"SOUNDBITE_ROOTS names {entry!r}, which is not a folder.")
         folders.append(folder.resolve())

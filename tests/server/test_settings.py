@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from soundbite_server.settings import HOSTED_BASE_URL, Settings, SettingsError
+from soundbite_server.settings import HOSTED_BASE_URL, Settings, SettingsError, default_roots
 
 
 def test_without_a_key_everything_is_embedded() -> None:
@@ -47,6 +47,15 @@ def test_roots_are_a_path_list_with_links_resolved(tmp_path: Path) -> None:
     assert settings.roots == (real.resolve(),)
 
 
+def test_no_home_and_no_working_folder_open_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "never was"))
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert default_roots() == ()
+
+
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError):
         Settings.from_environment({}).read_only = True  # type: ignore[misc] # that it is frozen is what is tested
@@ -63,6 +72,10 @@ def test_settings_do_not_change() -> None:
         ("SOUNDBITE_WORKERS", "many"),
         ("SOUNDBITE_LOG_LEVEL", "LOUD"),
         ("SOUNDBITE_ROOTS", "/no/such/folder"),
+        ("SOUNDBITE_ROOTS", "~nobody-of-this-name/music"),
+        ("SOUNDBITE_HOME", "~nobody-of-this-name/library"),
+        ("SOUNDBITE_ALLOW_URLS", "off,media.example"),
+        ("SOUNDBITE_ALLOW_URLS", "https://media.example"),
         ("TWELVELABS_BASE_URL", "localhost:8765"),
     ],
 )
