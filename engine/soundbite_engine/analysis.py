@@ -7,7 +7,6 @@ comes back. Listening starts while the end of the file is still being decoded.
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from soundbite_engine.plans import (
 )
 from soundbite_engine.profiles import BaseProfile, Profile
 from soundbite_engine.progress import Meter, Progress, Stage
+from soundbite_engine.scratch import scratch_folder
 from soundbite_engine.space import Floats
 from soundbite_engine.transcripts import Transcript, Word, texts_between, transcript
 from soundbite_engine.workers import WorkerPool
@@ -89,7 +89,7 @@ async def analyse(
     """
     profile = request.profile
     has_speech, has_sound = "transcription" in request.options, "audio" in request.options
-    async with _scratch_folder() as folder:
+    async with scratch_folder() as folder:
         work = _Work(pool, folder, profile, Meter(has_speech, on_progress))
         report = await work.decode_and_listen(request.path, request.start_sec, request.end_sec)
         plan = await work.plan(report, request.strategy, request.duration_sec)
@@ -119,7 +119,7 @@ async def transcribe(
     Raises:
         MediaError, WorkerError: as `analyse`.
     """
-    async with _scratch_folder() as folder:
+    async with scratch_folder() as folder:
         work = _Work(pool, folder, profile or BaseProfile(), Meter(True, on_progress))
         report = await work.decode_and_listen(str(path), start_sec, end_sec)
         plan = await work.plan(report, "fixed", 10)
@@ -131,16 +131,6 @@ async def transcribe(
 async def _give_back_memory(pool: WorkerPool, report: DecodeReport) -> None:
     if report.end_sec - report.start_sec >= LONG_SEC:
         await pool.retire_idle()
-
-
-@asynccontextmanager
-async def _scratch_folder() -> AsyncIterator[Path]:
-    # Made right here, which takes microseconds: a wait for a thread that is cancelled leaves a folder nobody deletes.
-    folder = tempfile.TemporaryDirectory(prefix="soundbite-", ignore_cleanup_errors=True)
-    try:
-        yield Path(folder.name)
-    finally:
-        await asyncio.shield(asyncio.to_thread(folder.cleanup))
 
 
 async def _nothing() -> None:

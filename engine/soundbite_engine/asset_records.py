@@ -195,6 +195,11 @@ def forgotten(connection: sqlite3.Connection, before: float) -> list[str]:
     return [row["id"] for row in rows]
 
 
+def ids(connection: sqlite3.Connection) -> set[str]:
+    """The ids of all assets."""
+    return {row["id"] for row in connection.execute("SELECT id FROM assets")}
+
+
 def _record(row: sqlite3.Row) -> AssetRecord:
     return AssetRecord(
         id=row["id"],

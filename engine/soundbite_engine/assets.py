@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 import time
@@ -30,7 +31,7 @@ from soundbite_engine.media_files import (
 )
 from soundbite_engine.ownership import Owner
 from soundbite_engine.pages import Page
-from soundbite_engine.platform_errors import FetchError, invalid, not_found
+from soundbite_engine.platform_errors import FetchError, Refused, invalid, not_found
 from soundbite_engine.workers import WorkerPool
 
 logger = logging.getLogger(__name__)
@@ -125,7 +126,12 @@ class Assets:
 
     async def _create(self, new: NewAsset) -> AssetRecord:
         record = await self._database.write(lambda c: asset_records.insert(c, new, self._owner.id))
-        return await self.settle_soon(record)
+        try:
+            return await self.settle_soon(record)
+        except asyncio.CancelledError:
+            if record.is_inline:
+                await self.discard(record.id)
+            raise
 
     async def settle_soon(self, record: AssetRecord) -> AssetRecord:
         """Settle an asset, and wait for that a moment."""
@@ -266,6 +272,14 @@ class Assets:
         if record.path is not None and not record.is_reference:
             await asyncio.to_thread(remove, record.path)
 
+    async def discard(self, asset_id: str) -> None:
+        """Delete what came inside a request and is needed no more, if it is there still; a cancelled caller too."""
+        await asyncio.shield(self._discard(asset_id))
+
+    async def _discard(self, asset_id: str) -> None:
+        with contextlib.suppress(Refused):  # another engine of this home was quicker
+            await self.delete(asset_id)
+
     async def take_over(self) -> None:
         """Go on with assets whose engine is gone, and with those of this one that nothing settles."""
         for record, owner in await self._database.read(asset_records.unfinished):
@@ -276,10 +290,14 @@ class Assets:
                 self.settle(record)
 
     async def tidy(self) -> None:
-        """Remove what crashes left behind: inline media nobody waits for, pieces of uploads."""
-        for asset_id in await self._database.read(lambda c: asset_records.forgotten(c, time.time() - LEFT_BEHIND_S)):
-            await self.delete(asset_id)
-        await asyncio.to_thread(self.folder.tidy, time.time() - LEFT_BEHIND_S)
+        """Remove what crashes left behind: inline media nobody waits for, pieces of uploads, media without asset."""
+        before = time.time() - LEFT_BEHIND_S
+        for asset_id in await self._database.read(lambda c: asset_records.forgotten(c, before)):
+            await self.discard(asset_id)
+        await asyncio.to_thread(self.folder.tidy, before)
+        old = await asyncio.to_thread(self.folder.kept_before, before)
+        for asset_id in old.keys() - await self._database.read(asset_records.ids):
+            await asyncio.to_thread(remove, old[asset_id])
 
     async def release(self) -> None:
         """Let other engines go on with what this one has not finished."""

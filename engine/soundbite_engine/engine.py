@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from typing import Self
 
 from starlette.applications import Starlette
 
+from soundbite_engine import scratch
 from soundbite_engine.app import build_app
-from soundbite_engine.assets import Assets
+from soundbite_engine.assets import LEFT_BEHIND_S, Assets
 from soundbite_engine.background import Background
 from soundbite_engine.config import EngineConfig
 from soundbite_engine.database import Database
@@ -26,6 +28,7 @@ from soundbite_engine.uploads import Uploads
 from soundbite_engine.workers import WorkerPool
 
 logger = logging.getLogger(__name__)
+TIDY_S = 3600.0
 
 
 class Engine:
@@ -72,9 +75,10 @@ class Engine:
             fetcher = await stack.enter_async_context(Fetcher(self.config.allow_urls, self.config.largest_url_bytes))
             services = self._services(database, owner, background, fetcher)
             stack.push_async_callback(_end, services, background)
-            await services.assets.tidy()
+            await _tidy(services, owner)
             await _take_over(services)
             background.start(_keep_taking_over(services), "taking over")
+            background.start(_keep_tidy(services, owner), "tidying")
             self._app = build_app(services)
             self._stack = stack.pop_all()
         return self
@@ -112,6 +116,23 @@ async def _keep_taking_over(services: Services) -> None:
             await _take_over(services)
         except Exception:
             logger.exception("looking for unfinished work failed")
+
+
+async def _tidy(services: Services, owner: Owner) -> None:
+    """Remove what processes that were killed have left behind."""
+    await services.assets.tidy()
+    before = time.time() - LEFT_BEHIND_S
+    await asyncio.to_thread(owner.tidy, before)
+    await asyncio.to_thread(scratch.tidy, before)
+
+
+async def _keep_tidy(services: Services, owner: Owner) -> None:
+    while True:
+        await asyncio.sleep(TIDY_S)
+        try:
+            await _tidy(services, owner)
+        except Exception:
+            logger.exception("tidying up failed")
 
 
 async def _end(services: Services, background: Background) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import mimetypes
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,9 +70,20 @@ class MediaFolder:
 
     def tidy(self, before: float) -> None:
         """Delete what began to arrive before a time (seconds since 1970) and never did."""
-        for path in self._incoming.glob("*"):
+        for path in _older(self._incoming, before):
+            path.unlink(missing_ok=True)
+
+    def kept_before(self, before: float) -> dict[str, Path]:
+        """The media that has been here since before a time (seconds since 1970), by the id of its asset."""
+        return {path.name.partition(".")[0]: path for path in _older(self._kept, before)}
+
+
+def _older(folder: Path, before: float) -> Iterator[Path]:
+    for path in folder.glob("*"):
+        # Another engine of this home may delete it at the same moment.
+        with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < before:
-                path.unlink(missing_ok=True)
+                yield path
 
 
 def clean_name(filename: str) -> str:

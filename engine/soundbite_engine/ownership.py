@@ -6,6 +6,7 @@ can be had belongs to an engine that is gone, however it went, and its work may 
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from pathlib import Path
 
@@ -45,6 +46,14 @@ class Owner:
         lock.release()
         self._path_of(owner_id).unlink(missing_ok=True)  # ids are never used again
         return True
+
+    def tidy(self, before: float) -> None:
+        """Delete the locks of engines that were killed, of those begun before a time (seconds since 1970)."""
+        # A lock just made and not yet held would look like that of an engine that is gone; an old one is neither.
+        for path in self._folder.glob("*.lock"):
+            with contextlib.suppress(FileNotFoundError):  # another engine tidies as well
+                if path.stat().st_mtime < before:
+                    self.is_gone(path.stem)
 
     def _path_of(self, owner_id: str) -> Path:
         return self._folder / f"{owner_id}.lock"

@@ -168,7 +168,7 @@ class Tasks:
         except EngineError:
             return
         if asset.is_inline and not await self.is_in_use(asset.id):
-            await self._assets.delete(asset.id)
+            await self._assets.discard(asset.id)
 
 
 class _ProgressWriter:

@@ -1,20 +1,26 @@
-"""Work that a row promises and nothing does: requests cancelled at the wrong moment, a disk that was full."""
+"""Work that a row promises and nothing does, files that nothing names: after cancelled requests, kills, full disks."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import os
 import sqlite3
+import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
-from soundbite_engine import asset_records, task_records, transcription
+from soundbite_engine import asset_records, embedding, scratch, task_records, transcription
+from soundbite_engine.ownership import Owner
 
 Sounds = Callable[[float], Path]
 Asking = Callable[..., dict[str, Any]]
@@ -130,3 +136,100 @@ async def test_an_asset_that_could_not_be_written_down_is_settled_once_the_disk_
         assert answer.json()["status"] == "processing"
         assert (await _ready(http, f"assets/{answer.json()['_id']}"))["status"] == "ready"
     assert next(full, None) is None
+
+
+def _old(path: Path) -> Path:
+    """`path`, made or written two days ago."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    at = time.time() - 2 * 24 * 3600
+    os.utime(path, (at, at))
+    return path
+
+
+async def test_what_killed_engines_left_is_removed_and_what_is_needed_or_new_stays(
+    opened: Opened, sounds: Sounds, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    async with opened() as (_, http):
+        asset_id = (await _upload(http, sounds(3))).json()["_id"]
+    kept = _old(home / "media" / f"{asset_id}.wav")
+    other = Owner(home / "owners")
+    held = _old(home / "owners" / f"{other.id}.lock")
+    gone = [
+        _old(home / "incoming" / "0123.download"),
+        _old(home / "media" / f"{'0' * 24}.wav"),
+        _old(home / "owners" / "0123456789abcdef.lock"),
+    ]
+    arriving = home / "incoming" / "4567.download"
+    arriving.touch()
+    async with opened() as (_, http):
+        assert not any(path.exists() for path in gone)
+        assert kept.exists()
+        assert held.exists()
+        assert arriving.exists()
+        assert not Owner(home / "owners").is_gone(other.id)
+    other.close()
+
+
+async def test_an_engine_starts_though_another_tidies_the_same_home_at_that_moment(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    incoming = tmp_path / "home" / "incoming"
+    incoming.mkdir(parents=True)
+    (incoming / "deleted.download").symlink_to("nowhere")  # listed, and not there when it is looked at
+    monkeypatch.setattr(asset_records, "forgotten", lambda *_: ["0" * 24])
+    async with opened() as (_, http):
+        assert (await http.get("assets")).status_code == 200
+
+
+def test_the_scratch_folders_of_killed_analyses_are_removed_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    def folder(name: str, *files: str) -> Path:
+        for file in files:
+            _old(tmp_path / name / file)
+        return _old(tmp_path / name)
+
+    left = [
+        folder("soundbite-scratch-a", "sound.pcm", "ticks-000000000.npy", "speech.npy"),
+        folder("soundbite-scratch-b", "sound.pcm"),
+    ]
+    stays = [folder("soundbite-scratch-notes", "sound.pcm", "thesis.txt"), folder("soundbite-mine", "sound.pcm")]
+    (tmp_path / "soundbite-scratch-link").symlink_to(stays[1])
+    scratch.tidy(time.time() - 3600)
+    assert not any(path.exists() for path in left)
+    assert all((path / "sound.pcm").exists() for path in stays)
+
+
+async def test_an_analysis_that_works_now_keeps_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    async with scratch.scratch_folder() as folder:
+        (folder / "sound.pcm").touch()
+        scratch.tidy(time.time() - 3600)
+        assert (folder / "sound.pcm").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_media_inside_a_request_is_removed_though_its_caller_is_cancelled_again_and_again(
+    opened: Opened, sounds: Sounds, asking: Asking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_embedding = anyio.Event()
+
+    async def endless(*_: object) -> None:
+        is_embedding.set()
+        await anyio.sleep_forever()
+
+    monkeypatch.setattr(embedding, "analyse", endless)
+    body = asking({"base64_string": base64.b64encode(sounds(3).read_bytes()).decode()})
+    async with opened() as (_, http):
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: http.post("embed-v2", json=body))
+            await is_embedding.wait()
+            assert len(list((tmp_path / "home" / "media").iterdir())) == 1
+            group.cancel_scope.cancel()  # unlike asyncio's, it cancels at every wait
+        with anyio.fail_after(20):
+            while any((tmp_path / "home" / "media").iterdir()):
+                await anyio.sleep(0.01)

@@ -62,7 +62,7 @@ class EmbeddingRoutes:
             outcome = await services.embedder.embed_now(asset, audio)
         finally:
             if asset.is_inline:
-                await services.assets.delete(asset.id)
+                await services.assets.discard(asset.id)
         asked = included(request)
         head = {"metadata": wire_metadata(outcome.metadata, asked)}
         return embeddings_response(outcome.embedded, head, space_headers(services.embedder.profile), asked)

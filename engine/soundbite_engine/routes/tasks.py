@@ -62,7 +62,7 @@ class TaskRoutes:
             asset = await self._admit(asset, asked.audio)
         except BaseException:
             if asset.is_inline:
-                await services.assets.delete(asset.id)
+                await services.assets.discard(asset.id)
             raise
         record = await services.tasks.create(asset.id, asked.audio, asked.model_name)
         headers = {"Location": f"{base_url(request)}/embed-v2/tasks/{record.id}"}
