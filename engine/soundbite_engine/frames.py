@@ -1,7 +1,8 @@
 """The messages between the worker pool and its processes: a length, then a pickle.
 
 Jobs and their arguments travel to the worker, progress and results back. A worker handles hostile files, so
-what it sends is read by an unpickler that makes nothing but numpy arrays and this package's own values.
+what it sends is read by an unpickler that makes nothing but numpy arrays and this package's own values: its
+dataclasses and its errors.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import io
 import pickle
 import struct
+from dataclasses import is_dataclass
 from typing import Any
+
+from soundbite_engine.errors import EngineError
 
 HEADER = struct.Struct(">Q")
 MAX_FRAME_BYTES = 512 * 1024 * 1024
@@ -24,10 +28,16 @@ class FrameError(Exception):
 class _ResultUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         is_numpy = module.partition(".")[0] == "numpy" and name in _NUMPY_NAMES
-        is_own_value = module.startswith("soundbite_engine.") and "." not in name and name[:1].isupper()
-        if not (is_numpy or is_own_value):
+        is_own = module.startswith("soundbite_engine.") and "." not in name
+        found = super().find_class(module, name) if is_numpy or is_own else None
+        # Not all that a module of ours names is a value of ours: it imports what opens files and starts threads.
+        if found is None or not (is_numpy or (found.__module__ == module and _is_value(found))):
             raise FrameError(f"a worker sent a {module}.{name}")
-        return super().find_class(module, name)
+        return found
+
+
+def _is_value(found: Any) -> bool:
+    return isinstance(found, type) and (is_dataclass(found) or issubclass(found, EngineError))
 
 
 def encode(value: object) -> bytes:

@@ -14,7 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from soundbite_engine.described import Described
 from soundbite_engine.errors import MediaError, WorkerError
+from soundbite_engine.frames import HEADER, FrameError, decode_untrusted, encode
+from soundbite_engine.media import MediaInfo
+from soundbite_engine.plans import DecodeReport, Plan, Segment
+from soundbite_engine.transcripts import Word
 from soundbite_engine.workers import WorkerPool, worker_environment
 
 JOBS_SOURCE = """
@@ -249,6 +254,50 @@ async def test_a_worker_can_not_make_the_parent_run_code(pool_of: Pools) -> None
     async with pool_of() as pool:
         with pytest.raises(WorkerError, match=r"os\.getenv|posix|a worker sent"):
             await pool.run("smuggle")
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("soundbite_engine.ownership", "Owner"),  # makes folders and locks
+        ("soundbite_engine.files", "FileSink"),  # no value, though it is ours
+        ("soundbite_engine.database", "ThreadPoolExecutor"),  # only imported there
+        ("soundbite_engine.workers", "WorkerPool"),
+        ("soundbite_engine.media_files", "Path"),
+        ("soundbite_engine.errors", "annotations"),
+        ("soundbite_engine", "Engine"),
+        ("numpy", "load"),
+        ("os", "system"),
+    ],
+)
+def test_a_frame_makes_nothing_but_arrays_and_values(module: str, name: str) -> None:
+    calling = b"\x80\x04c" + f"{module}\n{name}\n".encode() + b")R."  # the pickle of module.name()
+    with pytest.raises(FrameError, match="a worker sent a"):
+        decode_untrusted(calling)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Plan((Segment(0.0, 1.0, "speech"),), ((0, 16000),)),
+        DecodeReport(3, 0.0, 1.0, ("cut off",)),
+        MediaInfo(None, "wav", "pcm_s16le", 16000, 1, 44, has_audio=True, has_video=False),
+        (Word("hello", 0.0, 0.5),),
+        (2.0, b"\0\1"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_frame_brings_what_jobs_answer_with(value: object) -> None:
+    assert decode_untrusted(encode(value)[HEADER.size :]) == value
+
+
+def test_a_frame_brings_blocks_and_errors() -> None:
+    heard = Described(np.eye(2, dtype=np.float32), (("dog",), ()))
+    found = decode_untrusted(encode(heard)[HEADER.size :])
+    assert (found.blocks == heard.blocks).all()
+    assert found.names == heard.names
+    failed = decode_untrusted(encode(("failed", MediaError("media_empty", "nothing in it")))[HEADER.size :])
+    assert (failed[1].code, failed[1].message) == ("media_empty", "nothing in it")
 
 
 async def test_workers_see_no_secrets_and_one_thread(pool_of: Pools, monkeypatch: pytest.MonkeyPatch) -> None:
