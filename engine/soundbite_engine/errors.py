@@ -1,11 +1,17 @@
-"""What can go wrong while recordings are read and analysed.
+"""What can go wrong while recordings are taken in, read and analysed.
 
 EngineError
+├── DiskError     the folder the engine keeps things in can't be written
 ├── MediaError    the recording: unreadable, empty, no audio track, window past its end, too long
 └── WorkerError   the process that worked on it: crashed, ran out of time or memory
 """
 
 from __future__ import annotations
+
+import errno
+
+# What to do about a code `pack_missing` that turns up at work; where the files lie is nothing for an agent.
+CHECK_PACKS = "`soundbite models list --check` says which files are damaged"
 
 
 class EngineError(Exception):
@@ -26,6 +32,18 @@ class MediaError(EngineError):
     Codes: `media_not_found`, `media_empty`, `media_unreadable`, `media_no_audio`, `media_too_long`,
     `window_past_end`.
     """
+
+
+class DiskError(EngineError):
+    """What arrives can't be written. Codes: `disk_full`, `disk_failed`."""
+
+    @classmethod
+    def of(cls, exc: OSError) -> DiskError:
+        """What an error of the system means."""
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            return cls("disk_full", "There is no room left where the engine keeps its files; make some and try again.")
+        reason = exc.strerror or type(exc).__name__
+        return cls("disk_failed", f"The engine can't write its files ({reason}); check its home folder and the disk.")
 
 
 class WorkerError(EngineError):

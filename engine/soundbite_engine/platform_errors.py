@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
-from soundbite_engine.errors import EngineError, MediaError, WorkerError
+from soundbite_engine.errors import EngineError, MediaError
 
 
 class FetchError(EngineError):
@@ -69,7 +69,7 @@ def refusal_of(exc: Exception) -> Refused:
         return _of_http(exc)
     if isinstance(exc, MediaError | FetchError):
         return Refused(400, "parameter_invalid", exc.message, {"reason": exc.code})
-    if isinstance(exc, WorkerError):
+    if isinstance(exc, EngineError):
         return Refused(500, "internal_server_error", exc.message, {"reason": exc.code})
     return Refused(
         500,

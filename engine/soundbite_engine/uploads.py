@@ -60,9 +60,7 @@ class Uploads:
             asset = asset_records.insert(connection, new, None)
             return upload_records.insert(connection, asset.id, now, now + SESSION_S, asked.total_size, chunk_size)
 
-        record = await self._database.write(insert)
-        await asyncio.to_thread(self._make_room, record)
-        return record
+        return await self._database.write(insert)
 
     async def get(self, upload_id: str) -> UploadRecord:
         """The session as it is now.
@@ -183,11 +181,6 @@ class Uploads:
 
     def _path(self, record: UploadRecord) -> Path:
         return self._assets.folder.incoming(f"{record.id}.upload")
-
-    def _make_room(self, record: UploadRecord) -> None:
-        path = self._path(record)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
 
 
 def _check_proof(record: UploadRecord, claimed: CompletedChunk, arrived: Chunk | None) -> None:

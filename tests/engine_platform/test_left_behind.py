@@ -20,11 +20,15 @@ import httpx
 import pytest
 
 from soundbite_engine import asset_records, embedding, scratch, task_records, transcription
+from soundbite_engine.errors import DiskError
+from soundbite_engine.files import BUFFER_BYTES, FileSink
+from soundbite_engine.media_files import MediaFolder
 from soundbite_engine.ownership import Owner
 
 Sounds = Callable[[float], Path]
 Asking = Callable[..., dict[str, Any]]
 Opened = Callable[..., Any]
+FULL = Path("/dev/full")
 
 
 async def _cancelled_while_writing(
@@ -136,6 +140,37 @@ async def test_an_asset_that_could_not_be_written_down_is_settled_once_the_disk_
         assert answer.json()["status"] == "processing"
         assert (await _ready(http, f"assets/{answer.json()['_id']}"))["status"] == "ready"
     assert next(full, None) is None
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a file that is always full")
+async def test_a_full_disk_is_named_and_leaves_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.symlink_to(FULL)
+    with pytest.raises(DiskError, match="no room left") as full:
+        async with FileSink(path) as sink:
+            await sink.write(b"sound" * 1000)  # fails when the rest is written at the end
+    assert full.value.code == "disk_full"
+    assert not path.is_symlink()
+    path.symlink_to(FULL)
+    with pytest.raises(DiskError, match="no room left"):
+        async with FileSink(path) as sink:
+            await sink.write(bytes(BUFFER_BYTES * 2))
+    with pytest.raises(DiskError, match="check its home folder"):
+        async with FileSink(tmp_path):
+            pass
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a file that is always full")
+async def test_an_upload_to_a_full_disk_says_so(
+    opened: Opened, sounds: Sounds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = tmp_path / "full"
+    full.symlink_to(FULL)
+    monkeypatch.setattr(MediaFolder, "incoming", lambda *_: full)
+    async with opened() as (_, http):
+        answer = await _upload(http, sounds(3))
+        assert answer.status_code == 500
+        assert "no room left" in answer.json()["message"]
 
 
 def _old(path: Path) -> Path:

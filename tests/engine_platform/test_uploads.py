@@ -92,6 +92,22 @@ async def test_an_upload_goes_on_after_the_engine_was_restarted(opened: Callable
         assert (await http.get(f"assets/{session['asset_id']}")).json()["status"] == "ready"
 
 
+async def test_an_upload_begun_by_an_engine_that_was_killed_at_once_can_go_on(
+    opened: Callable[..., Any], sounds: Sounds, tmp_path: Path
+) -> None:
+    data = sounds(5).read_bytes()
+    async with opened(chunk_bytes=CHUNK) as (_, http):
+        session = await _begin(http, data)
+        for path in (tmp_path / "home").glob("incoming/*"):
+            path.unlink()  # killed between the row and the file
+        for part in session["upload_urls"]:
+            assert (await _put(http, part["url"], data, part["chunk_index"])).status_code == 200
+        address = f"assets/multipart-uploads/{session['upload_id']}"
+        claims = _claims(data, [part["chunk_index"] for part in session["upload_urls"]])
+        assert "url" in (await http.post(address, json=claims)).json()
+        assert (await http.get(f"assets/{session['asset_id']}")).json()["status"] == "ready"
+
+
 async def test_an_address_that_was_not_signed_takes_nothing(opened: Callable[..., Any], sounds: Sounds) -> None:
     data = sounds(5).read_bytes()
     async with opened(chunk_bytes=CHUNK) as (_, http):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from soundbite_engine.clap.mel import log_mel, windows
-from soundbite_engine.errors import EngineError
+from soundbite_engine.errors import CHECK_PACKS, EngineError
 from soundbite_engine.space import Floats, unit_rows
 
 CLAP_DIMENSION = 512
@@ -76,11 +76,15 @@ def _session(path: Path, threads: int) -> Any:
     try:
         return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as exc:  # the runtime's own errors have no common parent but this
-        raise EngineError("pack_missing", f"the model {path} can't be loaded: {exc}") from exc
+        raise EngineError(
+            "pack_missing", f"the model {path.name} can't be loaded ({type(exc).__name__}); {CHECK_PACKS}"
+        ) from exc
 
 
 def _output(session: Any, wanted: str, path: Path) -> str:
     outputs = {each.name: each.shape for each in session.get_outputs()}
     if wanted not in outputs or outputs[wanted][-1] != CLAP_DIMENSION:
-        raise EngineError("pack_missing", f"the model {path} is not CLAP: it gives {', '.join(outputs)}")
+        raise EngineError(
+            "pack_missing", f"the model {path.name} is not CLAP: it gives {', '.join(outputs)}; {CHECK_PACKS}"
+        )
     return wanted

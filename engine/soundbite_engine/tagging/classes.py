@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from soundbite_engine.errors import EngineError
+from soundbite_engine.errors import CHECK_PACKS, EngineError
 
 CLASS_COUNT = 521
 CLASS_MAP = "yamnet_class_map.csv"
@@ -76,9 +76,11 @@ class SoundClasses:
             with (folder / CLASS_MAP).open(newline="", encoding="utf-8") as file:
                 names = tuple(row["display_name"] for row in csv.DictReader(file))
         except (OSError, KeyError, ValueError) as exc:
-            raise EngineError("pack_missing", f"the class map in {folder} can't be read") from exc
+            raise EngineError("pack_missing", f"the class map {CLASS_MAP} can't be read; {CHECK_PACKS}") from exc
         if len(names) != CLASS_COUNT:
-            raise EngineError("pack_missing", f"the class map in {folder} has {len(names)} classes, not {CLASS_COUNT}")
+            raise EngineError(
+                "pack_missing", f"the class map {CLASS_MAP} has {len(names)} classes, not {CLASS_COUNT}; {CHECK_PACKS}"
+            )
         return cls(names)
 
     def phrases(self) -> Iterator[tuple[int, str]]:

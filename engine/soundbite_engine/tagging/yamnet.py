@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from soundbite_engine.errors import EngineError
+from soundbite_engine.errors import CHECK_PACKS, EngineError
 from soundbite_engine.space import Floats
 from soundbite_engine.tagging.classes import CLASS_COUNT
 
@@ -28,12 +28,16 @@ class Yamnet:
             self._network: Any = runtime.Interpreter(model_path=str(path), num_threads=1)
             self._network.allocate_tensors()
         except (ValueError, RuntimeError, OSError) as exc:
-            raise EngineError("pack_missing", f"the model {path} can't be loaded: {exc}") from exc
+            raise EngineError(
+                "pack_missing", f"the model {path.name} can't be loaded ({type(exc).__name__}); {CHECK_PACKS}"
+            ) from exc
         entry = self._network.get_input_details()[0]
         # Builds differ in the order of their outputs and in whether the frame has a batch dimension.
         scores = [each for each in self._network.get_output_details() if each["shape"][-1] == CLASS_COUNT]
         if int(np.prod(entry["shape"])) != FRAME_SAMPLES or not scores:
-            raise EngineError("pack_missing", f"the model {path} is not YAMNet: it takes {entry['shape']}")
+            raise EngineError(
+                "pack_missing", f"the model {path.name} is not YAMNet: it takes {entry['shape']}; {CHECK_PACKS}"
+            )
         self._entry, self._shape, self._scores = entry["index"], tuple(entry["shape"]), scores[0]["index"]
 
     @classmethod

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from soundbite_engine.errors import EngineError
+from soundbite_engine.errors import CHECK_PACKS, EngineError
 from soundbite_engine.jobs import Report
 from soundbite_engine.listening import read_samples
 from soundbite_engine.plans import SAMPLE_RATE_HZ, Utterance
@@ -56,7 +57,10 @@ def _recogniser(model: str) -> Any:
         # network repeats itself. Nothing is ever fetched from the network.
         return whisper.WhisperModel(model, device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True)
     except (RuntimeError, ValueError, OSError) as exc:
-        raise EngineError("pack_missing", f"the recogniser in {model} can't be loaded: {exc}") from exc
+        raise EngineError(
+            "pack_missing",
+            f"the recogniser in {Path(model).name} can't be loaded ({type(exc).__name__}); {CHECK_PACKS}",
+        ) from exc
 
 
 def _words(recogniser: Any, sound: Any, start_sec: float) -> Iterator[Word]:
