@@ -10,12 +10,12 @@ import asyncio
 import contextlib
 import itertools
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "store"))
+from clip_writer import clip as clip_of
 
-from soundbite_store import Clip, ClipStore, Space, clip_id_for
+from soundbite_store import Clip, ClipStore, Space
 from soundbite_store.vector_index import build_vector_index, note_vector_index
 
 SPACE = Space("kills-1", 16)
@@ -25,25 +25,7 @@ A_ROUND = 100_000
 
 def clip(number: int) -> Clip:
     """The clip of this number: its vector and its text tell which one it is."""
-    return Clip(
-        clip_id=clip_id_for(f"a_{number // 50}", number, number + 1),
-        asset_id=f"a_{number // 50}",
-        content_hash="hash",
-        task_id="t",
-        title="title",
-        source_uri="file:///x",
-        embedding_option="audio",
-        embedding_scope="clip",
-        start_sec=float(number),
-        end_sec=number + 1.0,
-        transcript=f"word{number}",
-        sound_words="",
-        tags=(),
-        metadata_json="{}",
-        segmentation="fixed:1",
-        created_at=datetime(2026, 1, 1, tzinfo=UTC),
-        vector=np.random.default_rng(number).normal(size=SPACE.dimension).astype(np.float32),
-    )
+    return clip_of(number, f"a_{number // 50}")
 
 
 async def work(folder: Path, kind: str, turn: int) -> None:

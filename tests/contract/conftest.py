@@ -12,7 +12,6 @@ from array import array
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,10 @@ from pydantic import SecretStr
 from soundbite_api import PlatformClient, PollPolicy
 from soundbite_engine import Engine, EngineConfig
 
-BENCH = Path(__file__).parents[2] / "bench"
+# Test folders are no packages, so helpers have to be found like this.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from bench_scripts import load
+
 NAMES = ("engine in process", "engine on a port", "scripted platform")
 BOUND_SEC = 60
 LARGEST_DIRECT_BYTES = 400_000
@@ -53,19 +55,8 @@ class Service:
         return answer
 
 
-def _load(name: str) -> Any:
-    """Load a module of bench/, a folder of scripts, under its own name."""
-    if name not in sys.modules:
-        spec = spec_from_file_location(name, BENCH / f"{name}.py")
-        assert spec
-        assert spec.loader
-        sys.modules[name] = module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-_load("hosted_records")
-hosted = _load("hosted_platform")
+load("hosted_records")
+hosted = load("hosted_platform")
 
 
 @dataclass

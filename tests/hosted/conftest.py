@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +30,11 @@ from soundbite_tools.config import MIB, LibraryConfig, UrlRules
 from soundbite_tools.library import Library
 from soundbite_tools.workbench import Heard, Media, MediaProblem, SoundFormat
 
-BENCH = Path(__file__).parents[2] / "bench"
-
-
-def load(name: str) -> Any:
-    """Load a module of bench/, a folder of scripts, under its own name."""
-    if name not in sys.modules:
-        spec = spec_from_file_location(name, BENCH / f"{name}.py")
-        assert spec
-        assert spec.loader
-        sys.modules[name] = module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
+# Test folders are no packages, so helpers have to be found like this.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+from bench_scripts import load
+from running_library import running_library
 
 load("hosted_records")
 hosted = load("hosted_platform")
@@ -137,19 +128,8 @@ def open_library(tmp_path: Path, platform: Any) -> Callable[..., AbstractAsyncCo
                 polls=PollPolicy(sleep=no_pause),
                 largest_direct_bytes=largest_direct_bytes,
             )
-            async with anyio.create_task_group() as background:
-                library = Library(
-                    config=replace(config, **changes),
-                    client=client,
-                    workbench=ThreadWorkbench(),
-                    background=background,
-                    store_uri=tmp_path / "store",
-                    ledger_path=tmp_path / "ledger.sqlite",
-                )
-                library.start()
+            async with running_library(tmp_path, replace(config, **changes), client, ThreadWorkbench()) as library:
                 yield library
-                background.cancel_scope.cancel()
-            await library.aclose()
 
     return opened
 

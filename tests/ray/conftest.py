@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "remote"))
 from s3_service import ABSENT, KEYS, S3Service, is_installed, running_service
 

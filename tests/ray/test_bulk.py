@@ -6,19 +6,18 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx
-import numpy as np
 import pytest
+from clip_writer import SPACE, clip
 from mcp import Client
 from s3_service import S3Service
 
 from soundbite_server import Settings, build_server
-from soundbite_store import Clip, ClipStore, Space, StoreAccess
+from soundbite_store import ClipStore, StoreAccess
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 NAMES = ("field-log.flac", "memos.mp3", "renovation.opus", "standup.flac")
@@ -69,12 +68,12 @@ async def test_a_folder_is_embedded_by_several_workers_and_found_by_any_machine(
 
 
 async def test_a_bucket_is_embedded_and_the_whole_store_indexed_by_the_workers(
-    s3: S3Service, bucket: str, tmp_path: Path, clip: Callable[[int], Clip]
+    s3: S3Service, bucket: str, tmp_path: Path
 ) -> None:
-    space, clips = Space("test-space-1", 16), [clip(index) for index in range(6_000)]
+    clips = [clip(index, f"a_{index % 100}") for index in range(6_001)]
     async with await ClipStore.open(bucket, access=StoreAccess(endpoint=s3.address)) as store:
         for first in range(0, 6_000, 3_000):
-            await store.upsert(space, clips[first : first + 3_000])
+            await store.upsert(SPACE, clips[first : first + 3_000])
     name = bucket.split("/")[2]
     for key in ("incoming/one/memos.mp3", "incoming/notes.txt"):
         body = (SAMPLES / "memos.mp3").read_bytes()
@@ -87,18 +86,18 @@ async def test_a_bucket_is_embedded_and_the_whole_store_indexed_by_the_workers(
         [listed] = (await call(client, "list_audio"))["assets"]
         assert (listed["title"], listed["source"]) == ("memos", f"{source}/one/memos.mp3")
     async with await ClipStore.open(bucket, access=StoreAccess(endpoint=s3.address)) as store:
-        [info] = [each for each in await store.spaces() if each.space == space]
+        [info] = [each for each in await store.spaces() if each.space == SPACE]
         assert info.embeddings == 6_000
         assert info.index is not None
         assert info.index.recall >= 0.9
-        for index in (3, 2_500, 5_999):
-            assert (await store.vector_search(space, clips[index].vector, limit=1))[0].clip.clip_id == f"c_{index}"
-            assert (await store.text_search(space, f"word{index}"))[0].clip.clip_id == f"c_{index}"
+        for wanted in (clips[3], clips[2_500], clips[5_999]):
+            assert (await store.vector_search(SPACE, wanted.vector, limit=1))[0].clip.clip_id == wanted.clip_id
+            assert (await store.text_search(SPACE, wanted.transcript))[0].clip.clip_id == wanted.clip_id
         # What is written later is found as well, and the indexes that Lance-Ray built take it in.
-        await store.upsert(space, [clip(6_000)])
-        await store.optimise(space)
-        assert (await store.text_search(space, "word6000"))[0].clip.clip_id == "c_6000"
-        assert (await store.vector_search(space, clip(6_000).vector, limit=1))[0].clip.clip_id == "c_6000"
+        await store.upsert(SPACE, [clips[6_000]])
+        await store.optimise(SPACE)
+        assert (await store.text_search(SPACE, "word6000"))[0].clip.clip_id == clips[6_000].clip_id
+        assert (await store.vector_search(SPACE, clips[6_000].vector, limit=1))[0].clip.clip_id == clips[6_000].clip_id
 
 
 def test_a_store_on_one_machine_is_refused_with_what_to_set(tmp_path: Path) -> None:
@@ -113,31 +112,3 @@ def test_a_store_on_one_machine_is_refused_with_what_to_set(tmp_path: Path) -> N
     )
     assert ran.returncode == 2
     assert "SOUNDBITE_STORE" in ran.stderr
-
-
-@pytest.fixture
-def clip() -> Callable[[int], Clip]:
-    from datetime import UTC, datetime
-
-    def make(index: int) -> Clip:
-        return Clip(
-            clip_id=f"c_{index}",
-            asset_id=f"a_{index % 100}",
-            content_hash=f"h{index % 100}",
-            task_id="t_1",
-            title="title",
-            source_uri="x",
-            embedding_option="audio",
-            embedding_scope="clip",
-            start_sec=float(index),
-            end_sec=index + 1.0,
-            transcript=f"word{index}",
-            sound_words="",
-            tags=("even",) if index % 2 == 0 else (),
-            metadata_json="{}",
-            segmentation="fixed:1",
-            created_at=datetime(2026, 1, 1, tzinfo=UTC),
-            vector=np.random.default_rng(index).normal(size=16).astype(np.float32),
-        )
-
-    return make

@@ -20,6 +20,7 @@ SPACE = Space("test-space-1", 16)
 
 
 def clip(index: int, asset_id: str) -> Clip:
+    """The clip of this number: its vector and its text tell which one it is."""
     return Clip(
         clip_id=clip_id_for(asset_id, index, index + 1),
         asset_id=asset_id,
@@ -36,8 +37,8 @@ def clip(index: int, asset_id: str) -> Clip:
         tags=(),
         metadata_json="{}",
         segmentation="fixed:1",
-        created_at=datetime.now(UTC),
-        vector=np.random.default_rng(index).normal(size=16).astype(np.float32),
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        vector=np.random.default_rng(index).normal(size=SPACE.dimension).astype(np.float32),
     )
 
 

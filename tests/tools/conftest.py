@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 
 from soundbite_api import PlatformClient, RetryPolicy
@@ -22,6 +21,7 @@ from soundbite_tools.workbench import Media, MediaProblem, SoundFormat
 
 # Test folders are no packages, so a helper beside the tests has to be found like this.
 sys.path.insert(0, str(Path(__file__).parent))
+from running_library import running_library
 from scripted_platform import ScriptedPlatform
 
 RATE_HZ = 8000
@@ -77,19 +77,9 @@ def open_library(tmp_path: Path, platform: ScriptedPlatform) -> OpenLibrary:
             job_retry_s=0.0,
         )
         async with platform.http() as http:
-            async with anyio.create_task_group() as background:
-                library = Library(
-                    config=replace(config, **changes),
-                    client=PlatformClient(http, retries=RetryPolicy(first_wait_s=0.001, longest_wait_s=0.001)),
-                    workbench=WavWorkbench(),
-                    background=background,
-                    store_uri=tmp_path / "store",
-                    ledger_path=tmp_path / "ledger.sqlite",
-                )
-                library.start()
+            client = PlatformClient(http, retries=RetryPolicy(first_wait_s=0.001, longest_wait_s=0.001))
+            async with running_library(tmp_path, replace(config, **changes), client, WavWorkbench()) as library:
                 yield library
-                background.cancel_scope.cancel()
-            await library.aclose()
 
     return opened
 

@@ -1,0 +1,34 @@
+"""A library in a folder of a test, run as the server runs one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+
+from soundbite_api import PlatformClient
+from soundbite_tools.config import LibraryConfig
+from soundbite_tools.library import Library
+from soundbite_tools.workbench import Workbench
+
+
+@asynccontextmanager
+async def running_library(
+    folder: Path, config: LibraryConfig, client: PlatformClient, workbench: Workbench
+) -> AsyncIterator[Library]:
+    """Open the library; leaving is a shutdown that stops its jobs."""
+    async with anyio.create_task_group() as background:
+        library = Library(
+            config=config,
+            client=client,
+            workbench=workbench,
+            background=background,
+            store_uri=folder / "store",
+            ledger_path=folder / "ledger.sqlite",
+        )
+        library.start()
+        yield library
+        background.cancel_scope.cancel()
+    await library.aclose()
