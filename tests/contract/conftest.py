@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import socket
 import sys
 import threading
@@ -22,6 +23,7 @@ from pydantic import SecretStr
 
 from soundbite_api import PlatformClient, PollPolicy
 from soundbite_engine import Engine, EngineConfig
+from soundbite_engine.profiles import load_profile
 
 # Test folders are no packages, so helpers have to be found like this.
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -29,6 +31,8 @@ from bench_scripts import load
 
 NAMES = ("engine in process", "engine on a port", "scripted platform")
 BOUND_SEC = 60
+# A new profile is held to the contract by CONTRACT_PROFILE=NAME pytest tests/contract.
+PROFILE = os.environ.get("CONTRACT_PROFILE", "base")
 LARGEST_DIRECT_BYTES = 400_000
 
 
@@ -39,6 +43,8 @@ class Service:
     client: PlatformClient
     http: httpx.AsyncClient
     headers: dict[str, str]
+    dimension: int
+    """Numbers a vector: the platform's 512, and in the engine those of its profile."""
     loop: asyncio.AbstractEventLoop
 
     def run(self, call: Awaitable[Any]) -> Any:
@@ -71,7 +77,7 @@ class _Running:
 
 async def _serve(home: Path, running: _Running) -> None:
     async with AsyncExitStack() as stack:
-        engine = await stack.enter_async_context(Engine(EngineConfig(home, workers=1, sweep_s=0.2)))
+        engine = await stack.enter_async_context(Engine(EngineConfig(home, profile=PROFILE, workers=1, sweep_s=0.2)))
         port = uvicorn.Server(uvicorn.Config(engine.app, lifespan="off", log_level="warning", ws="none"))
         # Listening before it serves: whoever connects too early waits in the queue.
         listening = socket.create_server(("127.0.0.1", 0))
@@ -94,7 +100,8 @@ async def _serve(home: Path, running: _Running) -> None:
                 polls=PollPolicy(first_s=0.02, longest_s=0.2),
                 largest_direct_bytes=LARGEST_DIRECT_BYTES,
             )
-            running.services[name] = Service(client, http, {"x-api-key": key}, running.loop)
+            dimension = 512 if name == NAMES[2] else load_profile(PROFILE).dimension
+            running.services[name] = Service(client, http, {"x-api-key": key}, dimension, running.loop)
         running.started.set()
         await running.ended.wait()
         port.should_exit = True

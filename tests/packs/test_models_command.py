@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from model_server import Misbehaviour, serving
 
+from soundbite_engine.packs.models import PROFILES
 from soundbite_server.cli.models import command
 
 
@@ -41,7 +42,7 @@ def test_the_list_names_every_pack_and_what_each_profile_lacks() -> None:
 def test_an_unknown_name_is_refused_with_those_there_are() -> None:
     done = run("pull", "huge")
     assert done.exit_code == 2
-    assert "'huge' is none of base, sounds, full, yamnet" in done.output
+    assert f"'huge' is none of {', '.join(PROFILES)}, yamnet" in done.output
 
 
 def test_a_folder_without_the_files_ends_with_one_sentence(tmp_path: Path) -> None:
