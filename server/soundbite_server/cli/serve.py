@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import click
+
+# The SDK would make a handler of rich's for logs that go to another, and httpx its own command line.
+_UNUSED = ("rich",)
+# The SDK's streams over HTTP watch it for the end of the server; over stdio there are none.
+_UNUSED_OVER_STDIO = ("rich", "uvicorn")
 
 
 @click.command("serve")
@@ -19,37 +23,32 @@ def command(address: str | None = None) -> None:
     this machine. Over HTTP, SOUNDBITE_HTTP_TOKENS says who may call, and no folder and no URL is open to callers unless
     SOUNDBITE_ROOTS and SOUNDBITE_ALLOW_URLS open them.
     """
-    with _no_garbage():
-        import anyio
+    from soundbite_server.quick_start import absent, models_built_late, no_garbage
 
-        from soundbite_server.logs import log_to_stderr
-        from soundbite_server.settings import Settings
+    with absent(*(_UNUSED_OVER_STDIO if address is None else _UNUSED)):
+        with no_garbage(), models_built_late():
+            import anyio
 
-        settings = Settings.from_environment(over_http=address is not None)
-        settings.check_profile()
-        if address is None:
-            from soundbite_server.app import build_server
-
-            log_to_stderr(settings.log_level, settings.log_format)
-            serve = build_server(settings).run_stdio_async
-        else:
-            import os
-
-            from soundbite_server.http.config import HttpConfig
-            from soundbite_server.http.serving import serve_http
-
-            http = HttpConfig.from_environment(address, os.environ)
-            log_to_stderr(settings.log_level, settings.log_format)
-            serve = functools.partial(serve_http, settings, http)
-    anyio.run(serve)
+            serve = _server(address)
+        anyio.run(serve)
 
 
-@contextmanager
-def _no_garbage() -> Iterator[None]:
-    # What a start makes stays to the end. Looking for garbage in it takes a tenth of the start, and of later calls.
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
+def _server(address: str | None) -> Callable[[], Awaitable[Any]]:
+    from soundbite_server.logs import log_to_stderr
+    from soundbite_server.settings import Settings
+
+    settings = Settings.from_environment(over_http=address is not None)
+    settings.check_profile()
+    if address is None:
+        from soundbite_server.app import build_server
+
+        log_to_stderr(settings.log_level, settings.log_format)
+        return build_server(settings).run_stdio_async
+    import os
+
+    from soundbite_server.http.config import HttpConfig
+    from soundbite_server.http.serving import serve_http
+
+    http = HttpConfig.from_environment(address, os.environ)
+    log_to_stderr(settings.log_level, settings.log_format)
+    return functools.partial(serve_http, settings, http)
