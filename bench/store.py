@@ -3,7 +3,7 @@
 Run `python bench/store.py [--rows 10000 100000 1000000] [--no-peers]`; a million rows take 5 GB of disk and some
 minutes. Vectors of 512 numbers in clusters, two embeddings to a clip. `x` is the time as a multiple of an exact numpy
 search over the same vectors in memory, measured before and after. The peers of bench/store_peers.txt join in where they
-are installed.
+are installed. What is wanted at a size stands at its end, each limit reached or missed.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from protocol import started
 from store_data import SPACE, TAG, Sounds, clip_number, clips, is_tagged, tables
+from store_limits import FILTERED_RECALL, IDLE_MB, INGEST, RECALL, TIME, verdicts
 from store_peers import HITS, PEERS, numpy_exact
 
 from soundbite_store import Clip, ClipFilter, ClipHit, ClipStore
@@ -32,6 +33,7 @@ from soundbite_store.schema import clips_schema
 
 QUERIES = 40
 FEWER = 10  # of a peer that takes a second for each
+MOST_BUILD_S = 120.0
 INGESTED = 10_000
 AN_ASSET = 500
 SERVER_SEARCHES = 20
@@ -57,51 +59,53 @@ async def measure(rows: int, folder: Path, *, with_peers: bool) -> None:
     queries = vectors[picked] + 0.02 * np.random.default_rng(3).normal(size=(QUERIES, SPACE.dimension))
     queries = (queries / np.linalg.norm(queries, axis=1, keepdims=True)).astype(np.float32)
     print(f"\n## {rows:,} rows of {SPACE.dimension} numbers", flush=True)
+    figures: dict[str, float] = {}
     async with await ClipStore.open(folder / "store") as store:
         await fill(store, vectors, sounds)
-        await measure_searches(store, vectors, queries)
+        figures |= await measure_searches(store, vectors, queries)
         print(await disk(store, folder / "store", vectors.nbytes))
-    print(await asyncio.to_thread(server_memory, folder), flush=True)
+    figures |= await asyncio.to_thread(server_memory, folder)
     async with await ClipStore.open(folder / "store") as store:
-        await measure_ingest(store, sounds, rows, folder)
+        figures |= await measure_ingest(store, sounds, rows, folder)
     if with_peers:
-        measure_peers(vectors, queries)
+        measure_peers(vectors, queries, folder)
+    print("\n".join(["wanted:", *verdicts(rows, figures)]), flush=True)
 
 
 async def disk(store: ClipStore, folder: Path, vectors: int) -> str:
     """What the store takes on the disk, by parts, as multiples of the vectors."""
     table = await store._connection.table_for_writing(SPACE)
     stats: Any = await table.lance.stats()  # a dict, whatever its annotation says
-    sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
-    total, rows = sum(sizes.values()), stats["total_bytes"]
-    indexes = sum(size for path, size in sizes.items() if "_indices" in path.parts)
-    parts = {"rows": rows, "indexes": indexes, "versions kept for an hour": total - rows - indexes}
+    total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    newest = stats["total_bytes"]
+    parts = {"rows and indexes": newest, "versions kept for an hour": total - newest}
     shares = ", ".join(f"{name} {size / vectors:.2f}" for name, size in parts.items())
     return f"disk {total / 1e6:,.0f} MB ({total / vectors:.2f} x the vectors: {shares})"
 
 
-async def measure_ingest(store: ClipStore, sounds: Sounds, rows: int, folder: Path) -> None:
+async def measure_ingest(store: ClipStore, sounds: Sounds, rows: int, folder: Path) -> dict[str, float]:
     """More clips, an asset at a time: into the full store, and as plain rows through LanceDB's own add."""
     made = clips(sounds.vectors(INGESTED), sounds.transcripts(INGESTED), -(-rows // AN_ASSET) * AN_ASSET)
     batches = [made[first : first + AN_ASSET] for first in range(0, INGESTED, AN_ASSET)]
+    half = len(batches) // 2
+    # Keys and checksums are our own; LanceDB only has to take the rows.
+    raw = await added(folder / "raw before", batches[:half], plain_rows)
     await store.upsert(SPACE, batches[0])
     started = time.perf_counter()
     for batch in batches[1:]:
         await store.upsert(SPACE, batch)
-    ours = time.perf_counter() - started
+    ours = (time.perf_counter() - started) / (len(batches) - 1)
+    raw = (raw + await added(folder / "raw after", batches[half:], plain_rows)) / 2
+    arrow = await added(folder / "arrow", [to_table(SPACE, batch) for batch in batches], lambda table: table)
     started = time.perf_counter()
     await store.tidied()
-    tidying = time.perf_counter() - started
-    # Keys and checksums are our own; LanceDB only has to take the rows.
-    raw = await added(folder / "raw", batches, plain_rows)
-    ready = [to_table(SPACE, batch) for batch in batches]
-    arrow = await added(folder / "arrow", ready, lambda table: table)
-    count = INGESTED - AN_ASSET
     print(
-        f"ingest {count / ours:,.0f} rows/s, tidied {tidying:.1f} s later; raw LanceDB add {count / raw:,.0f} rows/s: "
-        f"{raw / ours:.2f} x; of ready Arrow tables {count / arrow:,.0f} rows/s: {arrow / ours:.2f} x",
+        f"ingest {AN_ASSET / ours:,.0f} rows/s, tidied {time.perf_counter() - started:.1f} s later; raw LanceDB add "
+        f"{AN_ASSET / raw:,.0f} rows/s: {raw / ours:.2f} x; of ready Arrow tables {AN_ASSET / arrow:,.0f} rows/s: "
+        f"{arrow / ours:.2f} x",
         flush=True,
     )
+    return {INGEST: raw / ours}
 
 
 def plain_rows(batch: Sequence[Clip]) -> list[dict[str, Any]]:
@@ -114,16 +118,16 @@ def plain_rows(batch: Sequence[Clip]) -> list[dict[str, Any]]:
 
 
 async def added(folder: Path, batches: Sequence[Any], prepared: Callable[[Any], Any]) -> float:
-    """Seconds that LanceDB's own add takes for all batches but the first."""
+    """Seconds that LanceDB's own add takes for a batch behind the first."""
     table = await (await lancedb.connect_async(folder)).create_table("raw", schema=clips_schema(SPACE))
     await table.add(prepared(batches[0]))
     started = time.perf_counter()
     for batch in batches[1:]:
         await table.add(prepared(batch))
-    return time.perf_counter() - started
+    return (time.perf_counter() - started) / (len(batches) - 1)
 
 
-def server_memory(folder: Path) -> str:
+def server_memory(folder: Path) -> dict[str, float]:
     """What a server on the store takes: after it answered searches, and a little later, idle."""
     home = folder / "home"
     place = {"SOUNDBITE_STORE": str(folder / "store"), "SOUNDBITE_WORKERS": "1"}
@@ -133,11 +137,13 @@ def server_memory(folder: Path) -> str:
             arguments = {"query": f"word{40 + row} word{400 + row}"}
             answer = server.request("tools/call", {"name": "search_clips", "arguments": arguments})
             if answer.get("isError"):
-                return f"memory of a server: not measured, its search failed: {answer['content']}"
+                print(f"memory of a server: not measured, its search failed: {answer['content']}")
+                return {}
         busy = resident_mb(server.process.pid)
         time.sleep(IDLE_S)
         idle = resident_mb(server.process.pid)
-        return f"memory of a server after {SERVER_SEARCHES} searches: {busy:,.0f} MB, idle {idle:,.0f} MB"
+    print(f"memory of a server after {SERVER_SEARCHES} searches: {busy:,.0f} MB, idle {idle:,.0f} MB", flush=True)
+    return {IDLE_MB: idle}
 
 
 @contextmanager
@@ -168,7 +174,9 @@ async def fill(store: ClipStore, vectors: NDArray[np.float32], sounds: Sounds) -
     print(f"load {loaded - started:.1f} s, indexes {time.perf_counter() - loaded:.1f} s; {index}")
 
 
-async def measure_searches(store: ClipStore, vectors: NDArray[np.float32], queries: NDArray[np.float32]) -> None:
+async def measure_searches(
+    store: ClipStore, vectors: NDArray[np.float32], queries: NDArray[np.float32]
+) -> dict[str, float]:
     """Vector, filtered, full-text and hybrid search; recall against an exact one."""
     spoken = ClipFilter(embedding_option="audio", embedding_scope="clip")
     tagged = ClipFilter(tags_any=(TAG,))
@@ -199,6 +207,11 @@ async def measure_searches(store: ClipStore, vectors: NDArray[np.float32], queri
         report(name, taken, base, recall)
     chosen = numpy_exact(vectors[is_tagged(len(vectors))])
     report("numpy exact, 1 % tagged", [timed(chosen, query)[0] for query in queries], base, 1.0)
+    (_, taken, recall), _, (_, _, filtered_recall), *_ = measured
+    assert recall is not None
+    assert filtered_recall is not None
+    share = float(np.percentile(taken, 50) / np.percentile(base, 50))
+    return {RECALL: recall, TIME: share, FILTERED_RECALL: filtered_recall}
 
 
 def new_words(row: int) -> list[str]:
@@ -224,24 +237,25 @@ async def recall_of(
     return found / total
 
 
-def measure_peers(vectors: NDArray[np.float32], queries: NDArray[np.float32]) -> None:
+def measure_peers(vectors: NDArray[np.float32], queries: NDArray[np.float32], folder: Path) -> None:
     """The peers that are installed, against numpy in the same minute."""
-    exact = numpy_exact(vectors)
     for peer in PEERS:
         if missing := peer.missing():
             print(f"{peer.name:24} skipped: {' and '.join(missing)} not installed")
-        elif len(vectors) > peer.most_rows:
-            print(f"{peer.name:24} skipped: building takes too long at this size")
-        else:
-            begun = time.perf_counter()
-            search = peer.build(vectors)
-            built = len(vectors) / (time.perf_counter() - begun)
-            asked = queries[: QUERIES if len(vectors) <= 100_000 else FEWER]
-            base = [timed(exact, query) for query in asked]
-            taken = [timed(search, query) for query in asked]
-            hits = sum(len(set(near) & set(true)) for (_, near), (_, true) in zip(taken, base, strict=True))
-            report(peer.name, [ms for ms, _ in taken], [ms for ms, _ in base], hits / HITS / len(asked))
-            print(f"{'':24} built at {built:,.0f} rows/s", flush=True)
+            continue
+        place = folder / peer.name
+        place.mkdir()
+        begun = time.perf_counter()
+        search, taken_in = peer.build(vectors, place, begun + MOST_BUILD_S)
+        built = taken_in / (time.perf_counter() - begun)
+        exact = numpy_exact(vectors[:taken_in])
+        asked = queries[: QUERIES if taken_in <= 100_000 else FEWER]
+        base = [timed(exact, query) for query in asked]
+        taken = [timed(search, query) for query in asked]
+        hits = sum(len(set(near) & set(true)) for (_, near), (_, true) in zip(taken, base, strict=True))
+        report(peer.name, [ms for ms, _ in taken], [ms for ms, _ in base], hits / HITS / len(asked))
+        cut = f", CUT after {MOST_BUILD_S:.0f} s: only {taken_in:,} rows" if taken_in < len(vectors) else ""
+        print(f"{'':24} built at {built:,.0f} rows/s{cut}", flush=True)
 
 
 def timed(search: Callable[[NDArray[np.float32]], list[int]], query: NDArray[np.float32]) -> tuple[float, list[int]]:
