@@ -54,10 +54,6 @@ class AssetRecords:
 
         return {row["asset_id"]: _asset(row) for row in await self._ledger.read(work)}
 
-    async def find_asset(self, content_hash: str) -> Asset | None:
-        """The newest asset with this content."""
-        return await self._one_asset("content_hash = ?", content_hash)
-
     async def find_asset_by_source(self, source_uri: str) -> Asset | None:
         """The newest asset that came from this place; its size and mtime tell whether the file is unchanged."""
         return await self._one_asset("source_uri = ?", source_uri)

@@ -13,16 +13,13 @@ SERVICE = "db"
 
 @dataclass(frozen=True, slots=True)
 class StoreCapabilities:
-    """The differences between a folder, an object store and the LanceDB service, one switch for each."""
+    """The differences between a folder, an object store and the LanceDB service, one switch for each.
 
-    file_lock: bool
-    """Writers can take turns by lock files; else commits that collide are tried again."""
-    fsync: bool
-    """Files lie on a disk of this machine: they are synced, healed at open, and need room to be rewritten."""
+    Lock files and syncing belong to a folder on a disk of this machine, and come with it.
+    """
+
     optimize: bool
     """Compacting, cleaning up and measuring the vector index are ours to do; the service does its own."""
-    declare_pk: bool
-    """The table's declared key keeps writers that share no lock from inserting a row twice."""
     migrate: bool
     """Columns and stamps can be added to a table that is there."""
     is_shared: bool
@@ -32,29 +29,20 @@ class StoreCapabilities:
 
 
 FOLDER = StoreCapabilities(
-    file_lock=True,
-    fsync=True,
     optimize=True,
-    declare_pk=True,
     migrate=True,
     is_shared=False,
     read_consistency=timedelta(0),
 )
 _OBJECT_STORE = StoreCapabilities(
-    file_lock=False,
-    fsync=False,
     optimize=True,
-    declare_pk=True,
     migrate=True,
     is_shared=True,
     # Each look for a newer version is a request of some ten milliseconds.
     read_consistency=timedelta(seconds=5),
 )
 _LANCEDB_SERVICE = StoreCapabilities(
-    file_lock=False,
-    fsync=False,
     optimize=False,
-    declare_pk=False,
     migrate=False,
     is_shared=True,
     read_consistency=timedelta(seconds=5),

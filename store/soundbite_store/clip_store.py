@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from soundbite_store.access import StoreAccess
-from soundbite_store.capabilities import StoreCapabilities
 from soundbite_store.catalogue import Catalogue
 from soundbite_store.clips import Clip, ClipHit, EmbeddingCount, StoredClip, TermCounts, UpsertResult
 from soundbite_store.connection import StoreConnection
@@ -105,11 +104,6 @@ class ClipStore:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-    @property
-    def capabilities(self) -> StoreCapabilities:
-        """What the place of this store can do."""
-        return self._connection.capabilities
 
     @property
     def catalogue(self) -> Catalogue:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -12,21 +11,16 @@ from soundbite_store.conflicts import until_committed
 
 
 @pytest.mark.parametrize("uri", ["/srv/store", "relative/store", "file:///srv/store", "C:\\store"])
-def test_a_folder_is_locked_synced_and_tidied_here(uri: str) -> None:
+def test_a_folder_is_tidied_here_and_seen_as_it_is_now(uri: str) -> None:
     found = capabilities_of(uri)
-    assert found.file_lock
-    assert found.fsync
     assert found.optimize
     assert not found.is_shared
     assert found.read_consistency.total_seconds() == 0
 
 
 @pytest.mark.parametrize("uri", ["s3://bucket/prefix", "gs://bucket/prefix", "az://container/prefix", "s3+ddb://b/p"])
-def test_object_stores_have_no_locks_but_keep_the_declared_key(uri: str) -> None:
+def test_an_object_store_is_tidied_here_and_shared_with_other_machines(uri: str) -> None:
     found = capabilities_of(uri)
-    assert not found.file_lock
-    assert not found.fsync
-    assert found.declare_pk
     assert found.optimize
     assert found.is_shared
     assert found.read_consistency.total_seconds() == 5
@@ -35,7 +29,6 @@ def test_object_stores_have_no_locks_but_keep_the_declared_key(uri: str) -> None
 def test_the_lancedb_service_looks_after_its_tables_itself() -> None:
     found = capabilities_of("db://recordings")
     assert not found.optimize
-    assert not found.declare_pk
     assert found.is_shared
 
 
@@ -110,11 +103,6 @@ async def test_other_failures_are_not_repeated(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(StoreUnavailable):
         await until_committed(write)
     assert pauses == []
-
-
-async def test_a_local_store_says_so(tmp_path: Path) -> None:
-    async with await ClipStore.open(tmp_path) as store:
-        assert store.capabilities.fsync
 
 
 def _without_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
