@@ -181,6 +181,8 @@ BAD_CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("search_clips", {"query": "a", "added_after": "0001-01-01T00:00:00+14:00"}, "is not a date"),
     ("search_clips", {"query": "a", "asset_ids": ["nothing"]}, "There is no recording"),
     ("search_clips", {"query": "a", "tags": ["nothing"]}, "Tags in the library: field"),
+    ("search_clips", {"query": "a", "asset_id": "a_1"}, "asset_id (did you mean asset_ids?)"),
+    ("list_audio", {"limit": 5, "x" * 1000: 1}, "limit"),
     ("get_clip", {}, "No clip was named"),
     ("get_clip", {"clip_id": "c_unknown"}, "There is no clip"),
     ("get_clip", {"asset_id": "ASSET", "start_sec": 5, "end_sec": 4}, "There is no sound"),

@@ -75,6 +75,28 @@ async def test_a_whole_recording_is_a_range(open_library: OpenLibrary, recording
     assert found.detail.text == "the river is rising the cake is done"
 
 
+async def test_a_range_beside_a_clip_is_said_to_be_left_out(open_library: OpenLibrary, recording: Path) -> None:
+    async with open_library() as library:
+        await embed_audio(library, recording.name)
+        clip_id = (await search_clips(library, "the cake is done")).clips[0].clip_id
+        found = await get_clip(library, clip_id, start_sec=7.0, end_sec=9.0)
+    assert (found.detail.start_sec, found.detail.end_sec) == (6.0, 12.0)
+    assert "go with asset_id" in found.detail.notes[0]
+
+
+async def test_sound_that_can_not_be_written_is_returned_all_the_same(
+    open_library: OpenLibrary, recording: Path, tmp_path: Path
+) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        (tmp_path / "home").mkdir(exist_ok=True)
+        (tmp_path / "home" / "clips").write_text("a file where the folder should be")
+        found = await get_clip(library, asset_id=task.asset_id, end_sec=2.0, audio_format="wav")
+    assert len(found.sound) == found.detail.audio_bytes == 16_000
+    assert (found.detail.path, found.detail.audio_format) == ("", "wav")
+    assert "can't be written to a file" in found.detail.notes[0]
+
+
 async def test_a_clip_is_cut_once(open_library: OpenLibrary, recording: Path) -> None:
     async with open_library() as library:
         task = await embed_audio(library, recording.name)

@@ -71,7 +71,10 @@ async def get_clip(
             "clip_id and asset_id were both given." if named else "No clip was named.",
             "Give a clip_id, or an asset_id with start_sec and end_sec.",
         )
-    span = await (_of_clip(library, named) if named else _of_range(library, recording, start_sec, end_sec))
+    if named:
+        span = await _of_clip(library, named, is_range_given=bool(start_sec or end_sec))
+    else:
+        span = await _of_range(library, recording, start_sec, end_sec)
     cut = await cut_sound(library, span.asset, span.start_sec, span.end_sec, audio_format)
     detail = ClipDetail(
         asset_id=span.asset.asset_id,
@@ -85,14 +88,14 @@ async def get_clip(
         tags=list(span.asset.tags),
         source=shown_source(span.asset),
         path=str(cut.path) if cut.path else "",
-        audio_format=audio_format if cut.path else "",
+        audio_format=audio_format if cut.sound else "",
         audio_bytes=len(cut.sound),
         notes=[note for note in (span.note, cut.note) if note],
     )
     return PlayableClip(detail, cut.sound, cut.mime_type)
 
 
-async def _of_clip(library: Library, clip_id: str) -> _Span:
+async def _of_clip(library: Library, clip_id: str, *, is_range_given: bool) -> _Span:
     rows = await _rows(library, ClipFilter(clip_ids=(clip_id,)))
     asset = await (await library.ledger()).get_asset(rows[0].asset_id) if rows else None
     if asset is None:
@@ -101,7 +104,10 @@ async def _of_clip(library: Library, clip_id: str) -> _Span:
             "Take a clip_id from search_clips, or name a range by asset_id, start_sec and end_sec.",
             code="unknown_clip",
         )
-    return _Span(asset, rows[0].start_sec, rows[0].end_sec, tuple(rows))
+    note = ""
+    if is_range_given:
+        note = f'This is the whole clip: start_sec and end_sec go with asset_id="{asset.asset_id}" instead of clip_id.'
+    return _Span(asset, rows[0].start_sec, rows[0].end_sec, tuple(rows), note)
 
 
 async def _of_range(library: Library, asset_id: str, start_sec: float, end_sec: float) -> _Span:

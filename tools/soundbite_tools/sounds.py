@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CutSound:
-    """A file with the sound and its bytes, or a note why there is none."""
+    """A file with the sound and its bytes; a note says why there is no file, or neither."""
 
     path: Path | None
     sound: bytes
@@ -40,18 +41,21 @@ async def cut_sound(
         note = f"{source.name} changed or is gone since it was embedded, so its sound can't be played; "
         return CutSound(None, b"", mime_type, note + "embed it again with embed_audio to renew it.")
     path = library.config.home / CLIPS_FOLDER / _name(asset, start_sec, end_sec, sound_format)
+    if sound := await anyio.to_thread.run_sync(_kept, path):
+        return CutSound(path, sound, mime_type)
     try:
-        if sound := await anyio.to_thread.run_sync(_kept, path):
-            return CutSound(path, sound, mime_type)
         sound = await library.workbench.cut(source, start_sec, end_sec, sound_format)
-        if len(sound) > library.config.largest_clip_bytes:
-            size = f"{len(sound) / 2**20:.1f} MB of sound is more than fits a clip; "
-            return CutSound(None, b"", mime_type, size + "ask for a shorter range or audio_format mp3.")
-        await anyio.to_thread.run_sync(write_whole, path, sound)
     except MediaProblem as exc:
         return CutSound(None, b"", mime_type, f"The sound can't be cut: {sentence(str(exc))}")
+    if len(sound) > library.config.largest_clip_bytes:
+        size = f"{len(sound) / 2**20:.1f} MB of sound is more than fits a clip; "
+        return CutSound(None, b"", mime_type, size + "ask for a shorter range or audio_format mp3.")
+    try:
+        await anyio.to_thread.run_sync(write_whole, path, sound)
     except OSError as exc:
-        return CutSound(None, b"", mime_type, f"The clip can't be written: {exc.strerror}.")
+        why = exc.strerror or type(exc).__name__
+        note = f"The sound can't be written to a file: {why}. include_audio=true returns it all the same."
+        return CutSound(None, sound, mime_type, note)
     return CutSound(path, sound, mime_type)
 
 
@@ -61,7 +65,8 @@ def _name(asset: Asset, start_sec: float, end_sec: float, sound_format: SoundFor
 
 
 def _kept(path: Path) -> bytes:
-    if not path.is_file():
-        return b""
-    path.touch()  # housekeeping deletes what was not used for longest
-    return path.read_bytes()
+    sound = b""
+    with contextlib.suppress(OSError):  # not there, or deleted just now: it is cut again
+        sound = path.read_bytes()
+        path.touch()  # housekeeping deletes what was not used for longest
+    return sound

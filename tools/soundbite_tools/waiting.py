@@ -7,5 +7,5 @@ LONGEST_WAIT_S = 25.0
 
 
 def within_limits(wait_seconds: float) -> float:
-    """Return the seconds to wait, between 0 and 25."""
-    return min(max(wait_seconds, 0.0), LONGEST_WAIT_S)
+    """Return the seconds to wait, between 0 and 25; 0 where it is no number."""
+    return max(0.0, min(wait_seconds, LONGEST_WAIT_S))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from mcp.server.mcpserver import Context
@@ -13,11 +14,13 @@ from pydantic import ValidationError
 
 from soundbite_server.mcp_tools.boundary import guarded
 from soundbite_server.mcp_tools.callers import count_call
+from soundbite_tools.untrusted import plain_text
 
 # Field titles repeat the names; what else describes answers is read by few hosts and paid for by all.
 _INPUT_NOISE = frozenset({"title"})
 _OUTPUT_NOISE = frozenset({"title", "default", "additionalProperties", "description", "required"})
 _MOST_MISTAKES = 5
+_LONGEST_NAME = 60
 _UNEXPECTED = "Something unexpected went wrong. Try once more; the server's log says what happened."
 
 
@@ -31,6 +34,9 @@ class DeclaredTool(Tool):
             ToolError: too many calls, arguments that do not fit, or something the tool can't do.
         """
         await guarded(lambda: count_call(context))
+        if unknown := arguments.keys() - self.parameters["properties"].keys():
+            # Left out in silence, a filter that is only spelled wrong would let everything through.
+            raise ToolError(_unknown(self.name, sorted(unknown), list(self.parameters["properties"])))
         try:
             return await super().run(arguments, context, convert_result)
         except UnexpectedToolError as exc:
@@ -82,6 +88,17 @@ def _without(schema: dict[str, Any], noise: frozenset[str]) -> dict[str, Any]:
         elif key not in noise:
             kept[key] = _without(cast("dict[str, Any]", value), noise) if isinstance(value, dict) else value
     return kept
+
+
+def _unknown(name: str, given: Sequence[str], known: Sequence[str]) -> str:
+    told = []
+    for argument in given[:_MOST_MISTAKES]:
+        near = difflib.get_close_matches(argument, known, n=1)
+        told.append(plain_text(argument, _LONGEST_NAME) + (f" (did you mean {near[0]}?)" if near else ""))
+    return (
+        f"{name} was called with arguments that it does not have: {', '.join(told)}. "
+        f"It has {', '.join(known)}. Mend them and call {name} again."
+    )
 
 
 def _mistakes(name: str, error: ValidationError) -> str:
