@@ -34,6 +34,25 @@ PASSED_ON = (
     "SOUNDBITE_BUDGET_DAY_MINUTES",
     "TWELVELABS_BASE_URL",
 )
+# What reaches a store that is no folder, and the keys to it, of which only the place is written.
+_STORE_PLACES = (
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "AZURE_STORAGE_ACCOUNT_NAME",
+    "LANCEDB_REGION",
+    "LANCEDB_HOST",
+)
+_STORE_KEYS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "LANCEDB_API_KEY",
+)
 _FOLDERS = frozenset({"SOUNDBITE_HOME", "SOUNDBITE_STORE", "SOUNDBITE_ROOTS", "SOUNDBITE_MODELS"})
 KEY_VARIABLE = "TWELVELABS_API_KEY"
 KEY_PLACEHOLDER = "<your TwelveLabs API key>"
@@ -75,6 +94,9 @@ def entry_for(environ: Mapping[str, str]) -> Entry:
     # Hosts start servers without the shell's PATH: the command is named in full.
     command, args = (found, ("serve",)) if found else (sys.executable, ("-m", "soundbite_server", "serve"))
     env = {name: _anywhere(name, environ[name]) for name in PASSED_ON if environ.get(name)}
+    if "://" in env.get("SOUNDBITE_STORE", ""):
+        env |= {name: environ[name] for name in _STORE_PLACES if environ.get(name)}
+        env |= {name: f"<your {name}>" for name in _STORE_KEYS if environ.get(name)}
     if environ.get(KEY_VARIABLE) or environ.get("TWELVE_LABS_API_KEY"):
         env[KEY_VARIABLE] = KEY_PLACEHOLDER
     return Entry(command, args, env)

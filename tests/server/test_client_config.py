@@ -122,3 +122,13 @@ def test_the_command_prints_a_snippet_to_paste(homes: Path) -> None:
     assert ".cursor" in done.stderr
     done = CliRunner().invoke(command, ["--client", "cursor", "--install"])
     assert "Restart Cursor" in done.stdout
+
+
+def test_of_a_shared_store_the_place_is_written_and_of_its_keys_only_theirs() -> None:
+    shell = {"SOUNDBITE_STORE": "s3://bucket/a", "AWS_REGION": "eu-1", "AWS_SECRET_ACCESS_KEY": "hush"}
+    assert entry_for(shell).env == {
+        "SOUNDBITE_STORE": "s3://bucket/a",
+        "AWS_REGION": "eu-1",
+        "AWS_SECRET_ACCESS_KEY": "<your AWS_SECRET_ACCESS_KEY>",
+    }
+    assert entry_for({"AWS_REGION": "eu-1"}).env == {}

@@ -19,14 +19,14 @@ CLIENTS = ("claude-desktop", "claude-code", "vscode", "cursor", "codex")
 def command(client: str, is_install: bool) -> None:
     """Print what to write into an agent's configuration, or write it.
 
-    The settings of this shell (home, roots, engine) go into it; an API key never does, only its place.
+    The settings of this shell (home, roots, profile, store, …) go into it; a key never does, only its place.
     """
     from soundbite_server.clients import HOSTS, ClientConfigProblem, entry_for, install, snippet
 
     host, entry = HOSTS[client], entry_for(os.environ)
     if not is_install:
         click.echo(snippet(host, entry), nl=False)
-        click.echo(f"This belongs into {host.path()} ({host.name}); --install writes it there.", err=True)
+        click.echo(f"This belongs in {host.path()} ({host.name}); --install writes it there.", err=True)
         return
     try:
         path, backup = install(host, entry)
