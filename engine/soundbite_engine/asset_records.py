@@ -13,7 +13,6 @@ from typing import Any, Literal
 from soundbite_engine.ids import new_id
 from soundbite_engine.pages import Page
 
-Status = Literal["processing", "ready", "failed"]
 Method = Literal["direct", "url", "multipart"]
 
 

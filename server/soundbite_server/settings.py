@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from soundbite_store import StoreAccess
 
 HOSTED_BASE_URL = "https://api.twelvelabs.io/v1.3"
-STARTUP_EXIT_CODE = 78  # EX_CONFIG of sysexits.h
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"", "0", "false", "no", "off"})
 

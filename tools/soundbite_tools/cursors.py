@@ -9,7 +9,6 @@ import json
 
 from soundbite_tools.errors import QuestionProblem
 
-LONGEST_CURSOR = 100
 _MARK_CHARS = 12
 
 

@@ -13,7 +13,6 @@ from soundbite_tools.errors import ToolProblem, sentence
 Option = Literal["audio", "transcription"]
 Scope = Literal["clip", "asset"]
 Structure = Literal["separate_embedding", "fused_embedding"]
-SegmentationChoice = Literal["auto", "natural", "fixed"]
 
 BOTH_OPTIONS: tuple[Option, ...] = ("audio", "transcription")
 BOTH_SCOPES: tuple[Scope, ...] = ("clip", "asset")
