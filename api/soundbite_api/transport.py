@@ -208,9 +208,19 @@ def _is_safe(method: str, is_idempotent: bool | None) -> bool:
     return method in ("GET", "DELETE") if is_idempotent is None else is_idempotent
 
 
+# There are a dozen, and making one takes longer than parsing a short answer.
+_adapters: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(model: type[ModelT]) -> TypeAdapter[ModelT]:
+    if model not in _adapters:
+        _adapters[model] = TypeAdapter(model)
+    return _adapters[model]
+
+
 def _parse(model: type[ModelT], reply: _Reply) -> ModelT:
     try:
-        return TypeAdapter(model).validate_json(reply.body)
+        return _adapter(model).validate_json(reply.body)
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
         if first["type"] == "json_invalid":

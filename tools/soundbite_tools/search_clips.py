@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
@@ -76,14 +77,17 @@ async def search_clips(
     first = offset_of(cursor, search)
     last = min(first + wanted, LAST_PAGE_ENDS)
     searched = await searched_clips(library, selection)
-    scored, notes = await answers(library, question, searched, max(_FEWEST_HITS, _HITS_PER_CLIP * wanted))
+    # The ledger is asked beside the search: its answer comes from a thread.
+    (scored, notes), left_out = await asyncio.gather(
+        answers(library, question, searched, max(_FEWEST_HITS, _HITS_PER_CLIP * wanted)),
+        _not_searched(library, searched.space),
+    )
     # One more than is shown tells whether there is a next page.
     ranges = spread(time_ranges(scored, LAST_PAGE_ENDS if diversity else last + 1), diversity)
     is_detailed = detail == "detailed"
     page = await with_text(library, searched.space, ranges[first:last], with_room=is_detailed)
     notes += _quality(page, first)
-    if not first:
-        notes += await _not_searched(library, searched.space)
+    notes += [] if first else left_out
 
     def made(room: Room) -> SearchResult:
         shown = page[: room.entries]

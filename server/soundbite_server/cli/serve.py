@@ -30,7 +30,8 @@ def command(address: str | None = None) -> None:
             import anyio
 
             serve = _server(address)
-        anyio.run(serve)
+        with absent("sniffio"):  # httpx looks for it with every request to the engine; older versions of anyio have it
+            anyio.run(serve)
 
 
 def _server(address: str | None) -> Callable[[], Awaitable[Any]]:
