@@ -91,8 +91,9 @@ async def read_asset_form(request: Request, to: Path, largest_bytes: int) -> Ass
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise invalid("request body", "It must be multipart/form-data.")
     async with contextlib.AsyncExitStack() as stack:
-        reader, pieces = _FormReader(options[b"boundary"], to, largest_bytes, stack), stream(request)
+        pieces = stream(request)
         try:
+            reader = _FormReader(options[b"boundary"], to, largest_bytes, stack)
             async for piece in pieces:
                 await reader.feed(piece)
             return await reader.finish()

@@ -84,6 +84,8 @@ def test_a_form_that_breaks_a_rule_is_refused_flatly(
         ("application/json", b"{}"),
         ("multipart/form-data", b"--x--"),
         ("multipart/form-data; boundary=x", b"nothing of the kind"),
+        ("multipart/form-data; boundary=" + "x" * 1000, b"--x--"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: " + b"form-data;" * 10_000 + b"\r\n\r\n"),
         ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="method"\r\n\r\ndir'),
     ],
 )
