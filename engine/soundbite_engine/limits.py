@@ -63,11 +63,17 @@ class Window:
 
 
 class Limiter:
-    """The limits of one engine."""
+    """The limits of one engine, counted on a clock that nobody sets; `wall_clock` dates the resets it tells."""
 
-    def __init__(self, limits: RateLimits, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        limits: RateLimits,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self._limits = limits
         self._clock = clock
+        self._wall_clock = wall_clock
         self._requests: dict[str, Window] = {}
         minutes = limits.media_minutes_per_hour
         self._media = None if minutes is None else Window(minutes * 60.0, 3600.0, clock)
@@ -106,7 +112,7 @@ class Limiter:
             headers[f"{prefix}-limit"] = str(math.floor(usage.limit))
             headers[f"{prefix}-remaining"] = str(math.floor(usage.remaining))
             headers[f"{prefix}-used"] = str(math.ceil(usage.used))
-            headers[f"{prefix}-reset"] = str(math.ceil(self._clock() + usage.reset_s))
+            headers[f"{prefix}-reset"] = str(math.ceil(self._wall_clock() + usage.reset_s))
         return headers
 
     def _window(self, category: str) -> Window | None:

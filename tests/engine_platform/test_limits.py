@@ -46,7 +46,7 @@ def test_one_recording_larger_than_the_limit_passes_alone() -> None:
 
 
 def test_categories_have_limits_of_their_own() -> None:
-    limiter = Limiter(RateLimits(requests_per_minute=1), Clock())
+    limiter = Limiter(RateLimits(requests_per_minute=1), Clock(), Clock())
     limiter.admit_request("assets")
     limiter.admit_request("embeddings")
     with pytest.raises(Refused):
@@ -68,6 +68,17 @@ async def test_too_many_requests_are_told_when_to_come_again(opened: Opened) -> 
         assert body["code"] == body["error"]["code"] == "too_many_requests"
         assert body["error"]["details"]["currentLimit"] == "2 requests per minute"
         assert (await http.get("assets")).status_code == 200
+
+
+def test_a_clock_that_is_set_back_refuses_nobody_for_longer() -> None:
+    steady, wall = Clock(), Clock()
+    limiter = Limiter(RateLimits(requests_per_minute=1), steady, wall)
+    limiter.admit_request("assets")
+    assert limiter.headers("assets")["x-ratelimit-request-reset"] == "1000060"
+    wall.now -= 24 * 3600
+    steady.now += 60
+    limiter.admit_request("assets")
+    assert limiter.headers("assets")["x-ratelimit-request-reset"] == str(1_000_060 - 24 * 3600)
 
 
 async def test_too_much_media_is_refused_and_no_task_is_made(
