@@ -174,17 +174,16 @@ GROUPS = (
     ("scalars", 27, 0.5),
     ("tonality", 2, 1.0),
 )
-DESCRIPTORS = sum(count for _, count, _ in GROUPS)
 
 
 @cache
 def weights() -> Floats:
-    """The weight of each descriptor, (DESCRIPTORS,)."""
+    """The weight of each descriptor, (192,): as many as `GROUPS` counts."""
     return np.concatenate([np.full(count, weight, np.float32) for _, count, weight in GROUPS])
 
 
 def describe(sound: Floats, frames: Frames, tonal: Tonality, speech_ratio: float) -> Floats:
-    """The descriptors of `sound` (float32, 16 kHz), unscaled, in the order of `GROUPS`: (DESCRIPTORS,)."""
+    """The descriptors of `sound` (float32, 16 kHz), unscaled, in the order of `GROUPS`: (192,)."""
     active = frames.is_active
     bands = textures.broad_bands(frames.mel_db)
     audible = np.clip(frames.level_db, frames.level_db.max() - LOUDNESS_RANGE_DB, None)

@@ -36,7 +36,6 @@ class Fetched:
     """What a download brought: bytes on disk, and the name its source gave it ("" when it gave none)."""
 
     size: int
-    content_type: str
     filename: str
 
 
@@ -144,7 +143,7 @@ class Fetcher:
                 raise FetchError("url_failed", "The URL answered with an empty body.")
             if declared.isdigit() and sink.size < int(declared):
                 raise FetchError("url_failed", "The download broke off before its end.")
-        return Fetched(sink.size, _content_type(response), _filename(response))
+        return Fetched(sink.size, _filename(response))
 
     def _too_large(self) -> FetchError:
         limit = self._largest_bytes / 1024**3

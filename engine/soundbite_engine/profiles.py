@@ -8,24 +8,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from soundbite_engine.clap.encoders import CLAP_DIMENSION, TextEncoder
 from soundbite_engine.errors import EngineError
 from soundbite_engine.packs.installed import installed_builds
 from soundbite_engine.packs.models import Models
 from soundbite_engine.packs.registry import PACKS, Pack
 from soundbite_engine.sound_words import sound_block
-from soundbite_engine.space import BLOCKS, DIMENSION, SPEECH_DIMENSION, joined
+from soundbite_engine.space import BLOCKS, DIMENSION, SPEECH_DIMENSION, Floats, joined
 from soundbite_engine.tagging.tag_blocks import TAGGED_SOUND_DIMENSION
 from soundbite_engine.workers import DEFAULT_MEMORY_MB
 
 if TYPE_CHECKING:
     from soundbite_engine.static_text import StaticTextEmbedder
     from soundbite_engine.tagging.tag_blocks import TextTagger
-
-Floats = npt.NDArray[np.float32]
 
 
 class Profile(Protocol):
@@ -71,7 +66,19 @@ class Profile(Protocol):
         ...
 
 
-class BaseProfile:
+class _StaticSpeech:
+    """What the profiles share: the static text table fills the speech block."""
+
+    text_job = "embed_texts"
+
+    @cached_property
+    def _texts(self) -> StaticTextEmbedder:
+        from soundbite_engine.static_text import StaticTextEmbedder  # the table takes a moment to read
+
+        return StaticTextEmbedder.load()
+
+
+class BaseProfile(_StaticSpeech):
     """PocketSphinx, the static text table and acoustic descriptors: nothing but the wheel."""
 
     name = "base"
@@ -81,7 +88,6 @@ class BaseProfile:
     describe_job = "describe"
     recognise_job = "recognise"
     recognise_args: tuple[str, ...] = ()
-    text_job = "embed_texts"
     looks_texts_up = True
     worker_memory_mb = DEFAULT_MEMORY_MB
 
@@ -90,26 +96,19 @@ class BaseProfile:
         del source
         return ()
 
-    @cached_property
-    def _texts(self) -> StaticTextEmbedder:
-        from soundbite_engine.static_text import StaticTextEmbedder  # the table takes a moment to read
-
-        return StaticTextEmbedder.load()
-
     def embed_text(self, text: str) -> Floats:
         """The query vector: plain sound words fill the sound block, all words the speech block."""
         whole: Floats = joined(sound_block(text)[None], self._texts.embed([text]))[0]
         return whole
 
 
-class SoundsProfile:
+class SoundsProfile(_StaticSpeech):
     """The base profile, and YAMNet's names for sounds."""
 
     name = "sounds"
     describe_job = "describe_tags"
     recognise_job = "recognise"
     recognise_args: tuple[str, ...] = ()
-    text_job = "embed_texts"
     looks_texts_up = True
     worker_memory_mb = DEFAULT_MEMORY_MB
 
@@ -125,12 +124,6 @@ class SoundsProfile:
         return (str(self._pack),)
 
     @cached_property
-    def _texts(self) -> StaticTextEmbedder:
-        from soundbite_engine.static_text import StaticTextEmbedder
-
-        return StaticTextEmbedder.load()
-
-    @cached_property
     def _tagger(self) -> TextTagger:
         from soundbite_engine.tagging.classes import SoundClasses
         from soundbite_engine.tagging.tag_blocks import TextTagger
@@ -144,13 +137,12 @@ class SoundsProfile:
         return whole
 
 
-class FullProfile:
+class FullProfile(_StaticSpeech):
     """Whisper for speech of any language, CLAP for sounds and words in one space."""
 
     name = "full"
     describe_job = "describe_clap"
     recognise_job = "recognise_any"
-    text_job = "embed_texts"
     looks_texts_up = False
     worker_memory_mb = 4096  # both networks in one process, and what they compute with
 
@@ -168,12 +160,6 @@ class FullProfile:
     def describe_args(self, source: str) -> tuple[str, ...]:
         """The folder of the model, and the recording: CLAP hears higher than the scratch file goes."""
         return (str(self._clap), source)
-
-    @cached_property
-    def _texts(self) -> StaticTextEmbedder:
-        from soundbite_engine.static_text import StaticTextEmbedder
-
-        return StaticTextEmbedder.load()
 
     @cached_property
     def _encoder(self) -> TextEncoder:

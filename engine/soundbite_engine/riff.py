@@ -12,7 +12,7 @@ import struct
 from typing import IO
 
 _MOST_CHUNKS = 64
-_UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # written by those who stream
+UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # written by those who stream
 
 
 def announced_bytes(head: bytes) -> int | None:
@@ -20,7 +20,7 @@ def announced_bytes(head: bytes) -> int | None:
     if head[:4] != b"RIFF" or len(head) < 8:
         return None
     (size,) = struct.unpack_from("<I", head, 4)
-    return None if size in _UNKNOWN_SIZES else size + 8
+    return None if size in UNKNOWN_SIZES else size + 8
 
 
 def up_to_announced(file: IO[bytes]) -> IO[bytes] | Bounded:
@@ -43,7 +43,7 @@ def _data_end(file: IO[bytes]) -> int | None:
             return None
         name, size = struct.unpack("<4sI", header)
         if name == b"data":
-            return None if size in _UNKNOWN_SIZES else file.tell() + size
+            return None if size in UNKNOWN_SIZES else file.tell() + size
         file.seek(size + size % 2, io.SEEK_CUR)
     return None
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from soundbite_engine.riff import announced_bytes
+from soundbite_engine.riff import UNKNOWN_SIZES, announced_bytes
 
 _HEAD_BYTES = 8192
 _TAIL_BYTES = 128 * 1024  # an Ogg page is at most 65,307 bytes
 _SLACK_BYTES = 1024
-_UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # written by those who stream
 
 
 def missing_share(path: Path) -> float | None:
@@ -60,7 +59,7 @@ def _announced_mp3_bytes(head: bytes, at: int) -> int | None:
     if not has_bytes:
         return None
     (count,) = struct.unpack_from(">I", head, tag + (12 if has_frames else 8))
-    return None if count in _UNKNOWN_SIZES else at + int(count)
+    return None if count in UNKNOWN_SIZES else at + int(count)
 
 
 def _ends_ogg_stream(tail: bytes) -> bool:
