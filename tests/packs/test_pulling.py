@@ -108,6 +108,21 @@ def test_an_address_that_nobody_answers_is_named(models: Path, pack: Pack) -> No
         pull(models, pack, Origins(mirror="http://127.0.0.1:9"))
 
 
+@pytest.mark.parametrize("mirror", ["models.example", "ftp://models.example", "http://[::1", "http://\x00"])
+def test_an_address_that_is_none_is_refused_at_once_with_the_variable(models: Path, pack: Pack, mirror: str) -> None:
+    with pytest.raises(PackError, match="check SOUNDBITE_MODELS_MIRROR") as refused:
+        pull(models, pack, Origins(mirror=mirror))
+    assert refused.value.code == "pack_unreachable"
+
+
+def test_a_server_that_knows_no_beginning_of_the_file_is_given_up_in_the_end(
+    models: Path, pack: Pack, mirror: Origins, wrong: Misbehaviour
+) -> None:
+    wrong.statuses = [416] * 8
+    with pytest.raises(PackError, match="does not go on from there"):
+        pull(models, pack, mirror)
+
+
 def test_a_folder_is_searched_by_content_and_needs_no_network(
     models: Path, pack: Pack, contents: dict[str, bytes], tmp_path: Path
 ) -> None:

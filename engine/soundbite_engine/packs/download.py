@@ -44,6 +44,11 @@ def download(
             return
         try:
             _transfer(http, url, partial, wanted, on_bytes)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as exc:
+            raise PackError(
+                "pack_unreachable",
+                f"{url} leads to no download ({exc}); check SOUNDBITE_MODELS_MIRROR and HF_ENDPOINT.",
+            ) from exc
         except (_BrokenOff, httpx.TransportError) as exc:
             tries = 0 if _size(partial) > before else tries + 1
             if tries >= FEWEST_TRIES:
@@ -60,7 +65,7 @@ def _transfer(http: httpx.Client, url: str, partial: Path, wanted: frozenset[int
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={begun}-"} if begun else {})
     with http.stream("GET", url, headers=headers, follow_redirects=True) as response:
         if response.status_code == 416:  # what we hold is no beginning of what is there
-            partial.unlink()
+            partial.unlink(missing_ok=True)
             raise _BrokenOff("it does not go on from there")
         _check_status(response, url)
         is_continued = response.status_code == 206 and _starts_at(response) == begun
