@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ pytest.importorskip("onnx", reason="the development dependency onnx is not insta
 from tiny_clap import write_tiny_clap
 from tiny_whisper import write_tiny_whisper
 
-from soundbite_engine.whisper.whisper_jobs import WINDOW_SEC, _windows
+from soundbite_engine.whisper.whisper_jobs import WINDOW_SEC, _windows, _words
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 
@@ -44,6 +45,10 @@ async def test_a_recording_is_described_and_recognised(chosen: Models) -> None:
     )
     async with WorkerPool(1, memory_mb=profile.worker_memory_mb) as pool:
         found = await analyse(request, pool)
+        for _ in range(10):  # random weights are sampled from, and say nothing one time in three
+            if found.transcript is None or found.transcript.words:
+                break
+            found = await analyse(request, pool)
     clips = [item for item in found.embeddings if (item.option, item.scope) == ("audio", "clip")]
     assert [(clip.start_sec, clip.end_sec) for clip in clips] == [(2.0, 8.0), (8.0, 14.0)]
     for clip in clips:
@@ -51,11 +56,18 @@ async def test_a_recording_is_described_and_recognised(chosen: Models) -> None:
         assert np.linalg.norm(clip.vector[:512]) == pytest.approx(1.0, abs=1e-5)
         assert not clip.vector[512:].any()
     assert found.transcript is not None
-    assert found.transcript.words  # random weights say something, at times inside the window
-    assert all(2.0 <= word.start_sec <= word.end_sec <= 32.0 for word in found.transcript.words)
+    assert found.transcript.words
+    assert all(2.0 <= word.start_sec <= word.end_sec <= 14.0 for word in found.transcript.words)
     query = profile.embed_text("a dog")
     assert query[:512].any()
     assert query[512:].any()
+
+
+def test_a_word_heard_in_the_silence_behind_a_window_ends_with_the_window() -> None:
+    heard = [SimpleNamespace(word=" hello", start=3.5, end=4.25), SimpleNamespace(word=" bye", start=28.0, end=29.5)]
+    recogniser = SimpleNamespace(transcribe=lambda *_, **__: ([SimpleNamespace(words=heard)], None))
+    words = list(_words(recogniser, np.zeros(4 * 16_000, np.float32), 10.0))
+    assert words == [Word("hello", 13.5, 14.0), Word("bye", 14.0, 14.0)]
 
 
 async def test_a_folder_that_holds_no_recogniser_fails_with_its_name(chosen: Models, tmp_path: Path) -> None:

@@ -71,7 +71,10 @@ def _words(recogniser: Any, sound: Any, start_sec: float) -> Iterator[Word]:
         condition_on_previous_text=False,  # a window stands alone: an error must not be handed on
         vad_filter=False,  # the utterances come from voice activity already
     )
+    # The network always hears thirty seconds, and at times puts a word into the silence behind what it was given.
+    length_sec = len(sound) / SAMPLE_RATE_HZ
     for segment in segments:
         for word in segment.words or ():
             if value := word.word.strip():
-                yield Word(value, round(start_sec + float(word.start), 3), round(start_sec + float(word.end), 3))
+                start, end = (round(start_sec + min(float(at), length_sec), 3) for at in (word.start, word.end))
+                yield Word(value, start, end)
