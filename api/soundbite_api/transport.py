@@ -113,7 +113,10 @@ class Transport:
         Raises:
             PlatformError: it was not taken.
         """
-        sent = self._http.build_request("PUT", url, content=body(), headers=dict(headers))
+        try:
+            sent = self._http.build_request("PUT", url, content=body(), headers=dict(headers))
+        except (httpx.InvalidURL, ValueError) as exc:  # the platform names both, and may name anything
+            raise MalformedResponse("The platform gave an upload address that is none.") from exc
         return (await self._exchange(sent)).headers
 
     async def probe(self, method: str, path: str, **request: Any) -> httpx.Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
@@ -21,6 +22,8 @@ _STATUS_PAGE = 50
 _BLOCK_BYTES = 256 * 1024
 # Statuses with which object stores refuse a signed address that has expired.
 _EXPIRED_STATUSES = (400, 401, 403, 404, 410)
+
+_ONCE_WRITTEN = "Upload it again once nothing writes to it any more."
 
 KeepTicket = Callable[[UploadTicket], Awaitable[None]]
 
@@ -81,7 +84,7 @@ async def _completed(transport: Transport, ticket: UploadTicket) -> set[int] | N
     done: set[int] = set()
     for page in range(1, ticket.total_chunks // _STATUS_PAGE + 2):
         params = {"page": page, "page_limit": _STATUS_PAGE}
-        status = (await transport.call(UploadStatus, "GET", f"{SESSIONS}/{ticket.upload_id}", params=params)).value
+        status = (await transport.call(UploadStatus, "GET", _address(ticket), params=params)).value
         if status.status == "completed":
             return None
         if status.status != "active":
@@ -92,6 +95,10 @@ async def _completed(transport: Transport, ticket: UploadTicket) -> set[int] | N
     return done
 
 
+def _address(ticket: UploadTicket) -> str:
+    return f"{SESSIONS}/{quote(ticket.upload_id, safe='')}"
+
+
 class _PartUpload:
     """Sends the missing parts of one session, a few at a time."""
 
@@ -100,7 +107,7 @@ class _PartUpload:
         self._path = path
         self._size = file_size(path)
         self._ticket = ticket
-        self._session = f"{SESSIONS}/{ticket.upload_id}"
+        self._session = _address(ticket)
         self._urls: dict[int, str] = {}
         self._headers: Mapping[str, str] = {}
         self._unreported: list[dict[str, Any]] = []
@@ -200,6 +207,6 @@ async def _blocks(stream: IO[bytes], length: int) -> AsyncIterator[bytes]:
     while length > 0:
         block = await anyio.to_thread.run_sync(stream.read, min(length, _BLOCK_BYTES))
         if not block:
-            return
+            raise RequestRefused("The file became shorter while it was sent.", code="file_changed", hint=_ONCE_WRITTEN)
         length -= len(block)
         yield block

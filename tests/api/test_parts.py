@@ -12,7 +12,17 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from soundbite_api import MalformedResponse, PlatformClient, PlatformUnreachable, RetryPolicy, UploadTicket
+from soundbite_api import (
+    MalformedResponse,
+    NotFound,
+    PlatformClient,
+    PlatformError,
+    PlatformUnreachable,
+    RequestRefused,
+    RetryPolicy,
+    UploadTicket,
+)
+from soundbite_api.transport import Transport as PlatformTransport
 
 CHUNK = 1000
 CONTENT = bytes(range(256)) * 17  # 4352 bytes: five parts, the last one short
@@ -154,3 +164,53 @@ async def test_a_part_taken_without_a_proof_ends_the_upload(sound: Path) -> None
     store.has_etags = False
     with pytest.raises(MalformedResponse, match="without an ETag"):
         await store.client().upload_file(sound)
+
+
+@pytest.mark.parametrize("url", ["http://store.example:port/1", "http://[::1/1", "http://\x00/1", ""])
+async def test_an_address_that_is_none_ends_the_upload_in_one_of_our_errors(
+    sound: Path, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    store = ObjectStore()
+    monkeypatch.setattr(store, "_url", lambda index: {"chunk_index": index, "url": url})
+    with pytest.raises(PlatformError):
+        await store.client().upload_file(sound)
+    assert not store.parts
+
+
+async def test_a_header_that_can_not_be_sent_ends_the_upload_in_one_of_our_errors(sound: Path) -> None:
+    transport = PlatformTransport(
+        httpx.AsyncClient(transport=_Reading(ObjectStore())), api_key=None, retries=RetryPolicy(), include=()
+    )
+    with pytest.raises(MalformedResponse, match="upload address"):
+        await transport.put_bytes("http://store.example/parts/1", lambda: b"x", {"x-store": "läuft"})
+
+
+async def test_a_file_that_becomes_shorter_while_it_is_sent_is_told_and_not_sent_short(
+    sound: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ObjectStore()
+    take = store._put
+
+    def cut_it_short(index: int, request: httpx.Request) -> httpx.Response:
+        sound.write_bytes(CONTENT[:2500])
+        return take(index, request)
+
+    monkeypatch.setattr(store, "_put", cut_it_short)
+    with pytest.raises(RequestRefused, match="became shorter") as refused:
+        await store.client().upload_file(sound)
+    assert "nothing writes to it" in refused.value.hint
+    assert all(len(part) == CHUNK for part in store.parts.values())
+
+
+async def test_an_upload_id_can_not_lead_elsewhere(sound: Path) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.raw_path.decode())
+        return httpx.Response(404, json={"code": "resource_not_exist", "message": "none"})
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://platform/v1.3")
+    ticket = UploadTicket(upload_id="../../keys?x=", asset_id="a1", chunk_size=CHUNK, total_chunks=5)
+    with pytest.raises(NotFound):
+        await PlatformClient(http, largest_direct_bytes=CHUNK).upload_file(sound, ticket=ticket)
+    assert asked[0].startswith("/v1.3/assets/multipart-uploads/..%2F..%2Fkeys%3Fx%3D?")
