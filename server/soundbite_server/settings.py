@@ -97,6 +97,20 @@ class Settings(BaseModel):
         """Whether the platform runs in this process."""
         return self.engine == "embedded"
 
+    def check_home(self) -> None:
+        """Make the home folder where there is none, or refuse it.
+
+        Raises:
+            SettingsError: it can't be made or written.
+        """
+        try:
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            reason = "" if os.access(self.home, os.W_OK | os.X_OK) else "it can't be written"
+        except OSError as exc:
+            reason = exc.strerror or str(exc)
+        if reason:
+            raise SettingsError(f"SOUNDBITE_HOME can't be used: {self.home} ({reason}). Set it to a folder of yours.")
+
     def check_profile(self) -> None:
         """Refuse a profile that lacks what it needs; looks at names and sizes of files only.
 

@@ -50,6 +50,12 @@ def test_the_help_says_what_the_exit_codes_mean(run: Any) -> None:
     assert all(f"{code} {meaning}" in said for code, meaning in EXIT_CODES.items())
 
 
+def test_a_mistyped_command_names_the_nearest(run: Any) -> None:
+    ran = run("serach", "milk")
+    assert ran.code == 2
+    assert "No such command 'serach'. Did you mean 'search'?" in ran.err
+
+
 def test_what_is_there_is_skipped_without_reading_it_again(
     shelf: Any, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

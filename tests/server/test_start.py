@@ -100,6 +100,17 @@ def test_a_bad_setting_stops_the_start_with_one_sentence(tmp_path: Path) -> None
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("command", ["serve", "serve --http 127.0.0.1:0", "engine --port 0", "list", "tasks", "usage"])
+def test_a_home_that_can_not_be_made_stops_the_start(command: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    home = tmp_path / "file" / "home"
+    done = run("-m", "soundbite_server", *command.split(), cwd=tmp_path, SOUNDBITE_HOME=str(home))
+    assert done.returncode == 78
+    assert done.stderr == (
+        f"soundbite: SOUNDBITE_HOME can't be used: {home} (Not a directory). Set it to a folder of yours.\n"
+    )
+
+
 def test_garbage_is_looked_for_again_once_the_server_is_made(tmp_path: Path) -> None:
     code = (
         "import anyio, gc\nanyio.run = lambda serve: print(gc.isenabled(), gc.get_freeze_count() > 10_000)\n"

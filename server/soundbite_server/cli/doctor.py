@@ -115,7 +115,7 @@ def _print_isolation(out: Printer) -> None:
 def _check_disk(out: Printer, settings: Settings) -> int:
     from rich.markup import escape
 
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.check_home()
     free = shutil.disk_usage(settings.home).free
     if free < _LITTLE_SPACE_BYTES:
         out.print(f"[red]low[/red]   {free / 1e6:.0f} MB free on the disk of {escape(str(settings.home))}; make room")

@@ -40,6 +40,7 @@ def command(host: str, port: int) -> None:
     is_loopback = host in _LOOPBACK
     settings = Settings.from_environment(over_http=not is_loopback)
     settings.check_profile()
+    settings.check_home()
     config = _engine_config(settings, os.environ, is_loopback=is_loopback)
     log_to_stderr(settings.log_level)
     anyio.run(functools.partial(_serve, config, host, port))

@@ -50,6 +50,7 @@ async def personal_library(named: Iterable[Path] = ()) -> AsyncIterator[Library]
 
     settings = Settings.from_environment()
     settings.check_profile()
+    settings.check_home()
     # Why a task failed is what the command itself says.
     log_to_stderr("WARNING", except_from="soundbite_tools.jobs")
     folders = tuple(path if path.is_dir() else path.parent for path in (each.resolve() for each in named))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -40,10 +41,13 @@ def _server(address: str | None) -> Callable[[], Awaitable[Any]]:
 
     settings = Settings.from_environment(over_http=address is not None)
     settings.check_profile()
+    settings.check_home()
     if address is None:
         from soundbite_server.app import build_server
 
         log_to_stderr(settings.log_level, settings.log_format)
+        if sys.stdin.isatty():
+            click.echo("Waiting for an agent on standard input; `soundbite config` sets one up.", err=True)
         return build_server(settings).run_stdio_async
     import os
 

@@ -29,8 +29,10 @@ async def command(status: str | None, limit: int, as_json: bool) -> None:
     from soundbite_store import Ledger
     from soundbite_tools.task_view import task_result
 
+    settings = Settings.from_environment()
+    settings.check_home()
     wanted = cast("Literal['processing', 'ready', 'failed'] | None", status)
-    async with await Ledger.open(Settings.from_environment().home / "ledger.sqlite") as ledger:
+    async with await Ledger.open(settings.home / "ledger.sqlite") as ledger:
         found = [
             (task.created_at, task_result(task, await ledger.get_asset(task.asset_id)))
             for task in await ledger.list_tasks(limit, status=wanted)

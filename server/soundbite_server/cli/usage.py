@@ -23,6 +23,7 @@ async def command(days: int, as_json: bool) -> None:
     from soundbite_store import Ledger
 
     settings = Settings.from_environment()
+    settings.check_home()
     today = datetime.now(UTC).date()
     async with await Ledger.open(settings.home / "ledger.sqlite") as ledger:
         counted = await ledger.usage_between(today - timedelta(days=days - 1), today)
