@@ -205,3 +205,12 @@ def test_where_nothing_fits_the_fewest_entries_are_given() -> None:
         return SearchResult(clips=[CLIP.model_copy(update={"sounds": "日" * 400})] * room.entries)
 
     assert len(first_that_fits(answer).clips) == ROOMS[-1].entries
+
+
+def test_whole_numbers_have_no_fraction_and_what_is_usual_is_not_said() -> None:
+    shown = CLIP.model_copy(update={"start_sec": 6.0, "end_sec": 12.5, "score": 1.0, "matched": "speech"})
+    said = shown.model_dump(mode="json")
+    assert '"start_sec": 6, "end_sec": 12.5' in json.dumps(said)
+    assert json.dumps(said["score"]) == "1"
+    assert "matched" not in said
+    assert "matched" not in shown.to_text()

@@ -26,6 +26,7 @@ async def test_words_that_were_said_are_found_where_they_were_said(
     assert best.text == "the river is rising fast"
     assert best.score > 0.9
     assert result.clips_searched == 4
+    assert result.next_step == ""
 
 
 @pytest.mark.parametrize(

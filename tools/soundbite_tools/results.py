@@ -24,11 +24,16 @@ class Result(BaseModel):
     def _leave_out_defaults(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         said: dict[str, Any] = serialise(self)
         silent = {name for name, default in _defaults(type(self)).items() if getattr(self, name) == default}
-        return {name: value for name, value in said.items() if name not in silent}
+        return {name: _short(value) for name, value in said.items() if name not in silent}
 
     def to_text(self) -> str:
         """Return the facts of this result in words."""
         raise NotImplementedError
+
+
+def _short(value: Any) -> Any:
+    # Read by the token: "1650.0" says no more than "1650", and to JSON both are numbers.
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 @functools.cache
@@ -167,7 +172,7 @@ class ClipResult(Result):
     def to_text(self) -> str:
         """Return the clip in words."""
         weak = " (weak)" if self.is_weak else ""
-        matched = f", matched {self.matched}" if self.matched else ""
+        matched = f", matched {self.matched}" if self.matched != "speech" else ""
         lines = [f"{self.title} {self.time_range} ({span(self)}), score {number(self.score)}{weak}{matched}"]
         if self.text:
             lines.append(f'   "{self.text}"')

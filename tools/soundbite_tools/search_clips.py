@@ -127,6 +127,5 @@ async def _not_searched(library: Library, space: Space) -> list[str]:
 
 
 def _next_step(page: Sequence[Answer]) -> str:
-    if not page:
-        return "Try other words or another modality, or call list_audio to see what is in the library."
-    return "get_clip quotes or plays a clip."
+    # What may follow an answer is in the tool's description: an agent need not read it again with each.
+    return "" if page else "Try other words or another modality, or call list_audio to see what is in the library."
