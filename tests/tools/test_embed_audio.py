@@ -1,5 +1,6 @@
 """embed_audio and get_task over a scripted platform: what is asked, kept, reused, and said."""
 
+import asyncio
 import base64
 import shutil
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from soundbite_tools.list_audio import list_audio
 
 OpenLibrary = Callable[..., Any]
 THE_SPACE = Space(SPACE, 16)
+BOUND_SEC = 20
 
 
 async def test_a_short_recording_is_ready_in_one_call_with_counts_per_option_and_scope(
@@ -105,6 +107,30 @@ async def test_the_same_content_again_is_answered_from_the_store_and_says_so(
         rows = await store.clips(THE_SPACE)
         assert len(rows) == 6
         assert {(row.tags, row.source_uri) for row in rows} == {(("new",), str(copy))}
+
+
+async def test_calls_at_once_for_one_recording_keep_the_title_and_tags_that_one_of_them_gives(
+    open_library: OpenLibrary, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked, go_on = asyncio.Event(), asyncio.Event()
+    async with open_library() as library, asyncio.timeout(BOUND_SEC):
+        probe = library.workbench.probe
+
+        async def slow_probe(path: Path) -> Any:
+            # The call that began first is the last to come to its record.
+            if not looked.is_set():
+                looked.set()
+                await go_on.wait()
+            return await probe(path)
+
+        monkeypatch.setattr(library.workbench, "probe", slow_probe)
+        plain = asyncio.create_task(embed_audio(library, recording.name))
+        await looked.wait()
+        named = await embed_audio(library, recording.name, title="Field log", tags=["work"])
+        go_on.set()
+        assert (await plain).tags == named.tags == ["work"]
+        (listed,) = (await list_audio(library)).assets
+    assert (listed.title, listed.tags) == ("Field log", ["work"])
 
 
 async def test_fewer_options_than_before_are_answered_from_the_store(

@@ -12,6 +12,7 @@ from soundbite_store import Space
 from soundbite_tools.embed_audio import embed_audio
 from soundbite_tools.get_task import get_task
 from soundbite_tools.list_audio import list_audio
+from soundbite_tools.waiting import within_limits
 
 OpenLibrary = Callable[..., Any]
 THE_SPACE = Space(SPACE, 16)
@@ -33,6 +34,11 @@ async def test_a_call_answers_in_time_and_the_job_goes_on(
         await platform.reached["POST assets"].wait()
         go_on.set()
         assert (await get_task(library, begun.task_id, wait_seconds=BOUND_SEC)).status == "ready"
+
+
+@pytest.mark.parametrize(("asked", "waited"), [(3.0, 3.0), (1e9, 25.0), (-1.0, 0.0), (float("nan"), 0.0)])
+def test_a_call_waits_for_no_longer_than_clients_do(asked: float, waited: float) -> None:
+    assert within_limits(asked) == waited
 
 
 async def test_cancelling_the_waiting_call_leaves_the_job_alone(

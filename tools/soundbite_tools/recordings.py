@@ -27,15 +27,21 @@ async def enter(library: Library, found: Asset, *, title: str = "", tags: Sequen
     Raises:
         StoreError: it can't be kept.
     """
-    ledger, asset = await library.ledger(), found
-    known = await ledger.get_asset(asset.asset_id)
-    asset = replace(
-        asset,
-        title=plain_text(title, LONGEST_TITLE) or asset.title,
-        tags=plain_tags(tuple(tags))[:MOST_TAGS] or asset.tags,
-    )
-    if asset != known:
-        await ledger.put_asset(asset)
+    ledger = await library.ledger()
+    # Two calls at once for one recording follow each other, or the one without tags would take those of the other.
+    async with library.jobs.beginning:
+        known = await ledger.get_asset(found.asset_id)
+        kept = known or found
+        asset = replace(
+            found,
+            title=plain_text(title, LONGEST_TITLE) or kept.title,
+            duration_sec=kept.duration_sec or found.duration_sec,
+            tags=plain_tags(tuple(tags))[:MOST_TAGS] or kept.tags,
+            metadata_json=kept.metadata_json,
+            created_at=kept.created_at,
+        )
+        if asset != known:
+            await ledger.put_asset(asset)
     if known and (asset.title, asset.tags, asset.source_uri) != (known.title, known.tags, known.source_uri):
         store = await library.store()
         await store.update_asset(asset.asset_id, title=asset.title, tags=asset.tags, source_uri=asset.source_uri)
@@ -44,7 +50,7 @@ async def enter(library: Library, found: Asset, *, title: str = "", tags: Sequen
 
 
 async def described(library: Library, source: Source) -> Asset:
-    """Return what there is to say of a source, with what the ledger knows of it kept; nothing is written.
+    """Return what a source says of itself, its length as the ledger knows it; nothing is written.
 
     Raises:
         SourceProblem: the file holds no sound that can be read.
@@ -54,8 +60,7 @@ async def described(library: Library, source: Source) -> Asset:
     known = await (await library.ledger()).get_asset(source.asset_id)
     if source.kind == "asset":
         return known or await _from_platform(library, source)
-    is_known = known is not None and known.duration_sec > 0.0
-    found = Asset(
+    return Asset(
         asset_id=source.asset_id,
         content_hash=source.content_hash,
         title=plain_text(title_for(source.name), LONGEST_TITLE) or source.asset_id,
@@ -63,20 +68,10 @@ async def described(library: Library, source: Source) -> Asset:
         source_kind=source.kind,
         size_bytes=source.file.size_bytes if source.file else 0,
         mtime_ns=source.file.mtime_ns if source.file else 0,
-        duration_sec=0.0 if is_known else await _duration_sec(library, source),
+        duration_sec=(known.duration_sec if known else 0.0) or await _duration_sec(library, source),
         tags=(),
         metadata_json="{}",
         created_at=datetime.now(UTC),
-    )
-    if known is None:
-        return found
-    return replace(
-        found,
-        title=known.title,
-        duration_sec=known.duration_sec or found.duration_sec,
-        tags=known.tags,
-        metadata_json=known.metadata_json,
-        created_at=known.created_at,
     )
 
 
