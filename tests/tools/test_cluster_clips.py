@@ -57,7 +57,7 @@ async def test_more_clusters_than_there_can_be_are_said(open_library: OpenLibrar
         await embed_audio(library, recording.name)
         listing = await cluster_clips(library, clusters=9, modality="speech")
     assert len(listing.clusters) == 2
-    assert "not 9" in listing.notes[0]
+    assert "Of the 9 clusters asked for there are 2" in listing.notes[0]
 
 
 async def test_a_library_without_speech_has_no_topics_to_group(

@@ -70,7 +70,7 @@ async def cluster_clips(
     total_sec = sum(each.seconds for each in found)
     notes = [f"Only the first {MOST_CLIPS} clips were looked at; narrow with asset_ids or tags."] if rows.is_cut else []
     if wanted > len(found):
-        notes.append(f"There are {len(found)} clusters, not {wanted}: the clips differ no further.")
+        notes.append(f"Of the {wanted} clusters asked for there are {len(found)}: the clips differ no further.")
     elif not wanted and len(found) == 1:
         notes.append("The clips form no separate groups.")
 

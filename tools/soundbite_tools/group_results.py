@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from soundbite_tools.clock import number
+from soundbite_tools.counts import count_of
 from soundbite_tools.results import Result, closing, span
 
 
@@ -22,7 +23,8 @@ class LabelShare(BaseModel):
     def to_text(self) -> str:
         """Return the share in words."""
         score = f", mean score {number(self.mean_score)}" if self.clips and self.mean_score else ""
-        return f"{self.label}: {self.clips} clips, {number(self.seconds)} s (share {number(self.share)}){score}"
+        size = f"{count_of(self.clips, 'clip')}, {number(self.seconds)} s"
+        return f"{self.label}: {size} (share {number(self.share)}){score}"
 
 
 class LabelledClip(Result):
@@ -80,7 +82,7 @@ class ClassifyResult(Result):
         """Return the labels in words."""
         modality = f", modality {self.modality}" if self.modality != "any" else ""
         page = f", page {self.page}" if self.page > 1 else ""
-        lines = [f"{self.clips_classified} clips classified, listed per {self.per}{modality}{page}."]
+        lines = [f"{count_of(self.clips_classified, 'clip')} classified, listed per {self.per}{modality}{page}."]
         lines += [f"- {share.to_text()}" for share in self.labels]
         lines += [f"{place}. {entry.to_text()}" for place, entry in enumerate([*self.clips, *self.assets], 1)]
         return "\n".join(closing(lines, self.notes, self.next_step))
@@ -122,7 +124,7 @@ class ClusterResult(Result):
 
     def to_text(self) -> str:
         """Return the cluster in words."""
-        size = f"{self.clips} clips of {self.recordings} recordings, {number(self.seconds)} s"
+        size = f"{count_of(self.clips, 'clip')} of {count_of(self.recordings, 'recording')}, {number(self.seconds)} s"
         lines = [f"Cluster {self.cluster}: {size} (share {number(self.share)}), likeness {number(self.likeness)}"]
         if self.words:
             lines.append(f"   Words: {', '.join(self.words)}")
@@ -145,6 +147,6 @@ class ClusterListing(Result):
     def to_text(self) -> str:
         """Return the clusters in words."""
         modality = f", modality {self.modality}" if self.modality != "any" else ""
-        lines = [f"{len(self.clusters)} clusters of {self.clips_clustered} clips{modality}."]
+        lines = [f"{count_of(len(self.clusters), 'cluster')} of {count_of(self.clips_clustered, 'clip')}{modality}."]
         lines += [cluster.to_text() for cluster in self.clusters]
         return "\n".join(closing(lines, self.notes, self.next_step))

@@ -207,7 +207,7 @@ class SearchResult(Result):
         what = " and ".join(filter(None, asked)) + (f", without {self.without}" if self.without else "")
         found = count_of(len(self.clips), "clip")
         modality = f", modality {self.modality}" if self.modality != "any" else ""
-        lines = [f"{found} for {what}{modality} ({self.clips_searched} clips searched)."]
+        lines = [f"{found} for {what}{modality} ({count_of(self.clips_searched, 'clip')} searched)."]
         lines += [f"{number}. {clip.to_text()}" for number, clip in enumerate(self.clips, 1)]
         if self.next_cursor:
             lines.append(f"More: the same call with cursor={self.next_cursor}")
@@ -302,7 +302,7 @@ class AssetResult(Result):
     def to_text(self) -> str:
         """Return the recording in words."""
         length = f", {self.length} ({number(self.audio_seconds)} s)" if self.length else ""
-        lines = [f"{self.title}: {self.status}{length}, {self.clip_count} clips, asset_id {self.asset_id}"]
+        lines = [f"{self.title}: {self.status}{length}, {count_of(self.clip_count, 'clip')}, asset_id {self.asset_id}"]
         details = [f"task_id {self.task_id}" if self.task_id else "", f"added {self.added}" if self.added else ""]
         details.append(f"tags: {', '.join(self.tags)}" if self.tags else "")
         details.append(f"source: {self.source}" if self.source else "")
@@ -323,7 +323,7 @@ class LibraryListing(Result):
     def to_text(self) -> str:
         """Return the page in words."""
         page = f", page {self.page}" if self.page > 1 else ""
-        lines = [f"{self.total_assets} recordings, {number(self.total_seconds)} seconds of audio{page}."]
+        lines = [f"{count_of(self.total_assets, 'recording')}, {number(self.total_seconds)} seconds of audio{page}."]
         lines += [f"{number}. {asset.to_text()}" for number, asset in enumerate(self.assets, 1)]
         return "\n".join(closing(lines, self.notes, self.next_step))
 
