@@ -46,6 +46,18 @@ def test_a_layer_imports_only_the_layers_below_it(layer: str) -> None:
     assert not upward
 
 
+def test_only_the_command_line_imports_the_command_line() -> None:
+    command_line = ROOT / "server/soundbite_server/cli"
+    upward = [
+        path
+        for path in modules("server")
+        if command_line not in path.parents
+        and path.name != "__main__.py"
+        and "soundbite_server.cli" in path.read_text()
+    ]
+    assert not upward
+
+
 @pytest.mark.parametrize("layer", ["api", "store", "engine", "tools"])
 def test_only_the_server_speaks_mcp(layer: str) -> None:
     for path in modules(layer):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from soundbite_server.cli.sources import SUFFIXES, media_in
+from soundbite_server.named_media import SUFFIXES, media_in
 from soundbite_store import StoreUnavailable
 
 if TYPE_CHECKING:

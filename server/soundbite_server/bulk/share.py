@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import anyio
 
 from soundbite_server.bulk.collections import Recording, fetch
-from soundbite_server.cli.adding import Labels, add_one, known_as_asked
-from soundbite_server.cli.sources import Named
 from soundbite_server.libraries import open_library
+from soundbite_server.named_media import Named
 from soundbite_server.settings import Settings
+from soundbite_server.taking_in import Labels, add_one, known_as_asked
 from soundbite_store import StoreError
 from soundbite_tools.results import TaskResult
 

@@ -10,13 +10,14 @@ import click
 
 from soundbite_server.cli.failures import FAILED_EXIT_CODE, INPUT_EXIT_CODE
 from soundbite_server.cli.library import console, personal_library, print_json_line, run_async
-from soundbite_server.cli.sources import Named, NothingFound, find_named, folders_among
+from soundbite_server.named_media import Named, NothingFound, find_named, folders_among
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from soundbite_server.cli.adding import Labels, Outcome
+    from soundbite_server.cli.adding import Outcome
     from soundbite_server.cli.watching import FolderWatch
+    from soundbite_server.taking_in import Labels
     from soundbite_tools.library import Library
     from soundbite_tools.results import TaskResult
 
@@ -35,8 +36,8 @@ async def command(sources: tuple[str, ...], title: str, tags: tuple[str, ...], i
 
     What is in the library already is skipped. It may be stopped at any time: the next call goes on where it ended.
     """
-    from soundbite_server.cli.adding import Labels
     from soundbite_server.cli.watching import FolderWatch
+    from soundbite_server.taking_in import Labels
 
     try:
         named = find_named(sources)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from soundbite_server.cli.sources import Named
+    from soundbite_server.named_media import Named
     from soundbite_tools.results import TaskResult
 
 _UNKNOWN_BYTES = 10_000_000  # what an address may hold, until it is known

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from soundbite_server.cli.sources import media_in
+from soundbite_server.named_media import media_in
 
 _State = tuple[int, int]
 

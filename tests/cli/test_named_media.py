@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from soundbite_server.cli.pace import Pace
-from soundbite_server.cli.sources import NothingFound, find_named
 from soundbite_server.cli.watching import FolderWatch
+from soundbite_server.named_media import NothingFound, find_named
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the words after `soundbite add` name: files, folders, patterns and addresses."""
+"""What words of a command line name: files, folders, patterns and addresses."""
 
 from __future__ import annotations
 

@@ -1,0 +1,78 @@
+"""One recording going into the library by name: what is there already is not read again, and a failure is a result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.errors import ToolProblem
+from soundbite_tools.files import is_unchanged
+from soundbite_tools.get_task import get_task
+from soundbite_tools.params import DEFAULT_SEGMENT_SEC, EmbedParams
+from soundbite_tools.results import TaskResult
+from soundbite_tools.reuse import finished_before
+from soundbite_tools.task_view import task_result
+from soundbite_tools.untrusted import plain_tags
+
+if TYPE_CHECKING:
+    from soundbite_server.named_media import Named
+    from soundbite_store import Asset
+    from soundbite_tools.library import Library
+
+_WAIT_S = 25.0
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What is to be said of every recording that is added."""
+
+    title: str = ""
+    tags: tuple[str, ...] = ()
+
+
+def _unshown(fraction: float, stage: str) -> None:
+    """Nobody looks on."""
+
+
+async def add_one(
+    library: Library, named: Named, labels: Labels, show: Callable[[float, str], None] = _unshown
+) -> TaskResult:
+    """Add one recording, or say what is known of it; a failure is a result."""
+
+    async def listen(fraction: float, stage: str) -> None:
+        show(fraction, stage)
+
+    try:
+        if known := await _unchanged(library, named, labels):
+            return known
+        task = await embed_audio(library, named.source, title=labels.title, tags=labels.tags, wait_seconds=0)
+        while task.status == "processing":
+            task = await get_task(library, task.task_id, wait_seconds=_WAIT_S, on_progress=listen)
+    except ToolProblem as exc:
+        return TaskResult(task_id="", status="failed", error=exc.message, error_code=exc.code, next_step=exc.next_step)
+    return task
+
+
+async def _unchanged(library: Library, named: Named, labels: Labels) -> TaskResult | None:
+    """What is known of a file that nobody touched since it was embedded: large folders are not read again."""
+    if named.path is None:
+        return None
+    asset = await (await library.ledger()).find_asset_by_source(str(named.path.resolve()))
+    if asset is None or not is_unchanged(named.path, asset.size_bytes, asset.mtime_ns):
+        return None
+    return await known_as_asked(library, asset, labels)
+
+
+async def known_as_asked(library: Library, asset: Asset, labels: Labels) -> TaskResult | None:
+    """What is known of a recording that the engine set now has embedded, if it has these labels already."""
+    if (labels.title, plain_tags(labels.tags)) not in (("", ()), (asset.title, asset.tags)):
+        return None
+    task = await finished_before(library, asset, _params(library))
+    return task_result(task, asset).model_copy(update={"is_reused": True}) if task else None
+
+
+def _params(library: Library) -> EmbedParams:
+    is_natural = library.config.natural_segmentation
+    return EmbedParams(segmentation="natural" if is_natural else "fixed", segment_sec=DEFAULT_SEGMENT_SEC)
