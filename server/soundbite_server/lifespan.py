@@ -83,7 +83,10 @@ class Services:
 
         try:
             # Imported in here: what fails to load is told like what fails to open.
+            from soundbite_server.memory import give_back_large_blocks_at_once
             from soundbite_server.shelf import open_shelf
+
+            give_back_large_blocks_at_once()
 
             async with open_shelf(self.settings, is_over_http=self.http is not None) as self._shelf:
                 if self.http and self.http.has_own_libraries:

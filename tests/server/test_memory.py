@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -47,6 +48,29 @@ def test_what_is_free_between_pieces_in_use_is_given_back() -> None:
     given_back = before - anonymous_bytes()
     libc.free(kept[0])
     assert given_back > BLOCKS * BLOCK_BYTES / 2
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None) if sys.platform == "linux" else None, "mallopt"), reason="glibc")
+@pytest.mark.parametrize(("is_asked", "kept"), [("0", "True"), ("1", "False")])
+def test_a_large_block_goes_back_when_it_is_freed(is_asked: str, kept: str) -> None:
+    # In a process of its own: it can't be unasked.
+    code = """
+import ctypes, sys
+from soundbite_server import memory
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, (ctypes.c_size_t,)
+libc.free.argtypes = (ctypes.c_void_p,)
+if sys.argv[1] == "1":
+    memory.give_back_large_blocks_at_once()
+for _ in range(2):
+    block = libc.malloc(24 << 20)
+    ctypes.memset(block, 1, 24 << 20)
+    libc.free(block)
+size = next(line for line in open("/proc/self/status") if line.startswith("RssAnon")).split()[1]
+print(int(size) > 24 << 10)
+"""
+    done = subprocess.run([sys.executable, "-c", code, is_asked], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == kept
 
 
 async def test_a_server_gives_back_what_its_calls_have_left(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
