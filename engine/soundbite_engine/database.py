@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self, TypeVar
 
 from filelock import FileLock
 
+from soundbite_engine.errors import DiskError, StateError
 from soundbite_engine.migrations import migrate
 
 ResultT = TypeVar("ResultT")
 BUSY_TIMEOUT_S = 30.0
+_DAMAGED = (
+    "The engine's database, engine.db in its home folder, is damaged: move it away and start again. "
+    "Recordings that are in the library stay there; what was being embedded is begun anew."
+)
 
 
 class Database:
     """Runs functions of a connection off the event loop, one at a time.
 
     WAL lets other processes read while one writes; `synchronous=FULL` makes a commit survive a power cut.
+
+    Raises:
+        StateError: opening it finds it damaged or written by a newer version; any call may find it damaged.
+        DiskError: the disk is full, or the file can't be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -87,4 +97,24 @@ class Database:
         return self._connection
 
     async def _in_thread(self, work: Callable[[], ResultT]) -> ResultT:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        def guarded() -> ResultT:
+            with _translated():
+                return work()
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, guarded)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """What people can do something about, said to them; programming errors and a database that is busy pass."""
+    try:
+        yield
+    except sqlite3.Error as exc:
+        code = getattr(exc, "sqlite_errorcode", 0) & 0xFF  # the rest of it tells kinds of the same
+        if code == sqlite3.SQLITE_FULL:
+            raise DiskError.full() from exc
+        if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+            raise DiskError.failed(str(exc)) from exc
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise StateError("state_damaged", _DAMAGED) from exc
+        raise

@@ -2,6 +2,7 @@
 
 EngineError
 ├── DiskError     the folder the engine keeps things in can't be written
+├── StateError    what the engine keeps of its work can't be read: damaged, or of a newer version
 ├── MediaError    the recording: unreadable, empty, no audio track, window past its end, too long
 └── WorkerError   the process that worked on it: crashed, ran out of time or memory
 """
@@ -40,10 +41,22 @@ class DiskError(EngineError):
     @classmethod
     def of(cls, exc: OSError) -> DiskError:
         """What an error of the system means."""
-        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-            return cls("disk_full", "There is no room left where the engine keeps its files; make some and try again.")
-        reason = exc.strerror or type(exc).__name__
+        is_full = exc.errno in (errno.ENOSPC, errno.EDQUOT)
+        return cls.full() if is_full else cls.failed(exc.strerror or type(exc).__name__)
+
+    @classmethod
+    def full(cls) -> DiskError:
+        """No room."""
+        return cls("disk_full", "There is no room left where the engine keeps its files; make some and try again.")
+
+    @classmethod
+    def failed(cls, reason: str) -> DiskError:
+        """Anything else."""
         return cls("disk_failed", f"The engine can't write its files ({reason}); check its home folder and the disk.")
+
+
+class StateError(EngineError):
+    """The engine's database can't be used. Codes: `state_newer`, `state_damaged`."""
 
 
 class WorkerError(EngineError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 import sqlite3
 
+from soundbite_engine.errors import StateError
+
 _FIRST = (
     "CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT",
     """CREATE TABLE assets (
@@ -45,12 +47,14 @@ def migrate(connection: sqlite3.Connection) -> None:
     """Bring an open database, inside a transaction, to the latest schema.
 
     Raises:
-        RuntimeError: a newer version of the program has already changed it.
+        StateError: a newer version of the program has already changed it.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > LATEST:
-        raise RuntimeError(
-            f"the engine's database has schema {version}, this version knows {LATEST}: upgrade soundbite"
+        raise StateError(
+            "state_newer",
+            f"The engine's database was written by a later Soundbite (version {version}, this one knows {LATEST}): "
+            "upgrade Soundbite, or point SOUNDBITE_HOME somewhere else.",
         )
     for step in _STEPS[version:]:
         for statement in step:

@@ -79,6 +79,7 @@ class Services:
             self._opened.set()  # a call that came just before must not wait for ever
             return
         from soundbite_api import PlatformError
+        from soundbite_engine.errors import EngineError
         from soundbite_store import StoreError
 
         try:
@@ -95,7 +96,7 @@ class Services:
                     await self._shelf.own()
                 self._opened.set()
                 await self._closing.wait()
-        except (ToolProblem, StoreError, PlatformError, OSError) as exc:
+        except (ToolProblem, StoreError, PlatformError, EngineError, OSError) as exc:
             log.exception("The library failed")
             self._shelf, self._failure = None, sentence(getattr(exc, "strerror", None) or str(exc))
         except Exception:

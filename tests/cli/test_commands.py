@@ -342,3 +342,18 @@ def test_rm_removes_a_recording_and_leaves_its_file(shelf: Any, run: Any) -> Non
     assert [each["title"] for each in document(run("list", "--json").out)["assets"]] == ["spoken words"]
     assert (shelf.folder / "rain.wav").exists()
     assert run("rm", "rain", "--yes").code == 2
+
+
+def test_a_damaged_database_of_the_engine_is_one_sentence_with_what_to_do(shelf: Any, run: Any) -> None:
+    database = shelf.home / "engine" / "engine.db"
+    whole = database.read_bytes()
+    database.write_bytes(b"no database" * 1000)
+    for command in (("search", "storm"), ("doctor",)):
+        failed = run(*command)
+        assert failed.code == 1
+        assert "move it away" in failed.err
+        assert "Traceback" not in failed.err
+    database.unlink()  # and what the sentence promises is true
+    assert run("search", "storm").out
+    assert run("add", shelf.spoken).code == 0
+    assert database.read_bytes() != whole

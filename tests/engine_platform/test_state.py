@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from soundbite_engine.database import Database
+from soundbite_engine.errors import DiskError, StateError
 from soundbite_engine.ids import new_id, parse_rfc3339, rfc3339
 from soundbite_engine.migrations import LATEST
 from soundbite_engine.ownership import Owner
@@ -35,7 +36,7 @@ async def test_a_full_disk_is_named_and_later_changes_are_made_again(tmp_path: P
 
     async with Database(tmp_path / "a.db") as database:
         await database.read(lambda c: c.execute("PRAGMA max_page_count = 40").fetchall())
-        with pytest.raises(sqlite3.OperationalError, match="database or disk is full"):
+        with pytest.raises(DiskError, match="no room left"):
             await database.write(fill)
         await database.read(lambda c: c.execute("PRAGMA max_page_count = 100000").fetchall())
         await database.write(fill)
@@ -74,9 +75,33 @@ async def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> No
     connection = sqlite3.connect(tmp_path / "a.db")
     connection.execute(f"PRAGMA user_version = {LATEST + 1}")
     connection.close()
-    with pytest.raises(RuntimeError, match="upgrade soundbite"):
+    with pytest.raises(StateError, match="upgrade Soundbite") as refused:
         async with Database(tmp_path / "a.db"):
             pass
+    assert refused.value.code == "state_newer"
+
+
+async def test_a_damaged_database_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "a.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(StateError, match="move it away") as refused:
+        async with Database(tmp_path / "a.db"):
+            pass
+    assert refused.value.code == "state_damaged"
+
+
+async def test_a_database_damaged_later_is_told_from_a_mistake_of_the_program(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    async with Database(path):
+        pass
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (size - 4096))
+    async with Database(path) as database:
+        with pytest.raises(StateError, match="move it away"):
+            await database.read(lambda c: c.execute("SELECT * FROM settings").fetchall())
+        with pytest.raises(sqlite3.OperationalError, match="no_table"):
+            await database.read(lambda c: c.execute("SELECT * FROM no_table").fetchall())
 
 
 def test_an_owner_is_gone_when_it_has_closed_or_never_was(tmp_path: Path) -> None:

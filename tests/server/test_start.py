@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from mcp import Client
 from pydantic import BaseModel, ValidationError
 
+from soundbite_server import Settings, build_server
 from soundbite_server.quick_start import absent, models_built_late
 
 HEAVY = (
@@ -159,3 +161,15 @@ def test_a_package_is_absent_in_its_block_only() -> None:
             importlib.import_module("tabnanny")
         assert importlib.import_module("json") is json  # loaded before, so it stays
     assert importlib.import_module("tabnanny").check
+
+
+async def test_a_damaged_database_of_the_engine_is_told_to_the_agent_with_what_to_do(tmp_path: Path) -> None:
+    database = tmp_path / "home" / "engine" / "engine.db"
+    database.parent.mkdir(parents=True)
+    database.write_bytes(b"no database" * 1000)
+    async with Client(build_server(Settings(home=tmp_path / "home", roots=(), workers=1))) as client:
+        refused = await client.call_tool("list_audio", {})
+    assert refused.is_error
+    said = str(refused.content)
+    assert "move it away" in said
+    assert str(tmp_path) not in said

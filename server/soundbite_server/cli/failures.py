@@ -40,6 +40,7 @@ def _leave_for(exc: BaseException) -> None:
         _leave("Interrupted; what was begun goes on at the next start.", INTERRUPTED_EXIT_CODE)
     # Imported here: --help must not pay for packages it does not use.
     from soundbite_api import PlatformError
+    from soundbite_engine.errors import EngineError
     from soundbite_server.cli.next_steps import next_step
     from soundbite_server.settings import SettingsError
     from soundbite_store import ExportProblem, StoreError
@@ -49,6 +50,8 @@ def _leave_for(exc: BaseException) -> None:
         _leave(str(exc), SETTINGS_EXIT_CODE)
     if isinstance(exc, PlatformError):
         exc = from_platform(exc)
+    if isinstance(exc, EngineError):
+        _leave(exc.message, FAILED_EXIT_CODE)
     if isinstance(exc, ExportProblem):
         _leave(str(exc), INPUT_EXIT_CODE)
     if isinstance(exc, StoreError):
