@@ -33,6 +33,7 @@ class ScriptedPlatform:
     `reached` is set then. `problems` are answers to give instead, first come first served.
     """
 
+    space: str = SPACE
     duration: float = 12.0
     says: tuple[str, ...] = ("the river is rising", "the cake is done")
     segment_sec: float = 6.0
@@ -75,7 +76,7 @@ class ScriptedPlatform:
             return self.problems[route].pop(0)
         handler = getattr(self, "_" + route.lower().replace(" ", "_").replace("/", "_").replace("-", ""))
         answer: httpx.Response = handler(request)
-        answer.headers["x-soundbite-space"] = SPACE
+        answer.headers["x-soundbite-space"] = self.space
         answer.headers["x-soundbite-blocks"] = f"sound={BLOCK},speech={BLOCK}"
         return answer
 

@@ -58,7 +58,8 @@ async def test_a_recording_of_unknown_length_has_clips_whose_end_is_named(
 ) -> None:
     go_on = platform.stop_at("POST assets")
     async with open_library() as library:
-        task = await embed_audio(library, url="https://example.com/talk.mp3", wait_seconds=0)
+        task = await embed_audio(library, url="https://example.com/talk.mp3?signature=secret", wait_seconds=0)
+        assert task.source == "https://example.com/talk.mp3?…"
         with pytest.raises(QuestionProblem, match="known once it is embedded"):
             await get_clip(library, asset_id=task.asset_id)
         with pytest.raises(QuestionProblem, match=r"from 5 to 3 s\. Give"):

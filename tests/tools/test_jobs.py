@@ -10,8 +10,10 @@ from scripted_platform import SPACE, ScriptedPlatform
 
 from soundbite_store import Space
 from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.errors import EmptyLibrary
 from soundbite_tools.get_task import get_task
 from soundbite_tools.list_audio import list_audio
+from soundbite_tools.search_clips import search_clips
 from soundbite_tools.waiting import within_limits
 
 OpenLibrary = Callable[..., Any]
@@ -156,3 +158,18 @@ async def test_a_file_that_changed_before_its_turn_fails_its_task_with_the_reaso
         ended = await get_task(library, waiting.task_id, wait_seconds=BOUND_SEC)
     assert ended.status == "failed"
     assert "changed or went away" in ended.error
+
+
+async def test_a_task_of_another_platform_is_not_waited_for(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.stop_at("POST assets")
+    async with open_library(platform="https://elsewhere.example/v1") as other:
+        begun = await embed_audio(other, recording.name, wait_seconds=0)
+    async with open_library() as library, asyncio.timeout(BOUND_SEC):
+        task = await get_task(library, begun.task_id, wait_seconds=25)
+        with pytest.raises(EmptyLibrary):
+            await search_clips(library, "river")
+    assert task.status == "processing"
+    assert "another platform" in task.notes[0]
+    assert task.next_step.startswith("Call embed_audio")

@@ -230,19 +230,21 @@ async def test_hidden_characters_in_a_transcript_do_not_reach_a_result(
 
 
 async def test_vectors_of_another_space_are_not_searched_and_the_reason_is_given(
-    open_library: OpenLibrary,
-    two_recordings: Callable[..., Any],
-    platform: ScriptedPlatform,
-    monkeypatch: pytest.MonkeyPatch,
+    open_library: OpenLibrary, two_recordings: Callable[..., Any], platform: ScriptedPlatform
 ) -> None:
     async with open_library() as library:
         first, second = await two_recordings(library)
-    monkeypatch.setattr("scripted_platform.SPACE", "scripted-2")
+    platform.space = "scripted-2"
     async with open_library() as library:
         with pytest.raises(ToolProblem, match="2 in scripted-1") as said:
             await search_clips(library, "river")
         assert "soundbite reembed" in said.value.next_step
         await embed_audio(library, first)
+        with pytest.raises(ToolProblem, match="have vectors of scripted-1 only"):
+            await search_clips(library, "river", asset_ids=[second])
+        with pytest.raises(UnknownId) as refused:
+            await search_clips(library, "river", asset_ids=["x" * 10_000])
+        assert len(str(refused.value)) < 200
         [note] = [note for note in (await search_clips(library, "river")).notes if "not searched" in note]
         assert note.startswith("1 recording was embedded by another engine or profile only")
         assert "`soundbite reembed`" in note

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 EMBEDDINGS_PER_PAGE = 40
 _FIRST_VALUES = 10
+_OF_ANOTHER_PLATFORM = "It was begun on another platform, and goes on when a server uses that one again."
+_EMBED_HERE = "Call embed_audio with the same source to embed it on this platform."
 _NOT_WORKED_ON = "This server is read-only and does not work on it; one that may write goes on with it when it runs."
 
 
@@ -50,6 +52,8 @@ async def get_task(
         task = await library.jobs.wait(task.task_id, within_limits(wait_seconds), on_progress)
     ledger = await library.ledger()
     result = task_result(task, await ledger.get_asset(task.asset_id))
+    if task.status == "processing" and task.platform != library.config.platform:
+        return result.model_copy(update={"notes": [*result.notes, _OF_ANOTHER_PLATFORM], "next_step": _EMBED_HERE})
     if task.status == "processing" and library.config.is_read_only:
         return result.model_copy(update={"notes": [*result.notes, _NOT_WORKED_ON]})
     if detail == "embeddings" and task.status == "ready":

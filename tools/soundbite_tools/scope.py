@@ -10,12 +10,14 @@ from soundbite_store import ClipFilter, Space
 from soundbite_tools.errors import EmptyLibrary, QuestionProblem, UnknownId
 from soundbite_tools.heard_sounds import clips_with_sounds
 from soundbite_tools.selection import Selection
+from soundbite_tools.untrusted import plain_text
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
 
 _ASSETS_READ = 10_000
 _TAGS_NAMED = 15
+_LONGEST_ID = 100
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ async def _say_empty(library: Library, space: Space) -> None:
             "engine or profile that made them.",
             code="space_empty",
         )
-    if pending := await ledger.unfinished_tasks():
+    if pending := [task for task in await ledger.unfinished_tasks() if task.platform == library.config.platform]:
         raise QuestionProblem(
             "The first recordings are still being embedded, so there is nothing to search yet.",
             f'Call get_task(task_id="{pending[0].task_id}", wait_seconds=20) and search when it is ready.',
@@ -76,7 +78,9 @@ async def _no_match(library: Library, selection: Selection) -> QuestionProblem |
     for asset_id in selection.asset_ids:
         if await ledger.get_asset(asset_id) is None:
             return UnknownId(
-                f"There is no recording {asset_id!r}.", "Call list_audio for the ids.", code="unknown_asset"
+                f"There is no recording {plain_text(asset_id, _LONGEST_ID)!r}.",
+                "Call list_audio for the ids.",
+                code="unknown_asset",
             )
     if selection.tags and not await _has_clips(library, replace(Selection(), tags=selection.tags)):
         common = Counter(tag for asset in await ledger.list_assets(limit=_ASSETS_READ) for tag in asset.tags)
@@ -87,15 +91,27 @@ async def _no_match(library: Library, selection: Selection) -> QuestionProblem |
             code="unknown_tag",
         )
     if selection.asset_ids and not await _has_clips(library, replace(Selection(), asset_ids=selection.asset_ids)):
-        return QuestionProblem(
-            "The recordings named have no embeddings yet.",
-            "Call get_task for their tasks, or search without asset_ids.",
-            code="asset_unready",
-        )
+        return await _not_embedded_here(library, selection)
     return QuestionProblem(
         "No clip of the library passes all of these filters together.",
         "Leave some of them out: " + ", ".join(selection.names) + ".",
         code="filters_exclude_all",
+    )
+
+
+async def _not_embedded_here(library: Library, selection: Selection) -> QuestionProblem:
+    store, where = await library.store(), replace(Selection(), asset_ids=selection.asset_ids).where
+    if held := [info.space.id for info in await store.spaces() if await store.has_clips(info.space, where)]:
+        return QuestionProblem(
+            f"The recordings named have vectors of {', '.join(held)} only, which can't be compared with those that the "
+            "platform makes now.",
+            "Call embed_audio with their asset_id to embed them again, or search without asset_ids.",
+            code="asset_in_other_space",
+        )
+    return QuestionProblem(
+        "The recordings named have no embeddings yet.",
+        "Call get_task for their tasks, or search without asset_ids.",
+        code="asset_unready",
     )
 
 

@@ -63,11 +63,14 @@ def standing(tasks: Sequence[Task]) -> str:
 
 
 def shown_source(asset: Asset) -> str:
-    """Return where a recording came from, as results show it."""
+    """Return where a recording came from, as results show it: of a URL without its query, which may hold a secret."""
     if asset.source_kind == "base64":
         return "inline audio"
     if asset.source_kind == "asset":
         return f"asset {asset.source_uri} of the platform"
+    if asset.source_kind == "url":
+        address, mark, _ = asset.source_uri.partition("?")
+        return plain_text(address, LONGEST_SOURCE) + ("?…" if mark else "")
     return plain_text(asset.source_uri, LONGEST_SOURCE)
 
 
