@@ -193,6 +193,14 @@ def test_an_empty_library_says_how_to_fill_it(run: Any, tmp_path: Path, monkeypa
 def test_a_page_or_a_tag_that_is_not_there_is_said(shelf: Any, run: Any) -> None:
     assert run("list", "--page", "9").out == "There is no page 9; the last is 1.\n"
     assert run("list", "--tag", "hail").out.startswith("No recording has the tag hail;")
+    both = run("list", "--tag", "hail", "--title", "thunder").out
+    assert both.startswith("No recording has the words 'thunder' and the tag hail;")
+
+
+def test_a_list_says_that_there_is_more_and_may_be_narrowed_by_words(shelf: Any, run: Any) -> None:
+    assert run("list", "--limit", "1").out.endswith("1 more: --page 2 shows them.\n")
+    assert "more" not in run("list", "--limit", "1", "--page", "2").out
+    assert [each["title"] for each in document(run("list", "--title", "rai", "--json").out)["assets"]] == ["rain"]
 
 
 def test_search_plays_the_best_clip_with_the_player_that_is_there(

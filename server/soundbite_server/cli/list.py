@@ -13,25 +13,29 @@ if TYPE_CHECKING:
 
 
 @click.command("list")
+@click.option("--title", default="", help="Only recordings with these words in their title or path.")
 @click.option("--tag", "tags", multiple=True, help="Only recordings with this tag; may be repeated.")
 @click.option("--page", default=1, show_default=True, type=click.IntRange(1), help="Which page.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 50), help="Recordings a page.")
 @json_option
 @run_async
-async def command(tags: tuple[str, ...], page: int, limit: int, as_json: bool) -> None:
+async def command(title: str, tags: tuple[str, ...], page: int, limit: int, as_json: bool) -> None:
     """Show the recordings in the library, newest first."""
     from soundbite_tools.list_audio import list_audio
 
     async with personal_library() as library:
-        listing = await list_audio(library, tags=list(tags), page=page, page_limit=limit)
+        listing = await list_audio(library, title=title, tags=list(tags), page=page, page_limit=limit)
     if as_json:
         print_json(listing)
     elif listing.assets:
         _print(listing)
+        if listing.total_assets > page * limit:
+            click.echo(f"{listing.total_assets - page * limit} more: --page {page + 1} shows them.")
     elif listing.total_assets:
         click.echo(f"There is no page {page}; the last is {-(-listing.total_assets // limit)}.")
-    elif tags:
-        click.echo(f"No recording has the tag {' or '.join(tags)}; `soundbite list` shows all.")
+    elif tags or title:
+        asked = [*([f"the words {title!r}"] if title else []), *([f"the tag {' or '.join(tags)}"] if tags else [])]
+        click.echo(f"No recording has {' and '.join(asked)}; `soundbite list` shows all.")
     else:
         click.echo("The library is empty. `soundbite add FILE` adds a recording.")
 
