@@ -50,6 +50,17 @@ async def test_the_days_budget_is_kept(open_library: Open, tone: Tone, platform:
     )
 
 
+async def test_windows_of_one_recording_under_way_count_as_spent(open_library: Open, tone: Tone, platform: Any) -> None:
+    platform.task_polls = 1 << 30
+    async with open_library(budget_day_minutes=0.5) as library:
+        name = tone(60).name
+        begun = await embed_audio(library, name, end_sec=20, wait_seconds=0)
+        with pytest.raises(ToolProblem, match=r"0\.2 of today's 0\.5 minutes are left"):
+            await embed_audio(library, name, start_sec=20, end_sec=40, wait_seconds=0)
+        again = await embed_audio(library, name, end_sec=20, wait_seconds=0)
+    assert again.task_id == begun.task_id
+
+
 async def test_sound_of_unknown_length_is_stopped_once_its_length_is_known(
     open_library: Open, tone: Tone, platform: Any
 ) -> None:

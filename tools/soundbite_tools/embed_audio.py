@@ -109,7 +109,7 @@ async def _ready_or_allowed(library: Library, asset: Asset, params: EmbedParams)
     if ready := await finished_before(library, asset, params):
         return ready
     start_sec, end_sec = params.window(asset.duration_sec)
-    await check_budget(library, end_sec - start_sec, asset.asset_id)
+    await check_budget(library, end_sec - start_sec, asset_id=asset.asset_id, params=params)
     return None
 
 

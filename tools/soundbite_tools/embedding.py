@@ -124,5 +124,5 @@ async def _answer(
     check_start(params.start_sec, duration_sec)
     start_sec, end_sec = params.window(duration_sec)
     # The length of a URL's or an asset's sound is known only now.
-    await check_budget(library, end_sec - start_sec, asset.asset_id, task=task)
+    await check_budget(library, end_sec - start_sec, task=task)
     return upload, await embed_upload(library, task, params, upload, report)

@@ -87,7 +87,7 @@ async def _listened(library: Library, asset: Asset) -> AudioEmbeddings:
         async with _uploaded(library, asset) as upload:
             ready = await library.client.wait_for_asset(upload)
             end_sec = min(asset.duration_sec or ready.duration or LONGEST_EXAMPLE_SEC, LONGEST_EXAMPLE_SEC)
-            await check_budget(library, end_sec, asset.asset_id)
+            await check_budget(library, end_sec)
             params = _params(end_sec)
             answer = await library.client.embed_audio(params.audio_input(MediaSource(asset_id=upload)))
             await (await library.ledger()).add_usage(library.config.platform, seconds_embedded=end_sec)

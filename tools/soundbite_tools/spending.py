@@ -21,10 +21,18 @@ class BudgetExceeded(ToolProblem):
     code = "budget_exceeded"
 
 
-async def check_budget(library: Library, window_sec: float, asset_id: str, *, task: Task | None = None) -> None:
-    """Refuse to embed more seconds than a budget leaves; what runs already for other recordings counts as spent.
+async def check_budget(
+    library: Library,
+    window_sec: float,
+    *,
+    task: Task | None = None,
+    asset_id: str = "",
+    params: EmbedParams | None = None,
+) -> None:
+    """Refuse to embed more seconds than a budget leaves; what runs already counts as spent.
 
-    An embedded engine costs nothing and has no budget.
+    Of what runs, only the `task` itself does not count; before there is one, that which does exactly the same, by
+    `asset_id` and `params`. An embedded engine costs nothing and has no budget.
 
     Raises:
         BudgetExceeded: the file's or the day's budget would be passed.
@@ -40,7 +48,7 @@ async def check_budget(library: Library, window_sec: float, asset_id: str, *, ta
             "Embed a shorter window (start_sec, end_sec), or raise SOUNDBITE_BUDGET_FILE_MINUTES.",
         )
     if config.budget_day_minutes:
-        left_sec = config.budget_day_minutes * 60 - await _spent_today_sec(library, asset_id, task)
+        left_sec = config.budget_day_minutes * 60 - await _spent_today_sec(library, task, asset_id, params)
         if window_sec > left_sec or left_sec <= 0.0:
             raise BudgetExceeded(
                 f"That is {window_sec / 60:.1f} minutes of audio, and {max(0.0, left_sec) / 60:.1f} of today's "
@@ -69,7 +77,7 @@ async def spending_note(library: Library) -> str:
     return f"{note} Today: {spent_sec / 60:.1f} of {config.budget_day_minutes:g} minutes."
 
 
-async def _spent_today_sec(library: Library, asset_id: str, task: Task | None) -> float:
+async def _spent_today_sec(library: Library, task: Task | None, asset_id: str, params: EmbedParams | None) -> float:
     ledger, platform = await library.ledger(), library.config.platform
     today = datetime.now(UTC).date()
     counted = await ledger.usage_between(today, today)
@@ -77,10 +85,10 @@ async def _spent_today_sec(library: Library, asset_id: str, task: Task | None) -
     for other in await ledger.unfinished_tasks():
         # What was begun later waits for what was begun earlier, so that two do not refuse each other.
         is_before = task is None or (other.created_at, other.task_id) < (task.created_at, task.task_id)
-        if other.platform == platform and other.asset_id != asset_id and is_before:
+        asked = EmbedParams.model_validate_json(other.params_json)
+        is_same = other.asset_id == asset_id and asked == params
+        if other.platform == platform and is_before and not is_same:
             asset = await ledger.get_asset(other.asset_id)
-            start_sec, end_sec = EmbedParams.model_validate_json(other.params_json).window(
-                asset.duration_sec if asset else 0.0
-            )
+            start_sec, end_sec = asked.window(asset.duration_sec if asset else 0.0)
             spent_sec += end_sec - start_sec
     return spent_sec
