@@ -34,13 +34,13 @@ class ResidentWords:
         for offset, text in enumerate(texts):
             if not text:
                 continue
-            words = words_of(text)
+            words, row = words_of(text), first + offset
             lengths[offset] = len(words)
             for word in words:
                 try:
-                    rows_of[word].append(first + offset)
+                    rows_of[word].append(row)
                 except KeyError:
-                    rows_of[word] = array("i", (first + offset,))
+                    rows_of[word] = array("i", (row,))
         self._lengths.extend(lengths)
 
     def holders(self, word: str) -> NDArray[np.int32]:

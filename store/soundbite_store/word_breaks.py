@@ -56,7 +56,9 @@ _folding = _Folding()
 def words_of(text: str) -> list[str]:
     """The words in their order, folded, repeats kept."""
     if text.isascii():
-        found = _ASCII_WORD.findall(text.lower())
+        text = text.lower()
+        # What a recogniser without punctuation writes is cut at spaces, a good deal faster.
+        found = text.split() if text.replace(" ", "").isalnum() else _ASCII_WORD.findall(text)
         all_count = "_" not in text and max(map(len, found), default=0) <= _LONGEST_BYTES
         return found if all_count else [word for word in found if _counts(word)]
     lowered = (word.lower() for word in _WORD.findall(text) if _counts(word))
