@@ -37,6 +37,9 @@ _log = logging.getLogger(__name__)
 # as fast with 1 MB as with 16.
 _INDEX_CACHE_BYTES = 256 << 20
 _METADATA_CACHE_BYTES = 4 << 20
+# In the format after this one a search reads its clips by decoding all rows between them in each column that has one
+# value throughout: at a million rows that takes 26 ms for 20 clips, and 6 in this one.
+_NEW_TABLES = {"new_table_data_storage_version": "2.1"}
 _PAGE = 1_000
 
 
@@ -70,9 +73,15 @@ class StoreConnection:
                         index_cache_size_bytes=_INDEX_CACHE_BYTES,
                         metadata_cache_size_bytes=_METADATA_CACHE_BYTES,
                     ),
-                    **self._access.connect_options(self._uri),
+                    **self._connect_options(),
                 )
         return self._database
+
+    def _connect_options(self) -> dict[str, Any]:
+        options = self._access.connect_options(self._uri)
+        if self.capabilities.optimize:  # a service chooses its own format
+            options["storage_options"] = _NEW_TABLES | options.get("storage_options", {})
+        return options
 
     async def table(self, space: Space) -> ClipTable | None:
         """The space's table, or None when nothing was written to the space yet.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -129,3 +130,15 @@ def test_a_lock_name_from_outside_never_leaves_the_lock_folder(tmp_path: Path) -
     assert {path.name for path in tmp_path.iterdir()} == {"locks"}
     for lock in held:
         lock.release()
+
+
+async def test_tables_are_made_in_the_format_whose_rows_are_read_one_by_one(
+    tmp_path: Path, space: Space, make_clip: MakeClip
+) -> None:
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, [make_clip(0)])
+        await store.upsert(space, [make_clip(1)])
+        await store.optimise(space)
+    files = list(tmp_path.rglob("data/*.lance"))
+    assert len(files) == 3
+    assert {struct.unpack("<HH", file.read_bytes()[-8:-4]) for file in files} == {(2, 1)}
