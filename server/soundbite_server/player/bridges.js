@@ -109,6 +109,7 @@ class HttpBridge {
 
   async request(method, params, headers = {}) {
     const id = ++this.lastId;
+    const { token } = this;
     const meta = {
       "io.modelcontextprotocol/protocolVersion": PROTOCOL,
       "io.modelcontextprotocol/clientInfo": INFO,
@@ -122,13 +123,14 @@ class HttpBridge {
         "MCP-Protocol-Version": PROTOCOL,
         "Mcp-Method": method,
         ...headers,
-        ...(this.token ? { Authorization: `Bearer ${this.token}` } : {}),
+        ...(token ? { Authorization: `Bearer ${token}` } : {}),
       },
       body: JSON.stringify({ jsonrpc: "2.0", id, method, params: { ...params, _meta: meta } }),
     });
     if (response.status === 401) {
+      if (this.token === token) this.useToken("");
       this.handlers.onTokenWanted();
-      throw new Error("The server asks for a token.");
+      throw new Error(token ? "The server does not know this token." : "The server asks for a token.");
     }
     const { result, error } = await this.read(response, id);
     if (error) throw new Error(error.message);

@@ -62,7 +62,7 @@ class Shelf {
     this.part("more").hidden = this.entries.size >= total_assets;
     if (!title) {
       const count = `${total_assets} ${total_assets === 1 ? "recording" : "recordings"}`;
-      this.part("count").textContent = total_assets ? `${count}, ${clock(total_seconds)}` : "nothing yet";
+      this.part("count").textContent = total_assets ? `${count}, ${clock(Math.ceil(total_seconds))}` : "nothing yet";
       this.part("find").hidden = total_assets < FIND_FROM;
       this.nothing = this.entries.size < total_assets ? null : this.whyNothing();
     }
@@ -220,7 +220,8 @@ class Sending {
 
   failed(why) {
     this.bar.remove();
-    this.said.textContent = why;
+    // Most sentences begin with the name, which stands above them.
+    this.said.textContent = why.startsWith(`${this.name} `) ? why.slice(this.name.length + 1) : why;
     this.said.setAttribute("role", "alert");
     this.node.classList.add("is-failed");
     const dismiss = element("button", { type: "button", className: "more" }, "Dismiss");

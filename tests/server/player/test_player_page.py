@@ -31,6 +31,9 @@ async def test_a_person_gives_a_token_asks_and_sees_the_clips(embedded: Any, tmp
         ask = 'document.querySelector("#question").value = "the sky is still dark";'
         await page.evaluate(f'{ask} document.querySelector("#ask").requestSubmit()')
         await page.until('document.activeElement?.id === "bearer"')
+        wrong = 'document.querySelector("#bearer").value = "a-token-of-nobody";'
+        await page.evaluate(f'{wrong} document.querySelector("#token").requestSubmit()')
+        await page.until('document.querySelector("#status").textContent === "The server does not know this token."')
         given_token = f'document.querySelector("#bearer").value = "{TOKEN}";'
         await page.evaluate(f'{given_token} document.querySelector("#token").requestSubmit()')
         await page.until('document.querySelector("[role=slider]")')
