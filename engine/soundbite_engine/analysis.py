@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from soundbite_engine.described import Described
 from soundbite_engine.embedding_items import Embedding, embeddings
+from soundbite_engine.failures import duration_exceeded
 from soundbite_engine.plans import (
     LISTEN_SPAN_TICKS,
     SOUND_FILE,
@@ -39,11 +40,16 @@ PART_TIMEOUT_S = 600.0
 # After so much sound its workers end, and what they hold, a recogniser each, is the store's that is about to write. The
 # texts of the clips take a worker once more; that one is small.
 LONG_SEC = 900.0
+# Rounding must not refuse a recording of exactly the longest length.
+ROUNDING_SEC = 0.5
 
 
 @dataclass(frozen=True)
 class AnalysisRequest:
-    """What to embed of which file; `duration_sec` is the window of the `fixed` strategy."""
+    """What to embed of which file; `duration_sec` is the window of the `fixed` strategy.
+
+    `longest_sec` refuses what turns out to be longer, before it is analysed: not every container says how long it is.
+    """
 
     path: str
     profile: Profile = field(default_factory=BaseProfile)
@@ -54,6 +60,13 @@ class AnalysisRequest:
     options: tuple[str, ...] = ("audio", "transcription")
     scopes: tuple[str, ...] = ("clip", "asset")
     types: tuple[str, ...] = ("separate_embedding",)
+    longest_sec: float | None = None
+
+    @property
+    def decoded_until_sec(self) -> float | None:
+        """Where decoding may stop: what lies a second beyond `longest_sec` shows that it is longer."""
+        bound = None if self.longest_sec is None else self.start_sec + self.longest_sec + 1.0
+        return min((end for end in (self.end_sec, bound) if end is not None), default=None)
 
     @property
     def is_fused(self) -> bool:
@@ -91,7 +104,9 @@ async def analyse(
     has_speech, has_sound = "transcription" in request.options, "audio" in request.options
     async with scratch_folder() as folder:
         work = _Work(pool, folder, profile, Meter(has_speech, on_progress))
-        report = await work.decode_and_listen(request.path, request.start_sec, request.end_sec)
+        report = await work.decode_and_listen(request.path, request.start_sec, request.decoded_until_sec)
+        if request.longest_sec is not None and report.end_sec - report.start_sec > request.longest_sec + ROUNDING_SEC:
+            raise duration_exceeded(None, request.longest_sec)
         plan = await work.plan(report, request.strategy, request.duration_sec)
         words, heard = await _all(
             work.recognise(plan, report) if has_speech else _nothing(),

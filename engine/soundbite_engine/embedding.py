@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from soundbite_api.embeddings import LONGEST_SYNC_SEC, LONGEST_TASK_SEC, AudioInput
-from soundbite_engine.analysis import Analysis, Progress, analyse
+from soundbite_engine.analysis import ROUNDING_SEC, Analysis, Progress, analyse
 from soundbite_engine.asset_records import AssetRecord
 from soundbite_engine.assets import Assets
 from soundbite_engine.errors import EngineError, MediaError
@@ -26,8 +26,6 @@ MOST_TOKENS = 500
 MOST_CHARACTERS = 20_000
 # Looking so few words up takes less time than handing them to a thread and back.
 _LOOKED_UP_AT_ONCE = 64
-# Rounding in a container's header must not refuse a file of exactly ten minutes.
-_TOLERANCE_SEC = 0.5
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -76,20 +74,25 @@ class Embedder:
             EngineError: too long, the window starts past the end, or the analysis failed.
         """
         check_window(record, audio, LONGEST_SYNC_SEC)
+        longest_sec = LONGEST_SYNC_SEC if window_seconds(record, audio) is None else None
         async with self._turn:
-            return await self.embed(record, audio)
+            return await self.embed(record, audio, longest_sec=longest_sec)
 
     async def embed(
-        self, record: AssetRecord, audio: AudioInput, on_progress: Callable[[Progress], None] | None = None
+        self,
+        record: AssetRecord,
+        audio: AudioInput,
+        on_progress: Callable[[Progress], None] | None = None,
+        longest_sec: float | None = None,
     ) -> Outcome:
-        """The embeddings of a ready asset, of up to four hours.
+        """The embeddings of a ready asset, of up to four hours, or of `longest_sec` where its length is not known.
 
         Raises:
             EngineError: as `embed_now`.
         """
         check_window(record, audio, LONGEST_TASK_SEC)
         path = await self._assets.media_path(record)
-        request = analysis_request(str(path), audio, self.profile)
+        request = replace(analysis_request(str(path), audio, self.profile), longest_sec=longest_sec)
         try:
             analysis = await analyse(request, self._pool, on_progress)
         except MediaError as exc:
@@ -123,7 +126,7 @@ def check_window(record: AssetRecord, audio: AudioInput, limit_s: float) -> None
             f"start_sec {audio.start_sec:g} is past the end of {record.filename} ({record.duration:.1f} s)",
         )
     seconds = window_seconds(record, audio)
-    if seconds is not None and seconds > limit_s + _TOLERANCE_SEC:
+    if seconds is not None and seconds > limit_s + ROUNDING_SEC:
         raise duration_exceeded(seconds, limit_s)
 
 

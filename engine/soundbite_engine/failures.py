@@ -32,11 +32,15 @@ def task_failure(exc: EngineError) -> str:
     return f"{known} ({exc.message})" if known else exc.message
 
 
-def duration_exceeded(seconds: float, limit_s: float) -> MediaError:
-    """The refusal of a recording, or window of one, that is too long; the wording is the platform's."""
+def duration_exceeded(seconds: float | None, limit_s: float) -> MediaError:
+    """The refusal of a recording, or window of one, that is too long; the wording is the platform's.
+
+    `seconds` is None where nobody knows how long it is, only that it is longer.
+    """
+    found = f"more than {limit_s:.0f}" if seconds is None else f"{seconds:.1f}"
     return MediaError(
         "duration_exceeded",
-        f"Duration ({seconds:.1f} seconds) exceeds maximum limit of {limit_s:.0f} seconds ({limit_s / 60:.0f} minutes)",
+        f"Duration ({found} seconds) exceeds maximum limit of {limit_s:.0f} seconds ({limit_s / 60:.0f} minutes)",
     )
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import av
 import httpx
+import numpy as np
 import pytest
 
 Asking = Callable[..., dict[str, Any]]
@@ -193,6 +196,44 @@ def test_more_than_ten_minutes_are_refused_synchronously(
     asset = uploaded(sounds(601))
     message = _refusal(client.post("embed-v2", json=asking({"asset_id": asset["_id"]})))["message"]
     assert message == "Duration (601.0 seconds) exceeds maximum limit of 600 seconds (10 minutes)"
+
+
+class _Unseekable(io.RawIOBase):
+    """Where a recorder writes as it records: it can't go back to say how long the whole was."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, data: Any) -> int:
+        return self._file.write(data)
+
+    def writable(self) -> bool:
+        return True
+
+
+def _streamed_webm(path: Path, seconds: int) -> Path:
+    with path.open("wb") as file, av.open(_Unseekable(file), "w", format="webm") as container:
+        stream = container.add_stream("libopus", rate=48_000)
+        stream.codec_context.layout = "mono"
+        for at in range(0, seconds * 48_000, 48_000):
+            frame = av.AudioFrame.from_ndarray(np.full((1, 48_000), at % 7, np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 48_000, at
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_more_than_ten_minutes_are_refused_though_the_file_does_not_say_how_long_it_is(
+    client: httpx.Client, tmp_path: Path, uploaded: Callable[..., dict[str, Any]], asking: Asking
+) -> None:
+    asset = uploaded(_streamed_webm(tmp_path / "browser.webm", 603))
+    assert asset["duration"] is None
+    message = _refusal(client.post("embed-v2", json=asking({"asset_id": asset["_id"]})))["message"]
+    assert message == "Duration (more than 600 seconds) exceeds maximum limit of 600 seconds (10 minutes)"
+    window = asking({"asset_id": asset["_id"]}, start_sec=590, embedding_option=["audio"])
+    answer = client.post("embed-v2", json=window)
+    assert answer.status_code == 200
+    assert answer.json()["metadata"]["duration"] == pytest.approx(603, abs=0.1)
 
 
 def test_base64_data_is_embedded_and_not_kept(
