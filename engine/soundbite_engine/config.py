@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -11,6 +12,8 @@ from soundbite_engine.packs.models import Models
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
+# A name, an IPv4 address, or an IPv6 address in brackets; a port behind it.
+_HOST = re.compile(r"([^/@?#\s:\[\]]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class UrlPolicy:
             return cls()
         hosts = frozenset(entry for entry in entries if entry != "public")
         for host in hosts:
-            if any(mark in host for mark in "/@?# ") or host == "off":
+            if not _HOST.fullmatch(host) or host == "off":
                 raise ValueError(f"allow_urls: {host!r} is not a host or host:port")
         return cls(is_public=True, hosts=hosts)
 

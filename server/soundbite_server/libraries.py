@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from soundbite_engine.config import UrlPolicy
 from soundbite_server.platforms import open_platform
 from soundbite_tools.config import EMBEDDED, LibraryConfig, UrlRules
 from soundbite_tools.library import Library
@@ -61,12 +62,12 @@ async def library_on(
 
 def library_config(settings: Settings, *, is_over_http: bool = False) -> LibraryConfig:
     """Return what the tools may do under these settings."""
-    is_public, hosts = _read_urls(settings.allow_urls)
+    policy = UrlPolicy.parse(settings.allow_urls)
     return LibraryConfig(
         home=settings.home,
         roots=settings.roots,
         working_folder=None if is_over_http else Path.cwd(),
-        urls=UrlRules(mode="public" if is_public else "off", hosts=hosts),
+        urls=UrlRules(mode="public" if policy.is_public else "off", hosts=policy.hosts),
         platform=EMBEDDED if settings.is_embedded else settings.base_url,
         is_read_only=settings.read_only,
         natural_segmentation=settings.is_embedded,
@@ -77,8 +78,3 @@ def library_config(settings: Settings, *, is_over_http: bool = False) -> Library
         budget_day_minutes=settings.budget_day_minutes,
         longest_sync_sec=_LONGEST_SYNC_EMBEDDED_SEC if settings.is_embedded else _LONGEST_SYNC_HOSTED_SEC,
     )
-
-
-def _read_urls(text: str) -> tuple[bool, frozenset[str]]:
-    entries = frozenset(entry.strip().lower() for entry in text.split(",") if entry.strip())
-    return entries != {"off"}, entries - {"off", "public"}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from soundbite_engine.config import UrlPolicy
 from soundbite_engine.packs.models import PROFILES, Models
 from soundbite_engine.packs.registry import CLAP_PRECISIONS, WHISPER_SIZES
 
@@ -192,12 +193,14 @@ def _folder(name: str, text: str) -> Path:
 
 def _allow_urls(env: Mapping[str, str]) -> str:
     name, text = "SOUNDBITE_ALLOW_URLS", env.get("SOUNDBITE_ALLOW_URLS", "")
-    entries = [entry.strip().lower() for entry in text.split(",") if entry.strip()]
-    if "off" in entries and len(entries) > 1:
-        raise SettingsError(f"{name} is off or a list of hosts, which are allowed besides public ones; it is {text!r}.")
-    if any(mark in entry for entry in entries for mark in "/@?# "):
-        raise SettingsError(f"{name} must be off, public, or a list of host or host:port; it is {text!r}.")
-    return ",".join(entries)
+    try:
+        UrlPolicy.parse(text)
+    except ValueError as exc:
+        raise SettingsError(
+            f"{name} must be off, public, or a list of host or host:port that are allowed besides public ones; "
+            f"it is {text!r}."
+        ) from exc
+    return ",".join(entry.strip().lower() for entry in text.split(",") if entry.strip())
 
 
 def _base_url(text: str) -> str:

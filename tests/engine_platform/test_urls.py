@@ -103,7 +103,10 @@ def test_an_empty_list_allows_nothing(text: str) -> None:
     assert UrlPolicy.parse(text) == UrlPolicy()
 
 
-@pytest.mark.parametrize("text", ["https://a.example", "a.example/x", "user@host", "off,a.example"])
+@pytest.mark.parametrize(
+    "text",
+    ["https://a.example", "a.example/x", "user@host", "off,a.example", "a.example:web", "a.example:", "::1", ":80"],
+)
 def test_a_list_of_something_else_than_hosts_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="allow_urls"):
         UrlPolicy.parse(text)

@@ -76,6 +76,7 @@ def test_settings_do_not_change() -> None:
         ("SOUNDBITE_HOME", "~nobody-of-this-name/library"),
         ("SOUNDBITE_ALLOW_URLS", "off,media.example"),
         ("SOUNDBITE_ALLOW_URLS", "https://media.example"),
+        ("SOUNDBITE_ALLOW_URLS", "media.example:web"),
         ("TWELVELABS_BASE_URL", "localhost:8765"),
     ],
 )
