@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,7 +42,7 @@ def opened(path: Path) -> Iterator[InputContainer]:
     except OSError as exc:
         raise MediaError("media_not_found", f"{path.name} can't be opened: {exc.strerror or exc}") from exc
     with file:
-        if path.stat().st_size == 0:
+        if os.fstat(file.fileno()).st_size == 0:  # not by its name, which may be another's by now
             raise MediaError("media_empty", f"{path.name} is empty")
         try:
             container = av.open(up_to_announced(file), mode="r", options=_OPEN_OPTIONS, buffer_size=_READ_BUFFER_BYTES)
