@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 DEFAULT_MEMORY_MB = 1024
 UNTIMED_PROCESSOR_S = 4 * 3600.0
 PROCESSOR_MARGIN_S = 30.0
+LINGERING_S = 5.0
 
 _SECRET_MARKS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL")
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -60,10 +61,21 @@ class _Worker:
         return decode_untrusted(await self._stdout.readexactly(body_size(header)))
 
     async def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
         self._stdin.close()
         await self._process.wait()
+
+    async def ended(self) -> None:
+        """Wait for the end of a process that has closed its pipe, and kill it if it goes on without.
+
+        Not killed at once: that looks first whether the process still lives, and so takes from asyncio how it ended.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGERING_S):
+                await self._process.wait()
+        await self.kill()
 
     @property
     def exit_status(self) -> int | None:
@@ -210,7 +222,7 @@ class WorkerPool:
                 if on_progress is not None:
                     on_progress(float(message[1]))
         except (asyncio.IncompleteReadError, ConnectionError) as exc:
-            await worker.kill()
+            await worker.ended()
             if not self._is_open:
                 raise WorkerError("worker_closed", "the engine was closed") from exc
             raise WorkerError(

@@ -130,6 +130,12 @@ async def test_a_crash_fails_its_own_job_only(pool_of: Pools) -> None:
         assert await pool.run("double", 4) == 8
 
 
+async def test_how_a_crashed_process_ended_is_told_every_time(pool_of: Pools) -> None:
+    async with pool_of(size=2) as pool:
+        crashes = await asyncio.gather(*(pool.run("crash") for _ in range(24)), return_exceptions=True)
+    assert {str(crash) for crash in crashes} == {"the process doing crash ended (signal 11)"}
+
+
 async def test_a_worker_that_was_killed_while_it_waited_costs_no_job(pool_of: Pools) -> None:
     async with pool_of(size=1) as pool:
         pid = await pool.run("pid")
