@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from scripted_platform import ScriptedPlatform
 
+from soundbite_store import ClipStore, StoreError
 from soundbite_tools.budget import MOST_TOKENS, tokens
 from soundbite_tools.embed_audio import embed_audio
 from soundbite_tools.errors import EmptyLibrary, QuestionProblem, ToolProblem, UnknownId
@@ -250,3 +251,18 @@ async def test_vectors_of_another_space_are_not_searched_and_the_reason_is_given
         assert "`soundbite reembed`" in note
         await embed_audio(library, second)
         assert not [note for note in (await search_clips(library, "river")).notes if "not searched" in note]
+
+
+async def test_a_store_that_fails_in_the_middle_of_a_search_is_named_with_a_next_step(
+    open_library: OpenLibrary, two_recordings: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: Any, **__: Any) -> None:
+        raise StoreError("The disk does not answer.")
+
+    async with open_library() as library:
+        await two_recordings(library)
+        monkeypatch.setattr(ClipStore, "text_search", fails)
+        with pytest.raises(ToolProblem, match="The disk does not answer") as problem:
+            await search_clips(library, "is the river rising")
+    assert problem.value.code == "store_error"
+    assert "soundbite doctor" in problem.value.next_step

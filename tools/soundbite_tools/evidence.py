@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
-
-import anyio
 
 from soundbite_store import ClipFilter, ClipHit, ClipStore, Space
 from soundbite_tools.calibration import Calibration, calibration_of
@@ -47,28 +46,21 @@ async def gather(
     """
     search = _Search(await library.store(), vectors.current.space, where, limit)
     said = await search.as_said(text)
-    found: dict[str, Sequence[ClipHit]] = {}
-    counted: dict[str, float] = {}
-
-    async def keep(name: str, hits: Awaitable[Sequence[ClipHit]]) -> None:
-        found[name] = await hits
-
-    async def count() -> None:
-        counted.update(await search.word_weights(said))
-
-    async with anyio.create_task_group() as group:
-        if vectors.speech is not None:
-            group.start_soon(keep, "speech", search.nearest(vectors.speech, "transcription"))
-        if vectors.sound is not None:
-            group.start_soon(keep, "sound", search.nearest(vectors.sound, "audio"))
-        if vectors.whole is not None:
-            group.start_soon(keep, "fused", search.loose(vectors.whole, library.clipped_assets))
-        if text:
-            group.start_soon(keep, "words", search.holding(said))
-        if text and modality != SOUND:
-            group.start_soon(count)
+    asked: dict[str, Awaitable[Sequence[ClipHit]]] = {}
+    if vectors.speech is not None:
+        asked["speech"] = search.nearest(vectors.speech, "transcription")
+    if vectors.sound is not None:
+        asked["sound"] = search.nearest(vectors.sound, "audio")
+    if vectors.whole is not None:
+        asked["fused"] = search.loose(vectors.whole, library.clipped_assets)
+    if text:
+        asked["words"] = search.holding(said)
+    # Not a task group, which wraps what fails in it: the store's own error tells what to do.
+    found, counted = await asyncio.gather(
+        asyncio.gather(*asked.values()), search.word_weights(said if modality != SOUND else "")
+    )
     return Evidence(
-        **found,
+        **dict(zip(asked, found, strict=True)),
         word_weights=counted,
         sound_terms=sound_terms(text) if modality != SPEECH else frozenset(),
         calibration=calibration_of(vectors.current.space.id),
@@ -120,6 +112,8 @@ class _Search:
         )
 
     async def word_weights(self, text: str) -> dict[str, float]:
+        if not text:
+            return {}
         return weights(await self.store.term_document_counts(self.space, distinct_terms(text)[:MOST_TERMS], _SPOKEN))
 
     async def _has_clips(self, asset_id: str) -> bool:
