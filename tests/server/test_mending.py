@@ -138,4 +138,4 @@ def test_an_exported_library_is_searched_after_its_import_somewhere_else(
     imported = run("import", str(file))
     assert imported.exit_code == 0, imported.output
     assert asyncio.run(kept(store_folder(tmp_path / "other"))) == before
-    assert "1 recordings" in run("list").output
+    assert "1 recording," in run("list").output
