@@ -64,7 +64,7 @@ async def export_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchan
                 assets = await ledger.list_assets(_PAGE, page)
                 for asset in assets:
                     said = await ledger.transcripts_of(asset.asset_id)
-                    tasks = await ledger.list_tasks(asset_id=asset.asset_id, status="ready")
+                    tasks = await ledger.list_tasks(None, asset_id=asset.asset_id, status="ready")
                     rows = [_json_row(asset), *map(_json_row, said), *map(_json_row, tasks)]
                     await asyncio.to_thread(_write, writer, rows, schema)
                     done += Exchanged(assets=1, transcripts=len(said))

@@ -12,7 +12,6 @@ from soundbite_store.record_json import asset_from, task_from, transcript_from
 from soundbite_store.records import Asset, Task
 
 _PAGE = 200
-_MOST_TASKS = 1_000
 _NEVER = -1
 
 
@@ -36,7 +35,7 @@ class Sharing:
         `finished` counts as ready although the ledger does not say so yet: the ledger is to be told last.
         """
         asset = await self._ledger.get_asset(asset_id)
-        ready = await self._ledger.list_tasks(_MOST_TASKS, asset_id=asset_id, status="ready")
+        ready = await self._ledger.list_tasks(None, asset_id=asset_id, status="ready")
         if finished is not None:
             ready = [finished, *(task for task in ready if task.task_id != finished.task_id)]
         if asset is None or not ready:
@@ -93,7 +92,7 @@ class Sharing:
         stamps: dict[str, str] = {}
         for offset in range(0, await self._ledger.count_assets(), _PAGE):
             for asset in await self._ledger.list_assets(_PAGE, offset):
-                ready = await self._ledger.list_tasks(_MOST_TASKS, asset_id=asset.asset_id, status="ready")
+                ready = await self._ledger.list_tasks(None, asset_id=asset.asset_id, status="ready")
                 stamps |= _stamps([shared(asset), *map(shared, ready)])
         return stamps
 

@@ -99,13 +99,18 @@ class TaskRecords:
         return await self._tasks("WHERE status = 'processing' ORDER BY created_at, task_id")
 
     async def list_tasks(
-        self, limit: int = 100, offset: int = 0, *, asset_id: str | None = None, status: TaskStatus | None = None
+        self,
+        limit: int | None = 100,
+        offset: int = 0,
+        *,
+        asset_id: str | None = None,
+        status: TaskStatus | None = None,
     ) -> list[Task]:
-        """Tasks, the newest first."""
+        """Tasks, the newest first; all of them where `limit` is None."""
         return await self._tasks(
             "WHERE (:asset_id IS NULL OR asset_id = :asset_id) AND (:status IS NULL OR status = :status) "
             "ORDER BY created_at DESC, task_id LIMIT :limit OFFSET :offset",
-            {"asset_id": asset_id, "status": status, "limit": limit, "offset": offset},
+            {"asset_id": asset_id, "status": status, "limit": -1 if limit is None else limit, "offset": offset},
         )
 
     def task_lock(self, task_id: str) -> OwnerLock:

@@ -76,6 +76,17 @@ async def test_an_exported_library_comes_back_whole_in_another_place(
             assert before.row_id(space) == after.row_id(space)
 
 
+async def test_every_finished_task_of_a_recording_is_exported(tmp_path: Path, space: Space) -> None:
+    file = tmp_path / "x.parquet"
+    async with await ClipStore.open(tmp_path / "a") as store, await Ledger.open(tmp_path / "a.db") as ledger:
+        await ledger.put_asset(ASSET)
+        for _ in range(101):
+            task = await ledger.create_task(asset_id="a_1", space=space.id, platform="embedded")
+            await ledger.update_task(task.task_id, status="ready")
+        await export_library(store, ledger, file)
+    assert pq.read_table(file, filters=[("record", "=", "task")]).num_rows == 101
+
+
 async def test_an_export_is_plain_parquet(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
     async with await ClipStore.open(tmp_path / "a") as store, await Ledger.open(tmp_path / "a.db") as ledger:
         await store.upsert(space, [make_clip(0)])

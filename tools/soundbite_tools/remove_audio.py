@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 # Clients give up on calls that take much longer.
 _LONGEST_WAIT_S = 15.0
-_MOST_TASKS = 10_000
 _LONGEST_ID = 100
 
 
@@ -43,7 +42,7 @@ async def remove_audio(library: Library, asset_id: str) -> RemovalResult:
         raise QuestionProblem("No recording was named.", "Give an asset_id of list_audio.")
     ledger, store = await library.ledger(), await library.store()
     asset = await ledger.get_asset(named)
-    tasks = await ledger.list_tasks(limit=_MOST_TASKS, asset_id=named)
+    tasks = await ledger.list_tasks(None, asset_id=named)
     async with _stopped(library, tasks):
         uploads = await _uploads(library, asset, tasks)
         notes = [note for each in sorted(uploads) if (note := await _deleted(library, each))]

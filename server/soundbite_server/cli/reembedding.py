@@ -27,7 +27,7 @@ async def all_assets(library: Library) -> list[Asset]:
 
 async def params_of(library: Library, asset: Asset) -> list[EmbedParams]:
     """Return how a recording was embedded before, as far as the engine set now can do it."""
-    ready = await (await library.ledger()).list_tasks(asset_id=asset.asset_id, status="ready")
+    ready = await (await library.ledger()).list_tasks(None, asset_id=asset.asset_id, status="ready")
     known = [EmbedParams.model_validate_json(task.params_json) for task in reversed(ready)]
     if not library.config.natural_segmentation:
         known = [params.model_copy(update={"segmentation": "fixed"}) for params in known]
