@@ -13,7 +13,7 @@ from soundbite_tools.results import ClipDetail
 from soundbite_tools.rows import sounds_in
 from soundbite_tools.sounds import cut_sound
 from soundbite_tools.task_view import shown_source
-from soundbite_tools.transcripts import text_between
+from soundbite_tools.transcripts import TimedWords
 from soundbite_tools.untrusted import plain_text, shortened
 from soundbite_tools.workbench import SoundFormat
 
@@ -164,6 +164,6 @@ async def _text(library: Library, span: _Span) -> str:
     ledger = await library.ledger()
     transcript = await ledger.get_transcript(span.asset.asset_id, library.config.platform)
     # Word times follow the range exactly; clips that only touch it say a little too much.
-    return text_between(transcript, span.start_sec, span.end_sec) or " ".join(
+    return TimedWords(transcript).between(span.start_sec, span.end_sec) or " ".join(
         row.transcript for row in sorted(span.rows, key=lambda row: row.start_sec) if row.transcript
     )

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from soundbite_store import Asset, Clip, Task, clip_id_for
 from soundbite_tools.errors import WorkFailed
 from soundbite_tools.params import EmbedParams
-from soundbite_tools.transcripts import text_between
 from soundbite_tools.untrusted import plain_text
 
 if TYPE_CHECKING:
     from soundbite_api import EmbeddingData
-    from soundbite_store import StoredClip, StoredTranscript
+    from soundbite_store import StoredClip
+    from soundbite_tools.transcripts import TimedWords
 
 LONGEST_TRANSCRIPT = 4000
 LONGEST_SOUND_WORDS = 500
@@ -29,7 +29,7 @@ class Recording:
     asset: Asset
     task: Task
     params: EmbedParams
-    transcript: StoredTranscript | None
+    words: TimedWords
 
 
 def clips_of(recording: Recording, data: Sequence[EmbeddingData], dimension: int) -> list[Clip]:
@@ -86,7 +86,7 @@ def _text(recording: Recording, item: EmbeddingData, start_sec: float, end_sec: 
         return ""
     text = item.transcript
     if text is None:
-        text = text_between(recording.transcript, start_sec, end_sec)
+        text = recording.words.between(start_sec, end_sec)
     return plain_text(text, LONGEST_TRANSCRIPT)
 
 

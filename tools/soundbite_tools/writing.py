@@ -16,7 +16,7 @@ from soundbite_tools.figures import TaskFigures, count_kinds
 from soundbite_tools.removal import gone, is_removed
 from soundbite_tools.rows import Recording, clips_of
 from soundbite_tools.spaces import current_space
-from soundbite_tools.transcripts import FoundTranscript, find_transcript
+from soundbite_tools.transcripts import FoundTranscript, TimedWords, find_transcript
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Clip, StoredTranscript, Task, TimedText
@@ -59,7 +59,7 @@ async def write(
             code="nothing_embedded",
         )
     current = current_space(answer.space, len(answer.data[0].embedding))
-    clips = clips_of(Recording(asset, task, params, said.transcript), answer.data, current.space.dimension)
+    clips = clips_of(Recording(asset, task, params, TimedWords(said.transcript)), answer.data, current.space.dimension)
     library.spaces.seen(current)
     figures = _figures(clips, answer)
     notes = [*upload.notes, *_notes(asset, params, figures), *([said.note] if said.note else [])]
