@@ -110,12 +110,19 @@ async def _take_over(services: Services) -> None:
 
 async def _keep_taking_over(services: Services) -> None:
     """Look, now and then, for work whose engine has died."""
+    failure = ""
     while True:
         await asyncio.sleep(services.config.sweep_s)
         try:
             await _take_over(services)
-        except Exception:
-            logger.exception("looking for unfinished work failed")
+        except Exception as exc:
+            if repr(exc) != failure:  # a database that stays broken is no news every two seconds
+                failure = repr(exc)
+                logger.exception("looking for unfinished work failed")
+        else:
+            if failure:
+                logger.info("looking for unfinished work goes on")
+            failure = ""
 
 
 async def _tidy(services: Services, owner: Owner) -> None:

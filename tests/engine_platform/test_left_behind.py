@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from soundbite_engine import asset_records, embedding, scratch, task_records, transcription
+from soundbite_engine.assets import Assets
 from soundbite_engine.errors import DiskError
 from soundbite_engine.files import BUFFER_BYTES, FileSink
 from soundbite_engine.media_files import MediaFolder
@@ -121,6 +122,26 @@ async def test_two_who_ask_for_a_transcription_at_once_have_it_made_once(
         answers = await asyncio.gather(*(http.get(path) for _ in range(3)))
         assert [answer.json()["status"] for answer in answers] == ["ready"] * 3
     assert made == 1
+
+
+async def test_a_sweep_that_keeps_failing_alike_is_logged_once_and_again_when_it_fails_otherwise(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    outcomes = ["damaged"] * 3 + ["full"] * 2 + [""] + ["full"] * 2
+    is_over = asyncio.Event()
+
+    async def failing(_: Assets) -> None:
+        if not outcomes:
+            is_over.set()
+        elif outcome := outcomes.pop(0):
+            raise DiskError("disk_failed", outcome)
+
+    async with opened(sweep_s=0.001):
+        monkeypatch.setattr(Assets, "take_over", failing)
+        async with asyncio.timeout(20):
+            await is_over.wait()
+    failures = [each for each in caplog.records if "unfinished work failed" in each.getMessage()]
+    assert [str(each.exc_info[1]) for each in failures if each.exc_info] == ["damaged", "full", "full"]
 
 
 async def test_an_asset_that_could_not_be_written_down_is_settled_once_the_disk_has_room(
