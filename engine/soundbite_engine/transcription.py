@@ -15,7 +15,7 @@ from soundbite_engine.assets import Assets
 from soundbite_engine.background import Background
 from soundbite_engine.config import EngineConfig
 from soundbite_engine.database import Database
-from soundbite_engine.errors import EngineError
+from soundbite_engine.errors import EngineError, MediaError
 from soundbite_engine.ownership import Owner
 from soundbite_engine.profiles import Profile
 from soundbite_engine.results import timed_values
@@ -58,9 +58,12 @@ class Transcriptions:
         self._profile = profile
         self._turn = asyncio.Semaphore(1)
         self._making: dict[str, asyncio.Task[None]] = {}
+        self._untold: dict[str, TranscriptionRecord] = {}
 
     async def get(self, asset_id: str) -> TranscriptionRecord:
         """An asset's transcription as it stands; the first call starts it and waits for it a moment.
+
+        A failure that lies in the recording stays; any other is told once, and the call after that tries again.
 
         Raises:
             Refused: there is no such asset, or it failed.
@@ -68,12 +71,16 @@ class Transcriptions:
         asset = await self._assets.get(asset_id)
         if asset.status == "failed":
             await self._assets.ready(asset_id)  # says why
-        if asset_id not in self._making and await self._database.write(lambda c: _begin(c, asset_id, self._owner)):
+        # Told before it is tried again: who asks until it is done would never hear of one that fails each time.
+        is_idle = asset_id not in self._making and asset_id not in self._untold
+        if is_idle and await self._database.write(lambda c: _begin(c, asset_id, self._owner)):
             self._start(asset_id)
         making = self._making.get(asset_id)
         if making is not None:
             await asyncio.wait([making], timeout=self._config.grace_s)
-        return await self._database.read(lambda c: _find(c, asset_id))
+        failure = self._untold.pop(asset_id, None)
+        record = await self._database.read(lambda c: _find(c, asset_id))
+        return failure if failure is not None and record.status == "processing" else record
 
     async def keep(self, asset_id: str, transcript: Transcript) -> None:
         """Keep the transcript that an analysis of the whole asset brought."""
@@ -100,17 +107,22 @@ class Transcriptions:
                 if (await self._database.read(lambda c: _find(c, asset_id))).status == "ready":
                     return  # an embedding brought it meanwhile
                 transcript = await transcribe(await self._assets.media_path(asset), self._pool, profile=self._profile)
+            await self.keep(asset_id, transcript)
         except EngineError as exc:
-            await self._fail(asset_id, exc.message)
+            # A file that can't be opened now may be there again later.
+            is_lasting = isinstance(exc, MediaError) and exc.code != "media_not_found"
+            await self._fail(asset_id, exc.message, is_lasting=is_lasting)
         except Exception:
             logger.exception("transcription of %s met an unexpected error", asset_id)
-            await self._fail(asset_id, "The engine failed unexpectedly; its log says more.")
-        else:
-            await self.keep(asset_id, transcript)
+            await self._fail(asset_id, "The engine failed unexpectedly; its log says more.", is_lasting=False)
 
-    async def _fail(self, asset_id: str, reason: str) -> None:
+    async def _fail(self, asset_id: str, reason: str, *, is_lasting: bool) -> None:
         logger.info("transcription of %s failed: %s", asset_id, reason)
-        await self._database.write(lambda c: _fail(c, asset_id, reason))
+        if is_lasting:
+            await self._database.write(lambda c: _fail(c, asset_id, reason))
+        else:
+            self._untold[asset_id] = TranscriptionRecord("failed", error=reason)
+            await self._database.write(lambda c: _forget(c, asset_id))
 
 
 def _begin(connection: sqlite3.Connection, asset_id: str, owner: Owner) -> bool:
@@ -149,6 +161,10 @@ def _fail(connection: sqlite3.Connection, asset_id: str, reason: str) -> None:
         " WHERE asset_id = ? AND status = 'processing'",
         (reason, asset_id),
     )
+
+
+def _forget(connection: sqlite3.Connection, asset_id: str) -> None:
+    connection.execute("DELETE FROM transcriptions WHERE asset_id = ? AND status = 'processing'", (asset_id,))
 
 
 def _to_json(entries: Sequence[Word | Sentence]) -> str:

@@ -21,7 +21,7 @@ import pytest
 
 from soundbite_engine import asset_records, embedding, scratch, task_records, transcription
 from soundbite_engine.assets import Assets
-from soundbite_engine.errors import DiskError
+from soundbite_engine.errors import DiskError, MediaError, WorkerError
 from soundbite_engine.files import BUFFER_BYTES, FileSink
 from soundbite_engine.media_files import MediaFolder
 from soundbite_engine.ownership import Owner
@@ -122,6 +122,52 @@ async def test_two_who_ask_for_a_transcription_at_once_have_it_made_once(
         answers = await asyncio.gather(*(http.get(path) for _ in range(3)))
         assert [answer.json()["status"] for answer in answers] == ["ready"] * 3
     assert made == 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "is_tried_again"),
+    [
+        (WorkerError("worker_crashed", "the process doing recognise ended (signal 9)"), True),
+        (WorkerError("worker_timeout", "recognise took more than 600 s"), True),
+        (DiskError.full(), True),
+        (OSError(28, "No space left on device"), True),
+        (MediaError("media_unreadable", "no sound could be decoded from spoken.wav"), False),
+    ],
+)
+async def test_a_transcription_that_failed_is_told_and_tried_again_unless_the_recording_is_at_fault(
+    opened: Opened, spoken: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception, is_tried_again: bool
+) -> None:
+    real = transcription.transcribe
+    failures = iter([failure])
+
+    async def failing_once(*args: Any, **more: Any) -> Any:
+        if each := next(failures, None):
+            raise each
+        return await real(*args, **more)
+
+    monkeypatch.setattr(transcription, "transcribe", failing_once)
+    async with opened() as (_, http):
+        await _upload(http, spoken)
+        path = f"assets/{await _asset_id(http)}/transcription"
+        told = (await http.get(path)).json()
+        assert (told["status"], bool(told["error"]["message"])) == ("failed", True)
+        again = (await http.get(path)).json()
+        assert again["status"] == ("ready" if is_tried_again else "failed")
+        assert bool(again.get("words")) is is_tried_again
+
+
+async def test_who_asks_until_a_transcription_is_done_hears_that_it_failed_while_nobody_waited(
+    opened: Opened, spoken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(*_: Any, **__: Any) -> Any:
+        raise WorkerError("worker_memory", "recognise needs more than the 1024 MB a worker may use")
+
+    monkeypatch.setattr(transcription, "transcribe", failing)
+    async with opened(grace_s=0.0) as (_, http):
+        await _upload(http, spoken)
+        asset_id = await _asset_id(http)
+        await _ready(http, f"assets/{asset_id}")
+        assert "1024 MB" in (await _ready(http, f"assets/{asset_id}/transcription"))["error"]["message"]
 
 
 async def test_a_sweep_that_keeps_failing_alike_is_logged_once_and_again_when_it_fails_otherwise(
