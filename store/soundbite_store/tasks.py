@@ -122,11 +122,18 @@ class TaskRecords:
 
     async def count_left_behind(self, space: str) -> int:
         """The number of recordings that are embedded in other spaces and not in this one."""
-        sql = (
-            "SELECT count(DISTINCT asset_id) FROM tasks AS other WHERE status = 'ready' AND space NOT IN ('', :space) "
-            "AND NOT EXISTS (SELECT 1 FROM tasks WHERE asset_id = other.asset_id AND status = 'ready' "
-            "AND space = :space)"
-        )
+        # Two ranges of an index that SQLite would not take by itself: the tasks of the space itself, nearly always all
+        # there are, are not gone through.
+        sql = """
+            WITH others AS (
+                SELECT asset_id FROM tasks INDEXED BY tasks_ready_by_space
+                WHERE status = 'ready' AND space > '' AND space < :space
+                UNION
+                SELECT asset_id FROM tasks INDEXED BY tasks_ready_by_space WHERE status = 'ready' AND space > :space
+            )
+            SELECT count(*) FROM others WHERE NOT EXISTS
+                (SELECT 1 FROM tasks WHERE status = 'ready' AND space = :space AND asset_id = others.asset_id)
+        """
         return int(await self._ledger.read(lambda db: db.execute(sql, {"space": space}).fetchone()[0]))
 
     async def drop_spent_locks(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
 import zlib
@@ -9,6 +10,9 @@ from collections.abc import Iterable
 
 from soundbite_store.ledger_connection import LedgerConnection
 from soundbite_store.records import StoredTranscript, TimedText
+
+# Of so many recordings: one question after another finds the same ones.
+_SENTENCES_REMEMBERED = 20
 
 
 class TranscriptRecords:
@@ -32,24 +36,32 @@ class TranscriptRecords:
 
     async def get_transcript(self, asset_id: str, source: str) -> StoredTranscript | None:
         """What a source understood of an asset."""
-        return (await self.get_transcripts([asset_id], source)).get(asset_id)
+        sql = "SELECT start_sec, end_sec, body FROM transcripts WHERE asset_id = ? AND source = ?"
+        row = await self._ledger.read(lambda db: db.execute(sql, (asset_id, source)).fetchone())
+        return None if row is None else _transcript(asset_id, source, row)
 
-    async def get_transcripts(self, asset_ids: Iterable[str], source: str) -> dict[str, StoredTranscript]:
-        """What a source understood of these assets, of those that it did, by id."""
+    async def get_sentences(self, asset_ids: Iterable[str], source: str) -> dict[str, tuple[TimedText, ...]]:
+        """The sentences that a source understood of each of these assets, by id, of those that it knows."""
         wanted = list(dict.fromkeys(asset_ids))
 
-        def work(db: sqlite3.Connection) -> list[sqlite3.Row]:
-            sql = "SELECT asset_id, start_sec, end_sec, body FROM transcripts WHERE asset_id = ? AND source = ?"
-            return [row for asset_id in wanted for row in db.execute(sql, (asset_id, source))]
+        def work(db: sqlite3.Connection) -> dict[str, tuple[TimedText, ...]]:
+            sql = "SELECT body FROM transcripts WHERE asset_id = ? AND source = ?"
+            rows = ((asset_id, db.execute(sql, (asset_id, source)).fetchone()) for asset_id in wanted)
+            # Unpacked on this thread: that of an hour takes as long as a whole search.
+            return {asset_id: _sentences(row["body"]) for asset_id, row in rows if row is not None}
 
-        rows = await self._ledger.read(work)
-        return {row["asset_id"]: _transcript(row["asset_id"], source, row) for row in rows}
+        return await self._ledger.read(work)
 
     async def transcripts_of(self, asset_id: str) -> list[StoredTranscript]:
         """What every source understood of an asset."""
         sql = "SELECT source, start_sec, end_sec, body FROM transcripts WHERE asset_id = ? ORDER BY source"
         rows = await self._ledger.read(lambda db: db.execute(sql, (asset_id,)).fetchall())
         return [_transcript(asset_id, row["source"], row) for row in rows]
+
+
+@functools.lru_cache(maxsize=_SENTENCES_REMEMBERED)
+def _sentences(body: bytes) -> tuple[TimedText, ...]:
+    return _unpacked(json.loads(zlib.decompress(body))["sentences"])
 
 
 def _transcript(asset_id: str, source: str, row: sqlite3.Row) -> StoredTranscript:

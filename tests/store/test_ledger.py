@@ -143,6 +143,42 @@ async def test_a_transcript_comes_back_word_for_word(tmp_path: Path) -> None:
         await ledger.put_transcript(transcript)
         assert await ledger.get_transcript("a_1", "embedded") == transcript
         assert await ledger.get_transcript("a_1", "hosted") is None
+        assert await ledger.get_sentences(["a_1", "a_2", "a_1"], "embedded") == {"a_1": transcript.sentences}
+        assert await ledger.get_sentences(["a_1"], "hosted") == {}
+        later = replace(transcript, sentences=())
+        await ledger.put_transcript(later)
+        assert await ledger.get_sentences(["a_1"], "embedded") == {"a_1": ()}
+
+
+async def test_recordings_of_other_spaces_are_counted_without_looking_at_those_of_this_one(tmp_path: Path) -> None:
+    spaces = {"a_1": ["m"], "a_2": ["a", "m"], "a_3": ["a"], "a_4": ["z", "a"], "a_5": [""]}
+    async with await Ledger.open(tmp_path / "ledger.db") as ledger:
+        for asset_id, space in [(asset_id, space) for asset_id, named in spaces.items() for space in named]:
+            task = await ledger.create_task(asset_id=asset_id, space=space, platform="e")
+            await ledger.update_task(task.task_id, status="ready")
+        await ledger.create_task(asset_id="a_6", space="z", platform="e")
+        assert [await ledger.count_left_behind(space) for space in ("m", "a", "z", "other")] == [2, 1, 3, 4]
+
+        def fill(db: sqlite3.Connection) -> None:
+            columns = [row[1] for row in db.execute("PRAGMA table_info(tasks)")]
+            taken = ", ".join("'t_' || value" if name in ("task_id", "asset_id") else name for name in columns)
+            sql = f"INSERT INTO tasks SELECT {taken} FROM tasks, generated WHERE asset_id = 'a_1'"
+            db.execute(
+                "WITH RECURSIVE generated(value) AS (VALUES (1) UNION ALL SELECT value + 1 FROM generated LIMIT 3000) "
+                + sql
+            )
+
+        await ledger._ledger.write(fill)
+        steps = 0
+
+        def count_steps() -> int:
+            nonlocal steps
+            steps += 1
+            return 0
+
+        await ledger._ledger.read(lambda db: db.set_progress_handler(count_steps, 1))
+        assert await ledger.count_left_behind("m") == 2
+        assert 0 < steps < 300
 
 
 async def test_query_vectors_are_kept_by_space_kind_and_text(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 import lancedb
 import pytest
 
-from soundbite_store import Clip, ClipStore, Space
+from soundbite_store import Clip, ClipStore, Ledger, Space
+from soundbite_store.ledger_migrations import MIGRATIONS as LEDGER_MIGRATIONS
 from soundbite_store.migrations import MIGRATIONS, migrate
 from soundbite_store.schema import SCHEMA_VERSION, schema_version
 
@@ -70,3 +72,23 @@ async def test_words_that_changed_on_the_disk_are_found_by_a_scan(
         scan = await store.scan(space)
         assert scan is not None
         assert len(scan.damaged) == 1
+
+
+@pytest.mark.parametrize("version", range(1, len(LEDGER_MIGRATIONS)))
+async def test_a_ledger_of_each_old_version_opens_and_goes_on(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "ledger.db"
+    with sqlite3.connect(path) as database:
+        database.executescript((SCHEMAS / f"ledger_version_{version}.sql").read_text())
+    database.close()
+    async with await Ledger.open(path) as ledger:
+        assert [asset.asset_id for asset in await ledger.list_assets()] == ["a_1", "a_2", "a_3"]
+        assert [task.asset_id for task in await ledger.unfinished_tasks()] == ["a_3"]
+        # Of the recordings ready in the space "old" one is in "new" too.
+        assert [await ledger.count_left_behind(space) for space in ("new", "old", "other")] == [1, 0, 2]
+        transcript = await ledger.get_transcript("a_1", "embedded")
+        assert transcript is not None
+        assert [word.value for word in transcript.words] == ["hello"]
+        await ledger.create_task(asset_id="a_2", space="new", platform="embedded")
+    with sqlite3.connect(path) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (len(LEDGER_MIGRATIONS),)
+    database.close()

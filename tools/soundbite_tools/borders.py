@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from soundbite_store import StoredTranscript, TimedText
+from soundbite_store import TimedText
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
@@ -41,9 +41,9 @@ async def borders_of(library: Library, ranges: Sequence[TimeRange], *, with_room
     assets = await ledger.get_assets(found.asset_id for found in ranges) if with_room else {}
     lengths = {asset_id: asset.duration_sec for asset_id, asset in assets.items()}
     cut = [found.asset_id for found in ranges if _is_cut_anywhere(found)]
-    transcripts = await ledger.get_transcripts(cut, library.config.platform) if cut else {}
+    sentences = await ledger.get_sentences(cut, library.config.platform) if cut else {}
     return [
-        _borders(found, transcripts.get(found.asset_id), lengths.get(found.asset_id, 0.0) if with_room else None)
+        _borders(found, sentences.get(found.asset_id, ()), lengths.get(found.asset_id, 0.0) if with_room else None)
         for found in ranges
     ]
 
@@ -62,10 +62,8 @@ def snapped(start_sec: float, end_sec: float, sentences: Sequence[TimedText]) ->
     return max(first, start_sec - _FURTHEST_SEC), min(last, end_sec + _FURTHEST_SEC)
 
 
-def _borders(found: TimeRange, transcript: StoredTranscript | None, length_sec: float | None) -> Borders:
-    start_sec, end_sec = found.start_sec, found.end_sec
-    if transcript is not None:
-        start_sec, end_sec = snapped(start_sec, end_sec, transcript.sentences)
+def _borders(found: TimeRange, sentences: Sequence[TimedText], length_sec: float | None) -> Borders:
+    start_sec, end_sec = snapped(found.start_sec, found.end_sec, sentences)
     if length_sec is None:
         return Borders(start_sec, end_sec, start_sec, end_sec)
     listen_end_sec = end_sec + _PADDING_SEC
