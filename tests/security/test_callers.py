@@ -236,3 +236,20 @@ def test_a_link_ends_and_is_good_for_its_kind_only() -> None:
     now = 1061.0
     with pytest.raises(LinkRefused, match="no longer valid"):
         links.read("upload", link)
+
+
+async def test_audio_is_counted_for_each_caller_when_its_task_is_made(tmp_path: Path, root: Path) -> None:
+    with wave.open(str(root / "minutes.wav"), "wb") as sound:
+        sound.setparams((1, 1, 2000, 0, "NONE", ""))
+        sound.writeframes(bytes(range(256)) * (2000 * 61 // 256 + 1))
+    async with serving(tmp_path / "home", (root,), SOUNDBITE_HTTP_AUDIO_MINUTES_PER_HOUR="1") as served:
+        async with served.caller(ANN) as ann:
+            long = {"source": str(root / "minutes.wav"), "wait_seconds": 0}
+            assert not (await ann.call_tool("embed_audio", long)).is_error
+            again = await ann.call_tool("embed_audio", long)
+            assert not again.is_error, said(again)
+            refused = await ann.call_tool("embed_audio", {"source": str(root / "tone.wav"), "wait_seconds": 0})
+            assert "1 minutes of audio that may be embedded" in said(refused)
+            assert await total(ann) == 1
+        async with served.caller(BOB) as bob:
+            await embedded(bob, str(root / "tone.wav"))

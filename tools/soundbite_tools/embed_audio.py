@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Literal
 
 import anyio
@@ -24,7 +25,7 @@ from soundbite_tools.params import (
 from soundbite_tools.received import forget_refused
 from soundbite_tools.recordings import described, enter
 from soundbite_tools.results import TaskResult
-from soundbite_tools.reuse import begun, finished_before
+from soundbite_tools.reuse import begun, finished_before, under_way
 from soundbite_tools.sources import TASK_SCHEME, choose, resolve
 from soundbite_tools.spending import check_budget
 from soundbite_tools.task_view import task_result
@@ -32,6 +33,7 @@ from soundbite_tools.waiting import DEFAULT_WAIT_S, within_limits
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Task
+    from soundbite_tools.allowances import Allowance
     from soundbite_tools.jobs import ProgressListener
     from soundbite_tools.library import Library
 
@@ -57,13 +59,14 @@ async def embed_audio(
     embedding_type: Sequence[str] = SEPARATE,
     wait_seconds: float = DEFAULT_WAIT_S,
     on_progress: ProgressListener | None = None,
+    allowance: Allowance | None = None,
 ) -> TaskResult:
     """Embed a recording and keep its clips; what the store already holds is not embedded again.
 
     Exactly one of `source`, `url`, `base64_string` and `asset_id` is given; `source` may be a path, an https URL, a
     `data:` URI, an asset id, or `task:` and the id of a task made elsewhere, which is taken in as it is. `end_sec` 0
     means the recording's end. `segmentation` auto is natural where the platform knows it; a segment length other than
-    the default asks for fixed. Answers after at most `wait_seconds` (0 to 25).
+    the default asks for fixed. Answers after at most `wait_seconds` (0 to 25). What is begun counts in `allowance`.
 
     Raises:
         ToolProblem: the source or a parameter can't be used, or the embedding failed while this call waited.
@@ -86,14 +89,15 @@ async def embed_audio(
     named = await resolve(given, library.config)
     try:
         asset = await described(library, named)
-        ready = await _ready_or_allowed(library, asset, params)
-        # Kept from here on: what was refused is no recording of the library.
-        asset = await enter(library, asset, title=title, tags=tags)
+        async with library.jobs.admitting if allowance else nullcontext():
+            ready = await _ready_or_allowed(library, asset, params, allowance)
+            # Kept from here on: what was refused is no recording of the library.
+            asset = await enter(library, asset, title=title, tags=tags)
+            task = ready or await begun(library, asset, params, allowance)
     finally:
         await forget_refused(library, named)
     if ready:
         return await _reused(library, ready, asset)
-    task = await begun(library, asset, params)
     library.jobs.start(task.task_id)
     task = await library.jobs.wait(task.task_id, within_limits(wait_seconds), on_progress)
     if task.status == "failed":
@@ -102,7 +106,9 @@ async def embed_audio(
     return task_result(task, await ledger.get_asset(asset.asset_id))
 
 
-async def _ready_or_allowed(library: Library, asset: Asset, params: EmbedParams) -> Task | None:
+async def _ready_or_allowed(
+    library: Library, asset: Asset, params: EmbedParams, allowance: Allowance | None
+) -> Task | None:
     """Return the task that holds all this already, None where it may be embedded."""
     check_start(params.start_sec, asset.duration_sec)
     check_length(params, asset.duration_sec, library.config.longest_audio_sec)
@@ -110,6 +116,8 @@ async def _ready_or_allowed(library: Library, asset: Asset, params: EmbedParams)
         return ready
     start_sec, end_sec = params.window(asset.duration_sec)
     await check_budget(library, end_sec - start_sec, asset_id=asset.asset_id, params=params)
+    if allowance and not await under_way(library, asset, params):
+        allowance.check()
     return None
 
 

@@ -11,6 +11,7 @@ import anyio
 
 from soundbite_api import NotFound, PlatformError
 from soundbite_store import ClipFilter, Space
+from soundbite_tools.allowances import count_found
 from soundbite_tools.errors import WorkFailed
 from soundbite_tools.figures import TaskFigures
 from soundbite_tools.params import EmbedParams
@@ -53,6 +54,7 @@ async def embed(library: Library, task: Task, report: Report) -> None:
         upload, answer = await _answer_patiently(library, task, asset, params, report)
         await report("writing", 0.97)
         figures = await write(library, task, asset, params, answer, upload)
+        count_found(library, task.task_id, figures.seconds, may_refuse=False)
     except Exception:
         await remove_upload(library, task, asset, params)
         raise
@@ -125,4 +127,5 @@ async def _answer(
     start_sec, end_sec = params.window(duration_sec)
     # The length of a URL's or an asset's sound is known only now.
     await check_budget(library, end_sec - start_sec, task=task)
+    count_found(library, task.task_id, end_sec - start_sec, may_refuse=True)
     return upload, await embed_upload(library, task, params, upload, report)

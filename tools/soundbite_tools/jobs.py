@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from soundbite_store import Ledger
+    from soundbite_tools.allowances import Allowance
     from soundbite_tools.library import Library
 
 ProgressListener = Callable[[float, str], Awaitable[None]]
@@ -48,6 +49,10 @@ class Jobs:
         self._slots = anyio.Semaphore(library.config.jobs_at_once)
         self.beginning = anyio.Lock()
         """Held while a task is looked for and made, so that two calls do not make two."""
+        self.admitting = anyio.Lock()
+        """Held from the look at an allowance until the task counts, so that two calls do not take the same rest."""
+        self.uncounted: dict[str, Allowance] = {}
+        """Whose audio a task is that was begun before anybody knew how long it is."""
         self._running: dict[str, _Run] = {}
         self._changed: dict[str, anyio.Event] = {}
 
@@ -132,6 +137,7 @@ class Jobs:
             log.error("Task %s stays unfinished: %s", task_id, exc)
         finally:
             del self._running[task_id]
+            self.uncounted.pop(task_id, None)
             run.ended.set()
             self.notify(task_id)
 

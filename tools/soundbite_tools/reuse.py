@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import anyio
+
 from soundbite_store import ClipFilter, Space, Task
 from soundbite_tools.figures import TaskFigures
 from soundbite_tools.params import EmbedParams
 
 if TYPE_CHECKING:
     from soundbite_store import Asset
+    from soundbite_tools.allowances import Allowance
     from soundbite_tools.library import Library
 
 _TASKS_LOOKED_AT = 50
@@ -35,22 +38,46 @@ async def finished_before(library: Library, asset: Asset, params: EmbedParams) -
     return None
 
 
-async def begun(library: Library, asset: Asset, params: EmbedParams) -> Task:
-    """Return the unfinished task that does exactly this, or a new one.
+async def under_way(library: Library, asset: Asset, params: EmbedParams) -> Task | None:
+    """Return the unfinished task that does exactly this.
+
+    Raises:
+        StoreError: the ledger can't be read.
+    """
+    ledger = await library.ledger()
+    for task in await ledger.list_tasks(limit=_TASKS_LOOKED_AT, asset_id=asset.asset_id, status="processing"):
+        if task.platform == library.config.platform and _params(task) == params:
+            return task
+    return None
+
+
+async def begun(library: Library, asset: Asset, params: EmbedParams, allowance: Allowance | None = None) -> Task:
+    """Return the unfinished task that does exactly this, or a new one, which counts towards the caller's `allowance`.
 
     Raises:
         StoreError: the ledger can't be read or written.
     """
     ledger = await library.ledger()
-    platform = library.config.platform
     # Two calls at once for one recording share a task.
     async with library.jobs.beginning:
-        for task in await ledger.list_tasks(limit=_TASKS_LOOKED_AT, asset_id=asset.asset_id, status="processing"):
-            if task.platform == platform and _params(task) == params:
-                return task
-        return await ledger.create_task(
-            asset_id=asset.asset_id, space="", platform=platform, params_json=params.model_dump_json(), stage="queued"
-        )
+        if same := await under_way(library, asset, params):
+            return same
+        task = None
+        with anyio.CancelScope(shield=True):  # what a cancelled call leaves has counted: the next one is given it
+            task = await ledger.create_task(
+                asset_id=asset.asset_id,
+                space="",
+                platform=library.config.platform,
+                params_json=params.model_dump_json(),
+                stage="queued",
+            )
+            if allowance and asset.duration_sec:
+                start_sec, end_sec = params.window(asset.duration_sec)
+                allowance.count(end_sec - start_sec)
+            elif allowance:
+                library.jobs.uncounted[task.task_id] = allowance
+        assert task
+        return task
 
 
 def _params(task: Task) -> EmbedParams:

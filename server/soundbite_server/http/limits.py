@@ -6,6 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from soundbite_tools.errors import ToolProblem
@@ -52,14 +53,16 @@ class Limits:
             )
         calls.append(now)
 
+    def audio_of(self, principal: str) -> AudioAllowance | None:
+        """Return what one principal may have embedded; None without a limit."""
+        return AudioAllowance(self, principal) if self._most_audio_s else None
+
     def check_audio(self, principal: str) -> None:
         """Look whether more may be embedded.
 
         Raises:
             LimitReached: the last hour's minutes are used up.
         """
-        if not self._most_audio_s:
-            return
         now, used = self._clock(), _window(self._audio, principal)
         while used and used[0][0] <= now - _HOUR_S:
             used.popleft()
@@ -72,8 +75,27 @@ class Limits:
 
     def count_audio(self, principal: str, seconds: float) -> None:
         """Count seconds of audio that were taken on."""
-        if self._most_audio_s:
-            _window(self._audio, principal).append((self._clock(), seconds))
+        _window(self._audio, principal).append((self._clock(), seconds))
+
+
+@dataclass(frozen=True)
+class AudioAllowance:
+    """What one principal may have embedded."""
+
+    limits: Limits
+    principal: str
+
+    def check(self) -> None:
+        """Look whether more may be embedded.
+
+        Raises:
+            LimitReached: the last hour's minutes are used up.
+        """
+        self.limits.check_audio(self.principal)
+
+    def count(self, seconds: float) -> None:
+        """Count seconds of audio that are taken on."""
+        self.limits.count_audio(self.principal, seconds)
 
 
 def _window(windows: dict[str, deque[T]], principal: str) -> deque[T]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from soundbite_server.principals import principal
 
 if TYPE_CHECKING:
+    from soundbite_server.http.limits import AudioAllowance
     from soundbite_server.mcp_tools.boundary import ToolContext
-    from soundbite_tools.results import TaskResult
 
 
 async def count_call(ctx: ToolContext) -> None:
@@ -21,18 +21,7 @@ async def count_call(ctx: ToolContext) -> None:
         http.limits.count_call(principal())
 
 
-def check_audio(ctx: ToolContext) -> None:
-    """Look whether this principal may have more audio embedded.
-
-    Raises:
-        LimitReached: not now.
-    """
-    if http := ctx.request_context.lifespan_context.http:
-        http.limits.check_audio(principal())
-
-
-def count_audio(ctx: ToolContext, task: TaskResult) -> None:
-    """Count the audio that a task takes on; what is answered from the store is free."""
+def allowance(ctx: ToolContext) -> AudioAllowance | None:
+    """Return what this principal may have embedded; None where nothing limits that."""
     http = ctx.request_context.lifespan_context.http
-    if http and not task.is_reused:
-        http.limits.count_audio(principal(), task.audio_seconds)
+    return http.limits.audio_of(principal()) if http else None

@@ -8,7 +8,7 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from soundbite_server.mcp_tools.boundary import ToolContext, answer, library_of, reporter
-from soundbite_server.mcp_tools.callers import check_audio, count_audio
+from soundbite_server.mcp_tools.callers import allowance
 from soundbite_server.mcp_tools.declaration import declare
 from soundbite_tools.errors import SourceProblem
 from soundbite_tools.results import TaskResult
@@ -72,7 +72,6 @@ async def embed_audio(
     async def call() -> TaskResult:
         from soundbite_tools.embed_audio import embed_audio as embed
 
-        check_audio(ctx)
         library = await library_of(ctx)
         embedding = embed(
             library,
@@ -91,13 +90,12 @@ async def embed_audio(
             embedding_type=embedding_type,
             wait_seconds=wait_seconds,
             on_progress=reporter(ctx),
+            allowance=allowance(ctx),
         )
         try:
-            task = await embedding
+            return await embedding
         except SourceProblem as exc:
             raise await _with_upload(ctx, exc, source) from exc
-        count_audio(ctx, task)
-        return task
 
     return await answer(call)
 
