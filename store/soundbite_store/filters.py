@@ -31,6 +31,8 @@ class ClipFilter:
     """The clip starts before this time of its asset, wherever it ends."""
     min_seconds: float | None = None
     created_after: datetime | None = None
+    share: float | None = None
+    """A sample: this share of the clips, 0 to 1, spread evenly over all, the same ones every time."""
 
     def to_sql(self) -> str:
         """The filter as LanceDB SQL; empty when nothing is asked.
@@ -56,6 +58,8 @@ class ClipFilter:
                 yield f"{column} = {quoted(value)}"
         if self.tags_any is not None:
             yield f"array_has_any(tags, [{_listed(self.tags_any)}])" if self.tags_any else "false"
+        if self.share is not None:
+            yield f"clip_id < {quoted(share_end(self.share))}"
         yield from self._times()
 
     def _times(self) -> Iterable[str]:
@@ -71,6 +75,11 @@ class ClipFilter:
             yield f"end_sec - start_sec >= {_number(self.min_seconds)}"
         if self.created_after is not None:
             yield f"created_at > {_timestamp(self.created_after)}"
+
+
+def share_end(share: float) -> str:
+    """The clip id that ends a share of all clips: ids are digests, so evenly spread whatever they stand for."""
+    return f"c_{min(max(int(share * (1 << 32)), 0), 1 << 32):08x}" if share < 1.0 else "d"
 
 
 def quoted(value: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from soundbite_store.filters import share_end
 from soundbite_store.growing import GrowingArray
 
 if TYPE_CHECKING:
@@ -131,6 +132,9 @@ class ResidentRows:
         if where.tags_any is not None:
             wanted = set(where.tags_any)
             yield codes["tags"].are([tags for tags in codes["tags"].values() if wanted & set(tags)])
+        if where.share is not None:
+            end = share_end(where.share)
+            yield codes["clip_id"].are([clip_id for clip_id in codes["clip_id"].values() if clip_id < end])
 
     def _timed(self, where: ClipFilter) -> Iterator[NDArray[np.bool_]]:
         starts, ends = self._times["start_sec"].values, self._times["end_sec"].values

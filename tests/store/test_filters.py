@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,6 +106,30 @@ async def test_filters_narrow_by_time_length_tag_and_age(tmp_path: Path, space: 
         assert await starts(ClipFilter(tags_any=("news",), start_after_sec=1)) == [6.0]
         assert await starts(ClipFilter(created_after=old)) == [6.0, 12.0, 18.0]
         assert await starts(ClipFilter(created_after=old - timedelta(hours=1))) == [0.0, 6.0, 12.0, 18.0]
+
+
+async def test_a_share_is_a_sample_of_clips_with_all_their_rows_spread_over_all_recordings(
+    tmp_path: Path, space: Space, make_clip: MakeClip
+) -> None:
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(
+            space,
+            [
+                make_clip(index, f"a_{asset}", embedding_option=option)
+                for asset in range(4)
+                for index in range(100)
+                for option in ("audio", "transcription")
+            ],
+        )
+        half = await store.clips(space, ClipFilter(share=0.5), limit=1_000)
+        assert 320 <= len(half) <= 480
+        options = Counter(clip.clip_id for clip in half)
+        assert set(options.values()) == {2}
+        assert all(60 <= count <= 140 for count in Counter(clip.asset_id for clip in half).values())
+        tenth = {clip.clip_id for clip in await store.clips(space, ClipFilter(share=0.1), limit=1_000)}
+        assert tenth < options.keys()
+        assert await store.count(space, ClipFilter(share=0.0)) == 0
+        assert await store.count(space, ClipFilter(share=1.0)) == 800
 
 
 @pytest.mark.parametrize("where", [ClipFilter(asset_ids=()), ClipFilter(clip_ids=()), ClipFilter(tags_any=())])

@@ -35,6 +35,8 @@ FILTERS = [
     ClipFilter(min_seconds=7.0),
     ClipFilter(created_after=NOON),
     ClipFilter(created_after=NOON + timedelta(minutes=20)),
+    ClipFilter(share=0.3, embedding_option="audio"),
+    ClipFilter(share=1.0),
 ]
 
 

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from scripted_platform import ScriptedPlatform
 
+from soundbite_tools import clip_rows
 from soundbite_tools.budget import fits
+from soundbite_tools.classify_clips import classify_clips
+from soundbite_tools.clip_points import clip_points
 from soundbite_tools.cluster_clips import cluster_clips
 from soundbite_tools.embed_audio import embed_audio
 from soundbite_tools.errors import EmptyLibrary, QuestionProblem
@@ -82,3 +85,28 @@ async def test_many_clusters_of_long_texts_fit_an_answer(
         await embed_audio(library, recording.name)
         listing = await cluster_clips(library, clusters=20, detail="detailed")
     assert fits(listing)
+
+
+async def test_of_more_clips_than_are_compared_a_sample_of_all_recordings_is(
+    open_library: OpenLibrary,
+    recording: Path,
+    topics: ScriptedPlatform,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clip_rows, "MOST_CLIPS", 60)
+    topics.duration, topics.says = 300.0, ("river bridge water", "cake oven butter") * 25
+    async with open_library() as library:
+        for number in range(4):
+            copy = recording.with_name(f"copy{number}.wav")
+            copy.write_bytes(recording.read_bytes() + bytes([number]))
+            await embed_audio(library, copy.name)
+        listing = await cluster_clips(library, modality="speech")
+        classified = await classify_clips(library, ["river", "cake"], per="asset", modality="speech")
+        points = await clip_points(library, 60)
+    assert 50 <= listing.clips_clustered <= 60
+    assert [each.recordings for each in listing.clusters] == [4, 4]
+    assert "spread evenly over all" in listing.notes[0]
+    assert len(classified.assets) == 4
+    assert "spread evenly over all" in classified.notes[0]
+    assert 50 <= len(points.clips) <= 60
+    assert points.left_out == 200 - len(points.clips)

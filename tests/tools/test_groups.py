@@ -22,6 +22,15 @@ def test_as_many_groups_are_found_as_there_are(count: int) -> None:
     assert all(len(set(of[first : first + 30].tolist())) == 1 for first in range(0, len(of), 30))
 
 
+def test_more_vectors_than_are_compared_fall_into_the_groups_of_a_few() -> None:
+    vectors = bundles(6, size=500)
+    for count in (0, 6):
+        of = grouped(vectors, count).of
+        assert len(of) == 3_000
+        assert [len(set(of[first : first + 500].tolist())) for first in range(0, 3_000, 500)] == [1] * 6
+        assert len(set(of.tolist())) == 6
+
+
 def test_vectors_without_groups_stay_together() -> None:
     vectors = np.random.default_rng(3).normal(size=(60, 256)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from soundbite_tools.boundary import translated
 from soundbite_tools.budget import Room, first_that_fits
-from soundbite_tools.clip_rows import MOST_CLIPS, clip_rows
+from soundbite_tools.clip_rows import clip_rows
 from soundbite_tools.clock import clock_range, seconds
 from soundbite_tools.group_results import ClassifyResult, LabelledAsset, LabelledClip, LabelShare
 from soundbite_tools.labels import NONE, Labelled, checked_labels, labelled
@@ -43,7 +43,7 @@ async def classify_clips(
     """Return which label, in words, fits each clip best by what is said and heard, or none of them.
 
     `per` asset sums the seconds of each label over a recording. A label counts from `min_score` on; 0 stands for .3.
-    Scores mean what they mean in a search. At most 30 labels and the first 5,000 clips of the selection.
+    Scores mean what they mean in a search. At most 30 labels; of more than 5,000 clips a sample is looked at.
 
     Raises:
         ToolProblem: the labels can't be used, the library is empty, or an id or tag is not in it.
@@ -52,7 +52,7 @@ async def classify_clips(
     searched = await searched_clips(library, Selection.checked(asset_ids=asset_ids, tags=tags))
     rows = await clip_rows(library, searched, modality)
     found, unheard = await labelled(library, wanted, rows, modality, min_score or LEAST_LABEL_SCORE)
-    notes = _notes(rows.is_cut, unheard, modality)
+    notes = _notes(rows.note, unheard, modality)
     limit, page = min(max(page_limit, 1), MOST_PER_PAGE), max(page, 1)
     entries = _by_asset(found) if per == "asset" else [[each] for each in found]
     shown = entries[(page - 1) * limit : page * limit]
@@ -123,10 +123,8 @@ def _asset(group: Sequence[Labelled], room: Room) -> LabelledAsset:
     )
 
 
-def _notes(is_cut: bool, unheard: Sequence[str], modality: str) -> list[str]:
-    notes = []
-    if is_cut:
-        notes.append(f"Only the first {MOST_CLIPS} clips were looked at; narrow with asset_ids or tags.")
+def _notes(of_sample: str, unheard: Sequence[str], modality: str) -> list[str]:
+    notes = [of_sample] if of_sample else []
     if unheard:
         compared = "were not compared with anything" if modality == "sound" else "were compared by what is said only"
         notes.append(

@@ -18,6 +18,9 @@ from soundbite_tools.selection import Selection
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
 
+# A share of all clips is so many clips more or less.
+_SHARE_TO_SPARE = 1.2
+
 
 @dataclass(frozen=True, eq=False)
 class ClipPoints:
@@ -38,6 +41,9 @@ async def clip_points(library: Library, most: int, *, tags: tuple[str, ...] = ()
     """
     searched = await searched_clips(library, Selection.checked(tags=tags))
     store, where = await library.store(), replace(searched.where, embedding_scope="clip")
+    if searched.count > _SHARE_TO_SPARE * most:
+        # Not all vectors of a library fit into memory.
+        where = replace(where, share=_SHARE_TO_SPARE * most / searched.count)
     spans = _by_clip(await store.embeddings(searched.space, where))
     if not spans:
         raise QuestionProblem(
@@ -47,7 +53,7 @@ async def clip_points(library: Library, most: int, *, tags: tuple[str, ...] = ()
         )
     chosen = [spans[round(at)] for at in np.linspace(0, len(spans) - 1, min(most, len(spans)))]
     vectors = np.stack([np.sum([row.vector for row in same], axis=0, dtype=np.float64) for same in chosen])
-    return ClipPoints(tuple(_fullest(same) for same in chosen), vectors, len(spans) - len(chosen))
+    return ClipPoints(tuple(_fullest(same) for same in chosen), vectors, max(searched.count, len(spans)) - len(chosen))
 
 
 def _by_clip(rows: Iterable[Clip]) -> list[list[Clip]]:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from soundbite_tools.scope import Searched
 
 MOST_CLIPS = 5_000
-# A clip has a row for what is said, one for what is heard, and sometimes one for both.
-_ROWS_PER_CLIP = 3
+# A share of all clips is so many clips more or less.
+_SHARE_TO_SPARE = 1.05
 _SEPARATE = {SPEECH: ("transcription",), SOUND: ("audio",), "any": ("transcription", "audio")}
 
 
@@ -32,7 +32,17 @@ class ClipRows:
     rows: dict[str, dict[str, Clip]]
     """By clip id, then by option."""
     is_cut: bool = False
-    """Whether there are more clips than were read."""
+    """Whether they are a sample."""
+
+    @property
+    def note(self) -> str:
+        """What to tell of a sample; empty where these are all clips."""
+        if not self.is_cut:
+            return ""
+        return (
+            f"There are more clips than are compared at once: {len(self.clips):,} of them, spread evenly over all, "
+            "were looked at. Narrow with asset_ids or tags to have every clip looked at."
+        )
 
     def of_option(self, option: str) -> tuple[list[Clip], NDArray[np.float32]]:
         """Return the rows of one option and their vectors (rows, dimension), unit length."""
@@ -41,19 +51,24 @@ class ClipRows:
 
 
 async def clip_rows(library: Library, searched: Searched, modality: str) -> ClipRows:
-    """Return the clips of a selection, the first 5,000; recordings embedded only as a whole count as one clip.
+    """Return the clips of a selection, of more than 5,000 a sample spread evenly over all of them.
+
+    Recordings embedded only as a whole count as one clip; a sample has none of them.
 
     Raises:
         QuestionProblem: none of them has what the modality asks for.
         StoreError: the store can't be read.
     """
-    store = await library.store()
-    limit = MOST_CLIPS * _ROWS_PER_CLIP
-    found = await store.embeddings(searched.space, replace(searched.where, embedding_scope="clip"), limit=limit)
-    whole = await store.embeddings(searched.space, replace(searched.where, embedding_scope="asset"), limit=limit)
-    cut_up = {row.asset_id for row in found}
-    found += [row for row in whole if row.asset_id not in cut_up]
-    rows = _by_clip(found, _SEPARATE[modality])
+    store, space, where = await library.store(), searched.space, replace(searched.where, embedding_scope="clip")
+    counts = [await store.count(space, replace(where, embedding_option=each)) for each in _SEPARATE[modality]]
+    if is_cut := max(counts) > MOST_CLIPS:
+        where = replace(where, share=_SHARE_TO_SPARE * MOST_CLIPS / max(counts))
+    found = await store.embeddings(space, where)
+    if not is_cut:
+        whole = await store.embeddings(space, replace(where, embedding_scope="asset"))
+        cut_up = {row.asset_id for row in found}
+        found += [row for row in whole if row.asset_id not in cut_up]
+    rows = _by_clip(found, _SEPARATE[modality], is_cut=is_cut)
     if not rows.clips:
         lack = "speech" if modality == SPEECH else "its sound embedded"
         raise QuestionProblem(
@@ -62,14 +77,15 @@ async def clip_rows(library: Library, searched: Searched, modality: str) -> Clip
     return rows
 
 
-def _by_clip(found: Sequence[Clip], options: Sequence[str]) -> ClipRows:
+def _by_clip(found: Sequence[Clip], options: Sequence[str], *, is_cut: bool) -> ClipRows:
     rows: dict[str, dict[str, Clip]] = {}
     for row in sorted(found, key=lambda row: (row.asset_id, row.start_sec, row.end_sec)):
         rows.setdefault(row.clip_id, {})[row.embedding_option] = row
     chosen = {clip_id: wanted for clip_id, each in rows.items() if (wanted := _wanted(each, options))}
-    kept = list(chosen)[:MOST_CLIPS]
+    clip_ids = list(chosen)
+    kept = [clip_ids[round(at)] for at in np.linspace(0, len(clip_ids) - 1, min(MOST_CLIPS, len(clip_ids)))]
     clips = tuple(_described(rows[clip_id]) for clip_id in kept)
-    return ClipRows(clips, {clip_id: chosen[clip_id] for clip_id in kept}, is_cut=len(chosen) > MOST_CLIPS)
+    return ClipRows(clips, {clip_id: chosen[clip_id] for clip_id in kept}, is_cut=is_cut)
 
 
 def _wanted(rows: dict[str, Clip], options: Sequence[str]) -> dict[str, Clip]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from soundbite_tools.boundary import translated
 from soundbite_tools.budget import Room, first_that_fits
-from soundbite_tools.clip_rows import MOST_CLIPS, ClipRows, clip_rows
+from soundbite_tools.clip_rows import ClipRows, clip_rows
 from soundbite_tools.clock import clock_range, seconds
 from soundbite_tools.group_results import ClusterListing, ClusterMember, ClusterResult
 from soundbite_tools.groups import MOST_GROUPS, grouped
@@ -57,7 +57,7 @@ async def cluster_clips(
 ) -> ClusterListing:
     """Return the clips of a selection in groups that are alike, by what is said, by what is heard, or by both.
 
-    `clusters` 0 finds how many there are; at most 20. The first 5,000 clips of the selection are looked at. The same
+    `clusters` 0 finds how many there are; at most 20. Of more than 5,000 clips a sample is looked at. The same
     library gives the same groups.
 
     Raises:
@@ -68,7 +68,7 @@ async def cluster_clips(
     wanted = min(max(clusters, 0), MOST_GROUPS)
     found = await anyio.to_thread.run_sync(_clusters, rows, wanted)
     total_sec = sum(each.seconds for each in found)
-    notes = [f"Only the first {MOST_CLIPS} clips were looked at; narrow with asset_ids or tags."] if rows.is_cut else []
+    notes = [rows.note] if rows.note else []
     if wanted > len(found):
         notes.append(f"Of the {wanted} clusters asked for there are {len(found)}: the clips differ no further.")
     elif not wanted and len(found) == 1:
@@ -112,6 +112,7 @@ def _vectors(rows: ClipRows) -> NDArray[np.float32]:
         for option, row in rows.rows[clip.clip_id].items():
             start = options.index(option) * dimension
             table[place, start : start + dimension] = row.vector
+    table = table[:, table.any(axis=0)]  # an option fills its own block of a space and leaves the others at zero
     unit: NDArray[np.float32] = table / np.linalg.norm(table, axis=1, keepdims=True)
     return unit
 

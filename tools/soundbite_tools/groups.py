@@ -17,8 +17,8 @@ MOST_GROUPS = 20
 _MOST_TRIED = 12
 _STARTS = 4
 _MOST_ROUNDS = 50
-# The silhouette compares each vector with all others; more than these change it little.
-_MOST_COMPARED = 800
+# So many vectors tell which groups there are; all of them are then sorted into those.
+_MOST_COMPARED = 1_000
 # Below this mean silhouette, two or more groups are no better than one (Kaufman and Rousseeuw call under .25 none).
 _LEAST_SILHOUETTE = 0.1
 
@@ -41,11 +41,17 @@ def grouped(vectors: Floats, count: int = 0) -> Groups:
 
     As many as there seem to be are those with the best mean silhouette among 2 to 12, and one where none is good.
     """
-    if count:
-        return _kmeans(vectors, min(count, len(vectors)))
+    picked = np.unique(np.linspace(0, len(vectors) - 1, min(len(vectors), _MOST_COMPARED)).astype(int))
+    few = vectors[picked]
+    found = _kmeans(few, min(count, len(few))) if count else _best_rated(few)
+    return _run(vectors, found.centres) if len(few) < len(vectors) else found
+
+
+def _best_rated(vectors: Floats) -> Groups:
     most = min(_MOST_TRIED, len(vectors) // 2)
     tried = [_kmeans(vectors, number) for number in range(2, most + 1)]
-    rated = [(_silhouette(vectors, each), each) for each in tried]
+    distances = 1.0 - vectors @ vectors.T
+    rated = [(_silhouette(distances, each), each) for each in tried]
     best = max(rated, key=lambda each: round(each[0], 3), default=None)
     return best[1] if best is not None and best[0] >= _LEAST_SILHOUETTE else _kmeans(vectors, 1)
 
@@ -80,8 +86,8 @@ def _spread(vectors: Floats, count: int, rng: np.random.Generator) -> Floats:
 
 
 def _centres(vectors: Floats, of: Numbers, before: Floats) -> Floats:
-    sums = np.zeros_like(before)
-    np.add.at(sums, of, vectors)
+    # As a product of matrices: adding row after row takes a hundred times as long.
+    sums = _membership(of, len(before)).T @ vectors
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     # A group that lost all its vectors stays where it was.
     return np.where(lengths > 1e-6, sums / np.maximum(lengths, 1e-6), before).astype(np.float32)
@@ -92,14 +98,18 @@ def _without_empty(groups: Groups) -> Groups:
     return Groups(of.astype(np.intp), groups.centres[held])
 
 
-def _silhouette(vectors: Floats, groups: Groups) -> float:
-    """Return the mean silhouette (Rousseeuw 1987) over cosine distances, -1 to 1."""
-    picked = np.unique(np.linspace(0, len(vectors) - 1, min(len(vectors), _MOST_COMPARED)).astype(int))
-    chosen, of = vectors[picked], groups.of[picked]
-    member = np.eye(len(groups.centres), dtype=np.float32)[of]
+def _membership(of: Numbers, count: int) -> Floats:
+    """Return (n, groups), 1 where a vector is in the group."""
+    return np.eye(count, dtype=np.float32)[of]
+
+
+def _silhouette(distances: Floats, groups: Groups) -> float:
+    """Return the mean silhouette (Rousseeuw 1987) over the distances of all from all, -1 to 1."""
+    of = groups.of
+    member = _membership(of, len(groups.centres))
     sizes = member.sum(axis=0)
-    sums = (1.0 - chosen @ chosen.T) @ member
-    rows = np.arange(len(chosen))
+    sums = distances @ member
+    rows = np.arange(len(of))
     own_size = sizes[of]
     within = sums[rows, of] / np.maximum(own_size - 1.0, 1.0)
     others = np.where(sizes > 0, sums / np.maximum(sizes, 1.0), np.inf)
