@@ -25,7 +25,7 @@ REBUILD_AT_GROWTH = 4
 WANTED_RECALL = 0.99
 _MIN_REFINE = 3
 # Partitions to read and candidates to compare by their true vectors: the cheapest pair that finds enough is kept.
-_EFFORTS = ((20, 100), (40, 100), (40, 200), (80, 400), (160, 800))
+_EFFORTS = ((20, 70), (20, 100), (40, 100), (40, 200), (80, 400), (160, 800))
 _PROBE_QUERIES = 32
 _PROBE_HITS = 10
 # Halves the training of a large index at equal recall.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from soundbite_store import Clip, ClipFilter, ClipStore, Space, VectorIndex
-from soundbite_store.vector_index import plan_search
+from soundbite_store.vector_index import WANTED_RECALL, plan_search
 
 MakeClip = Callable[..., Clip]
 
@@ -198,3 +198,16 @@ def test_the_number_of_matches_decides_between_a_scan_and_the_index(
     plan = plan_search(VectorIndex(rows, nprobes=20, candidates=100, recall=1.0), rows, matches)
     assert (plan.exact, plan.nprobes) == (is_exact, nprobes)
     assert plan_search(None, rows, matches).exact
+
+
+async def test_a_search_compares_no_more_candidates_than_find_enough(tmp_path: Path, make_clip: MakeClip) -> None:
+    rng, space = np.random.default_rng(5), Space("easy", 64)
+    alike = np.repeat(rng.normal(size=(500, 64)), 10, axis=0)  # ten of each, far from all others
+    apart = (alike + rng.normal(size=alike.shape) * 0.05).astype(np.float32)
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, [make_clip(index, vector=vector) for index, vector in enumerate(apart)])
+        await store.optimise(space)
+        index = (await store.spaces())[0].index
+        assert index is not None
+        assert index.recall >= WANTED_RECALL
+        assert index.candidates < 100
