@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -267,6 +268,21 @@ def test_doctor_as_json_says_how_grave_each_finding_is(shelf: Any, run: Any) -> 
     said = document(run("doctor", "--json").out)
     assert {"level": "ok", "text": "0 tasks under way"} in said["findings"]
     assert said["problems"] == 0
+
+
+def test_what_does_not_fit_in_a_window_goes_on_below_its_text(
+    shelf: Any, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "(speech, music, silence, noise, loud, quiet); it does" in run("doctor").out  # a line stays one in a pipe
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    for name, texts_at in (("doctor", {0, 6, 15}), ("models list", {0, 14, 16, 29})):
+        lines = re.sub(r"\x1b\[[0-9;]*m", "", run(*name.split()).out).splitlines()
+        assert {len(line) - len(line.lstrip()) for line in lines} == texts_at
+        begun = [line for line in lines if not line.startswith(" ")]
+        assert [
+            line for line in begun if not re.match("Soundbite |ok |note |Pack|[a-z0-9-]+ +[0-9]+ MB|profile ", line)
+        ] == []
 
 
 def test_doctor_says_whether_decoders_run_without_network(shelf: Any, run: Any) -> None:

@@ -31,12 +31,12 @@ async def command(deep: bool, repair: bool, live: bool, as_json: bool) -> None:
     """Check the settings, the engine and the library, and say what to mend."""
     from rich.markup import escape
 
-    from soundbite_server.cli.findings import Findings
+    from soundbite_server.cli.findings import Findings, Lines
     from soundbite_server.cli.live_check import check_live
     from soundbite_server.settings import Settings
     from soundbite_tools.counts import count_of
 
-    out = Findings() if as_json else console()
+    out = Findings() if as_json else Lines(console())
     settings = Settings.from_environment()
     _print_settings(out, settings)
     problems = _check_disk(out, settings)

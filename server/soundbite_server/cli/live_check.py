@@ -24,7 +24,7 @@ async def check_live(out: Printer, library: Library) -> None:
 
     report = await probe_platform(library.client)
     for finding in report.findings:
-        out.print(f"[green]live[/green]  {finding.question}: {escape(finding.answer)}", soft_wrap=True)
+        out.print(f"[green]live[/green]  {finding.question}: {escape(finding.answer)}")
     path = library.config.home / REPORT_NAME
     await anyio.to_thread.run_sync(lambda: path.write_text(report.to_markdown(), encoding="utf-8"))
     out.print(

@@ -33,9 +33,12 @@ def command() -> None:
 @json_option
 def list_models(check: bool, as_json: bool) -> None:
     """Show the profiles and packs, their sizes, and what is installed."""
+    from rich.text import Text
+
     from soundbite_engine.packs.installed import damaged_files, is_installed
     from soundbite_engine.packs.models import PROFILES
     from soundbite_engine.packs.registry import PACKS
+    from soundbite_server.cli.hanging import print_hanging
 
     models = _models()
     here = {pack.name: is_installed(models.folder, pack) for pack in PACKS.values()}
@@ -57,7 +60,9 @@ def list_models(check: bool, as_json: bool) -> None:
         rows = ((pack, here[pack.name], damaged.get(pack.name)) for pack in PACKS.values())
         _print_packs([(pack, _standing(is_here, bad)) for pack, is_here, bad in rows])
         for name, (of, lack) in profiles.items():
-            console().print(f"profile {name}: {', '.join(of) or 'nothing to pull'}. {lack or 'Ready.'}", markup=False)
+            begin = f"profile {name}: "
+            line = Text(f"{begin}{', '.join(of) or 'nothing to pull'}. {lack or 'Ready.'}")
+            print_hanging(console(), line, indent=len(begin))
     if any(damaged.values()):
         sys.exit(FAILED_EXIT_CODE)
 
