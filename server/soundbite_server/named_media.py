@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from soundbite_tools.files import shown
 
 # What a folder is looked through for; a file named outright is tried whatever it is called.
 # fmt: off
@@ -15,7 +19,7 @@ SUFFIXES = frozenset((
     ".caf", ".mka", ".mp4", ".m4v", ".mov", ".mkv", ".webm",
 ))
 # fmt: on
-_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _PATTERN = re.compile(r"[*?\[]")
 
 
@@ -34,8 +38,8 @@ class Named:
 
     @property
     def name(self) -> str:
-        """What to call it while it is worked on."""
-        return self.path.name if self.path else self.source.rstrip("/").rpartition("/")[2] or self.source
+        """What to call it while it is worked on: one line, without characters that steer a terminal."""
+        return shown(self.path.name if self.path else self.source.rstrip("/").rpartition("/")[2] or self.source)
 
     @property
     def size_bytes(self) -> int:
@@ -58,13 +62,18 @@ def find_named(words: Sequence[str]) -> list[Named]:
 
 def folders_among(words: Sequence[str]) -> list[Path]:
     """Return the folders that were named."""
-    return [path for path in (Path(word).expanduser() for word in words) if path.is_dir()]
+    return [path for path in map(_path, words) if path.is_dir()]
 
 
 def media_in(folder: Path) -> list[Path]:
     """Return the media files in a folder and the folders in it, hidden ones left out, in order."""
-    inside = sorted(each for each in folder.rglob("*") if each.suffix.lower() in SUFFIXES and each.is_file())
-    return [each for each in inside if not any(part.startswith(".") for part in each.relative_to(folder).parts)]
+    found: list[Path] = []
+    # Unlike Path.rglob, it goes on where a folder vanishes while it is read.
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        inside = [Path(parent, name) for name in names if not name.startswith(".")]
+        found += [path for path in inside if path.suffix.lower() in SUFFIXES and path.is_file()]
+    return sorted(found)
 
 
 def _address(word: str) -> Iterable[Named]:
@@ -75,14 +84,29 @@ def _file(path: Path) -> Named:
     return Named(str(path.absolute()), path.absolute())
 
 
+def _path(word: str) -> Path:
+    try:
+        return Path(unquote(urlsplit(word).path) if word.startswith("file://") else word).expanduser()
+    except RuntimeError:
+        return Path(word)  # "~name" is a file where nobody is called that
+
+
 def _paths(word: str) -> list[Path]:
-    path = Path(word).expanduser()
+    if not word.strip():
+        raise NothingFound('A name is empty: "". Say . to mean the folder you are in.')
+    path = _path(word)
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        pass  # may be a pattern, and otherwise it is said when its turn comes
+    except OSError as exc:
+        raise NothingFound(f"{shown(word)} can't be looked at: {exc.strerror}.") from exc
     if path.is_dir():
-        return _some(media_in(path), f"There are no audio or video files in {path}.")
+        return _some(media_in(path), f"There are no audio or video files in {shown(str(path))}.")
     if path.exists() or not _PATTERN.search(word):
         return [path]
     # Some shells (that of Windows for one) hand patterns on, and quotes protect them in the others.
-    return _some(_matching(path), f"No audio or video file matches {word}.")
+    return _some(_matching(path), f"No audio or video file matches {shown(word)}.")
 
 
 def _matching(pattern: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from soundbite_tools.embed_audio import embed_audio
 from soundbite_tools.errors import ToolProblem
-from soundbite_tools.files import is_unchanged
+from soundbite_tools.files import allowed_file, is_unchanged
 from soundbite_tools.get_task import get_task
 from soundbite_tools.params import DEFAULT_SEGMENT_SEC, EmbedParams
 from soundbite_tools.results import TaskResult
@@ -56,11 +56,16 @@ async def add_one(
 
 
 async def _unchanged(library: Library, named: Named, labels: Labels) -> TaskResult | None:
-    """What is known of a file that nobody touched since it was embedded: large folders are not read again."""
+    """What is known of a file that nobody touched since it was embedded: large folders are not read again.
+
+    Raises:
+        SourceProblem: there is no such file, or it may not be read.
+    """
     if named.path is None:
         return None
-    asset = await (await library.ledger()).find_asset_by_source(str(named.path.resolve()))
-    if asset is None or not is_unchanged(named.path, asset.size_bytes, asset.mtime_ns):
+    path = allowed_file(named.source, library.config)
+    asset = await (await library.ledger()).find_asset_by_source(str(path))
+    if asset is None or not is_unchanged(path, asset.size_bytes, asset.mtime_ns):
         return None
     return await known_as_asked(library, asset, labels)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,11 +17,13 @@ from typing import Any
 import av
 import pytest
 
+from soundbite_engine.encode import cut
 from soundbite_engine.network import can_leave_network
 from soundbite_server.cli import COMMANDS
 from soundbite_server.cli.failures import EXIT_CODES
 from soundbite_server.settings import Settings
 
+SAMPLES = Path(__file__).parents[2] / "samples"
 SLOW = ("mcp", "pydantic", "httpx", "numpy", "lancedb", "rich", "anyio")
 
 
@@ -109,6 +112,41 @@ def test_one_bad_file_does_not_stop_the_others(shelf: Any, run: Any, tmp_path: P
     assert (failed["status"], failed["error_code"]) == ("failed", "source_unreadable")
 
 
+def test_names_that_no_library_keeps_and_loops_of_links_do_not_stop_the_others(
+    shelf: Any, run: Any, tmp_path: Path
+) -> None:
+    odd = tmp_path / os.fsdecode(b"odd\xff.wav")
+    odd.write_bytes(b"sound")
+    (tmp_path / "loop.wav").symlink_to("loop.wav")
+    added = run("add", odd, tmp_path / "loop.wav", shelf.spoken)
+    assert added.code == 1, added.err
+    assert "1 there already, 2 failed" in added.out
+    assert "odd?.wav" in added.err
+    assert "Rename the file" in added.err
+    assert "loop.wav is not a usable path" in added.err
+
+
+def test_a_file_in_a_hidden_folder_is_added_when_it_is_named(shelf: Any, run: Any, tmp_path: Path) -> None:
+    hidden = tmp_path / ".recorder" / "spoken again.wav"
+    hidden.parent.mkdir()
+    shutil.copy(shelf.spoken, hidden)
+    added = run("add", hidden)
+    assert added.code == 0, added.err
+    # Equal content came in before, and is found by the title it had then.
+    assert added.out.startswith("spoken again.wav: there already as spoken words, ")
+
+
+def test_files_of_equal_content_added_at_once_count_once(run: Any, tmp_path: Path, shelf: Any) -> None:
+    sound = cut(lambda _: None, str(SAMPLES / "memos.mp3"), 20.0, 22.0, "wav")
+    twins = tmp_path / "twins"
+    twins.mkdir()
+    for name in ("one.wav", "two.wav"):
+        (twins / name).write_bytes(sound)
+    added = run("add", twins)
+    assert added.code == 0, added.err
+    assert "1 added (0.0 minutes of sound), 1 there already." in added.out
+
+
 def test_why_an_address_could_not_be_added_is_said_once_with_what_to_do(shelf: Any, tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -131,6 +169,7 @@ def test_why_an_address_could_not_be_added_is_said_once_with_what_to_do(shelf: A
         (["{tmp}/a.wav", "{tmp}/b.wav", "--title", "Two"], "exactly one"),
         (["{tmp}/a.wav", "--watch"], "goes with a folder"),
         ([], "Missing argument"),
+        ([""], "A name is empty"),
     ],
 )
 def test_wrong_use_of_add_is_said_and_exits_with_2(arguments: list[str], said: str, run: Any, tmp_path: Path) -> None:

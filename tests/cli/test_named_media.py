@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from soundbite_server.cli.pace import Pace
 from soundbite_server.cli.watching import FolderWatch
-from soundbite_server.named_media import NothingFound, find_named
+from soundbite_server.named_media import NothingFound, find_named, folders_among
 
 
 @pytest.fixture
@@ -44,6 +45,45 @@ def test_a_file_that_looks_like_a_pattern_is_a_file(tree: Path) -> None:
 def test_a_file_named_outright_is_taken_whatever_it_is_called_and_once(tree: Path) -> None:
     assert names([f"{tree}/notes.txt", f"{tree}/notes.txt"], tree) == ["notes.txt"]
     assert names([f"{tree}/not-there.mp3"], tree) == ["not-there.mp3"]
+
+
+def test_a_name_that_begins_with_a_tilde_is_a_file_where_nobody_is_called_that(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree / "~draft.wav").write_bytes(b"sound")
+    monkeypatch.chdir(tree)
+    assert names(["~draft.wav"], tree) == ["~draft.wav"]
+    assert folders_among(["~draft.wav", "."]) == [Path()]
+
+
+def test_a_file_address_is_a_file(tree: Path) -> None:
+    (tree / "take one.mp3").write_bytes(b"sound")
+    assert names([(tree / "take one.mp3").as_uri()], tree) == ["take one.mp3"]
+
+
+@pytest.mark.parametrize(("word", "said"), [("", "empty"), (" ", "empty"), (f"{'x' * 300}.wav", "File name too long")])
+def test_a_word_that_can_be_no_name_is_said_and_never_means_the_working_folder(word: str, said: str) -> None:
+    with pytest.raises(NothingFound, match=said):
+        find_named([word])
+
+
+def test_what_would_steer_a_terminal_is_not_in_the_name_that_is_shown() -> None:
+    (found,) = find_named(["/talks/red\x1b7\nline\u202e.wav"])
+    assert found.name == "red?7?line?.wav"
+
+
+def test_a_folder_that_vanishes_while_it_is_read_does_not_end_the_look(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = os.scandir
+
+    def scan_and_lose(path: Any) -> Any:
+        if path == str(tree / "deep"):
+            (tree / "deep").rename(tree / ".gone")
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scan_and_lose)
+    assert names([str(tree)], tree) == ["a.mp3", "b.WAV"]
 
 
 def test_an_address_stays_as_it_is(tree: Path) -> None:

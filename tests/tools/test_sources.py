@@ -61,6 +61,8 @@ def test_two_sources_at_once_are_refused_and_named(given: dict[str, str]) -> Non
         ("file:///music/a%20b.mp3", "file"),
         ("https://example.com/a.mp3", "url"),
         ("HTTP://example.com/a.mp3", "url"),
+        ("ftp://example.com/a.mp3", "url"),
+        ("s3://bucket/a.mp3", "url"),
         ("data:audio/wav;base64,UklGRg==", "base64"),
         ("A" * 5000, "base64"),
         ("a_0123456789abcdef0123", "asset"),
@@ -192,6 +194,28 @@ async def test_characters_that_no_file_name_has_are_refused(config: LibraryConfi
     with pytest.raises(SourceProblem) as problem:
         await resolve(choose("talk\ud800.wav"), config)
     assert _refusal(problem) == "path_invalid"
+
+
+async def test_a_name_that_is_not_utf_8_is_refused_before_it_reaches_the_library(
+    config: LibraryConfig, folder: Path
+) -> None:
+    name = os.fsdecode(b"talk\xff.wav")
+    (folder / name).write_bytes(b"x")
+    with pytest.raises(SourceProblem, match="not UTF-8") as problem:
+        await resolve(choose(name), config)
+    assert _refusal(problem) == "path_invalid"
+
+
+async def test_a_hidden_folder_that_is_named_itself_is_open_also_inside_another(
+    config: LibraryConfig, folder: Path
+) -> None:
+    (folder / ".recorder" / ".cache").mkdir(parents=True)
+    for name in (".recorder/a.wav", ".recorder/.cache/a.wav"):
+        (folder / name).write_bytes(b"x")
+    both = replace(config, roots=(folder, folder / ".recorder"))
+    assert (await resolve(choose(".recorder/a.wav"), both)).path == folder / ".recorder" / "a.wav"
+    with pytest.raises(SourceProblem):
+        await resolve(choose(".recorder/.cache/a.wav"), both)
 
 
 async def test_without_folders_the_refusal_names_the_setting(tmp_path: Path) -> None:

@@ -41,15 +41,15 @@ def allowed_file(name: str, config: LibraryConfig) -> Path:
     if not is_inside(path, config):
         # The same answer whether or not it exists: what lies outside is nobody's business.
         raise SourceProblem(
-            f"{_shown(name)} is outside the folders that may be read.", _allowed_folders(config), code="path_refused"
+            f"{shown(name)} is outside the folders that may be read.", _allowed_folders(config), code="path_refused"
         )
     try:
         mode = path.lstat().st_mode
     except OSError as exc:
-        raise SourceProblem(f"There is no file {_shown(name)}.", _did_you_mean(path), code="file_missing") from exc
+        raise SourceProblem(f"There is no file {shown(name)}.", _did_you_mean(path), code="file_missing") from exc
     if stat.S_ISDIR(mode):
         raise SourceProblem(
-            f"{_shown(name)} is a folder.",
+            f"{shown(name)} is a folder.",
             "Give one audio file at a time; `soundbite add FOLDER` embeds whole folders.",
             code="is_folder",
         )
@@ -73,7 +73,7 @@ def read_facts(path: Path, config: LibraryConfig) -> FileFacts:
                 digest.update(block)
     except OSError as exc:
         raise SourceProblem(
-            f"{_shown(path.name)} can't be read: {exc.strerror or type(exc).__name__}.",
+            f"{shown(path.name)} can't be read: {exc.strerror or type(exc).__name__}.",
             "Check the file's permissions, or give another file.",
             code="file_unreadable",
         ) from exc
@@ -127,25 +127,33 @@ def _real_path(name: str, config: LibraryConfig) -> Path:
     if config.working_folder is None and not Path(name).is_absolute():
         # Also a name that begins with ~: the caller's home folder is not this process's.
         raise SourceProblem(
-            f"{_shown(name)} is a relative path, and over HTTP caller and server have no folder in common.",
+            f"{shown(name)} is a relative path, and over HTTP caller and server have no folder in common.",
             f"Give the whole path of a file on the server. {_allowed_folders(config)}",
             code="path_relative",
         )
     try:
-        return ((config.working_folder or Path()) / Path(name).expanduser()).resolve()
+        path = ((config.working_folder or Path()) / Path(name).expanduser()).resolve()
     except (OSError, RuntimeError, UnicodeEncodeError) as exc:
         # A loop of links, a name too long, an unknown ~user, or characters that no file name has.
         raise SourceProblem(
-            f"{_shown(name)} is not a usable path.", "Give the path of an audio file.", code="path_invalid"
+            f"{shown(name)} is not a usable path.", "Give the path of an audio file.", code="path_invalid"
         ) from exc
+    if not _is_text(path):
+        raise SourceProblem(
+            f"{shown(name)} has a name that is not UTF-8, which the library can't keep.",
+            "Rename the file, and give it again.",
+            code="path_invalid",
+        )
+    return path
 
 
 def is_inside(path: Path, config: LibraryConfig) -> bool:
-    """Return whether a real path lies in a folder that may be read, and in none that is hidden."""
+    """Return whether a real path lies in a folder that may be read, and in none below it that is hidden."""
     for root in config.roots:
         folder = root.resolve()
-        if path.is_relative_to(folder):
-            return not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        # A hidden folder that is named itself is open, also inside another one.
+        if path.is_relative_to(folder) and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+            return True
     return False
 
 
@@ -161,7 +169,7 @@ def _did_you_mean(path: Path) -> str:
         with os.scandir(path.parent) as entries:
             names = [entry.name for entry, _ in zip(entries, range(_MOST_NAMES_READ), strict=False)]
     except OSError:
-        return "Check the path; a relative path starts at the server's working folder."
+        return "Its folder is not there either: check the path, and that the disk it is on is connected."
     close = difflib.get_close_matches(path.name, [name for name in names if not name.startswith(".")], n=3)
     return f"Did you mean {' or '.join(close)}?" if close else "Check the path and the spelling."
 
@@ -169,21 +177,30 @@ def _did_you_mean(path: Path) -> str:
 def _check_size(path: Path, facts: os.stat_result, config: LibraryConfig) -> None:
     if not stat.S_ISREG(facts.st_mode):
         raise SourceProblem(
-            f"{_shown(path.name)} is not a regular file.", "Give the path of an audio file.", code="not_a_file"
+            f"{shown(path.name)} is not a regular file.", "Give the path of an audio file.", code="not_a_file"
         )
     if facts.st_size == 0:
         raise SourceProblem(
-            f"{_shown(path.name)} is empty (0 bytes).", "Give a file that holds sound.", code="source_empty"
+            f"{shown(path.name)} is empty (0 bytes).", "Give a file that holds sound.", code="source_empty"
         )
     limit = config.largest_file_bytes if config.file_urls else config.largest_upload_bytes
     if facts.st_size > limit:
         raise SourceProblem(
-            f"{_shown(path.name)} is {facts.st_size / 2**20:.0f} MB, more than the {limit / 2**20:.0f} MB taken.",
+            f"{shown(path.name)} is {facts.st_size / 2**20:.0f} MB, more than the {limit / 2**20:.0f} MB taken.",
             "Cut it into parts or compress it, and embed those.",
             code="source_too_large",
         )
 
 
-def _shown(name: str) -> str:
+def _is_text(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def shown(name: str) -> str:
+    """Return a file name or path as one line of a terminal: what can't be printed becomes "?", a long one is cut."""
     visible = "".join(char if char.isprintable() else "?" for char in name)
     return visible if len(visible) <= 200 else f"…{visible[-199:]}"

@@ -105,7 +105,8 @@ def asset_id_for(content_hash: str) -> str:
 
 
 def _guess(value: str) -> GivenKind:
-    if re.match(r"https?://", value, re.IGNORECASE):
+    # Also ftp:// and the like: that only https is taken says more than that there is no such file.
+    if re.match(r"(?!file:)[a-z][a-z0-9+.-]+://", value, re.IGNORECASE):
         return "url"
     if value.startswith(SCHEME):
         return "upload"

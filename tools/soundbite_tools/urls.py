@@ -49,11 +49,13 @@ def _split(value: str) -> SplitResult:
         raise SourceProblem("The URL is too long or holds spaces or control characters.", next_step, code="url_invalid")
     try:
         parts = urlsplit(value)
-        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_usable = bool(parts.hostname) and parts.port != 0
     except ValueError as exc:
         raise SourceProblem("The URL can't be read.", next_step, code="url_invalid") from exc
+    if parts.scheme not in ("http", "https"):
+        raise SourceProblem("Only https URLs are taken.", next_step, code="url_invalid")
     if not is_usable:
-        raise SourceProblem("The URL is not an http or https address.", next_step, code="url_invalid")
+        raise SourceProblem("The URL names no host, or none that can be asked.", next_step, code="url_invalid")
     if parts.username is not None or parts.password is not None:
         raise SourceProblem("The URL holds a user name or password.", next_step, code="url_invalid")
     return parts

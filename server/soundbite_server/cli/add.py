@@ -100,10 +100,21 @@ def _say(out: Console, named: Named, task: TaskResult) -> None:
         (out if out.is_terminal and errors.is_terminal else errors).print(_failure(named.name, task))
         return
     name = escape(named.name)
-    what = "there already" if task.is_reused else f"{task.embedding_count} embeddings"
+    what = f"there already{_known_as(named, task)}" if task.is_reused else f"{task.embedding_count} embeddings"
     out.print(f"[green]{name}[/green]: {what}, {clock_length(task.audio_seconds)}  [dim]{task.asset_id}[/dim]")
     for note in task.notes if not task.is_reused else []:
         out.print(f"  [dim]{escape(note)}[/dim]")
+
+
+def _known_as(named: Named, task: TaskResult) -> str:
+    """Say under which title equal content came in before, where the file's own name does not lead to it."""
+    from rich.markup import escape
+
+    from soundbite_tools.untrusted import LONGEST_TITLE, plain_text
+
+    if named.path is None or plain_text(named.path.stem, LONGEST_TITLE) == task.title:
+        return ""
+    return f" as {escape(task.title)}"
 
 
 def _failure(name: str, task: TaskResult) -> str:

@@ -40,12 +40,17 @@ async def add_all(
 ) -> Outcome:
     """Add recordings, some at a time, whatever becomes of one of them."""
     outcome = Outcome(len(named))
+    made: set[str] = set()
     slots = anyio.CapacityLimiter(_AT_ONCE)
 
     async def add(each: Named) -> None:
         async with slots:
             with progress.of(each) as show:
                 result = await add_one(library, each, labels, show)
+            if result.status == "ready" and result.task_id in made:
+                # Two files of equal content at once share a task; it counts once.
+                result = result.model_copy(update={"is_reused": True})
+            made.add(result.task_id)
             outcome.failed += result.status == "failed"
             outcome.present += result.is_reused
             outcome.audio_seconds += 0.0 if result.is_reused else result.audio_seconds

@@ -53,10 +53,17 @@ async def personal_library(named: Iterable[Path] = ()) -> AsyncIterator[Library]
     settings.check_home()
     # Why a task failed is what the command itself says.
     log_to_stderr("WARNING", except_from="soundbite_tools.jobs")
-    folders = tuple(path if path.is_dir() else path.parent for path in (each.resolve() for each in named))
-    roots = tuple(dict.fromkeys((*settings.roots, *folders)))
+    roots = tuple(dict.fromkeys((*settings.roots, *map(_real_folder, named))))
     async with open_library(settings.model_copy(update={"roots": roots, "read_only": False})) as library:
         yield library
+
+
+def _real_folder(path: Path) -> Path:
+    try:
+        real = path.resolve()
+    except RuntimeError:
+        return path.parent  # a loop of links
+    return real if real.is_dir() else real.parent
 
 
 def console(*, stderr: bool = False) -> Console:
