@@ -10,7 +10,7 @@ import httpx
 import pytest
 from scripted_platform import SPACE, ScriptedPlatform
 
-from soundbite_store import ClipFilter, ClipStore, Space, StoreBusy
+from soundbite_store import ClipFilter, ClipStore, Ledger, Space, StoreBusy
 from soundbite_tools import writing
 from soundbite_tools.embed_audio import embed_audio
 from soundbite_tools.errors import QuestionProblem, UnknownId, WorkFailed
@@ -48,6 +48,33 @@ async def test_a_removed_recording_leaves_nothing_behind_but_its_own_file(
     assert (result.is_removed, result.embeddings_removed, result.transcripts_removed) == (True, 6, 1)
     assert (result.tasks_removed, result.files_removed, result.uploads_removed) == (1, 1, 1)
     assert "not touched" in result.notes[0]
+
+
+@pytest.mark.parametrize("held_at", ["before the sound is written", "before the recording is forgotten"])
+async def test_a_clip_cut_while_its_recording_is_removed_is_not_left_behind(
+    held_at: str, open_library: OpenLibrary, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        cut, forget = library.workbench.cut, Ledger.forget_asset
+
+        async def cut_and_removed(*args: Any) -> bytes:
+            sound: bytes = await cut(*args)
+            await remove_audio(library, task.asset_id)
+            return sound
+
+        async def cut_and_forgotten(ledger: Ledger, asset_id: str) -> Any:
+            assert (await get_clip(library, asset_id=asset_id, end_sec=2.0)).sound
+            return await forget(ledger, asset_id)
+
+        if held_at == "before the sound is written":
+            monkeypatch.setattr(library.workbench, "cut", cut_and_removed)
+            with pytest.raises(UnknownId, match="was removed"):
+                await get_clip(library, asset_id=task.asset_id, end_sec=2.0)
+        else:
+            monkeypatch.setattr(Ledger, "forget_asset", cut_and_forgotten)
+            assert (await remove_audio(library, task.asset_id)).files_removed == 1
+    assert list((tmp_path / "home" / "clips").iterdir()) == []
 
 
 async def test_other_recordings_stay(

@@ -46,12 +46,14 @@ async def remove_audio(library: Library, asset_id: str) -> RemovalResult:
     async with _stopped(library, tasks):
         uploads = await _uploads(library, asset, tasks)
         notes = [note for each in sorted(uploads) if (note := await _deleted(library, each))]
-        files = await anyio.to_thread.run_sync(_remove_files, library.config.home, asset, named)
+        home = library.config.home
+        files = await anyio.to_thread.run_sync(_remove_files, home, asset, named)
         # The ledger comes last: until then the recording is listed, and can be removed again after a crash.
         rows = await store.delete_asset(named)
         await library.withdraw(named)
         forgotten = await ledger.forget_asset(named)
         rows += await _written_meanwhile(library, named)
+        files += await anyio.to_thread.run_sync(_remove_files, home, None, named)  # cut before it was forgotten
     library.clipped_assets.discard(named)
     is_removed = bool(rows or files or forgotten.assets or forgotten.tasks or forgotten.transcripts)
     return RemovalResult(

@@ -12,6 +12,7 @@ import anyio.to_thread
 from soundbite_tools.errors import sentence
 from soundbite_tools.files import is_unchanged, write_whole
 from soundbite_tools.housekeeping import CLIPS_FOLDER
+from soundbite_tools.removal import gone
 from soundbite_tools.workbench import MIME_TYPES, MediaProblem, SoundFormat
 
 if TYPE_CHECKING:
@@ -32,7 +33,12 @@ class CutSound:
 async def cut_sound(
     library: Library, asset: Asset, start_sec: float, end_sec: float, sound_format: SoundFormat
 ) -> CutSound:
-    """Return the sound of a range of a recording; the same range is cut once."""
+    """Return the sound of a range of a recording; the same range is cut once.
+
+    Raises:
+        UnknownId: the recording was removed meanwhile.
+        StoreError: the ledger can't be read.
+    """
     mime_type = MIME_TYPES[sound_format]
     if asset.source_kind not in ("file", "base64"):
         return CutSound(None, b"", mime_type, "The recording is not a file on this machine, so no sound can be cut.")
@@ -52,6 +58,9 @@ async def cut_sound(
         return CutSound(None, b"", mime_type, size + "ask for a shorter range or audio_format mp3.")
     try:
         await anyio.to_thread.run_sync(write_whole, path, sound)
+        if await (await library.ledger()).get_asset(asset.asset_id) is None:  # removed while it was cut
+            await anyio.to_thread.run_sync(lambda: path.unlink(missing_ok=True))
+            raise gone()
     except OSError as exc:
         why = exc.strerror or type(exc).__name__
         note = f"The sound can't be written to a file: {why}. include_audio=true returns it all the same."
