@@ -248,6 +248,17 @@ class Assets:
             await asyncio.to_thread(check_identity, record.path, record.size, record.mtime_ns)
         return record.path
 
+    async def kept_file(self, asset_id: str) -> Path | None:
+        """The file of a ready asset; None where its bytes are not here, or not any more."""
+        try:
+            record = await self.get(asset_id)
+            if record.status != "ready":
+                return None
+            path = await self.media_path(record)
+        except EngineError:
+            return None
+        return path if await asyncio.to_thread(path.is_file) else None
+
     async def change_user_metadata(self, asset_id: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
         """Make of an asset's user metadata what `change` makes of it; no other change comes between.
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from pathlib import Path
 from typing import Self
 
 from starlette.applications import Starlette
@@ -42,6 +43,7 @@ class Engine:
         self.config = config
         self._stack = contextlib.AsyncExitStack()
         self._app: Starlette | None = None
+        self._assets: Assets | None = None
         self._profile = load_profile(config.profile, config.models)
         memory_mb = max(config.worker_memory_mb, self._profile.worker_memory_mb)
         self._pool = WorkerPool(size=config.workers, memory_mb=memory_mb)
@@ -63,6 +65,10 @@ class Engine:
         """The models in use, and the space of their vectors."""
         return self._profile
 
+    async def kept_file(self, asset_id: str) -> Path | None:
+        """The file of a ready asset, while the engine is open; None where its bytes are not here, or not any more."""
+        return await self._assets.kept_file(asset_id) if self._assets else None
+
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
             # Recordings are private: a home made here is for its owner alone.
@@ -79,12 +85,12 @@ class Engine:
             await _take_over(services)
             background.start(_keep_taking_over(services), "taking over")
             background.start(_keep_tidy(services, owner), "tidying")
-            self._app = build_app(services)
+            self._app, self._assets = build_app(services), services.assets
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        self._app = None
+        self._app = self._assets = None
         await self._stack.aclose()
 
     def _services(self, database: Database, owner: Owner, background: Background, fetcher: Fetcher) -> Services:

@@ -56,7 +56,7 @@ async def _open_embedded(settings: Settings) -> AsyncIterator[Platform]:
         async with httpx.AsyncClient(transport=transport, base_url=EMBEDDED_BASE_URL, timeout=_TIMEOUT) as http:
             polls = PollPolicy(first_s=0.1, longest_s=2.0)
             client = PlatformClient(http, polls=polls, include=("progress", "sounds", "transcript"))
-            yield Platform(client, workbench_module.EngineWorkbench(engine.pool))
+            yield Platform(client, workbench_module.EngineWorkbench(engine.pool, engine))
 
 
 @asynccontextmanager

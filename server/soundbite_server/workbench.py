@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from soundbite_engine import media
 from soundbite_engine.errors import EngineError
@@ -13,12 +14,20 @@ from soundbite_engine.workers import WorkerPool
 from soundbite_store import TimedText
 from soundbite_tools.workbench import Heard, Levels, Media, MediaProblem, SoundFormat
 
+if TYPE_CHECKING:
+    from soundbite_engine.engine import Engine
+
 
 class EngineWorkbench:
     """Reads and cuts local files in worker processes, so that a hostile file can end a worker and never the server."""
 
-    def __init__(self, pool: WorkerPool) -> None:
+    def __init__(self, pool: WorkerPool, engine: Engine | None = None) -> None:
         self._pool = pool
+        self._engine = engine
+
+    async def kept(self, platform_asset_id: str) -> Path | None:
+        """Return the file in which the engine of this process keeps an asset."""
+        return await self._engine.kept_file(platform_asset_id) if self._engine else None
 
     async def probe(self, path: Path) -> Media:
         """Return what the file holds.

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -25,6 +26,13 @@ from soundbite_server.settings import Settings
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SLOW = ("mcp", "pydantic", "httpx", "numpy", "lancedb", "rich", "anyio")
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves a folder without a word."""
+
+    def log_message(self, *_: Any) -> None:
+        pass
 
 
 def document(text: str) -> Any:
@@ -241,6 +249,29 @@ def test_a_list_says_that_there_is_more_and_may_be_narrowed_by_words(shelf: Any,
     assert run("list", "--limit", "1").out.endswith("1 more: --page 2 shows them.\n")
     assert "more" not in run("list", "--limit", "1", "--page", "2").out
     assert [each["title"] for each in document(run("list", "--title", "rai", "--json").out)["assets"]] == ["rain"]
+
+
+def test_a_recording_added_from_a_link_is_played_while_the_engine_keeps_its_file(
+    shelf: Any, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=shelf.folder)) as web:
+        Thread(target=web.serve_forever, daemon=True).start()
+        host = f"127.0.0.1:{web.server_port}"
+        monkeypatch.setenv("SOUNDBITE_ALLOW_URLS", host)
+        assert run("add", f"http://{host}/rain.wav", "--title", "linked").code == 0
+        web.shutdown()
+    asked = ("search", "rain", "--asset", "linked", "--top", "1", "--clip", tmp_path / "clips")
+    (file,) = document(run(*asked, "--json").out)["files"]
+    assert Path(file).stat().st_size > 1000
+    assert "▁" in run("show", "linked").out or "█" in run("show", "linked").out
+    for kept in (shelf.home / "engine" / "media").iterdir():
+        kept.unlink()
+    for cut in (shelf.home / "clips").iterdir():
+        cut.unlink()
+    silent = run(*asked)
+    assert (silent.code, str(tmp_path / "clips") in silent.out) == (0, False)
+    assert "came from a link and its sound is not kept on this machine" in silent.err
+    assert "embed a file of it" in run("search", "rain", "--asset", "linked", "--play").err
 
 
 def test_search_plays_the_best_clip_with_the_player_that_is_there(

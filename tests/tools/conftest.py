@@ -29,7 +29,14 @@ OpenLibrary = Callable[..., AbstractAsyncContextManager[Library]]
 
 
 class WavWorkbench:
-    """Reads and cuts WAV files with the standard library."""
+    """Reads and cuts WAV files with the standard library; `files` is what the platform keeps on this machine."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, Path] = {}
+
+    async def kept(self, platform_asset_id: str) -> Path | None:
+        """Return a file of the platform."""
+        return self.files.get(platform_asset_id)
 
     async def probe(self, path: Path) -> Media:
         """Return the length of a WAV file."""

@@ -128,7 +128,19 @@ async def test_a_recording_that_is_not_on_this_machine_gives_its_words(
         task = await embed_audio(library, url="https://example.com/talk.mp3")
         found = await get_clip(library, asset_id=task.asset_id, end_sec=6.0)
     assert found.detail.text == "the river is rising"
-    assert "not a file on this machine" in found.detail.notes[0]
+    assert "came from a link and its sound is not kept on this machine" in found.detail.notes[0]
+
+
+async def test_a_recording_from_a_link_is_played_where_the_platform_keeps_it_on_this_machine(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, url="https://example.com/talk.mp3")
+        (kept,) = platform.assets
+        library.workbench.files[kept] = recording
+        found = await get_clip(library, asset_id=task.asset_id, end_sec=6.0, audio_format="wav")
+    assert len(found.sound) == 48_000
+    assert found.detail.notes == []
 
 
 async def test_more_sound_than_fits_is_not_sent(open_library: OpenLibrary, recording: Path) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-import anyio.to_thread
 
 from soundbite_store import ClipFilter, StoredClip
 from soundbite_tools.boundary import translated
-from soundbite_tools.files import is_unchanged
+from soundbite_tools.sounds import sound_file
 from soundbite_tools.workbench import Levels, MediaProblem
 
 if TYPE_CHECKING:
@@ -61,10 +58,8 @@ async def contents_of(library: Library, asset: Asset, *, level_count: int = 0) -
 
 async def levels_of(library: Library, asset: Asset, count: int) -> Levels | None:
     """Return the loudness in `count` equal parts; None where the recording is no file here, gone or changed."""
-    path = Path(asset.source_uri)
-    if asset.source_kind not in ("file", "base64"):
-        return None
-    if not await anyio.to_thread.run_sync(is_unchanged, path, asset.size_bytes, asset.mtime_ns):
+    path = await sound_file(library, asset)
+    if path is None:
         return None
     try:
         return await library.workbench.levels(path, count)

@@ -40,12 +40,9 @@ async def cut_sound(
         StoreError: the ledger can't be read.
     """
     mime_type = MIME_TYPES[sound_format]
-    if asset.source_kind not in ("file", "base64"):
-        return CutSound(None, b"", mime_type, "The recording is not a file on this machine, so no sound can be cut.")
-    source = Path(asset.source_uri)
-    if not await anyio.to_thread.run_sync(is_unchanged, source, asset.size_bytes, asset.mtime_ns):
-        note = f"{source.name} changed or is gone since it was embedded, so its sound can't be played; "
-        return CutSound(None, b"", mime_type, note + "embed it again with embed_audio to renew it.")
+    source = await sound_file(library, asset)
+    if source is None:
+        return CutSound(None, b"", mime_type, _why_silent(asset))
     path = library.config.home / CLIPS_FOLDER / _name(asset, start_sec, end_sec, sound_format)
     if sound := await anyio.to_thread.run_sync(_kept, path):
         return CutSound(path, sound, mime_type)
@@ -66,6 +63,32 @@ async def cut_sound(
         note = f"The sound can't be written to a file: {why}. include_audio=true returns it all the same."
         return CutSound(None, sound, mime_type, note)
     return CutSound(path, sound, mime_type)
+
+
+async def sound_file(library: Library, asset: Asset) -> Path | None:
+    """Return the file that holds the sound of a recording; None where none is here, or it is not the same any more.
+
+    Raises:
+        StoreError: the ledger can't be read.
+    """
+    if asset.source_kind in ("file", "base64"):
+        source = Path(asset.source_uri)
+        is_same = await anyio.to_thread.run_sync(is_unchanged, source, asset.size_bytes, asset.mtime_ns)
+        return source if is_same else None
+    kept: str | None = asset.source_uri
+    if asset.source_kind == "url":
+        kept = await (await library.ledger()).get_platform_asset(library.config.platform, asset.content_hash)
+    return await library.workbench.kept(kept) if kept else None
+
+
+def _why_silent(asset: Asset) -> str:
+    if asset.source_kind in ("file", "base64"):
+        name = Path(asset.source_uri).name
+        note = f"{name} changed or is gone since it was embedded, so its sound can't be played; "
+        return note + "embed it again with embed_audio to renew it."
+    came_from = "a link" if asset.source_kind == "url" else "the platform"
+    note = f"The recording came from {came_from} and its sound is not kept on this machine, so it can't be played; "
+    return note + "embed a file of it to play its clips."
 
 
 def _name(asset: Asset, start_sec: float, end_sec: float, sound_format: SoundFormat) -> str:

@@ -52,6 +52,10 @@ class Heard:
 class Workbench(Protocol):
     """Reads and cuts local media, away from the event loop."""
 
+    async def kept(self, platform_asset_id: str) -> Path | None:
+        """Return the file in which the platform keeps an asset; None where that is not on this machine."""
+        ...
+
     async def probe(self, path: Path) -> Media:
         """Return what the file holds.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
+import click
 from rich.padding import Padding
 from rich.text import Text
 
@@ -60,6 +61,8 @@ async def write_clips(library: Library, found: SearchResult, folder: Path, sound
         path = (folder / _file_name(number, clip, sound_format)).absolute()
         if cut.sound:
             await anyio.to_thread.run_sync(write_whole, path, cut.sound)
+        else:
+            click.echo(f"soundbite: {clip.title} {clip.time_range}: {' '.join(cut.detail.notes)}", err=True)
         written.append(str(path) if cut.sound else "")
     return written
 
