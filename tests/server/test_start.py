@@ -53,6 +53,17 @@ def test_importing_the_server_loads_nothing_heavy(module: str, tmp_path: Path) -
     assert run("-c", code, cwd=tmp_path).stdout.strip() == "[]"
 
 
+def test_matrices_are_multiplied_by_one_thread_unless_told_otherwise(tmp_path: Path) -> None:
+    code = (
+        "import os, sys\nfrom soundbite_server.cli import main\nsys.argv = ['soundbite', '--help']\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print('numpy' in sys.modules, os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    assert run("-c", code, cwd=tmp_path, OPENBLAS_NUM_THREADS="4").stdout.split("\n")[-2] == "False 4"
+    unset = f"import os\nos.environ.pop('OPENBLAS_NUM_THREADS', None)\n{code}"
+    assert run("-c", unset, cwd=tmp_path).stdout.split("\n")[-2] == "False 1"
+
+
 def test_the_help_loads_neither_the_protocol_nor_pydantic(tmp_path: Path) -> None:
     code = (
         "import sys\nfrom soundbite_server.cli import cli\n"
