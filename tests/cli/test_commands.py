@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +22,8 @@ import pytest
 
 from soundbite_engine.encode import cut
 from soundbite_engine.network import can_leave_network
+from soundbite_server.bulk import cluster
+from soundbite_server.bulk.share import Embedded
 from soundbite_server.cli import COMMANDS
 from soundbite_server.cli.failures import EXIT_CODES
 from soundbite_server.settings import Settings
@@ -261,17 +265,39 @@ def test_a_recording_added_from_a_link_is_played_while_the_engine_keeps_its_file
         assert run("add", f"http://{host}/rain.wav", "--title", "linked").code == 0
         web.shutdown()
     asked = ("search", "rain", "--asset", "linked", "--top", "1", "--clip", tmp_path / "clips")
-    (file,) = document(run(*asked, "--json").out)["files"]
-    assert Path(file).stat().st_size > 1000
+    (written,) = document(run(*asked, "--json").out)["files"]
+    assert Path(written).stat().st_size > 1000
     assert "▁" in run("show", "linked").out or "█" in run("show", "linked").out
     for kept in (shelf.home / "engine" / "media").iterdir():
         kept.unlink()
-    for cut in (shelf.home / "clips").iterdir():
-        cut.unlink()
+    for file in (shelf.home / "clips").iterdir():
+        file.unlink()
     silent = run(*asked)
     assert (silent.code, str(tmp_path / "clips") in silent.out) == (0, False)
     assert "came from a link and its sound is not kept on this machine" in silent.err
     assert "embed a file of it" in run("search", "rain", "--asset", "linked", "--play").err
+
+
+def test_a_collection_is_told_of_as_lines_of_json_while_what_is_for_a_person_goes_to_stderr(
+    shelf: Any, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def embedded(_: Any, recordings: list[Any], *, tell: Any, **__: Any) -> None:
+        rain, spoken = recordings
+        tell(Embedded(rain, "", 4.0, is_present=True))
+        tell(Embedded(spoken, "Its worker was lost"))
+
+    # What the workers do is tested in tests/ray, with a cluster.
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: True)
+    monkeypatch.setattr(cluster, "running_cluster", lambda *_: nullcontext())
+    monkeypatch.setattr(cluster, "embed_collection", embedded)
+    monkeypatch.setenv("SOUNDBITE_STORE", "s3://talks")
+    ran = run("bulk", shelf.folder, "--no-index", "--json")
+    assert ran.code == 1
+    rain, spoken = lines(ran.out)
+    assert (Path(rain["named"]).name, rain["status"], rain["is_reused"]) == ("rain.wav", "ready", True)
+    assert (spoken["status"], spoken["error"]) == ("failed", "Its worker was lost")
+    assert "0 added, 1 there already, 1 failed." in ran.err
+    assert "2/2 spoken words.wav: Its worker was lost" in run("bulk", shelf.folder, "--no-index").out
 
 
 def test_search_plays_the_best_clip_with_the_player_that_is_there(

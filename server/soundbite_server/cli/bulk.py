@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from soundbite_server.cli.failures import FAILED_EXIT_CODE, INPUT_EXIT_CODE
-from soundbite_server.cli.library import console
+from soundbite_server.cli.library import console, print_json_line
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from soundbite_server.bulk.share import Embedded
     from soundbite_server.settings import Settings
 
 
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
 @click.option("--address", default="", help="A Ray cluster (ray://host:10001, or auto); by default one starts here.")
 @click.option("--tag", "tags", multiple=True, help="A tag to filter searches by; may be repeated.")
 @click.option("--index/--no-index", "is_indexed", default=True, help="Index a large store with all workers at the end.")
-def command(source: str, workers: int, address: str, tags: tuple[str, ...], is_indexed: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each recording.")
+def command(source: str, workers: int, address: str, tags: tuple[str, ...], is_indexed: bool, as_json: bool) -> None:
     """Add a whole collection on a Ray cluster: a folder that every worker sees, or s3://bucket/prefix.
 
     SOUNDBITE_STORE has to name a bucket or a database that the workers share. What is in the library already is
@@ -29,11 +33,8 @@ def command(source: str, workers: int, address: str, tags: tuple[str, ...], is_i
     """
     if importlib.util.find_spec("ray") is None or importlib.util.find_spec("lance_ray") is None:
         raise click.UsageError("Ray is not installed: pip install 'soundbite[ray]'.")
-    from rich.markup import escape
-
     from soundbite_server.bulk.cluster import embed_collection, running_cluster
     from soundbite_server.bulk.collections import find_recordings
-    from soundbite_server.bulk.share import Embedded
     from soundbite_server.settings import Settings
     from soundbite_store import capabilities_of
 
@@ -45,21 +46,19 @@ def command(source: str, workers: int, address: str, tags: tuple[str, ...], is_i
     recordings = find_recordings(source, settings.store_access)
     if not recordings:
         raise click.UsageError(f"There are no audio or video files in {source}.")
-    out, ended = console(), list[Embedded]()
+    out, ended = console(stderr=as_json), list["Embedded"]()
 
     def tell(each: Embedded) -> None:
         ended.append(each)
-        count = f"[dim]{len(ended)}/{len(recordings)}[/dim]"
-        if each.error:
-            out.print(f"{count} [red]{escape(each.recording.name)}[/red]: {escape(each.error)}")
+        if as_json:
+            _say_json(each)
         else:
-            said = "is in the library already" if each.is_present else f"{each.audio_seconds:.1f} s"
-            out.print(f"{count} [green]{escape(each.recording.name)}[/green]: {said}")
+            _say(out, each, f"{len(ended)}/{len(recordings)}")
 
     with running_cluster(address, workers):
         embed_collection(settings, recordings, tags=tags, workers=workers, tell=tell)
         if is_indexed and capabilities_of(settings.store_uri).optimize:
-            _index(settings, workers)
+            _index(settings, workers, out)
     failed = sum(bool(each.error) for each in ended)
     present = sum(each.is_present for each in ended)
     out.print(f"{len(ended) - failed - present} added, {present} there already, {failed} failed.")
@@ -67,10 +66,34 @@ def command(source: str, workers: int, address: str, tags: tuple[str, ...], is_i
         sys.exit(INPUT_EXIT_CODE if failed == len(ended) else FAILED_EXIT_CODE)
 
 
-def _index(settings: Settings, workers: int) -> None:
+def _say(out: Console, each: Embedded, count: str) -> None:
+    from rich.markup import escape
+
+    name, said = escape(each.recording.name), f"{each.audio_seconds:.1f} s"
+    if each.error:
+        out.print(f"[dim]{count}[/dim] [red]{name}[/red]: {escape(each.error)}")
+    else:
+        out.print(
+            f"[dim]{count}[/dim] [green]{name}[/green]: {'is in the library already' if each.is_present else said}"
+        )
+
+
+def _say_json(each: Embedded) -> None:
+    print_json_line(
+        {
+            "named": each.recording.address,
+            "status": "failed" if each.error else "ready",
+            "is_reused": each.is_present,
+            "audio_seconds": each.audio_seconds,
+            "error": each.error,
+        }
+    )
+
+
+def _index(settings: Settings, workers: int, out: Console) -> None:
     import anyio
 
     from soundbite_server.bulk.indexing import index_spaces
 
     for space in anyio.run(index_spaces, settings, workers):
-        console().print(f"Indexed the clips of {space.id} with {workers} workers.")
+        out.print(f"Indexed the clips of {space.id} with {workers} workers.")
