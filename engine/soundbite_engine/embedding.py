@@ -31,10 +31,11 @@ _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """The embeddings of a recording and the wire's metadata of them."""
+    """The embeddings of a recording, the wire's metadata of them, and how much sound was embedded."""
 
     embedded: Embedded
     metadata: dict[str, object]
+    seconds: float
 
 
 class Embedder:
@@ -99,7 +100,8 @@ class Embedder:
             raise MediaError(exc.code, exc.message.replace(path.name, record.filename)) from exc
         await self._keep_transcript(record, analysis)
         embedded = Embedded.of_analysis(analysis, self.profile.dimension)
-        return Outcome(embedded, metadata(record, audio, analysis))
+        seconds = analysis.end_offset_sec - analysis.start_offset_sec
+        return Outcome(embedded, metadata(record, audio, analysis), seconds)
 
     async def _keep_transcript(self, record: AssetRecord, analysis: Analysis) -> None:
         if analysis.transcript is not None and covers_recording(analysis) and not record.is_inline:

@@ -97,14 +97,15 @@ class Engine:
         assets = Assets(self.config, database, self._pool, owner, background, fetcher)
         transcriptions = Transcriptions(self.config, database, self._pool, assets, owner, background, self._profile)
         embedder = Embedder(self._profile, self._pool, assets, transcriptions)
+        limiter = Limiter(self.config.limits)
         return Services(
             config=self.config,
             assets=assets,
             uploads=Uploads(self.config, database, assets),
             transcriptions=transcriptions,
             embedder=embedder,
-            tasks=Tasks(self.config, database, assets, embedder, owner, background),
-            limiter=Limiter(self.config.limits),
+            tasks=Tasks(self.config, database, assets, embedder, owner, background, limiter),
+            limiter=limiter,
         )
 
 

@@ -21,6 +21,7 @@ _BY_CODE = {
     "worker_crashed": NOT_COMPLETED,
     "too_many_attempts": NOT_COMPLETED,
     "duration_exceeded": "",
+    "too_many_requests": FAILED,
 }
 
 

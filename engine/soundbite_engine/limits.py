@@ -44,9 +44,18 @@ class Window:
         self._forget()
         if self._taken and self._used + amount > self._limit:
             return False
+        self.add(amount)
+        return True
+
+    def add(self, amount: float) -> None:
+        """Use `amount`, whatever is left."""
         self._taken.append((self._clock(), amount))
         self._used += amount
-        return True
+
+    def has_room(self) -> bool:
+        """Whether anything is left."""
+        self._forget()
+        return self._used < self._limit
 
     def usage(self) -> Usage:
         """How it stands now."""
@@ -88,15 +97,22 @@ class Limiter:
         if window is not None and not window.take(1):
             raise self._refused(category, window, f"{self._limits.requests_per_minute} requests per minute")
 
-    def admit_media(self, seconds: float) -> None:
-        """Count media that is to be embedded.
+    def admit_media(self, seconds: float | None) -> None:
+        """Count media that is to be embedded; None is not known yet, and counted by `count_media` once it is.
 
         Raises:
             Refused: 429; nothing has been counted or done.
         """
-        if self._media is not None and not self._media.take(seconds):
+        if self._media is None:
+            return
+        if not (self._media.has_room() if seconds is None else self._media.take(seconds)):
             limit = f"{self._limits.media_minutes_per_hour:g} minutes of media per hour"
             raise self._refused("embeddings", self._media, limit)
+
+    def count_media(self, seconds: float) -> None:
+        """Count media that was admitted before anybody knew how long it is."""
+        if self._media is not None:
+            self._media.add(seconds)
 
     def headers(self, category: str) -> dict[str, str]:
         """What the answers of a category say about its limits; nothing when it has none."""

@@ -15,13 +15,15 @@ from collections.abc import Callable
 from soundbite_api.embeddings import AudioInput
 from soundbite_engine import task_records
 from soundbite_engine.analysis import Progress
+from soundbite_engine.asset_records import AssetRecord
 from soundbite_engine.assets import Assets
 from soundbite_engine.background import Background
 from soundbite_engine.config import EngineConfig
 from soundbite_engine.database import Database
-from soundbite_engine.embedding import Embedder, Outcome, unexpected
+from soundbite_engine.embedding import Embedder, Outcome, unexpected, window_seconds
 from soundbite_engine.errors import EngineError
 from soundbite_engine.failures import task_failure
+from soundbite_engine.limits import Limiter
 from soundbite_engine.ownership import Owner
 from soundbite_engine.pages import Page
 from soundbite_engine.platform_errors import not_found
@@ -44,19 +46,24 @@ class Tasks:
         embedder: Embedder,
         owner: Owner,
         background: Background,
+        limiter: Limiter,
     ) -> None:
         self._database = database
         self._assets = assets
         self._embedder = embedder
         self._owner = owner
         self._background = background
+        self._limiter = limiter
+        self._uncounted: set[str] = set()
         self._turn = asyncio.Semaphore(config.concurrent_tasks)
         self._running: dict[str, asyncio.Task[None]] = {}
 
-    async def create(self, asset_id: str, audio: AudioInput, model_name: str) -> TaskRecord:
-        """A task, on disk and under way."""
+    async def create(self, asset_id: str, audio: AudioInput, model_name: str, *, is_counted: bool = True) -> TaskRecord:
+        """A task, on disk and under way; media that was not counted is once its length is known, or refused then."""
         new = NewTask(model_name, asset_id, stored_audio(audio, asset_id), self._embedder.profile.space)
         record = await self._database.write(lambda c: task_records.insert(c, new, self._owner.id))
+        if not is_counted:
+            self._uncounted.add(record.id)
         self._start(record)
         return record
 
@@ -122,7 +129,7 @@ class Tasks:
 
     async def _run(self, record: TaskRecord) -> None:
         try:
-            await self._assets.ready(record.asset_id)
+            self._admit(record, await self._assets.ready(record.asset_id))
             async with self._turn:
                 outcome = await self._attempt(record)
         except EngineError as exc:
@@ -131,8 +138,20 @@ class Tasks:
             logger.exception("task %s met an unexpected error", record.id)
             await self._fail(record, unexpected(exc))
         else:
+            if record.id in self._uncounted:
+                self._limiter.count_media(outcome.seconds)
             await self._finish(record, outcome)
+        finally:
+            self._uncounted.discard(record.id)
         await self._clear_up(record)
+
+    def _admit(self, record: TaskRecord, asset: AssetRecord) -> None:
+        if record.id not in self._uncounted:
+            return
+        seconds = window_seconds(asset, AudioInput.model_validate_json(record.audio))
+        self._limiter.admit_media(seconds)
+        if seconds is not None:
+            self._uncounted.discard(record.id)
 
     async def _attempt(self, record: TaskRecord) -> Outcome:
         # A recording that ends the whole engine each time must not do so for ever.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import math
 import threading
 import wave
@@ -12,9 +13,11 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, asyn
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import av
 import httpx
+import numpy as np
 import pytest
 import uvicorn
 
@@ -60,6 +63,37 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("spoken") / "spoken.wav"
     path.write_bytes(asyncio.run(cut_out()))
     return path
+
+
+class _Unseekable(io.RawIOBase):
+    """Where a recorder writes as it records: it can't go back to say how long the whole was."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, data: Any) -> int:
+        return self._file.write(data)
+
+    def writable(self) -> bool:
+        return True
+
+
+def _streamed_webm(path: Path, seconds: int) -> Path:
+    with path.open("wb") as file, av.open(_Unseekable(file), "w", format="webm") as container:
+        stream = container.add_stream("libopus", rate=48_000)
+        stream.codec_context.layout = "mono"
+        for at in range(0, seconds * 48_000, 48_000):
+            frame = av.AudioFrame.from_ndarray(np.full((1, 48_000), at % 7, np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts = 48_000, at
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture(scope="session")
+def streamed_webm() -> Callable[[Path, int], Path]:
+    """Writes seconds of sound as browsers record them: the file does not say how long it is."""
+    return _streamed_webm
 
 
 class _Files(BaseHTTPRequestHandler):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from soundbite_engine import RateLimits
+from soundbite_engine import RateLimits, UrlPolicy
 from soundbite_engine.limits import Limiter, Window
 from soundbite_engine.platform_errors import Refused
 
@@ -96,6 +97,34 @@ async def test_too_much_media_is_refused_and_no_task_is_made(
         assert refused.status_code == 429
         assert "retry-after" in refused.headers
         assert (await http.get("embed-v2/tasks")).json()["data"] == []
+
+
+async def test_a_recording_that_does_not_say_how_long_it_is_counts_what_was_embedded(
+    opened: Opened, tmp_path: Path, asking: Callable[..., dict[str, Any]], streamed_webm: Callable[[Path, int], Path]
+) -> None:
+    async with opened(limits=RateLimits(media_minutes_per_hour=0.1)) as (_, http):
+        with streamed_webm(tmp_path / "browser.webm", 4).open("rb") as file:
+            asset = (await http.post("assets", data={"method": "direct"}, files={"file": file})).json()
+        assert asset["duration"] is None
+        request = asking({"asset_id": asset["_id"]}, embedding_option=["audio"], embedding_scope=["asset"])
+        answers = [await http.post("embed-v2", json=request) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert (await http.post("embed-v2/tasks", json=request)).status_code == 429
+
+
+async def test_tasks_begun_while_their_media_is_fetched_count_once_it_is_there(
+    opened: Opened, site: Any, asking: Callable[..., dict[str, Any]], finished: Callable[..., Any]
+) -> None:
+    site.gates["/held.wav"] = threading.Event()
+    policy = UrlPolicy(is_public=False, hosts=frozenset({site.netloc}))
+    async with opened(limits=RateLimits(media_minutes_per_hour=0.1), allow_urls=policy, grace_s=0.0) as (_, http):
+        request = asking({"url": site.url("/held.wav")}, embedding_option=["audio"], embedding_scope=["asset"])
+        begun = [await http.post("embed-v2/tasks", json=request) for _ in range(2)]
+        assert [answer.status_code for answer in begun] == [202, 202]
+        site.gates["/held.wav"].set()
+        ended = [await finished(http, answer.json()["_id"]) for answer in begun]
+        (failed,) = [task["error"]["message"] for task in ended if task["status"] == "failed"]
+        assert failed.startswith("The embedding task failed. Please try again later. (You have exceeded the rate limit")
 
 
 async def test_without_limits_nothing_is_said_of_them(opened: Opened) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import av
 import httpx
-import numpy as np
 import pytest
 
 Asking = Callable[..., dict[str, Any]]
@@ -198,35 +195,14 @@ def test_more_than_ten_minutes_are_refused_synchronously(
     assert message == "Duration (601.0 seconds) exceeds maximum limit of 600 seconds (10 minutes)"
 
 
-class _Unseekable(io.RawIOBase):
-    """Where a recorder writes as it records: it can't go back to say how long the whole was."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def write(self, data: Any) -> int:
-        return self._file.write(data)
-
-    def writable(self) -> bool:
-        return True
-
-
-def _streamed_webm(path: Path, seconds: int) -> Path:
-    with path.open("wb") as file, av.open(_Unseekable(file), "w", format="webm") as container:
-        stream = container.add_stream("libopus", rate=48_000)
-        stream.codec_context.layout = "mono"
-        for at in range(0, seconds * 48_000, 48_000):
-            frame = av.AudioFrame.from_ndarray(np.full((1, 48_000), at % 7, np.int16), format="s16", layout="mono")
-            frame.sample_rate, frame.pts = 48_000, at
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return path
-
-
 def test_more_than_ten_minutes_are_refused_though_the_file_does_not_say_how_long_it_is(
-    client: httpx.Client, tmp_path: Path, uploaded: Callable[..., dict[str, Any]], asking: Asking
+    client: httpx.Client,
+    tmp_path: Path,
+    uploaded: Callable[..., dict[str, Any]],
+    asking: Asking,
+    streamed_webm: Callable[[Path, int], Path],
 ) -> None:
-    asset = uploaded(_streamed_webm(tmp_path / "browser.webm", 603))
+    asset = uploaded(streamed_webm(tmp_path / "browser.webm", 603))
     assert asset["duration"] is None
     message = _refusal(client.post("embed-v2", json=asking({"asset_id": asset["_id"]})))["message"]
     assert message == "Duration (more than 600 seconds) exceeds maximum limit of 600 seconds (10 minutes)"

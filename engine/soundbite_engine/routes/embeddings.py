@@ -58,8 +58,11 @@ class EmbeddingRoutes:
         asset = await take_source(services, audio)
         try:
             asset = await services.assets.ready(asset.id)
-            services.limiter.admit_media(window_seconds(asset, audio) or 0.0)
+            seconds = window_seconds(asset, audio)
+            services.limiter.admit_media(seconds)
             outcome = await services.embedder.embed_now(asset, audio)
+            if seconds is None:
+                services.limiter.count_media(outcome.seconds)
         finally:
             if asset.is_inline:
                 await services.assets.discard(asset.id)

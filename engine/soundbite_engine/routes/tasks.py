@@ -59,23 +59,27 @@ class TaskRoutes:
             raise missing("audio")
         asset = await take_source(services, asked.audio)
         try:
-            asset = await self._admit(asset, asked.audio)
+            is_counted = await self._admit(asset, asked.audio)
         except BaseException:
             if asset.is_inline:
                 await services.assets.discard(asset.id)
             raise
-        record = await services.tasks.create(asset.id, asked.audio, asked.model_name)
+        record = await services.tasks.create(asset.id, asked.audio, asked.model_name, is_counted=is_counted)
         headers = {"Location": f"{base_url(request)}/embed-v2/tasks/{record.id}"}
         return JSONResponse({"_id": record.id, "status": "processing", "data": None}, status_code=202, headers=headers)
 
-    async def _admit(self, asset: AssetRecord, audio: AudioInput) -> AssetRecord:
-        """Refuse what can already be seen to fail; a start past the end is left to the task, as on the platform."""
+    async def _admit(self, asset: AssetRecord, audio: AudioInput) -> bool:
+        """Refuse what can already be seen to fail; a start past the end is left to the task, as on the platform.
+
+        Returns whether its media is counted: while it is fetched nobody knows how long it is.
+        """
         if asset.status == "failed":
             asset = await self._services.assets.ready(asset.id)
         if asset.status == "ready" and not (asset.duration and audio.start_sec >= asset.duration):
             check_window(asset, audio, LONGEST_TASK_SEC)
-        self._services.limiter.admit_media(window_seconds(asset, audio) or 0.0)
-        return asset
+        seconds = window_seconds(asset, audio)
+        self._services.limiter.admit_media(seconds)
+        return seconds is not None
 
     async def get(self, request: Request) -> Response:
         services = self._services
