@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from soundbite_engine.config import EngineConfig
 from soundbite_engine.envelopes import answer
+from soundbite_engine.errors import EngineError
 from soundbite_engine.limits import Limiter
 from soundbite_engine.platform_errors import Refused, refusal_of
 from soundbite_engine.routes.assets import asset_routes
@@ -118,5 +119,8 @@ def _log(refused: Refused, exc: Exception, scope: Scope) -> None:
     where = f"{scope['method']} {scope['path']}"
     if refused.status < 500:
         logger.info("%s: %s %s", where, refused.status, refused.message)
+    elif isinstance(exc, EngineError):
+        # A full disk says all there is to say.
+        logger.error("%s failed: %s", where, exc.message)
     else:
         logger.error("%s failed %s", where, refused.details.get("requestId", ""), exc_info=exc)

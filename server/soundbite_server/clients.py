@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -125,7 +126,7 @@ def snippet(host: AgentHost, entry: Entry) -> str:
 
 
 def install(host: AgentHost, entry: Entry) -> tuple[Path, Path | None]:
-    """Write the entry into the host's configuration; return its path and that of the backup, if there was one.
+    """Write the entry into the host's configuration; return its path and that of the backup, if one was made.
 
     Raises:
         ClientConfigProblem: the configuration can't be understood or written; it is left as it was.
@@ -135,9 +136,11 @@ def install(host: AgentHost, entry: Entry) -> tuple[Path, Path | None]:
     try:
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         after = _with_toml(before, host, entry) if host.is_toml else _with_json(before, host, entry, path)
+        if after == before:
+            return path, None
         backup = None
         if before:
-            backup = path.with_name(f"{path.name}.before-soundbite")
+            backup = _free_name(path)
             shutil.copy2(path, backup)
         path.parent.mkdir(parents=True, exist_ok=True)
         written = path.with_name(f".{path.name}.soundbite")
@@ -148,6 +151,13 @@ def install(host: AgentHost, entry: Entry) -> tuple[Path, Path | None]:
     except (OSError, UnicodeDecodeError) as exc:
         raise ClientConfigProblem(f"{path} can't be read or written: {exc}. Paste the snippet by hand.") from exc
     return path, backup
+
+
+def _free_name(path: Path) -> Path:
+    # A backup made before holds what the host's owner wrote, and is kept.
+    first = path.with_name(f"{path.name}.before-soundbite")
+    more = (path.with_name(f"{first.name}-{count}") for count in itertools.count(2))
+    return next(name for name in itertools.chain([first], more) if not name.exists())
 
 
 def _with_json(before: str, host: AgentHost, entry: Entry, path: Path) -> str:

@@ -74,8 +74,9 @@ class TableFolder:
 
         Raises: StoreFull.
         """
-        if shutil.disk_usage(self.path).free < needed_bytes + _SPARE_BYTES:
-            raise StoreFull(f"Tidying the clip store needs {needed_bytes >> 20} MB of free disk space.")
+        needed_bytes += _SPARE_BYTES
+        if shutil.disk_usage(self.path).free < needed_bytes:
+            raise StoreFull(f"Tidying the clip store needs {(needed_bytes >> 20) + 1} MB of free disk space.")
 
 
 class _Sweep:

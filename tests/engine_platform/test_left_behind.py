@@ -229,7 +229,7 @@ async def test_a_full_disk_is_named_and_leaves_no_file(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not FULL.exists(), reason="only Linux has a file that is always full")
 async def test_an_upload_to_a_full_disk_says_so(
-    opened: Opened, sounds: Sounds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    opened: Opened, sounds: Sounds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     full = tmp_path / "full"
     full.symlink_to(FULL)
@@ -238,6 +238,9 @@ async def test_an_upload_to_a_full_disk_says_so(
         answer = await _upload(http, sounds(3))
         assert answer.status_code == 500
         assert "no room left" in answer.json()["message"]
+    (said,) = [each for each in caplog.records if "failed" in each.getMessage()]
+    assert "no room left" in said.getMessage()
+    assert said.exc_info is None, "a traceback says no more than the sentence"
 
 
 def _old(path: Path) -> Path:

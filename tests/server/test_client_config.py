@@ -67,6 +67,21 @@ def test_installing_keeps_what_is_there_and_a_backup_and_is_harmless_twice(clien
     assert backup.read_text(encoding="utf-8") == before
 
 
+def test_installing_again_keeps_every_backup_and_writes_nothing_where_nothing_changes(homes: Path) -> None:
+    path = HOSTS["cursor"].path()
+    path.parent.mkdir()
+    path.write_text('{"theme": "mine"}')
+    first = install(HOSTS["cursor"], ENTRY)[1]
+    assert install(HOSTS["cursor"], ENTRY) == (path, None)
+    second = install(HOSTS["cursor"], Entry("elsewhere", (), {}))[1]
+    assert first
+    assert second
+    assert first.read_text() == '{"theme": "mine"}'
+    assert "theme" in second.read_text()
+    assert "soundbite" in second.read_text()
+    assert len(list(path.parent.iterdir())) == 3
+
+
 def test_a_linked_configuration_stays_a_link(homes: Path) -> None:
     path, kept = HOSTS["vscode"].path(), homes / "dotfiles" / "mcp.json"
     for folder in (path.parent, kept.parent):
@@ -122,6 +137,12 @@ def test_the_command_prints_a_snippet_to_paste(homes: Path) -> None:
     assert ".cursor" in done.stderr
     done = CliRunner().invoke(command, ["--client", "cursor", "--install"])
     assert "Restart Cursor" in done.stdout
+    path = HOSTS["cursor"].path()
+    path.write_text("{ // mine\n}")
+    done = CliRunner().invoke(command, ["--client", "cursor", "--install"])
+    assert done.exit_code == 1
+    assert "by hand" in done.stderr
+    assert parsed("cursor", done.stdout)["command"]
 
 
 def test_of_a_shared_store_the_place_is_written_and_of_its_keys_only_theirs() -> None:

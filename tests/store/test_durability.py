@@ -197,6 +197,6 @@ async def test_tidying_is_refused_when_the_disk_has_no_room_for_it(
         await store.upsert(space, [make_clip(0)])
         nearly_full = shutil.disk_usage(tmp_path)._replace(free=1_000)
         monkeypatch.setattr(shutil, "disk_usage", lambda _: nearly_full)
-        with pytest.raises(StoreFull, match="free disk space"):
+        with pytest.raises(StoreFull, match="needs 17 MB of free disk space"):
             await store.optimise(space)
         assert await store.count(space) == 1

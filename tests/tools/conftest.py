@@ -44,7 +44,7 @@ class WavWorkbench:
             with wave.open(str(path)) as sound:
                 return Media(duration_sec=sound.getnframes() / sound.getframerate(), has_audio=True)
         except (wave.Error, EOFError) as exc:
-            raise MediaProblem("not a WAV file") from exc
+            raise MediaProblem(f"{path.name} is not a WAV file") from exc
 
     async def cut(self, path: Path, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
         """Return the raw samples of a range."""

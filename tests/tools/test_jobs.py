@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from scripted_platform import SPACE, ScriptedPlatform
 
-from soundbite_store import Space
+from soundbite_store import Space, StoreFull
 from soundbite_tools.embed_audio import embed_audio
-from soundbite_tools.errors import EmptyLibrary
+from soundbite_tools.errors import EmptyLibrary, ToolProblem
 from soundbite_tools.get_task import get_task
 from soundbite_tools.list_audio import list_audio
 from soundbite_tools.search_clips import search_clips
@@ -126,6 +126,27 @@ async def test_clips_written_before_the_end_are_not_computed_again(
         assert (await library.jobs.wait(task.task_id, BOUND_SEC)).status == "ready"
         assert await (await library.store()).count(THE_SPACE) == 6
     assert platform.calls.total() == asked
+
+
+async def test_whoever_waits_for_a_job_that_a_full_store_ended_is_told_and_may_ask_again(
+    open_library: OpenLibrary, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_library() as library, asyncio.timeout(BOUND_SEC):
+        ledger = await library.ledger()
+        write, full = ledger.update_task, [True]
+
+        async def write_where_there_is_room(*args: Any, **changes: Any) -> Any:
+            if full:
+                raise StoreFull("The disk that holds the ledger is full: free some space and try again.")
+            return await write(*args, **changes)
+
+        monkeypatch.setattr(ledger, "update_task", write_where_there_is_room)
+        begun = await embed_audio(library, recording.name, wait_seconds=0)
+        with pytest.raises(ToolProblem, match="free some space"):
+            await get_task(library, begun.task_id, wait_seconds=BOUND_SEC)
+        assert (await get_task(library, begun.task_id)).status == "processing"
+        full.clear()
+        assert (await get_task(library, begun.task_id, wait_seconds=BOUND_SEC)).status == "ready"
 
 
 async def test_a_task_that_another_process_runs_is_left_to_it(

@@ -38,6 +38,8 @@ _tracer = trace.get_tracer("soundbite.tools")
 class _Run:
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     ended: anyio.Event = field(default_factory=anyio.Event)
+    problem: StoreError | None = None
+    """Why it ended with the task unfinished."""
 
 
 class Jobs:
@@ -96,9 +98,9 @@ class Jobs:
 
         Raises:
             UnknownId: there is no such task.
-            StoreError: the ledger can't be read.
+            StoreError: the ledger can't be read, or the job ended while this waited because the store takes nothing.
         """
-        task = await self._task(task_id)
+        task, run = await self._task(task_id), self._running.get(task_id)
         with anyio.move_on_after(wait_s):
             while task.status == "processing":
                 # Taken before the task is read, so that a change in between is not missed.
@@ -107,6 +109,9 @@ class Jobs:
                 if on_progress:
                     await on_progress(task.progress, task.stage)
                 if task.status == "processing":
+                    if run and run.problem:
+                        # Nobody works on it any more, and whoever waits without knowing why waits for ever.
+                        raise run.problem
                     with anyio.move_on_after(_LOOK_AGAIN_S):
                         await changed.wait()
         if task.status != "processing":
@@ -134,6 +139,7 @@ class Jobs:
             with run.scope:
                 await self._take_turn(task_id)
         except StoreError as exc:
+            run.problem = exc
             log.error("Task %s stays unfinished: %s", task_id, exc)
         finally:
             del self._running[task_id]

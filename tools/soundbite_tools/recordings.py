@@ -108,7 +108,8 @@ async def _duration_sec(library: Library, source: Source) -> float:
     try:
         media = await library.workbench.probe(Path(source.uri))
     except MediaProblem as exc:
-        reason = re.sub(f"^{re.escape(source.name)} ", "it ", str(exc))
+        # Inline audio is kept under a name that nobody gave it.
+        reason = re.sub(f"^{re.escape(Path(source.uri).name)} ", "it ", str(exc))
         raise SourceProblem(
             f"{plain_text(source.name, LONGEST_TITLE)} can't be read as audio: {sentence(reason)}",
             "Check that the file plays; WAV, MP3, FLAC, OGG, M4A and the sound of video files are read.",

@@ -31,6 +31,7 @@ def command(client: str, is_install: bool) -> None:
     try:
         path, backup = install(host, entry)
     except ClientConfigProblem as exc:
+        click.echo(snippet(host, entry), nl=False)
         click.echo(f"soundbite: {exc}", err=True)
         sys.exit(FAILED_EXIT_CODE)
     kept = f"; what was there before is in {backup}" if backup else ""
