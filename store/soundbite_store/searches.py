@@ -40,6 +40,8 @@ async def vector_hits(table: ClipTable, vector: ArrayLike, where: ClipFilter, li
             return resident.nearest(query_vector, where, count)
 
         return await _distinct_clips(compared, where, limit)
+    if not await table.facts.count(condition):  # remembered, where LanceDB would look through the rows each time
+        return []
     plan = EXACT if exact else await _plan(table, condition)
 
     async def nearest(count: int) -> list[ClipHit]:
