@@ -49,7 +49,10 @@ class _Worker:
         # -P: the folder the server was started in may hold modules named like ours or like numpy.
         command = [sys.executable, "-P", "-m", "soundbite_engine.worker", jobs_module, str(memory_mb)]
         environment = worker_environment(dict(os.environ))
-        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=environment)
+        # In a group of its own: Ctrl-C at the terminal is for the parent, and one that only starts would print of it.
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, env=environment, process_group=0
+        )
         return cls(process)
 
     async def send(self, value: object) -> None:

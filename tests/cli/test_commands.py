@@ -425,16 +425,23 @@ def test_the_completion_script_is_for_that_shell(shell: str, run: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"), [("soundbite se", {"serve", "search"}), ("soundbite search --pl", {"--play"})]
+    ("words", "expected"),
+    [
+        ("soundbite se", {"plain,serve", "plain,search"}),
+        ("soundbite search --pl", {"plain,--play"}),
+        ("soundbite add meet", {"file,meet"}),
+        ("soundbite bulk tal", {"file,tal"}),
+        ("soundbite search --like so", {"file,so"}),
+        ("soundbite models pull so", {"plain,sounds"}),
+    ],
 )
-def test_a_shell_completes_commands_and_options(
+def test_a_shell_completes_commands_options_files_and_packs(
     words: str, expected: set[str], run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("_SOUNDBITE_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", words)
     monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
-    completed = {line.partition(",")[2] for line in run().out.splitlines()}
-    assert completed == expected
+    assert set(run().out.splitlines()) == expected
 
 
 def test_watching_ends_with_ctrl_c_and_130(shelf: Any, tmp_path: Path) -> None:

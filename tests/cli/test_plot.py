@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from soundbite_engine.encode import cut
 from soundbite_server.pictures.library_map import MappedClip, draw_map
 from soundbite_tools.map_layout import MOST_POINTS, laid_out
 
+SAMPLES = Path(__file__).parents[2] / "samples"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -33,6 +35,26 @@ def test_a_recording_is_drawn_with_waveform_segments_and_words(shelf: Any, run: 
     assert len(waveform.attrib["points"].split()) == 1800
     assert "milk" in words(picture)
     assert "spoken words 00:08" in words(picture)
+
+
+def test_what_is_not_embedded_is_neither_drawn_nor_decoded_for_it(
+    shelf: Any, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the sound was decoded for nothing")
+
+    other = tmp_path / "other.wav"
+    other.write_bytes(cut(lambda _: None, str(SAMPLES / "memos.mp3"), 20.0, 22.0, "wav"))
+    with monkeypatch.context() as failing:
+        failing.setattr("soundbite_tools.jobs.embed", refuse)
+        assert run("add", other).code == 2
+    monkeypatch.setattr("soundbite_engine.media.levels", refuse)
+    for command in (("recording", "other"), ("answers", "other", "milk")):
+        ran = run("plot", *command, "-o", tmp_path / "other.svg")
+        assert ran.code == 2
+        assert "Nothing of other is embedded, so there is nothing to draw. `soundbite tasks`" in ran.err
+    assert "Nothing of it is embedded" in run("show", "other").out
+    assert not (tmp_path / "other.svg").exists()
 
 
 def test_answers_are_drawn_as_bars_as_high_as_their_scores(shelf: Any, run: Any, tmp_path: Path) -> None:

@@ -107,6 +107,13 @@ async def test_a_worker_is_kept_for_the_next_job(pool_of: Pools) -> None:
         assert await pool.run("pid") == await pool.run("pid") != os.getpid()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups of this kind")
+async def test_ctrl_c_at_the_terminal_is_for_the_parent_alone(pool_of: Pools) -> None:
+    async with pool_of() as pool:
+        pid = await pool.run("pid")
+        assert os.getpgid(pid) != os.getpgrp()
+
+
 async def test_workers_that_wait_can_be_sent_home_and_those_that_work_are_not(pool_of: Pools, tmp_path: Path) -> None:
     async with pool_of(2) as pool:
         hanging = asyncio.create_task(pool.run("hang", str(tmp_path / "pid")))

@@ -52,7 +52,8 @@ async def contents_of(library: Library, asset: Asset, *, level_count: int = 0) -
         ToolProblem: the store can't be read.
     """
     space, rows = await _rows(library, asset.asset_id)
-    levels = await levels_of(library, asset, level_count) if level_count else None
+    # Of a long recording this takes a while: not where there is nothing to show it with.
+    levels = await levels_of(library, asset, level_count) if rows and level_count else None
     return Contents(asset, space, _segments(rows), levels)
 
 

@@ -25,7 +25,7 @@ _LOOK_EVERY_S = 2.0
 
 
 @click.command("add")
-@click.argument("sources", nargs=-1, required=True)
+@click.argument("sources", nargs=-1, required=True, type=click.Path())
 @click.option("--title", default="", help="Title, for a single file.")
 @click.option("--tag", "tags", multiple=True, help="A tag to filter searches by; may be repeated.")
 @click.option("--watch", "is_watched", is_flag=True, help="Then add what comes into the folders, until Ctrl-C.")

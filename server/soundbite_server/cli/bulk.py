@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("bulk")
-@click.argument("source")
+@click.argument("source", type=click.Path())
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 10_000), help="Workers at a time.")
 @click.option("--address", default="", help="A Ray cluster (ray://host:10001, or auto); by default one starts here.")
 @click.option("--tag", "tags", multiple=True, help="A tag to filter searches by; may be repeated.")

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from soundbite_engine.packs.registry import Pack
 
 
+def _names(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    from soundbite_engine.packs.models import PROFILES
+    from soundbite_engine.packs.registry import PACKS
+
+    return [name for name in (*PROFILES, *PACKS) if name.startswith(incomplete)]
+
+
 @click.group("models")
 def command() -> None:
     """Get and remove the model files that the profiles sounds and full need.
@@ -89,7 +96,7 @@ def _print_packs(packs: Sequence[tuple[Pack, str]]) -> None:
 
 
 @command.command("pull")
-@click.argument("name")
+@click.argument("name", shell_complete=_names)
 @click.option(
     "--from",
     "folder",
@@ -124,7 +131,7 @@ def pull_models(name: str, folder: Path | None) -> None:
 
 
 @command.command("remove")
-@click.argument("name")
+@click.argument("name", shell_complete=_names)
 def remove_models(name: str) -> None:
     """Delete a profile's model files; what it embedded stays in the library."""
     from soundbite_engine.packs.installed import remove

@@ -14,6 +14,10 @@ from soundbite_server.cli.library import personal_library, run_async
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from soundbite_store import Asset
+    from soundbite_tools.contents import Contents
+    from soundbite_tools.library import Library
+
 GROUPINGS = ("tag", "recording", "cluster")
 Command = TypeVar("Command", bound="Callable[..., object]")
 
@@ -45,6 +49,20 @@ def command() -> None:
     """
 
 
+async def _contents(library: Library, asset: Asset, level_count: int) -> Contents:
+    from soundbite_tools.contents import contents_of
+    from soundbite_tools.errors import QuestionProblem
+
+    contents = await contents_of(library, asset, level_count=level_count)
+    if not contents.segments:
+        raise QuestionProblem(
+            f"Nothing of {asset.title} is embedded, so there is nothing to draw.",
+            "`soundbite tasks` says what became of it.",
+            code="asset_unready",
+        )
+    return contents
+
+
 @command.command("recording")
 @click.argument("recording")
 @out_option("recording.svg")
@@ -53,11 +71,10 @@ async def recording(recording: str, out: Path) -> None:
     """Draw a RECORDING: its waveform, its segments, what is said in them."""
     from soundbite_server.cli.recordings import find_recording
     from soundbite_server.pictures.recording import LEVELS, draw_recording
-    from soundbite_tools.contents import contents_of
 
     async with personal_library() as library:
         asset = await find_recording(await library.ledger(), recording)
-        picture = draw_recording(await contents_of(library, asset, level_count=LEVELS))
+        picture = draw_recording(await _contents(library, asset, LEVELS))
     write(picture, out)
 
 
@@ -71,13 +88,12 @@ async def answers(recording: str, words: tuple[str, ...], out: Path) -> None:
     from soundbite_server.cli.recordings import find_recording
     from soundbite_server.pictures.answers import draw_answers
     from soundbite_server.pictures.recording import LEVELS
-    from soundbite_tools.contents import contents_of
     from soundbite_tools.search_clips import MOST_CLIPS, search_clips
 
     question = " ".join(words)
     async with personal_library() as library:
         asset = await find_recording(await library.ledger(), recording)
-        contents = await contents_of(library, asset, level_count=LEVELS)
+        contents = await _contents(library, asset, LEVELS)
         found = await search_clips(library, question, asset_ids=[asset.asset_id], top_k=MOST_CLIPS)
     write(draw_answers(contents, question, found.clips), out)
 

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 @click.command("search")
 @click.argument("words", nargs=-1)
-@click.option("--like", default="", metavar="ID|FILE", help="A clip, a recording or a sound file: find more like it.")
+@click.option(
+    "--like",
+    type=click.Path(),
+    default="",
+    metavar="ID|FILE",
+    help="A clip, a recording or a sound file: find more like it.",
+)
 @click.option("--without", default="", metavar="WORDS", help="Not what is like this: words or a clip id.")
 @click.option("--in", "modality", type=click.Choice(["any", "speech", "sound"]), default="any", help="What to search.")
 @click.option("--tag", "tags", multiple=True, help="Only in recordings with this tag; may be repeated.")
