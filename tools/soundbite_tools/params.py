@@ -8,6 +8,7 @@ from typing import Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from soundbite_api import AudioInput, FixedSegmentation, MediaSource, Segmentation
+from soundbite_tools.clock import number
 from soundbite_tools.errors import ToolProblem, sentence
 
 Option = Literal["audio", "transcription"]
@@ -127,8 +128,8 @@ def check_length(params: EmbedParams, duration_sec: float, longest_sec: float) -
     start_sec, end_sec = params.window(duration_sec)
     if end_sec - start_sec > longest_sec:
         raise ParameterProblem(
-            f"That is {(end_sec - start_sec) / 3600:.1f} hours of audio; "
-            f"at most {longest_sec / 3600:g} are embedded at once.",
+            f"That is {number(round(end_sec - start_sec, 3))} seconds of audio; "
+            f"at most {number(longest_sec)} ({longest_sec / 3600:g} hours) are embedded at once.",
             "Embed it in parts with start_sec and end_sec.",
             code="audio_too_long",
         )
