@@ -317,6 +317,21 @@ def test_search_plays_the_best_clip_with_the_player_that_is_there(
     assert "No player is installed (looked for no-such-player). The sound is in" in silent.err
 
 
+def test_what_can_not_be_played_is_named_on_one_line_and_in_words_for_a_person(
+    shelf: Any, run: Any, tmp_path: Path
+) -> None:
+    passing = tmp_path / "passing\nby\x1b.wav"
+    passing.write_bytes(shelf.spoken.read_bytes())
+    assert run("add", passing).code == 0
+    passing.unlink()
+    silent = run("search", "two bottles of milk", "--play")
+    assert silent.code == 1
+    assert silent.err == (
+        "soundbite: passing?by?.wav changed or is gone since it was embedded;"
+        " its sound can't be played until it is added again.\n"
+    )
+
+
 def test_show_draws_a_recording_along_its_time(shelf: Any, run: Any) -> None:
     shown = run("show", "spoken")
     assert shown.code == 0, shown.err

@@ -118,7 +118,7 @@ async def test_a_recording_that_is_gone_or_changed_still_gives_its_words(
         found = await get_clip(library, asset_id=task.asset_id, end_sec=6.0)
     assert found.detail.text == "the river is rising"
     assert (found.sound, found.detail.path) == (b"", "")
-    assert "embed_audio" in found.detail.notes[0]
+    assert "until it is added again" in found.detail.notes[0]
 
 
 async def test_a_recording_that_is_not_on_this_machine_gives_its_words(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from soundbite_tools.errors import sentence
-from soundbite_tools.files import is_unchanged, write_whole
+from soundbite_tools.files import is_unchanged, shown, write_whole
 from soundbite_tools.housekeeping import CLIPS_FOLDER
 from soundbite_tools.removal import gone
 from soundbite_tools.workbench import MIME_TYPES, MediaProblem, SoundFormat
@@ -83,9 +83,9 @@ async def sound_file(library: Library, asset: Asset) -> Path | None:
 
 def _why_silent(asset: Asset) -> str:
     if asset.source_kind in ("file", "base64"):
-        name = Path(asset.source_uri).name
-        note = f"{name} changed or is gone since it was embedded, so its sound can't be played; "
-        return note + "embed it again with embed_audio to renew it."
+        name = shown(Path(asset.source_uri).name)
+        # For an agent and for a person, also where this server has no tool for it.
+        return f"{name} changed or is gone since it was embedded; its sound can't be played until it is added again."
     came_from = "a link" if asset.source_kind == "url" else "the platform"
     note = f"The recording came from {came_from} and its sound is not kept on this machine, so it can't be played; "
     return note + "embed a file of it to play its clips."
