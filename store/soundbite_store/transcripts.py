@@ -37,8 +37,13 @@ class TranscriptRecords:
     async def get_transcript(self, asset_id: str, source: str) -> StoredTranscript | None:
         """What a source understood of an asset."""
         sql = "SELECT start_sec, end_sec, body FROM transcripts WHERE asset_id = ? AND source = ?"
-        row = await self._ledger.read(lambda db: db.execute(sql, (asset_id, source)).fetchone())
-        return None if row is None else _transcript(asset_id, source, row)
+
+        def work(db: sqlite3.Connection) -> StoredTranscript | None:
+            row = db.execute(sql, (asset_id, source)).fetchone()
+            # Unpacked on this thread: that of four hours takes as long as several searches.
+            return None if row is None else _transcript(asset_id, source, row)
+
+        return await self._ledger.read(work)
 
     async def get_sentences(self, asset_ids: Iterable[str], source: str) -> dict[str, tuple[TimedText, ...]]:
         """The sentences that a source understood of each of these assets, by id, of those that it knows."""
@@ -47,7 +52,6 @@ class TranscriptRecords:
         def work(db: sqlite3.Connection) -> dict[str, tuple[TimedText, ...]]:
             sql = "SELECT body FROM transcripts WHERE asset_id = ? AND source = ?"
             rows = ((asset_id, db.execute(sql, (asset_id, source)).fetchone()) for asset_id in wanted)
-            # Unpacked on this thread: that of an hour takes as long as a whole search.
             return {asset_id: _sentences(row["body"]) for asset_id, row in rows if row is not None}
 
         return await self._ledger.read(work)
@@ -55,8 +59,11 @@ class TranscriptRecords:
     async def transcripts_of(self, asset_id: str) -> list[StoredTranscript]:
         """What every source understood of an asset."""
         sql = "SELECT source, start_sec, end_sec, body FROM transcripts WHERE asset_id = ? ORDER BY source"
-        rows = await self._ledger.read(lambda db: db.execute(sql, (asset_id,)).fetchall())
-        return [_transcript(asset_id, row["source"], row) for row in rows]
+
+        def work(db: sqlite3.Connection) -> list[StoredTranscript]:
+            return [_transcript(asset_id, row["source"], row) for row in db.execute(sql, (asset_id,))]
+
+        return await self._ledger.read(work)
 
 
 @functools.lru_cache(maxsize=_SENTENCES_REMEMBERED)
