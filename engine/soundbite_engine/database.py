@@ -110,8 +110,10 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as exc:
-        code = getattr(exc, "sqlite_errorcode", 0) & 0xFF  # the rest of it tells kinds of the same
-        if code == sqlite3.SQLITE_FULL:
+        whole = getattr(exc, "sqlite_errorcode", 0)
+        code = whole & 0xFF  # the rest of it tells kinds of the same
+        # A full disk has no room for the index of the log either, and opening calls that an I/O error.
+        if code == sqlite3.SQLITE_FULL or whole == sqlite3.SQLITE_IOERR_SHMSIZE:
             raise DiskError.full() from exc
         if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
             raise DiskError.failed(str(exc)) from exc

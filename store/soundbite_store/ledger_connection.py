@@ -121,7 +121,8 @@ def _sqlite_errors(path: Path) -> Iterator[None]:
 
 def _translated(exc: sqlite3.Error, path: Path) -> StoreError:
     text = str(exc).lower()
-    if "disk is full" in text:
+    # A full disk has no room for the index of the log either, and opening calls that an I/O error.
+    if "disk is full" in text or getattr(exc, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHMSIZE:
         return StoreFull("The disk that holds the ledger is full: free some space and try again.")
     if "locked" in text or "busy" in text:
         return StoreBusy(f"Another process kept the ledger {path} locked for too long: try again.")

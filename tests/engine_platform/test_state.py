@@ -42,6 +42,17 @@ async def test_a_full_disk_is_named_and_later_changes_are_made_again(tmp_path: P
         await database.write(fill)
 
 
+async def test_a_disk_too_full_for_the_index_of_the_log_is_named(tmp_path: Path) -> None:
+    def open_on_a_full_disk(_: sqlite3.Connection) -> None:
+        failed = sqlite3.OperationalError("disk I/O error")
+        failed.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+        raise failed
+
+    async with Database(tmp_path / "a.db") as database:
+        with pytest.raises(DiskError, match="no room left"):
+            await database.read(open_on_a_full_disk)
+
+
 async def test_a_commit_that_fails_is_rolled_back_and_does_not_block_the_next(tmp_path: Path) -> None:
     def orphan(connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA defer_foreign_keys = ON")  # checked when the transaction is committed

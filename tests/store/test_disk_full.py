@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from soundbite_store import Clip, ClipStore, Space, StoreFull
+from soundbite_store import Clip, ClipStore, Ledger, Space, StoreFull
 
 MakeClip = Callable[..., Clip]
 
@@ -51,3 +52,16 @@ async def test_a_full_disk_is_said_clearly_loses_nothing_and_recovers(
         scan = await store.scan(space)
         assert scan is not None
         assert scan.is_sound
+
+
+async def test_a_ledger_on_a_disk_that_is_full_says_so_when_it_is_opened(small_disk: Path) -> None:
+    async with await Ledger.open(small_disk / "ledger.db") as ledger:
+        task = await ledger.create_task(asset_id="a", space="s", platform="e")
+    with contextlib.suppress(OSError), (small_disk / "fill").open("wb", buffering=0) as fill:
+        while fill.write(bytes(4096)):
+            pass
+    with pytest.raises(StoreFull, match="free some space"):
+        await Ledger.open(small_disk / "ledger.db")
+    (small_disk / "fill").unlink()
+    async with await Ledger.open(small_disk / "ledger.db") as ledger:
+        assert await ledger.get_task(task.task_id) == task
