@@ -47,7 +47,7 @@ def recording(home: Path, number: int) -> Path:
 
 
 def server_on(home: Path) -> Client:
-    return Client(build_server(Settings(home=home, roots=(home / "recordings",), workers=1)))
+    return Client(build_server(Settings(home=home, roots=(home / "recordings",), workers=1, log_level="WARNING")))
 
 
 async def answer(client: Client, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
