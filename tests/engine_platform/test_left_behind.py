@@ -20,7 +20,6 @@ import httpx
 import pytest
 
 from soundbite_engine import asset_records, embedding, scratch, task_records, transcription
-from soundbite_engine.assets import Assets
 from soundbite_engine.errors import DiskError, MediaError, WorkerError
 from soundbite_engine.files import BUFFER_BYTES, FileSink
 from soundbite_engine.media_files import MediaFolder
@@ -176,14 +175,15 @@ async def test_a_sweep_that_keeps_failing_alike_is_logged_once_and_again_when_it
     outcomes = ["damaged"] * 3 + ["full"] * 2 + [""] + ["full"] * 2
     is_over = asyncio.Event()
 
-    async def failing(_: Assets) -> None:
+    async def failing() -> None:
         if not outcomes:
             is_over.set()
         elif outcome := outcomes.pop(0):
             raise DiskError("disk_failed", outcome)
 
-    async with opened(sweep_s=0.001):
-        monkeypatch.setattr(Assets, "take_over", failing)
+    async with opened(sweep_s=0.001) as (engine, _):
+        # Of this engine alone: another one of the session sweeps too.
+        monkeypatch.setattr(engine._assets, "take_over", failing)
         async with asyncio.timeout(20):
             await is_over.wait()
     failures = [each for each in caplog.records if "unfinished work failed" in each.getMessage()]

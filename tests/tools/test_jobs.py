@@ -144,6 +144,17 @@ async def test_whoever_waits_for_a_job_that_a_full_store_ended_is_told_and_may_a
         begun = await embed_audio(library, recording.name, wait_seconds=0)
         with pytest.raises(ToolProblem, match="free some space"):
             await get_task(library, begun.task_id, wait_seconds=BOUND_SEC)
+        look = library.jobs._task
+
+        async def look_once_the_job_has_ended(task_id: str) -> Any:
+            while library.jobs.is_busy:
+                await asyncio.sleep(0.01)
+            return await look(task_id)
+
+        monkeypatch.setattr(library.jobs, "_task", look_once_the_job_has_ended)
+        with pytest.raises(ToolProblem, match="free some space"):
+            await get_task(library, begun.task_id, wait_seconds=BOUND_SEC)
+        monkeypatch.setattr(library.jobs, "_task", look)
         assert (await get_task(library, begun.task_id)).status == "processing"
         full.clear()
         assert (await get_task(library, begun.task_id, wait_seconds=BOUND_SEC)).status == "ready"

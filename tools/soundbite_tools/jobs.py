@@ -100,7 +100,8 @@ class Jobs:
             UnknownId: there is no such task.
             StoreError: the ledger can't be read, or the job ended while this waited because the store takes nothing.
         """
-        task, run = await self._task(task_id), self._running.get(task_id)
+        run = self._running.get(task_id)  # before anything is awaited, for it may end meanwhile
+        task = await self._task(task_id)
         with anyio.move_on_after(wait_s):
             while task.status == "processing":
                 # Taken before the task is read, so that a change in between is not missed.
