@@ -1,5 +1,7 @@
 """Keeps the clips of a table that is not too large in memory, as they are in its newest version.
 
+Up to MOST_VECTOR_BYTES their vectors too; of larger tables LanceDB finds the nearest clips, and the rest is in memory.
+
 The rows that other processes write are read when the next search comes: new rows are those of newer fragments, and
 where the count says that others are gone, the addresses of all rows say which. Where search follows upon search this is
 done beside them, and they see what others wrote a moment later. What takes longer, the first reading and the one after
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
     from soundbite_store.table_facts import TableFacts
 
 _log = logging.getLogger(__name__)
-MOST_ROWS = 120_000
+MOST_ROWS = 200_000
+# Rows of more are held without them.
 MOST_VECTOR_BYTES = 100 << 20
 # Reading what others wrote takes some 30 ms where they keep the processors busy, ten times as long as a search.
 MAY_LAG_S = 0.2
@@ -44,7 +47,6 @@ READ_WAITED_FOR = 20_000
 # A command that asks one question is done before the rest would be read; an agent thinks before it asks another.
 _SEARCHES_BEFORE_READING = 8
 _PAUSE_BEFORE_READING_S = 0.5
-_COLUMNS = (*CLIP_COLUMNS, "vector")
 
 
 class Residence:
@@ -61,7 +63,7 @@ class Residence:
         self._newest_at = -math.inf  # when what is held was the newest version
         self._own_writes = 0
         self._looking: asyncio.Task[None] | None = None
-        self._most_rows = MOST_ROWS
+        self._has_vectors = True
         self._turn = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
         self._pausing: asyncio.Task[None] | None = None
@@ -100,7 +102,7 @@ class Residence:
         if self._held and version == self._version:
             return self._held
         rows = await self._facts.count()
-        if rows > self._most_rows:
+        if rows > MOST_ROWS:
             self._held = None
             return None
         self._searches += 1
@@ -163,9 +165,9 @@ class Residence:
             return self._held
         with lance_errors():
             table = await self._at(version)
-            held = self._held or ResidentClips(self._dimension)
+            held = self._held or self._nothing()
             newer = table.query().where(f"_rowid >= {(held.last_fragment + 1) << 32}").limit(READ_AT_ONCE + 1)
-            rows = await newer.select(list(_COLUMNS)).with_row_id().to_arrow()
+            rows = await newer.select(self._columns).with_row_id().to_arrow()
             if rows.num_rows > READ_AT_ONCE:
                 self._begin_reading()
                 return None
@@ -176,27 +178,44 @@ class Residence:
         return held
 
     async def _read_anew(self) -> None:
-        import pyarrow as pa
-
         version = -1
         try:
             async with self._turn:
                 version = await self._facts.version()
-                held = ResidentClips(self._dimension)
                 with lance_errors():
                     table = await self._at(version)
-                    async for batch in await table.query().select(list(_COLUMNS)).with_row_id().to_batches():
-                        await asyncio.to_thread(held.extend, pa.Table.from_batches([batch]))
-                        if held.vector_bytes > MOST_VECTOR_BYTES:
-                            break
+                    held = await self._read(table)
+                    if held is None:
+                        self._has_vectors = False
+                        held = await self._read(table)
+                    assert held
                 self._hold(held, version)
         except StoreError as exc:
             self._give_up(version, exc)
 
+    async def _read(self, table: AsyncTable) -> ResidentClips | None:
+        """All rows; None where they have more vectors than may be held, as their first ones tell."""
+        import pyarrow as pa
+
+        held, rows = self._nothing(), await table.count_rows()
+        async for batch in await table.query().select(self._columns).with_row_id().to_batches():
+            await asyncio.to_thread(held.extend, pa.Table.from_batches([batch]))
+            if held.vector_bytes * rows > MOST_VECTOR_BYTES * held.count:
+                return None
+        return held
+
+    def _nothing(self) -> ResidentClips:
+        return ResidentClips(self._dimension, has_vectors=self._has_vectors)
+
+    @property
+    def _columns(self) -> list[str]:
+        return [*CLIP_COLUMNS, "vector"] if self._has_vectors else list(CLIP_COLUMNS)
+
     def _hold(self, held: ResidentClips, version: int) -> None:
         if held.vector_bytes > MOST_VECTOR_BYTES:
-            self._held, self._most_rows = None, held.count - 1
-        elif held.gone > max(held.count, MOST_GONE):
+            held.drop_vectors()
+            self._has_vectors = False
+        if held.gone > max(held.count, MOST_GONE):
             self._held = None  # the next search reads those that are there
         else:
             self._held, self._version = held, version

@@ -1,8 +1,11 @@
-"""The clips of a table held in memory, and searches of them that need neither the disk nor LanceDB."""
+"""The clips of a table held in memory, and searches of them that need neither the disk nor LanceDB.
+
+Where the vectors are too many, the rows are held without them: then LanceDB finds the nearest, and says where they are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from soundbite_store.clips import ClipHit
@@ -18,14 +21,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from soundbite_store.clips import StoredClip
+
 _TEXTS = ("transcript", "sound_words")
 
 
 class ResidentClips:
-    """All rows of one version of a table."""
+    """All rows of one version of a table, with their vectors or without."""
 
-    def __init__(self, dimension: int) -> None:
+    def __init__(self, dimension: int, *, has_vectors: bool = True) -> None:
         self._dimension = dimension
+        self._has_vectors = has_vectors
         self._reader = RowReader()
         self._rows = ResidentRows()
         self._vectors: dict[tuple[str, str], ResidentVectors] = {}
@@ -43,6 +49,11 @@ class ResidentClips:
         return len(self._rows) - self.count
 
     @property
+    def has_vectors(self) -> bool:
+        """Whether `nearest` can be asked."""
+        return self._has_vectors
+
+    @property
     def vector_bytes(self) -> int:
         """Memory of the vectors, most of the whole."""
         return self._vector_bytes
@@ -53,7 +64,7 @@ class ResidentClips:
         return int(self._rows.addresses.max(initial=-1)) >> 32
 
     def extend(self, table: pa.Table) -> None:
-        """Add rows of CLIP_COLUMNS, `vector` and `_rowid`."""
+        """Add rows of CLIP_COLUMNS, `_rowid`, and `vector` where vectors are held."""
         import numpy as np
 
         if not table.num_rows:
@@ -62,7 +73,12 @@ class ResidentClips:
         self._rows.extend(np.asarray(table.column("_rowid"), dtype="int64"), clips)
         for name, words in self._words.items():
             words.extend([getattr(clip, name) for clip in clips])
-        vectors = _matrix(table, self._dimension)
+        if self._has_vectors:
+            self._extend_vectors(_matrix(table, self._dimension), clips, first)
+
+    def _extend_vectors(self, vectors: NDArray[np.float32], clips: Sequence[StoredClip], first: int) -> None:
+        import numpy as np
+
         kinds: dict[tuple[str, str], list[int]] = {}
         for offset, clip in enumerate(clips):
             kinds.setdefault((clip.embedding_option, clip.embedding_scope), []).append(offset)
@@ -71,6 +87,11 @@ class ResidentClips:
             chosen = vectors if len(offsets) == len(clips) else vectors[offsets]
             held.extend(np.array(offsets, "int32") + np.int32(first), chosen)
         self._vector_bytes = sum(each.size for each in self._vectors.values())
+
+    def drop_vectors(self) -> None:
+        """Hold the rows without vectors from now on."""
+        self._has_vectors, self._vector_bytes = False, 0
+        self._vectors.clear()
 
     def keep_only(self, addresses: NDArray[np.int64]) -> None:
         """Take the rows that are not at one of these addresses as deleted."""
@@ -85,6 +106,14 @@ class ResidentClips:
                 rows, scores = vectors.nearest(query, mask, count)
                 hits += self._hits(rows, scores)
         return hits
+
+    def at(self, addresses: NDArray[np.int64], scores: Sequence[float]) -> list[ClipHit] | None:
+        """The rows at these addresses, those that are gone left out; None where one was never here."""
+        rows = self._rows.places(addresses)
+        if rows is None:
+            return None
+        hits = zip(rows.tolist(), self._rows.is_there[rows].tolist(), scores, strict=True)
+        return [ClipHit(self._rows.clips[row], score) for row, is_there, score in hits if is_there]
 
     def holding(self, text: str, where: ClipFilter, count: int) -> list[ClipHit]:
         """The rows that hold any word of a text, those that answer best by BM25, in no order."""

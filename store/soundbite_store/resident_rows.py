@@ -68,6 +68,7 @@ class ResidentRows:
         self._created = GrowingArray("int64")
         self._is_there = GrowingArray("bool")
         self._masks: dict[ClipFilter, NDArray[np.bool_]] = {}
+        self._order: NDArray[np.intp] | None = None  # of the rows by address
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -82,6 +83,16 @@ class ResidentRows:
         """Where LanceDB has each row."""
         return self._addresses.values
 
+    def places(self, addresses: NDArray[np.int64]) -> NDArray[np.intp] | None:
+        """The rows at these addresses; None where there is none at one of them."""
+        import numpy as np
+
+        if self._order is None:
+            self._order = np.argsort(self.addresses)
+        in_order = np.searchsorted(self.addresses, addresses, sorter=self._order)
+        rows: NDArray[np.intp] = self._order[np.minimum(in_order, len(self) - 1)]
+        return rows if np.array_equal(self.addresses[rows], addresses) else None
+
     def extend(self, addresses: NDArray[np.int64], clips: Sequence[StoredClip]) -> None:
         """Add rows."""
         import numpy as np
@@ -95,6 +106,7 @@ class ResidentRows:
         self._is_there.extend(np.ones(len(clips), bool))
         self.clips += clips
         self._masks.clear()
+        self._order = None
 
     def keep_only(self, addresses: NDArray[np.int64]) -> None:
         """Take the rows that are not at one of these addresses as deleted."""

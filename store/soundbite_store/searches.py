@@ -34,7 +34,8 @@ async def vector_hits(table: ClipTable, vector: ArrayLike, where: ClipFilter, li
     """The clips nearest to a vector, best first, each clip once."""
     query_vector = unit_vector(vector, table.space.dimension)
     condition = where.to_sql()
-    if resident := await table.resident():
+    resident = await table.resident()
+    if resident and resident.has_vectors:
 
         async def compared(count: int) -> list[ClipHit]:
             return resident.nearest(query_vector, where, count)
@@ -52,10 +53,17 @@ async def vector_hits(table: ClipTable, vector: ArrayLike, where: ClipFilter, li
             query = query.bypass_vector_index()
         else:
             query = query.nprobes(plan.nprobes).refine_factor(plan.refine_factor(count))
+        if resident:
+            # Where the clips are in memory LanceDB need not read them, which takes longer than finding them.
+            with lance_errors():
+                rows = await query.limit(count).select(["_distance"]).with_row_id().to_arrow(timeout=SEARCH_TIMEOUT)
+            hits = resident.at(rows.column("_rowid").to_numpy().astype("int64"), _cosines(rows))
+            if hits is not None:  # others may have written meanwhile
+                return hits
         query = query.limit(count).select([*CLIP_COLUMNS, "_distance"])
         with lance_errors():
             rows = await query.to_arrow(timeout=SEARCH_TIMEOUT)
-        return _hits(rows, [1.0 - distance for distance in rows.column("_distance").to_pylist()])
+        return _hits(rows, _cosines(rows))
 
     return await _distinct_clips(nearest, where, limit)
 
@@ -128,6 +136,10 @@ def _as_arrow(vector: NDArray[np.float32]) -> pa.Array:
     import pyarrow as pa
 
     return pa.Array.from_buffers(pa.float32(), len(vector), [None, pa.py_buffer(vector)])
+
+
+def _cosines(rows: pa.Table) -> list[float]:
+    return [1.0 - distance for distance in rows.column("_distance").to_pylist()]
 
 
 def _hits(rows: pa.Table, scores: list[float]) -> list[ClipHit]:

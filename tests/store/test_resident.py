@@ -6,6 +6,7 @@ import asyncio
 import random
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -96,9 +97,11 @@ async def answers(folder: Path, space: Space, *, is_held: bool) -> dict[str, obj
     return found
 
 
-async def test_memory_answers_as_the_disk_does(
-    tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("vector_bytes", [100_000, 0])
+async def test_memory_answers_as_the_disk_does_with_vectors_and_without(
+    tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch, vector_bytes: int
 ) -> None:
+    monkeypatch.setattr(residence, "MOST_VECTOR_BYTES", vector_bytes)
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, clips)
         await store.optimise(space)
@@ -214,17 +217,43 @@ async def test_memory_stays_right_while_another_process_writes_compacts_and_dele
         assert await table.resident()
 
 
-async def test_a_table_that_outgrows_its_limit_is_read_from_the_disk(
+async def test_a_table_whose_vectors_outgrow_their_limit_is_held_without_them(
     tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(residence, "MOST_VECTOR_BYTES", 16 * 4 * 300)
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, clips[:200])
         table = await store._connection.table_for_writing(space)
-        assert await table.resident()
+        held = await table.resident()
+        assert held
+        assert held.has_vectors
         await store.upsert(space, clips[200:])
         for _ in range(2):
             assert len(await store.vector_search(space, clips[0].vector, limit=100)) == 100
+            held = await table.resident()
+            assert held
+            assert (held.has_vectors, held.vector_bytes) == (False, 0)
+        # What another process wrote just now is found by LanceDB, and not in memory yet.
+        monkeypatch.setattr(residence, "MAY_LAG_S", 3_600.0)
+        monkeypatch.setattr(residence, "_LOOKS_IN_THAT_TIME", 1e9)
+        await store.vector_search(space, clips[0].vector)
+        async with await ClipStore.open(tmp_path) as other:
+            await other.upsert(space, [replace(clips[0], clip_id="c_new", asset_id="a_new")])
+        assert await store.count(space) == len(clips) + 1
+        near = await store.vector_search(space, clips[0].vector, limit=10)
+        assert {"c_new", clips[0].clip_id} <= {hit.clip.clip_id for hit in near}
+
+
+async def test_a_table_of_too_many_rows_is_read_from_the_disk(
+    tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(residence, "MOST_ROWS", 300)
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, clips[:200])
+        table = await store._connection.table_for_writing(space)
+        assert await table.resident()
+        await store.upsert(space, clips[200:])
+        assert len(await store.vector_search(space, clips[0].vector, limit=100)) == 100
         assert await table.resident() is None
 
 

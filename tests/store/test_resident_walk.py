@@ -82,10 +82,19 @@ def scores(answers: Answers) -> list[object]:
     return [row[-1] for answer in answers for row in answer]
 
 
-@pytest.mark.parametrize(("seed", "most_at_once"), [(1, 2_000), (2, 3)])
+@pytest.mark.parametrize(
+    ("seed", "most_at_once", "vector_bytes"), [(1, 2_000, 100_000), (2, 3, 100_000), (3, 2_000, 0), (4, 3, 3_000)]
+)
 async def test_a_reader_that_lives_with_a_table_finds_what_is_there(
-    tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch, seed: int, most_at_once: int
+    tmp_path: Path,
+    space: Space,
+    make_clip: MakeClip,
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
+    most_at_once: int,
+    vector_bytes: int,
 ) -> None:
+    monkeypatch.setattr(residence, "MOST_VECTOR_BYTES", vector_bytes)
     monkeypatch.setattr(residence, "READ_AT_ONCE", most_at_once)
     monkeypatch.setattr(residence, "MAY_LAG_S", 0.0)  # the writer is another store
     was_held = 0
