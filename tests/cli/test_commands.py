@@ -415,6 +415,8 @@ def test_doctor_names_a_missing_pack_and_how_to_get_it(run: Any, tmp_path: Path,
 def test_export_and_import_count_as_json(shelf: Any, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counted = document(run("export", tmp_path / "all.parquet", "--json").out)
     assert counted["assets"] == 2
+    held = [each["text"] for each in document(run("doctor", "--json").out)["findings"]]
+    assert any(text.startswith(f"2 recordings, {counted['clips']} vectors in space") for text in held)
     monkeypatch.setenv("SOUNDBITE_HOME", str(tmp_path / "other"))
     assert document(run("import", tmp_path / "all.parquet", "--json").out) == counted
 

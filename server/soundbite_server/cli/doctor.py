@@ -99,7 +99,7 @@ async def _print_spaces(out: Printer, store: ClipStore, current: Space) -> None:
         is_current = info.space == current
         mark = "[green]ok[/green]   " if is_current else "[yellow]note[/yellow] "
         rest = "" if is_current else "; not searched now: another engine made its vectors (`soundbite reembed`)"
-        held = f"{count_of(info.assets, 'recording')}, {count_of(info.clips, 'vector')}"
+        held = f"{count_of(info.assets, 'recording')}, {count_of(info.embeddings, 'vector')}"
         out.print(f"{mark} {held} in space {info.space.id}{rest}")
 
 
