@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 from soundbite_store import Clip
 from soundbite_tools.boundary import translated
 from soundbite_tools.errors import QuestionProblem
+from soundbite_tools.sampling import evenly, sampled
 from soundbite_tools.scope import searched_clips
 from soundbite_tools.selection import Selection
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
-
-# A share of all clips is so many clips more or less.
-_SHARE_TO_SPARE = 1.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,17 +39,15 @@ async def clip_points(library: Library, most: int, *, tags: tuple[str, ...] = ()
     """
     searched = await searched_clips(library, Selection.checked(tags=tags))
     store, where = await library.store(), replace(searched.where, embedding_scope="clip")
-    if searched.count > _SHARE_TO_SPARE * most:
-        # Not all vectors of a library fit into memory.
-        where = replace(where, share=_SHARE_TO_SPARE * most / searched.count)
-    spans = _by_clip(await store.embeddings(searched.space, where))
+    # Not all vectors of a library fit into memory.
+    spans = _by_clip(await store.embeddings(searched.space, sampled(where, most, searched.count)))
     if not spans:
         raise QuestionProblem(
             "These recordings were embedded as a whole only.",
             "Embed them with embedding_scope clip, or choose others.",
             code="nothing_to_compare",
         )
-    chosen = [spans[round(at)] for at in np.linspace(0, len(spans) - 1, min(most, len(spans)))]
+    chosen = evenly(spans, most)
     vectors = np.stack([np.sum([row.vector for row in same], axis=0, dtype=np.float64) for same in chosen])
     return ClipPoints(tuple(_fullest(same) for same in chosen), vectors, max(searched.count, len(spans)) - len(chosen))
 

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from soundbite_store import Clip, StoredClip
 from soundbite_tools.errors import QuestionProblem
 from soundbite_tools.queries import SOUND, SPEECH
+from soundbite_tools.sampling import evenly, sampled
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
     from soundbite_tools.scope import Searched
 
 MOST_CLIPS = 5_000
-# A share of all clips is so many clips more or less.
-_SHARE_TO_SPARE = 1.05
 _SEPARATE = {SPEECH: ("transcription",), SOUND: ("audio",), "any": ("transcription", "audio")}
 
 
@@ -62,7 +61,7 @@ async def clip_rows(library: Library, searched: Searched, modality: str) -> Clip
     store, space, where = await library.store(), searched.space, replace(searched.where, embedding_scope="clip")
     counts = [await store.count(space, replace(where, embedding_option=each)) for each in _SEPARATE[modality]]
     if is_cut := max(counts) > MOST_CLIPS:
-        where = replace(where, share=_SHARE_TO_SPARE * MOST_CLIPS / max(counts))
+        where = sampled(where, MOST_CLIPS, max(counts))
     found = await store.embeddings(space, where)
     if not is_cut:
         whole = await store.embeddings(space, replace(where, embedding_scope="asset"))
@@ -82,8 +81,7 @@ def _by_clip(found: Sequence[Clip], options: Sequence[str], *, is_cut: bool) -> 
     for row in sorted(found, key=lambda row: (row.asset_id, row.start_sec, row.end_sec)):
         rows.setdefault(row.clip_id, {})[row.embedding_option] = row
     chosen = {clip_id: wanted for clip_id, each in rows.items() if (wanted := _wanted(each, options))}
-    clip_ids = list(chosen)
-    kept = [clip_ids[round(at)] for at in np.linspace(0, len(clip_ids) - 1, min(MOST_CLIPS, len(clip_ids)))]
+    kept = evenly(list(chosen), MOST_CLIPS)
     clips = tuple(_described(rows[clip_id]) for clip_id in kept)
     return ClipRows(clips, {clip_id: chosen[clip_id] for clip_id in kept}, is_cut=is_cut)
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from soundbite_tools.sampling import evenly
+
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.intp]
 
@@ -41,8 +43,7 @@ def grouped(vectors: Floats, count: int = 0) -> Groups:
 
     As many as there seem to be are those with the best mean silhouette among 2 to 12, and one where none is good.
     """
-    picked = np.unique(np.linspace(0, len(vectors) - 1, min(len(vectors), _MOST_COMPARED)).astype(int))
-    few = vectors[picked]
+    few = vectors[evenly(range(len(vectors)), _MOST_COMPARED)]
     found = _kmeans(few, min(count, len(few))) if count else _best_rated(few)
     return _run(vectors, found.centres) if len(few) < len(vectors) else found
 
