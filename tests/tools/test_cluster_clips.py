@@ -110,3 +110,15 @@ async def test_of_more_clips_than_are_compared_a_sample_of_all_recordings_is(
     assert "spread evenly over all" in classified.notes[0]
     assert 50 <= len(points.clips) <= 60
     assert points.left_out == 200 - len(points.clips)
+
+
+async def test_of_many_clips_that_are_embedded_as_one_vector_a_sample_is_taken_too(
+    open_library: OpenLibrary, recording: Path, topics: ScriptedPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clip_rows, "MOST_CLIPS", 30)
+    topics.duration, topics.says = 600.0, ("river bridge water", "cake oven butter") * 50
+    async with open_library() as library:
+        await embed_audio(library, recording.name, embedding_type=["fused_embedding"], embedding_scope=["clip"])
+        listing = await cluster_clips(library)
+    assert 20 <= listing.clips_clustered <= 30
+    assert "spread evenly over all" in listing.notes[0]

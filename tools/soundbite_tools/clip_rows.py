@@ -52,19 +52,15 @@ class ClipRows:
 async def clip_rows(library: Library, searched: Searched, modality: str) -> ClipRows:
     """Return the clips of a selection, of more than 5,000 a sample spread evenly over all of them.
 
-    Recordings embedded only as a whole count as one clip; a sample has none of them.
+    Recordings embedded only as a whole count as one clip; a sample of clips has none of them.
 
     Raises:
         QuestionProblem: none of them has what the modality asks for.
         StoreError: the store can't be read.
     """
-    store, space, where = await library.store(), searched.space, replace(searched.where, embedding_scope="clip")
-    counts = [await store.count(space, replace(where, embedding_option=each)) for each in _SEPARATE[modality]]
-    if is_cut := max(counts) > MOST_CLIPS:
-        where = sampled(where, MOST_CLIPS, max(counts))
-    found = await store.embeddings(space, where)
+    found, is_cut = await _rows_of(library, searched, "clip", modality)
     if not is_cut:
-        whole = await store.embeddings(space, replace(where, embedding_scope="asset"))
+        whole, is_cut = await _rows_of(library, searched, "asset", modality)
         cut_up = {row.asset_id for row in found}
         found += [row for row in whole if row.asset_id not in cut_up]
     rows = _by_clip(found, _SEPARATE[modality], is_cut=is_cut)
@@ -74,6 +70,16 @@ async def clip_rows(library: Library, searched: Searched, modality: str) -> Clip
             f"None of these clips has {lack}.", 'Use modality "any", or other recordings.', code="nothing_to_compare"
         )
     return rows
+
+
+async def _rows_of(library: Library, searched: Searched, scope: str, modality: str) -> tuple[list[Clip], bool]:
+    """Return the rows of a scope, and whether they are a sample, for there are too many."""
+    store, where = await library.store(), replace(searched.where, embedding_scope=scope)
+    options = (*_SEPARATE[modality], "fused")
+    count = max([await store.count(searched.space, replace(where, embedding_option=each)) for each in options])
+    if is_cut := count > MOST_CLIPS:
+        where = sampled(where, MOST_CLIPS, count)
+    return await store.embeddings(searched.space, where), is_cut
 
 
 def _by_clip(found: Sequence[Clip], options: Sequence[str], *, is_cut: bool) -> ClipRows:
