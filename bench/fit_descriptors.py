@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from soundbite_engine.decode import decoded_blocks
-from soundbite_engine.descriptors import Frames, describe
+from soundbite_engine.audio.decode import decoded_blocks
+from soundbite_engine.audio.descriptors import Frames, describe
+from soundbite_engine.audio.spectra import as_floats
+from soundbite_engine.audio.tonality import tonality
+from soundbite_engine.audio.voice_activity import BEGIN_PROBABILITY, TICK_SAMPLES, VoiceDetector
 from soundbite_engine.errors import MediaError
-from soundbite_engine.plans import SAMPLE_RATE_HZ
-from soundbite_engine.spectra import as_floats
-from soundbite_engine.tonality import tonality
-from soundbite_engine.voice import BEGIN_PROBABILITY, TICK_SAMPLES, VoiceDetector
+from soundbite_engine.workers.plans import SAMPLE_RATE_HZ
 
 WINDOW_SEC = 6
 SHORTEST_SEC = 1

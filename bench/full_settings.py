@@ -25,8 +25,8 @@ import numpy as np
 from peaks import peak_mb
 from random_clap import BANDS, FRAMES, write_random_clap
 
-from soundbite_engine.clap.encoders import SoundEncoder
-from soundbite_engine.whisper.whisper_jobs import WINDOW_SEC
+from soundbite_engine.sound.clap import SoundEncoder
+from soundbite_engine.speech.whisper import WINDOW_SEC
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "packs"))
 from tiny_whisper import MEL_BANDS, Shape, write_tiny_whisper

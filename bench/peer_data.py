@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from soundbite_engine.static_text import StaticTextEmbedder
+from soundbite_engine.text.static_text import StaticTextEmbedder
 from soundbite_server import Settings
 from soundbite_server.libraries import open_library
 from soundbite_store import Asset, Clip, clip_id_for

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from soundbite_engine.static_text import StaticTextEmbedder
+from soundbite_engine.text.static_text import StaticTextEmbedder
 
 COLLECTION = "clips"
 _BATCH = 2_000

@@ -17,7 +17,7 @@ from overlap import iou
 from scenes import Event, Scene
 from words import spoken_words
 
-from soundbite_engine.segments import MAX_SEGMENT_SEC
+from soundbite_engine.audio.segments import MAX_SEGMENT_SEC
 from soundbite_server import Settings, build_server
 
 EXCERPT_WORDS = 6

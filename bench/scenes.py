@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from evalset import EvalSet, Recording
 
-from soundbite_engine.decode import decoded_blocks
+from soundbite_engine.audio.decode import decoded_blocks
 
 RATE_HZ = 16_000
 GAP_SEC = (0.5, 1.5)

@@ -9,8 +9,8 @@ import numpy as np
 from overlap import Span, best_iou
 from scenes import Scene
 
-from soundbite_engine.analysis import AnalysisRequest, analyse
-from soundbite_engine.workers import WorkerPool
+from soundbite_engine.workers.analysis import AnalysisRequest, analyse
+from soundbite_engine.workers.pool import WorkerPool
 
 FITS = 0.5
 

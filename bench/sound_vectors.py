@@ -8,9 +8,9 @@ import numpy.typing as npt
 from evalset import EvalSet, Recording
 from models import chosen_models
 
-from soundbite_engine.analysis import AnalysisRequest, analyse
 from soundbite_engine.profiles import load_profile
-from soundbite_engine.workers import WorkerPool
+from soundbite_engine.workers.analysis import AnalysisRequest, analyse
+from soundbite_engine.workers.pool import WorkerPool
 
 WINDOW_SEC = 10  # of the sounds in question few are longer
 Vectors = npt.NDArray[np.float32]

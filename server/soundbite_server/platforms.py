@@ -40,7 +40,7 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
 
 @asynccontextmanager
 async def _open_embedded(settings: Settings) -> AsyncIterator[Platform]:
-    engine_package = await _import("soundbite_engine.engine")
+    engine_package = await _import("soundbite_engine.platform.engine")
     workbench_module = await _import("soundbite_server.workbench")
     config_module = await _import("soundbite_engine.config")
     config = config_module.EngineConfig(
@@ -61,7 +61,7 @@ async def _open_embedded(settings: Settings) -> AsyncIterator[Platform]:
 
 @asynccontextmanager
 async def _open_hosted(settings: Settings) -> AsyncIterator[Platform]:
-    workers = await _import("soundbite_engine.workers")
+    workers = await _import("soundbite_engine.workers.pool")
     workbench_module = await _import("soundbite_server.workbench")
     async with (
         workers.WorkerPool(size=1) as pool,

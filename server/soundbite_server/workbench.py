@@ -7,15 +7,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soundbite_engine import media
 from soundbite_engine.errors import EngineError
-from soundbite_engine.transcripts import Sentence, Word
-from soundbite_engine.workers import WorkerPool
+from soundbite_engine.speech.transcripts import Sentence, Word
+from soundbite_engine.workers import media
+from soundbite_engine.workers.pool import WorkerPool
 from soundbite_store import TimedText
 from soundbite_tools.workbench import Heard, Levels, Media, MediaProblem, SoundFormat
 
 if TYPE_CHECKING:
-    from soundbite_engine.engine import Engine
+    from soundbite_engine.platform.engine import Engine
 
 
 class EngineWorkbench:
@@ -64,7 +64,7 @@ class EngineWorkbench:
             MediaProblem: it can't be read, or the range holds no sound.
         """
         # Loaded here: the recogniser's models are of no use to most calls.
-        from soundbite_engine.analysis import transcribe
+        from soundbite_engine.workers.analysis import transcribe
 
         async with _translated():
             said = await transcribe(path, self._pool, start_sec, end_sec)

@@ -20,8 +20,8 @@ from typing import Any
 import av
 import pytest
 
-from soundbite_engine.encode import cut
-from soundbite_engine.network import can_leave_network
+from soundbite_engine.audio.encode import cut
+from soundbite_engine.workers.network import can_leave_network
 from soundbite_server.bulk import cluster
 from soundbite_server.bulk.share import Embedded
 from soundbite_server.cli import COMMANDS

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from soundbite_engine.encode import cut
+from soundbite_engine.audio.encode import cut
 from soundbite_server.pictures.library_map import MappedClip, draw_map
 from soundbite_tools.map_layout import MOST_POINTS, laid_out
 
@@ -48,7 +48,7 @@ def test_what_is_not_embedded_is_neither_drawn_nor_decoded_for_it(
     with monkeypatch.context() as failing:
         failing.setattr("soundbite_tools.jobs.embed", refuse)
         assert run("add", other).code == 2
-    monkeypatch.setattr("soundbite_engine.media.levels", refuse)
+    monkeypatch.setattr("soundbite_engine.workers.media.levels", refuse)
     for command in (("recording", "other"), ("answers", "other", "milk")):
         ran = run("plot", *command, "-o", tmp_path / "other.svg")
         assert ran.code == 2

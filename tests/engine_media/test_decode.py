@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundbite_engine.decode import Tally, decode_to_scratch, decoded_blocks, probe
+from soundbite_engine.audio.decode import Tally, decode_to_scratch, decoded_blocks, probe
 from soundbite_engine.errors import MediaError
 
 Sound = np.ndarray

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from soundbite_engine.audio.levels import levels
 from soundbite_engine.errors import MediaError
-from soundbite_engine.levels import levels
 
 
 def test_levels_follow_the_sound(

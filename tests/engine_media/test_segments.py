@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundbite_engine.plans import TICK_SEC, Segment
-from soundbite_engine.segments import Ticks, fixed, natural
-from soundbite_engine.voice import speech_stretches
+from soundbite_engine.audio.segments import Ticks, fixed, natural
+from soundbite_engine.audio.voice_activity import speech_stretches
+from soundbite_engine.workers.plans import TICK_SEC, Segment
 
 
 def times(segments: list[Segment]) -> list[tuple[float, float]]:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from soundbite_engine.sound_blocks import sound_block
-from soundbite_engine.sound_words import PROPERTIES, properties_in
-from soundbite_engine.sound_words import sound_block as text_block
+from soundbite_engine.sound.sound_blocks import sound_block
+from soundbite_engine.sound.sound_words import PROPERTIES, properties_in
+from soundbite_engine.sound.sound_words import sound_block as text_block
 
 RATE_HZ = 16_000
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundbite_engine.decode import decoded_blocks
-from soundbite_engine.speech import recognise
+from soundbite_engine.audio.decode import decoded_blocks
+from soundbite_engine.speech.pocketsphinx import recognise
 
 # Where somebody speaks in the sample recordings, of two voices and rooms.
 SPOKEN = {"standup.flac": (0.0, 3.0), "memos.mp3": (0.0, 2.5)}

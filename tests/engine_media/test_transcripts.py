@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from soundbite_engine.transcripts import SENTENCE_MAX_WORDS, Word, texts_between, transcript
+from soundbite_engine.speech.transcripts import SENTENCE_MAX_WORDS, Word, texts_between, transcript
 
 
 def spoken(text: str, start_sec: float = 0.0, gap_sec: float = 0.1) -> list[Word]:

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from soundbite_engine.described import Described
 from soundbite_engine.errors import MediaError, WorkerError
-from soundbite_engine.frames import HEADER, FrameError, decode_untrusted, encode
-from soundbite_engine.media import MediaInfo
-from soundbite_engine.plans import DecodeReport, Plan, Segment
-from soundbite_engine.transcripts import Word
-from soundbite_engine.workers import WorkerPool, worker_environment
+from soundbite_engine.sound.described import Described
+from soundbite_engine.speech.transcripts import Word
+from soundbite_engine.workers.frames import HEADER, FrameError, decode_untrusted, encode
+from soundbite_engine.workers.media import MediaInfo
+from soundbite_engine.workers.plans import DecodeReport, Plan, Segment
+from soundbite_engine.workers.pool import WorkerPool, worker_environment
 
 JOBS_SOURCE = """
 import os, sys, time
@@ -272,11 +272,11 @@ async def test_a_worker_can_not_make_the_parent_run_code(pool_of: Pools) -> None
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        ("soundbite_engine.ownership", "Owner"),  # makes folders and locks
-        ("soundbite_engine.files", "FileSink"),  # no value, though it is ours
-        ("soundbite_engine.database", "ThreadPoolExecutor"),  # only imported there
-        ("soundbite_engine.workers", "WorkerPool"),
-        ("soundbite_engine.media_files", "Path"),
+        ("soundbite_engine.platform.ownership", "Owner"),  # makes folders and locks
+        ("soundbite_engine.platform.files", "FileSink"),  # no value, though it is ours
+        ("soundbite_engine.platform.database", "ThreadPoolExecutor"),  # only imported there
+        ("soundbite_engine.workers.pool", "WorkerPool"),
+        ("soundbite_engine.platform.media_files", "Path"),
         ("soundbite_engine.errors", "annotations"),
         ("soundbite_engine", "Engine"),
         ("numpy", "load"),
@@ -341,7 +341,7 @@ async def test_leaving_the_pool_ends_a_running_job(pool_of: Pools, tmp_path: Pat
 
 PARENT_SOURCE = """
 import asyncio, sys
-from soundbite_engine.workers import WorkerPool
+from soundbite_engine.workers.pool import WorkerPool
 async def main():
     async with WorkerPool(1, jobs_module="jobs_of_the_test") as pool:
         await pool.run(sys.argv[1], sys.argv[2])

@@ -22,8 +22,8 @@ import pytest
 import uvicorn
 
 from soundbite_engine import Engine, EngineConfig, UrlPolicy
-from soundbite_engine.media import cut
-from soundbite_engine.workers import WorkerPool
+from soundbite_engine.workers.media import cut
+from soundbite_engine.workers.pool import WorkerPool
 
 GRACE_S = 60.0  # a busy machine must not turn "ready" into "processing"
 

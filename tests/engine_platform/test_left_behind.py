@@ -19,11 +19,12 @@ import anyio
 import httpx
 import pytest
 
-from soundbite_engine import asset_records, embedding, scratch, task_records, transcription
 from soundbite_engine.errors import DiskError, MediaError, WorkerError
-from soundbite_engine.files import BUFFER_BYTES, FileSink
-from soundbite_engine.media_files import MediaFolder
-from soundbite_engine.ownership import Owner
+from soundbite_engine.platform import asset_records, embedding, task_records, transcription
+from soundbite_engine.platform.files import BUFFER_BYTES, FileSink
+from soundbite_engine.platform.media_files import MediaFolder
+from soundbite_engine.platform.ownership import Owner
+from soundbite_engine.workers import scratch
 
 Sounds = Callable[[float], Path]
 Asking = Callable[..., dict[str, Any]]

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from soundbite_engine import RateLimits, UrlPolicy
-from soundbite_engine.limits import Limiter, Window
-from soundbite_engine.platform_errors import Refused
+from soundbite_engine.platform.errors import Refused
+from soundbite_engine.platform.limits import Limiter, Window
 
 Opened = Callable[..., Any]
 

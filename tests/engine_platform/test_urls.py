@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from soundbite_engine import UrlPolicy
-from soundbite_engine.addresses import is_public, permitted_addresses
-from soundbite_engine.fetch import Fetcher
-from soundbite_engine.platform_errors import FetchError
+from soundbite_engine.platform.addresses import is_public, permitted_addresses
+from soundbite_engine.platform.errors import FetchError
+from soundbite_engine.platform.fetch import Fetcher
 
 PUBLIC = UrlPolicy(is_public=True)
 

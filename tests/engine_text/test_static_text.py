@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import soundbite_engine
-from soundbite_engine.static_text import StaticTextEmbedder
+from soundbite_engine.text.static_text import StaticTextEmbedder
 
 TABLE = Path(soundbite_engine.__file__).parent / "data" / "text_table"
 
@@ -104,7 +104,7 @@ def test_threads_sharing_an_embedder_get_the_same_vectors(embedder: StaticTextEm
 
 
 def test_importing_the_module_loads_no_safetensors() -> None:
-    code = "import sys, soundbite_engine.static_text; print('safetensors' in sys.modules)"
+    code = "import sys, soundbite_engine.text.static_text; print('safetensors' in sys.modules)"
     result = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert result.stdout.strip() == "False"
 

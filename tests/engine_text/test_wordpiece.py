@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 import soundbite_engine
-from soundbite_engine.wordpiece import WordPieces
+from soundbite_engine.text.wordpiece import WordPieces
 
 FILE = Path(soundbite_engine.__file__).parent / "data" / "text_table" / "tokenizer.json"
 OURS = WordPieces.from_file(FILE)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from soundbite_engine.encode import cut
+from soundbite_engine.audio.encode import cut
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"

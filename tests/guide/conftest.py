@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from twelvelabs import AudioInputRequest, MediaSource, TwelveLabs
 
-from soundbite_engine.encode import cut
+from soundbite_engine.audio.encode import cut
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 KEY = "tlk_TEST"

@@ -15,7 +15,7 @@ from twelvelabs import TwelveLabs
 from twelvelabs.core.api_error import ApiError
 from twelvelabs.types import TextInputRequest
 
-from soundbite_engine.encode import cut
+from soundbite_engine.audio.encode import cut
 
 Embed = Callable[..., Any]
 MIB = 1024 * 1024

@@ -10,7 +10,7 @@ import anyio
 import pytest
 from mcp import Client
 
-from soundbite_engine.encode import cut
+from soundbite_engine.audio.encode import cut
 from soundbite_server import Settings, build_server
 
 SAMPLES = Path(__file__).parents[2] / "samples"

@@ -21,10 +21,10 @@ import pytest
 from pydantic import SecretStr
 
 from soundbite_api import PlatformClient, PollPolicy, RetryPolicy
-from soundbite_engine.decode import probe
-from soundbite_engine.encode import cut
+from soundbite_engine.audio.decode import probe
+from soundbite_engine.audio.encode import cut
+from soundbite_engine.audio.transcode import to_flac
 from soundbite_engine.errors import EngineError
-from soundbite_engine.transcode import to_flac
 from soundbite_store import TimedText
 from soundbite_tools.config import MIB, LibraryConfig, UrlRules
 from soundbite_tools.library import Library

@@ -15,7 +15,7 @@ import pytest
 from mcp import Client
 from pydantic import SecretStr
 
-from soundbite_engine.encode import cut
+from soundbite_engine.audio.encode import cut
 from soundbite_server import Settings, build_server
 
 SAMPLES = Path(__file__).parents[2] / "samples"

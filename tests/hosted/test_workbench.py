@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import pytest
 
-from soundbite_engine.workers import WorkerPool
+from soundbite_engine.workers.pool import WorkerPool
 from soundbite_server.workbench import EngineWorkbench
 from soundbite_tools.workbench import MediaProblem
 

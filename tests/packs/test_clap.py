@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundbite_engine.clap.encoders import SoundEncoder, TextEncoder
-from soundbite_engine.clap.mel import FRAMES, RATE_HZ, WINDOW_SAMPLES, log_mel, windows
 from soundbite_engine.errors import EngineError
+from soundbite_engine.sound.clap import SoundEncoder, TextEncoder
+from soundbite_engine.sound.clap_mel import FRAMES, RATE_HZ, WINDOW_SAMPLES, log_mel, windows
 
 pytest.importorskip("onnxruntime", reason="the extra soundbite[full] is not installed")
 pytest.importorskip("onnx", reason="the development dependency onnx is not installed")

@@ -17,7 +17,7 @@ from tiny_yamnet import KNOWN
 from soundbite_engine.errors import EngineError
 from soundbite_engine.packs.models import Models
 from soundbite_engine.profiles import load_profile
-from soundbite_engine.tagging.yamnet import HOP_SAMPLES
+from soundbite_engine.sound.yamnet import HOP_SAMPLES
 from soundbite_server import Settings, build_server
 
 

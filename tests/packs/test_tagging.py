@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from soundbite_engine.errors import EngineError
-from soundbite_engine.static_text import StaticTextEmbedder
-from soundbite_engine.tagging import tag_blocks
-from soundbite_engine.tagging.classes import CLASS_COUNT, SoundClasses
-from soundbite_engine.tagging.tag_blocks import TAGGED_SOUND_DIMENSION, TextTagger
-from soundbite_engine.tagging.yamnet import FRAME_SAMPLES, HOP_SAMPLES, Yamnet
+from soundbite_engine.sound import yamnet_blocks as tag_blocks
+from soundbite_engine.sound.yamnet import FRAME_SAMPLES, HOP_SAMPLES, Yamnet
+from soundbite_engine.sound.yamnet_blocks import TAGGED_SOUND_DIMENSION, TextTagger
+from soundbite_engine.sound.yamnet_classes import CLASS_COUNT, SoundClasses
+from soundbite_engine.text.static_text import StaticTextEmbedder
 
 NO_MEASURES = np.zeros(256, np.float32)
 
@@ -113,7 +113,7 @@ def test_blocks_are_unit_vectors_of_one_length(classes: SoundClasses, tagger: Te
 
 def test_the_real_network_names_real_sounds(eval_folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("ai_edge_litert", reason="the extra soundbite[sounds] is not installed")
-    from soundbite_engine.decode import decoded_blocks
+    from soundbite_engine.audio.decode import decoded_blocks
     from soundbite_engine.packs.pulling import Origins, pull
     from soundbite_engine.packs.registry import PACKS
 

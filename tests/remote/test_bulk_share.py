@@ -9,7 +9,7 @@ import anyio
 import httpx
 from s3_service import S3Service
 
-from soundbite_engine.encode import cut
+from soundbite_engine.audio.encode import cut
 from soundbite_server import Settings
 from soundbite_server.bulk.collections import Recording
 from soundbite_server.bulk.share import embed_share

@@ -12,8 +12,8 @@ import pytest
 from mcp_types import TextContent
 
 from soundbite_engine import UrlPolicy
-from soundbite_engine.fetch import Fetcher
-from soundbite_engine.platform_errors import FetchError
+from soundbite_engine.platform.errors import FetchError
+from soundbite_engine.platform.fetch import Fetcher
 
 PUBLIC = UrlPolicy(is_public=True)
 

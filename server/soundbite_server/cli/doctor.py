@@ -104,7 +104,7 @@ async def _print_spaces(out: Printer, store: ClipStore, current: Space) -> None:
 
 
 def _print_isolation(out: Printer) -> None:
-    from soundbite_engine.network import can_leave_network
+    from soundbite_engine.workers.network import can_leave_network
 
     if can_leave_network():
         out.print("[green]ok[/green]    recordings are decoded by processes without network")

@@ -1,0 +1,1 @@
+"""Recordings as sound: decoded, cut into segments, measured, and written again."""

@@ -1,0 +1,1 @@
+"""The platform contract, served on this machine: assets, tasks, uploads and embeddings."""

@@ -1,0 +1,168 @@
+"""Where an engine keeps media, and what file a reference names."""
+
+from __future__ import annotations
+
+import contextlib
+import mimetypes
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from soundbite_engine.errors import MediaError
+from soundbite_engine.platform.errors import FetchError, invalid
+from soundbite_engine.workers.media import MediaInfo
+
+LONGEST_NAME = 255
+_FILE_URL = "A file URL is file:/// and an absolute path, with ? and # percent-encoded."
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}\Z")
+# Python's own table knows few sounds and follows the machine's; these answers are the same everywhere.
+_TYPES = {
+    ".wav": "audio/wav",
+    ".mp3": "audio/mpeg",
+    ".flac": "audio/flac",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".m4a": "audio/mp4",
+    ".aac": "audio/aac",
+    ".aiff": "audio/aiff",
+    ".wma": "audio/x-ms-wma",
+    ".mp4": "video/mp4",
+    ".mov": "video/quicktime",
+    ".mkv": "video/x-matroska",
+    ".webm": "video/webm",
+}
+
+
+@dataclass(frozen=True)
+class FileIdentity:
+    """A file of this machine and what it looked like when it was referenced."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+
+
+class MediaFolder:
+    """The media files of one engine home."""
+
+    def __init__(self, home: Path) -> None:
+        self._kept = home / "media"
+        self._incoming = home / "incoming"
+
+    def incoming(self, name: str) -> Path:
+        """Where the bytes called `name` arrive."""
+        return self._incoming / name
+
+    def kept(self, asset_id: str, filename: str) -> Path:
+        """Where an asset's bytes stay; the suffix is kept because it helps to recognise some formats."""
+        suffix = Path(filename).suffix.lower()
+        return self._kept / (asset_id + (suffix if _SUFFIX.match(suffix) else ""))
+
+    def keep(self, arrived: Path, asset_id: str, filename: str) -> Path:
+        """Move a file that has arrived whole to where it stays."""
+        self._kept.mkdir(parents=True, exist_ok=True)
+        return arrived.replace(self.kept(asset_id, filename))
+
+    def tidy(self, before: float) -> None:
+        """Delete what began to arrive before a time (seconds since 1970) and never did."""
+        for path in _older(self._incoming, before):
+            path.unlink(missing_ok=True)
+
+    def kept_before(self, before: float) -> dict[str, Path]:
+        """The media that has been here since before a time (seconds since 1970), by the id of its asset."""
+        return {path.name.partition(".")[0]: path for path in _older(self._kept, before)}
+
+
+def _older(folder: Path, before: float) -> Iterator[Path]:
+    for path in folder.glob("*"):
+        # Another engine of this home may delete it at the same moment.
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < before:
+                yield path
+
+
+def clean_name(filename: str) -> str:
+    """The name a client gave, without folders and control characters, at most 255 long."""
+    last = re.split(r"[/\\]", filename)[-1]
+    return "".join(char for char in last if char.isprintable()).strip()[:LONGEST_NAME] or "upload"
+
+
+def file_type(filename: str, info: MediaInfo | None = None) -> str:
+    """The MIME type of a file by its name, and whether it is sound or pictures by what was found in it."""
+    suffix = Path(filename).suffix.lower()
+    named = _TYPES.get(suffix) or mimetypes.guess_type(filename, strict=False)[0] or "application/octet-stream"
+    if info is None or named.startswith("video/" if info.has_video else "audio/"):
+        return named
+    kind = "video" if info.has_video else "audio"
+    return f"{kind}/{info.container.partition(',')[0]}"
+
+
+def technical_metadata(info: MediaInfo, mime_type: str) -> dict[str, Any]:
+    """The wire's `technical_metadata` (contract 2.2)."""
+    stream = {
+        "index": 0,
+        "codec": info.codec,
+        "sample_rate": info.sample_rate_hz,
+        "channels": info.channels,
+        "duration_seconds": info.duration_sec,
+    }
+    return {
+        "file_size_bytes": info.size_bytes,
+        "file_mime_type": mime_type,
+        "file_container_format": info.container,
+        "audio_streams": [stream] if info.has_audio else [],
+        "audio_codec": info.codec,
+        "audio_sample_rate": info.sample_rate_hz,
+        "audio_channels": info.channels,
+        "audio_duration_seconds": info.duration_sec,
+        "has_audio": info.has_audio,
+        "total_audio_streams": int(info.has_audio),
+    }
+
+
+def referenced_file(url: str) -> FileIdentity:
+    """The file a `file:///...` URL names.
+
+    Raises:
+        Refused: not an absolute path on this machine.
+        FetchError: there is no such file, or it can't be looked at.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError as exc:
+        raise invalid("url", _FILE_URL) from exc
+    if parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
+        raise invalid("url", _FILE_URL)
+    path = Path(url2pathname(parts.path))
+    if not path.is_absolute():
+        raise invalid("url", "A file URL needs an absolute path.")
+    return _identify(path)
+
+
+def check_identity(path: Path, size: int | None, mtime_ns: int | None) -> None:
+    """Make sure a referenced file is still the one that was referenced.
+
+    Raises:
+        FetchError: it is gone.
+        MediaError: it has changed.
+    """
+    now = _identify(path)
+    if (now.size, now.mtime_ns) != (size, mtime_ns):
+        raise MediaError("media_changed", f"{path.name} has changed since it was referenced; create the asset again")
+
+
+def _identify(path: Path) -> FileIdentity:
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as exc:
+        raise FetchError(
+            "url_failed", f"{path.name} can't be opened: {getattr(exc, 'strerror', None) or exc}."
+        ) from exc
+    if not path.is_file():
+        raise FetchError("url_refused", f"{path.name} is not a file.")
+    return FileIdentity(path, status.st_size, status.st_mtime_ns)

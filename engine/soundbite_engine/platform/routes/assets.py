@@ -1,0 +1,200 @@
+"""Assets over HTTP (contract 2.1 to 2.6)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from soundbite_engine.platform.asset_records import AssetFilter, AssetRecord
+from soundbite_engine.platform.bodies import AssetForm, read_asset_form, read_model
+from soundbite_engine.platform.errors import Refused, invalid, missing
+from soundbite_engine.platform.files import remove
+from soundbite_engine.platform.ids import new_id, rfc3339
+from soundbite_engine.platform.media_files import clean_name
+from soundbite_engine.platform.pages import Page
+from soundbite_engine.platform.requests import UserMetadata, UserMetadataRequest, given_metadata, merged_metadata
+from soundbite_engine.platform.services import Services
+from soundbite_engine.platform.transcription import TranscriptionRecord
+
+_FIELDS = frozenset({"method", "url", "file", "filename", "enable_hls", "enable_thumbnail", "user_metadata"})
+_TYPES = ("image", "video", "audio", "document")
+_PARTS = ("words", "sentences", "utterances")
+_METADATA = TypeAdapter(UserMetadata)
+
+
+def asset_routes(services: Services) -> list[Route]:
+    """The routes of assets."""
+    found = AssetRoutes(services)
+    one = "/assets/{asset_id}"
+    return [
+        Route("/assets", found.create, methods=["POST"]),
+        Route("/assets", found.page, methods=["GET"]),
+        Route(one, found.get, methods=["GET"]),
+        Route(one, found.delete, methods=["DELETE"]),
+        Route(f"{one}/transcription", found.transcription, methods=["GET"]),
+        Route(f"{one}/user-metadata", found.update_metadata, methods=["PATCH"]),
+        Route(f"{one}/user-metadata", found.replace_metadata, methods=["PUT"]),
+        Route(f"{one}/user-metadata", found.delete_metadata, methods=["DELETE"]),
+    ]
+
+
+class AssetRoutes:
+    """Handlers; each validates, acts and describes."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._assets = services.assets
+
+    async def create(self, request: Request) -> Response:
+        arriving = self._assets.folder.incoming(f"{new_id()}.direct")
+        form = await read_asset_form(request, arriving, self._services.config.largest_direct_bytes)
+        try:
+            metadata = _check_form(form)
+        except Refused:
+            await asyncio.to_thread(remove, arriving)
+            raise
+        name = form.fields.get("filename", "")
+        if form.fields["method"] == "url":
+            record = await self._assets.create_from_url(form.fields["url"], filename=name, user_metadata=metadata)
+        else:
+            assert form.arrived is not None
+            arrived = replace(form.arrived, filename=clean_name(name)) if name else form.arrived
+            record = await self._assets.create_from_upload(arrived, user_metadata=metadata)
+        return JSONResponse(asset_json(record), status_code=201)
+
+    async def page(self, request: Request) -> Response:
+        page = Page.asked(request.query_params)
+        records, total = await self._assets.page(_filter(request), page)
+        return JSONResponse({"data": [asset_json(record) for record in records], "page_info": page.info(total)})
+
+    async def get(self, request: Request) -> Response:
+        return JSONResponse(asset_json(await self._assets.get(request.path_params["asset_id"])))
+
+    async def delete(self, request: Request) -> Response:
+        asset_id = request.path_params["asset_id"]
+        is_forced = request.query_params.get("force", "").lower() == "true"
+        if not is_forced and await self._services.tasks.is_in_use(asset_id):
+            raise Refused(
+                409,
+                "resource_in_use",
+                f"The asset {asset_id} is needed by an embedding task; add force=true to delete it.",
+            )
+        if is_forced:
+            await self._assets.get(asset_id)
+            await self._services.tasks.forget(asset_id)
+        await self._assets.delete(asset_id)
+        return Response(status_code=204)
+
+    async def transcription(self, request: Request) -> Response:
+        asked = _included(request)
+        record = await self._services.transcriptions.get(request.path_params["asset_id"])
+        return JSONResponse(_transcription_json(record, asked))
+
+    async def update_metadata(self, request: Request) -> Response:
+        body = await read_model(request, UserMetadataRequest)
+        return await self._change_metadata(request, lambda current: merged_metadata(current, body.user_metadata))
+
+    async def replace_metadata(self, request: Request) -> Response:
+        body = await read_model(request, UserMetadataRequest)
+        return await self._change_metadata(request, lambda _: given_metadata(body.user_metadata))
+
+    async def delete_metadata(self, request: Request) -> Response:
+        return await self._change_metadata(request, lambda _: {})
+
+    async def _change_metadata(
+        self, request: Request, change: Callable[[dict[str, Any]], Mapping[str, Any]]
+    ) -> Response:
+        await self._assets.change_user_metadata(request.path_params["asset_id"], change)
+        return Response(status_code=204)
+
+
+def asset_json(record: AssetRecord) -> dict[str, Any]:
+    """An asset as the wire shows it."""
+    found: dict[str, Any] = {
+        "_id": record.id,
+        "method": record.method,
+        "status": record.status,
+        "filename": record.filename,
+        "file_type": record.file_type,
+        "created_at": rfc3339(record.created_at),
+    }
+    if record.status == "ready":
+        found |= {"size": record.size, "duration": record.duration, "technical_metadata": record.technical_metadata}
+    if record.user_metadata:
+        found["user_metadata"] = record.user_metadata
+    if record.status == "failed":
+        found["error"] = {"message": record.error or "The file could not be processed."}
+    return found
+
+
+def _check_form(form: AssetForm) -> dict[str, Any] | None:
+    fields = form.fields
+    unknown = sorted(set(fields) - _FIELDS)
+    if unknown:
+        raise Refused(400, "parameter_unknown", f"The {unknown[0]} parameter is not known.")
+    method = fields.get("method") or ""
+    if not method:
+        raise missing("method")
+    if method not in ("url", "direct"):
+        raise invalid("method", "Must be one of: url, direct.")
+    if method == "url" and not fields.get("url", "").strip():
+        raise missing("url")
+    if method == "direct" and form.arrived is None:
+        raise missing("file")
+    if (method == "url" and form.arrived is not None) or (method == "direct" and fields.get("url")):
+        raise invalid("method", "Give either a url or a file, as the method says.")
+    for name in ("enable_hls", "enable_thumbnail"):
+        if fields.get(name, "true") not in ("true", "false"):
+            raise invalid(name, "Must be true or false.")
+    if len(fields.get("filename", "")) > 255:
+        raise invalid("filename", "Must be at most 255 characters long.")
+    return _metadata_field(fields.get("user_metadata"))
+
+
+def _metadata_field(text: str | None) -> dict[str, Any] | None:
+    if not text:
+        return None
+    try:
+        return dict(given_metadata(_METADATA.validate_json(text, strict=True))) or None
+    except ValidationError as exc:
+        reason = "Must be a JSON object of strings, numbers, booleans and lists of strings."
+        raise invalid("user_metadata", reason) from exc
+
+
+def _filter(request: Request) -> AssetFilter:
+    query = request.query_params
+    types = _listed(query.getlist("asset_types"))
+    for kind in types:
+        if kind not in _TYPES:
+            raise invalid("asset_types", f"Must be one of: {', '.join(_TYPES)}.")
+    return AssetFilter(_listed(query.getlist("asset_ids")), types, query.get("filename", ""))
+
+
+def _included(request: Request) -> list[str]:
+    asked = _listed(request.query_params.getlist("include")) or ["words"]
+    for part in asked:
+        if part not in _PARTS:
+            raise invalid("include", f"Must be one of: {', '.join(_PARTS)}.")
+    return asked
+
+
+def _listed(values: list[str]) -> list[str]:
+    return [entry for value in values for entry in value.split(",") if entry]
+
+
+def _transcription_json(record: TranscriptionRecord, asked: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {"status": record.status}
+    if record.status == "failed":
+        found["error"] = {"message": record.error or "The asset could not be transcribed."}
+    if record.status == "ready":
+        # Speakers are not told apart, so an utterance is a sentence.
+        entries = {"words": record.words, "sentences": record.sentences, "utterances": record.sentences}
+        found |= {part: entries[part] for part in _PARTS if part in asked}
+    return found

@@ -1,0 +1,106 @@
+"""The sound block of the `sounds` profile: what YAMNet calls a sound, then the base profile's measures.
+
+Block (784) = [521 classes, 6 spare, "no sound meant" | the base profile's 256]. A sound fills the classes with the
+roots of its scores, a text with how near its words are to the words of each class. Their dot product is then the
+late interaction of the two, which no shorter vector keeps: over ESC-10 the whole gives .95 zero-shot accuracy, its
+first 256 principal components .91, the sum of the classes' word vectors .75.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from soundbite_engine.sound.sound_words import sound_block as property_block
+from soundbite_engine.sound.yamnet_classes import CLASS_COUNT, SoundClasses
+from soundbite_engine.space import SOUND_DIMENSION, Floats, unit_rows
+from soundbite_engine.text.static_text import StaticTextEmbedder
+
+TAG_DIMENSION = 528
+NOTHING_DIMENSION = TAG_DIMENSION - 1
+TAGGED_SOUND_DIMENSION = TAG_DIMENSION + SOUND_DIMENSION
+
+# Sounds are alike mostly by what they are called, and a little by how they sound.
+_TAG_WEIGHT = 0.93
+_MEASURE_WEIGHT = 0.37
+# A class counts by the third of the frames where it is strongest: a bark is short, and a clip is mostly its pauses.
+_STRONGEST_SHARE = 1 / 3
+# How sharply a text prefers the classes nearest to it.
+_SHARPNESS = 6
+# Cosines of a text with its nearest class: 95 % of questions about what was said stay under .60, 95 % of names of
+# sounds are over .71.
+_LEAST_COSINE, _SURE_COSINE = 0.5, 0.7
+
+_MOST_NAMES = 6
+_LEAST_SCORE = 0.2  # over ESC-10 three clips of four then bear their name, and two of a hundred another one
+
+
+def pooled(scores: Floats, classes: SoundClasses) -> Floats:
+    """One score a class (521,) of a clip from the scores of its frames (frames, 521)."""
+    strongest = max(1, round(len(scores) * _STRONGEST_SHARE))
+    found: Floats = np.sort(scores, axis=0)[-strongest:].mean(axis=0)
+    # A clip is silent only if it is silent all along.
+    for silence in classes.numbers("Silence"):
+        found[silence] = float(scores[:, silence].mean()) ** 4
+    return found
+
+
+def sound_block(scores: Floats, measures: Floats) -> Floats:
+    """The block (784,) of a clip, unit length, from its pooled scores (521,) and the base profile's block (256,)."""
+    tags = np.zeros(TAG_DIMENSION, np.float32)
+    tags[:CLASS_COUNT] = np.sqrt(np.clip(scores, 0.0, 1.0))
+    return _joined(tags, measures)
+
+
+def names_of(scores: Floats, classes: SoundClasses) -> tuple[str, ...]:
+    """What is heard in a clip, the surest first."""
+    surest = [int(number) for number in np.argsort(-scores, kind="stable") if scores[number] >= _LEAST_SCORE]
+    return tuple(filter(None, (classes.spoken_name(number) for number in surest)))[:_MOST_NAMES]
+
+
+@dataclass(frozen=True, eq=False)
+class TextTagger:
+    """Fills the sound block of a text: classes by the nearness of words, properties by plain sound words."""
+
+    _texts: StaticTextEmbedder
+    _centre: Floats  # (256,), the mean of the classes' names
+    _phrases: Floats  # (phrases, 256), unit rows
+    _numbers: np.ndarray  # (phrases,), the class of each
+
+    @classmethod
+    def of(cls, classes: SoundClasses, texts: StaticTextEmbedder) -> TextTagger:
+        """The tagger for these classes; embeds their names, which takes some 50 ms."""
+        # What all names share (sound, music, noise) says nothing about any of them.
+        centre: Floats = texts.embed(classes.names).mean(axis=0)
+        numbers, phrases = zip(*classes.phrases(), strict=True)
+        return cls(texts, centre, unit_rows(texts.embed(phrases) - centre), np.array(numbers))
+
+    def cosines(self, text: str) -> Floats:
+        """How near the words of `text` are to those of each class (521,), at least 0."""
+        embedded = self._texts.embed([text])[0]
+        found = np.zeros(CLASS_COUNT, np.float32)
+        if embedded.any():
+            np.maximum.at(found, self._numbers, self._phrases @ unit_rows((embedded - self._centre)[None])[0])
+        return found
+
+    def sound_block(self, text: str) -> Floats:
+        """The block (784,) of a text query: a unit vector, or zeros where it names no sound and no property.
+
+        What keeps a text from being sure of a class lies in a dimension that no sound fills, so that its cosine with
+        any sound is smaller by as much.
+        """
+        cosines = self.cosines(text)
+        ramp = (float(cosines.max()) - _LEAST_COSINE) / (_SURE_COSINE - _LEAST_COSINE)
+        sureness = min(max(ramp, 0.0), 1.0)
+        tags = np.zeros(TAG_DIMENSION, np.float32)
+        if sureness > 0.0:
+            tags[:CLASS_COUNT] = sureness * unit_rows((cosines**_SHARPNESS)[None])[0]
+            tags[NOTHING_DIMENSION] = np.sqrt(1.0 - sureness**2)
+        return _joined(tags, property_block(text))
+
+
+def _joined(tags: Floats, measures: Floats) -> Floats:
+    parts = [_TAG_WEIGHT * unit_rows(tags[None])[0], _MEASURE_WEIGHT * unit_rows(measures[None])[0]]
+    whole: Floats = unit_rows(np.concatenate(parts)[None])[0]
+    return whole

@@ -1,0 +1,1 @@
+"""Speech as words with times."""

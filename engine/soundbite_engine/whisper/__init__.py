@@ -1,1 +1,0 @@
-"""Recognising speech of any language, by Whisper through faster-whisper."""

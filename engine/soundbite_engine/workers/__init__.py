@@ -1,0 +1,1 @@
+"""Worker processes that decode and analyse, and the jobs they do."""

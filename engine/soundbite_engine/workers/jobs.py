@@ -1,0 +1,42 @@
+"""The jobs a worker process can be asked for, by name.
+
+A job is a function `job(report, *args)`; `report(fraction)` tells how far it is, 0 to 1. The functions are
+named by strings and imported in the worker, so that the pool's own process never loads a decoder or a model.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+Report = Callable[[float], None]
+Job = Callable[..., Any]
+
+JOBS = {
+    "probe": "soundbite_engine.audio.decode:probe",
+    "decode": "soundbite_engine.audio.decode:decode_to_scratch",
+    "cut": "soundbite_engine.audio.encode:cut",
+    "to_flac": "soundbite_engine.audio.transcode:to_flac",
+    "levels": "soundbite_engine.audio.levels:levels",
+    "listen": "soundbite_engine.workers.listening:listen",
+    "plan": "soundbite_engine.workers.listening:plan",
+    "describe": "soundbite_engine.workers.listening:describe",
+    "describe_tags": "soundbite_engine.sound.yamnet_jobs:describe",
+    "describe_clap": "soundbite_engine.sound.clap_jobs:describe",
+    "recognise": "soundbite_engine.workers.listening:recognise",
+    "recognise_any": "soundbite_engine.speech.whisper:recognise",
+    "embed_texts": "soundbite_engine.workers.listening:embed_texts",
+}
+
+
+def find_job(name: str, module: str = __name__) -> Job:
+    """The function of job `name` in the `JOBS` table of `module`.
+
+    Raises:
+        KeyError: the table has no such job.
+    """
+    table: dict[str, str] = importlib.import_module(module).JOBS
+    target, _, function = table[name].partition(":")
+    found: Job = getattr(importlib.import_module(target), function)
+    return found

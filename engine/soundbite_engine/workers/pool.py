@@ -1,0 +1,250 @@
+"""A pool of worker processes that decode and analyse, so that no file can harm or block the server.
+
+Workers are started when first needed, kept for the next job, and killed and replaced when a job is cancelled,
+takes too long, uses too much memory or ends the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Self
+
+from soundbite_engine.errors import EngineError, WorkerError
+from soundbite_engine.workers.frames import HEADER, FrameError, body_size, decode_untrusted, encode
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_MEMORY_MB = 1024
+UNTIMED_PROCESSOR_S = 4 * 3600.0
+PROCESSOR_MARGIN_S = 30.0
+LINGERING_S = 5.0
+
+_SECRET_MARKS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL")
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+def worker_environment(environ: dict[str, str]) -> dict[str, str]:
+    """`environ` without secrets, and with every numeric library held to one thread."""
+    kept = {name: value for name, value in environ.items() if not any(m in name.upper() for m in _SECRET_MARKS)}
+    return {**kept, **_ONE_THREAD}
+
+
+class _Worker:
+    def __init__(self, process: Process) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process = process
+        self._stdin = process.stdin
+        self._stdout = process.stdout
+
+    @classmethod
+    async def start(cls, jobs_module: str, memory_mb: int) -> _Worker:
+        # -P: the folder the server was started in may hold modules named like ours or like numpy.
+        command = [sys.executable, "-P", "-m", "soundbite_engine.workers.worker", jobs_module, str(memory_mb)]
+        environment = worker_environment(dict(os.environ))
+        # In a group of its own: Ctrl-C at the terminal is for the parent, and one that only starts would print of it.
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, env=environment, process_group=0
+        )
+        return cls(process)
+
+    async def send(self, value: object) -> None:
+        self._stdin.write(encode(value))
+        await self._stdin.drain()
+
+    async def receive(self) -> Any:
+        header = await self._stdout.readexactly(HEADER.size)
+        return decode_untrusted(await self._stdout.readexactly(body_size(header)))
+
+    async def kill(self) -> None:
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+        self._stdin.close()
+        await self._process.wait()
+
+    async def ended(self) -> None:
+        """Wait for the end of a process that has closed its pipe, and kill it if it goes on without.
+
+        Not killed at once: that looks first whether the process still lives, and so takes from asyncio how it ended.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGERING_S):
+                await self._process.wait()
+        await self.kill()
+
+    @property
+    def exit_status(self) -> int | None:
+        return self._process.returncode
+
+
+class WorkerPool:
+    """Runs named jobs in at most `size` processes of at most `memory_mb` of private memory each (Linux only).
+
+    Use as an async context manager; leaving it kills the workers. `jobs_module` is the module whose `JOBS` table
+    names the functions.
+    """
+
+    def __init__(
+        self, size: int = 2, memory_mb: int = DEFAULT_MEMORY_MB, jobs_module: str = "soundbite_engine.workers.jobs"
+    ) -> None:
+        if size < 1:
+            raise ValueError("a pool needs at least one worker")
+        self.size = size
+        self._memory_mb = memory_mb
+        self._jobs_module = jobs_module
+        self._idle: list[_Worker] = []
+        self._busy: set[_Worker] = set()
+        self._free = size
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._is_open = False
+
+    async def __aenter__(self) -> Self:
+        self._is_open = True
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._is_open = False
+        workers = [*self._idle, *self._busy]
+        self._idle.clear()
+        await asyncio.gather(*(worker.kill() for worker in workers))
+
+    async def run(
+        self,
+        job: str,
+        /,
+        *args: object,
+        timeout_s: float | None = None,
+        on_progress: Callable[[float], None] | None = None,
+        is_urgent: bool = False,
+    ) -> Any:
+        """The result of `job`, from a worker process.
+
+        `timeout_s` counts from the start of the job, not from the call; `is_urgent` jobs (a person is waiting)
+        take the next free worker. Cancelling the call kills the worker.
+
+        Raises:
+            EngineError: what the job raised (`MediaError`, ...).
+            WorkerError: the process crashed, ran out of time or memory, or the job failed unexpectedly.
+        """
+        await self._take_turn(is_urgent)
+        try:
+            self._check_open()  # again: it may have been closed while this job waited
+            return await self._run_in_worker(job, args, timeout_s, on_progress)
+        finally:
+            self._end_turn()
+
+    async def retire_idle(self) -> None:
+        """End the workers that wait for a job; the next job starts one anew, in about half a second."""
+        idle, self._idle = self._idle, []
+        await asyncio.shield(asyncio.gather(*(worker.kill() for worker in idle)))
+
+    async def _take_turn(self, is_urgent: bool) -> None:
+        self._check_open()
+        if self._free > 0:
+            self._free -= 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        (self._waiting.appendleft if is_urgent else self._waiting.append)(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._end_turn()  # the turn came in the same instant: hand it on
+            raise
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise WorkerError("worker_closed", "the engine is closed")
+
+    def _end_turn(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+    async def _run_in_worker(
+        self, job: str, args: tuple[object, ...], timeout_s: float | None, on_progress: Callable[[float], None] | None
+    ) -> Any:
+        worker = await self._worker_for(job)
+        self._busy.add(worker)
+        is_sound = False
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = await self._converse(worker, job, args, timeout_s, on_progress)
+            is_sound = answer[0] != "memory"
+        except TimeoutError as exc:
+            raise WorkerError("worker_timeout", f"{job} took more than {timeout_s:g} s") from exc
+        except FrameError as exc:
+            raise WorkerError("worker_failed", f"{job}: {exc}") from exc
+        finally:
+            self._busy.discard(worker)
+            if is_sound and self._is_open:
+                self._idle.append(worker)
+            else:
+                await asyncio.shield(worker.kill())
+        return self._result(job, answer)
+
+    async def _worker_for(self, job: str) -> _Worker:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.exit_status is None:
+                return worker
+            await worker.kill()  # ended by someone else while it waited; what is left of it is closed
+        try:
+            return await _Worker.start(self._jobs_module, self._memory_mb)
+        except OSError as exc:
+            raise WorkerError(
+                "worker_failed", f"no process could be started for {job} ({exc.strerror or exc}); try again later"
+            ) from exc
+
+    async def _converse(
+        self,
+        worker: _Worker,
+        job: str,
+        args: tuple[object, ...],
+        timeout_s: float | None,
+        on_progress: Callable[[float], None] | None,
+    ) -> tuple[Any, ...]:
+        processor_s = UNTIMED_PROCESSOR_S if timeout_s is None else timeout_s + PROCESSOR_MARGIN_S
+        try:
+            await worker.send((job, args, processor_s))
+            while True:
+                message: tuple[Any, ...] = await worker.receive()
+                if message[0] != "progress":
+                    return message
+                if on_progress is not None:
+                    on_progress(float(message[1]))
+        except (asyncio.IncompleteReadError, ConnectionError) as exc:
+            await worker.ended()
+            if not self._is_open:
+                raise WorkerError("worker_closed", "the engine was closed") from exc
+            raise WorkerError(
+                "worker_crashed", f"the process doing {job} ended ({_exit_reason(worker.exit_status)})"
+            ) from exc
+
+    def _result(self, job: str, answer: tuple[Any, ...]) -> Any:
+        kind = answer[0]
+        if kind == "result":
+            return answer[1]
+        if kind == "failed" and isinstance(answer[1], EngineError):
+            raise answer[1]
+        if kind == "memory":
+            raise WorkerError("worker_memory", f"{job} needs more than the {self._memory_mb} MB a worker may use")
+        logger.error("%s failed in a worker: %s", job, answer[-1])
+        raise WorkerError("worker_failed", f"{job} failed: {answer[1]}")
+
+
+def _exit_reason(status: int | None) -> str:
+    if status is None or status >= 0:
+        return f"exit status {status}"
+    return f"signal {-status}"
