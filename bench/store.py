@@ -28,8 +28,8 @@ from store_limits import FILTERED_RECALL, IDLE_MB, INGEST, RECALL, TIME, verdict
 from store_peers import HITS, PEERS, numpy_exact
 
 from soundbite_store import Clip, ClipFilter, ClipHit, ClipStore
-from soundbite_store.rows import to_table
-from soundbite_store.schema import clips_schema
+from soundbite_store.lance.rows import to_table
+from soundbite_store.lance.schema import clips_schema
 
 QUERIES = 40
 FEWER = 10  # of a peer that takes a second for each

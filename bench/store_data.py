@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from soundbite_store import Clip, Space, StoredClip, clip_id_for
-from soundbite_store.rows import to_table
+from soundbite_store.lance.rows import to_table
 
 # The space of the engine's base profile: a server started on the store searches it like its own.
 SPACE = Space("soundbite-base-2", 512)

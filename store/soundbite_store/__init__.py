@@ -3,9 +3,6 @@
 Importing this package is cheap: LanceDB, Arrow and numpy load when they are first used.
 """
 
-from soundbite_store.access import StoreAccess
-from soundbite_store.capabilities import StoreCapabilities, capabilities_of
-from soundbite_store.clip_store import ClipStore
 from soundbite_store.clips import (
     Clip,
     ClipHit,
@@ -26,12 +23,14 @@ from soundbite_store.errors import (
     StoreTooNew,
     StoreUnavailable,
 )
-from soundbite_store.exchange import Exchanged, export_library, import_library
 from soundbite_store.filters import ClipFilter
-from soundbite_store.ledger import Ledger
-from soundbite_store.locks import OwnerLock
-from soundbite_store.mending import Mended
-from soundbite_store.records import (
+from soundbite_store.lance.capabilities import StoreCapabilities, capabilities_of
+from soundbite_store.lance.clip_store import ClipStore
+from soundbite_store.lance.places import StoreAccess
+from soundbite_store.lance.scan import DamagedRow, SpaceScan
+from soundbite_store.lance.vector_index import VectorIndex
+from soundbite_store.ledger.ledger import Ledger
+from soundbite_store.ledger.records import (
     Asset,
     SourceKind,
     StoredTranscript,
@@ -41,11 +40,12 @@ from soundbite_store.records import (
     TimedText,
     Usage,
 )
-from soundbite_store.removal import ForgottenRecords
-from soundbite_store.scan import DamagedRow, SpaceScan
-from soundbite_store.sharing import Sharing
+from soundbite_store.ledger.removal import ForgottenRecords
+from soundbite_store.locks import OwnerLock
+from soundbite_store.repair.mending import Mended
+from soundbite_store.shared.exchange import Exchanged, export_library, import_library
+from soundbite_store.shared.sharing import Sharing
 from soundbite_store.spaces import Space, SpaceInfo
-from soundbite_store.vector_index import VectorIndex
 
 __all__ = [
     "Asset",

@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from soundbite_store.vector_index import VectorIndex
+from soundbite_store.lance.vector_index import VectorIndex
 
 TABLE_PREFIX = "clips__"
 _UNSAFE = re.compile(r"[^a-z0-9.-]+")

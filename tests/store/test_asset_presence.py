@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from soundbite_store import Clip, ClipFilter, ClipStore, Space, upkeep
-from soundbite_store.table_facts import TableFacts
+from soundbite_store import Clip, ClipFilter, ClipStore, Space
+from soundbite_store.lance import upkeep
+from soundbite_store.lance.facts import TableFacts
 
 MakeClip = Callable[..., Clip]
 STEPS = 60

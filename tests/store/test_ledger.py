@@ -22,7 +22,7 @@ from soundbite_store import (
     TimedText,
     Usage,
 )
-from soundbite_store.query_cache import MAX_CACHED_QUERIES
+from soundbite_store.ledger.queries import MAX_CACHED_QUERIES
 
 WAIT_S = 20
 ASSET = Asset(

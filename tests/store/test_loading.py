@@ -33,7 +33,7 @@ print("lancedb" in sys.modules, {CLIENT!r} in sys.modules)
 def test_what_stands_in_for_it_gives_the_real_thing_when_called() -> None:
     code = f"""
 import sys
-from soundbite_store.loading import import_lancedb
+from soundbite_store.lance.loading import import_lancedb
 import_lancedb()
 import lancedb.db
 made = lancedb.db.CreateNamespaceResponse(properties={{"a": "b"}})
@@ -47,7 +47,7 @@ print(lancedb.db.TableNotFoundError is lance_namespace.TableNotFoundError)
 def test_what_is_loaded_already_stays_as_it_is() -> None:
     code = """
 import lance_namespace
-from soundbite_store.loading import import_lancedb
+from soundbite_store.lance.loading import import_lancedb
 import_lancedb()
 import lancedb.db
 print(lancedb.db.CreateNamespaceResponse is lance_namespace.CreateNamespaceResponse)
@@ -58,13 +58,13 @@ print(lancedb.db.CreateNamespaceResponse is lance_namespace.CreateNamespaceRespo
 def test_models_and_overrides_are_the_real_ones_for_whoever_imports_them_later() -> None:
     code = """
 import sys
-from soundbite_store.loading import import_lancedb
+from soundbite_store.lance.loading import import_lancedb
 import_lancedb()
 import lancedb.namespace
 made = lancedb.namespace.JsonArrowField(name="a", nullable=True, type={"type": "utf8"})
 from lance_namespace_urllib3_client.models.json_arrow_field import JsonArrowField
 import overrides
 finders = {type(finder).__module__ for finder in sys.meta_path}
-print(type(made) is JsonArrowField, hasattr(overrides, "final"), "soundbite_store.loading" in finders)
+print(type(made) is JsonArrowField, hasattr(overrides, "final"), "soundbite_store.lance.loading" in finders)
 """
     assert _printed(code) == ["True", "True", "False"]

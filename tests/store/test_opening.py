@@ -21,7 +21,7 @@ from soundbite_store import (
     StoreTooNew,
     StoreUnavailable,
 )
-from soundbite_store.schema import clips_schema
+from soundbite_store.lance.schema import clips_schema
 
 MakeClip = Callable[..., Clip]
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundbite_store import Clip, ClipFilter, ClipHit, ClipStore, Space, residence
-from soundbite_store.word_breaks import is_simple, words_of
+from soundbite_store import Clip, ClipFilter, ClipHit, ClipStore, Space
+from soundbite_store.resident import residence
+from soundbite_store.resident.word_breaks import is_simple, words_of
 
 MakeClip = Callable[..., Clip]
 WORDS = ["river", "bank", "siren", "sea", "don't", "café", "naïve", "3.5", "e.g.", "Straße", "co-op", "www.example.com"]

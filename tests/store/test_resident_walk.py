@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundbite_store import Clip, ClipFilter, ClipHit, ClipStore, Space, residence
+from soundbite_store import Clip, ClipFilter, ClipHit, ClipStore, Space
+from soundbite_store.resident import residence
 
 MakeClip = Callable[..., Clip]
 STEPS = 40

@@ -9,7 +9,9 @@ from pathlib import Path
 import lancedb
 import pytest
 
-from soundbite_store import Clip, ClipStore, Space, clip_store, clip_table, upkeep
+from soundbite_store import Clip, ClipStore, Space
+from soundbite_store.lance import clip_store, upkeep
+from soundbite_store.lance import table as clip_table
 
 MakeClip = Callable[..., Clip]
 FOR_EVER = 3_600.0

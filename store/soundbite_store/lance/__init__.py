@@ -1,0 +1,1 @@
+"""Clips in LanceDB tables, one table a space."""

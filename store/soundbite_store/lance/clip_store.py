@@ -1,0 +1,343 @@
+"""The clip store: every clip of every space, behind one async interface."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from soundbite_store.clips import Clip, ClipHit, EmbeddingCount, StoredClip, TermCounts, UpsertResult
+from soundbite_store.errors import StoreError, StoreUnavailable
+from soundbite_store.filters import ClipFilter, quoted, quoted_list
+from soundbite_store.lance.connection import StoreConnection
+from soundbite_store.lance.places import StoreAccess
+from soundbite_store.lance.rows import full_clips
+from soundbite_store.lance.scan import SpaceScan, scan_table
+from soundbite_store.lance.search import text_hits, vector_hits
+from soundbite_store.lance.term_counts import TermCounter
+from soundbite_store.lance.upkeep import Upkeep
+from soundbite_store.lance.vector_index import VectorIndex
+from soundbite_store.repair.mending import Mended
+from soundbite_store.shared.catalogue import Catalogue
+from soundbite_store.spaces import Space, SpaceInfo
+from soundbite_store.tracing import traced
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from soundbite_store.lance.table import ClipTable
+
+_log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+_EVERYTHING = ClipFilter()
+# A command that only searches is over by then.
+_FIRST_LOOK_S = 5.0
+_NO_LIMIT = 10_000_000
+
+
+class ClipStore:
+    """Clips in LanceDB tables, one for each vector space.
+
+    Every method may raise StoreError. A space nobody wrote to reads as empty.
+    """
+
+    def __init__(self, connection: StoreConnection) -> None:
+        self._connection = connection
+        self._catalogue = Catalogue(connection)
+        self._writes: set[asyncio.Task[Any]] = set()
+        self._upkeep: dict[Space, Upkeep] = {}
+        self._first_look: asyncio.Task[None] | None = None
+        self._counters: dict[Space, TermCounter] = {}
+
+    @classmethod
+    async def open(
+        cls,
+        uri: str | Path,
+        *,
+        lock_dir: Path | None = None,
+        access: StoreAccess | None = None,
+    ) -> Self:
+        """Open the store at a folder or an address LanceDB knows (`s3://`, `gs://`, `az://`, `db://`).
+
+        Cheap: LanceDB itself is loaded by the first call that needs it, or by `warm`.
+        `lock_dir` holds the lock files of a local store; by default they are kept inside it. `access` says how a
+        store that is no folder is reached.
+
+        Raises: StoreUnavailable when a local folder cannot be made or written, or no store can be at the address.
+        """
+        local_dir = _local_dir(str(uri))
+        if local_dir is None:
+            return cls(StoreConnection(str(uri), None, None, access))
+        locks = lock_dir or local_dir / ".locks"
+        await asyncio.to_thread(_make_folders, local_dir, locks)
+        return cls(StoreConnection(str(local_dir), local_dir, locks))
+
+    @traced
+    async def warm(self) -> None:
+        """Load LanceDB and connect now, so that the first search does not wait for it.
+
+        A process that stays also tidies, a little later, what others left undone.
+        """
+        await self._connection.database()
+        if self._first_look is None:
+            self._first_look = asyncio.create_task(self._look_after_all())
+
+    async def aclose(self) -> None:
+        """Wait for the writes under way, and for two seconds at most for tidying, then close."""
+        await asyncio.gather(*self._writes, return_exceptions=True)
+        if self._first_look:
+            self._first_look.cancel()
+            await asyncio.wait([self._first_look])
+        await asyncio.gather(*(upkeep.close() for upkeep in self._upkeep.values()))
+        await self._connection.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What machines that share this store tell each other beside clips."""
+        return self._catalogue
+
+    @property
+    def healed(self) -> tuple[str, ...]:
+        """A sentence for each table that a crash had left torn and that was healed at open."""
+        return tuple(self._connection.healed)
+
+    @traced
+    async def upsert(self, space: Space, clips: Sequence[Clip], *, replace_assets: bool = False) -> UpsertResult:
+        """Write clips in one commit, on disk when this returns; the same clips again change nothing.
+
+        `replace_assets` deletes, in the same commit, all other clips of the assets that occur.
+        A cancelled caller does not stop a write that has begun.
+
+        Raises: BadVector, SpaceMismatch, StoreFull, StoreBusy.
+        """
+        if not clips:
+            return UpsertResult(0, 0, 0)
+
+        async def write() -> UpsertResult:
+            table = await self._connection.table_for_writing(space)
+            result = await table.upsert(clips, replace_assets=replace_assets)
+            self._upkeep_of(table).note_write()
+            return result
+
+        return await self._unstoppable(write())
+
+    @traced
+    async def update_asset(
+        self,
+        asset_id: str,
+        *,
+        title: str | None = None,
+        tags: Sequence[str] | None = None,
+        source_uri: str | None = None,
+        metadata_json: str | None = None,
+    ) -> int:
+        """Change what the rows of an asset say about it, in all spaces; returns the number of rows."""
+        texts = {"title": title, "source_uri": source_uri, "metadata_json": metadata_json}
+        values = {column: quoted(text) for column, text in texts.items() if text is not None}
+        if tags is not None:
+            values["tags"] = quoted_list(tags)
+        if not values:
+            return 0
+
+        async def write() -> int:
+            where = ClipFilter(asset_ids=(asset_id,))
+            return sum([await table.update(values, where) for table in await self._all_tables()])
+
+        return await self._unstoppable(write())
+
+    @traced
+    async def delete_asset(self, asset_id: str) -> int:
+        """Delete an asset's rows in all spaces; returns the number of rows."""
+
+        async def write() -> int:
+            where = ClipFilter(asset_ids=(asset_id,))
+            return sum([await table.delete(where) for table in await self._all_tables()])
+
+        return await self._unstoppable(write())
+
+    @traced
+    async def vector_search(
+        self,
+        space: Space,
+        vector: ArrayLike,
+        *,
+        where: ClipFilter = _EVERYTHING,
+        limit: int = 10,
+        exact: bool = False,
+    ) -> list[ClipHit]:
+        """The clips nearest to a vector by cosine, best first, each clip once; `exact` never uses an index.
+
+        Raises: BadVector.
+        """
+        table = await self._connection.table(space)
+        if table is None or limit < 1:
+            return []
+        return await vector_hits(table, vector, where, limit, exact)
+
+    @traced
+    async def text_search(
+        self, space: Space, text: str, *, where: ClipFilter = _EVERYTHING, limit: int = 10
+    ) -> list[ClipHit]:
+        """The clips that hold words of the text, best BM25 first, each clip once. No operators: words only."""
+        table = await self._connection.table(space)
+        if table is None or limit < 1:
+            return []
+        return await text_hits(table, text, where, limit)
+
+    @traced
+    async def term_document_counts(
+        self, space: Space, terms: Iterable[str], where: ClipFilter = _EVERYTHING
+    ) -> TermCounts:
+        """How many rows match the filter and how many of those hold each term."""
+        table = await self._connection.table(space)
+        if table is None:
+            return TermCounts(0, dict.fromkeys(terms, 0))
+        return await self._counters.setdefault(space, TermCounter()).counts(table, terms, where)
+
+    @traced
+    async def clips(
+        self, space: Space, where: ClipFilter = _EVERYTHING, *, limit: int = 100, offset: int = 0
+    ) -> list[StoredClip]:
+        """Rows without vectors, by asset and time; one for each embedding of a clip."""
+        table = await self._connection.table(space)
+        return [] if table is None or limit < 1 else await table.clips(where, limit, offset)
+
+    @traced
+    async def embeddings(
+        self, space: Space, where: ClipFilter = _EVERYTHING, *, limit: int = _NO_LIMIT, offset: int = 0
+    ) -> list[Clip]:
+        """Rows with their vectors, by asset and time."""
+        table = await self._connection.table(space)
+        return [] if table is None or limit < 1 else await table.embeddings(where, limit, offset)
+
+    @traced
+    async def count(self, space: Space, where: ClipFilter = _EVERYTHING) -> int:
+        """The number of rows that match."""
+        table = await self._connection.table(space)
+        return 0 if table is None else await table.count(where)
+
+    async def has_clips(self, space: Space, where: ClipFilter = _EVERYTHING) -> bool:
+        """Whether any row matches."""
+        return await self.count(space, where) > 0
+
+    async def embedding_counts(self, space: Space, where: ClipFilter = _EVERYTHING) -> list[EmbeddingCount]:
+        """The matching rows counted by scope and option, with the time they span."""
+        table = await self._connection.table(space)
+        return [] if table is None else await table.embedding_counts(where)
+
+    async def spaces(self) -> list[SpaceInfo]:
+        """What each space holds, by space id."""
+        tables = await self._all_tables()
+        return sorted([await table.info() for table in tables], key=lambda info: info.space.id)
+
+    async def space_names(self) -> list[Space]:
+        """The spaces that have a table, by id; nothing in the tables is read."""
+        return sorted(await self._connection.spaces(), key=lambda space: space.id)
+
+    async def scan(self, space: Space) -> SpaceScan | None:
+        """Read every row of a space and compare it with its checksum; None when there is no such table.
+
+        Raises: StoreUnavailable, StoreFull or StoreBusy, where that is why rows can't be read just now.
+        """
+        table = await self._connection.table(space)
+        return None if table is None else await scan_table(table)
+
+    @traced
+    async def mend(self, space: Space) -> Mended:
+        """Take out the rows that a scan can't read and all but one of those that are there twice.
+
+        The recordings of what could not be read have to be embedded again. What only can't be read just now (a disk, a
+        network, a permission) stops it, and nothing is touched.
+
+        Raises: StoreBusy, StoreUnavailable, StoreFull.
+        """
+        table = await self._connection.table(space)
+        return Mended(0, 0) if table is None else await self._unstoppable(table.mend())
+
+    async def everything(self, space: Space) -> AsyncIterator[tuple[list[Clip], list[int]]]:
+        """All rows with their vectors and the checksums they were written with, in batches, in no order."""
+        table = await self._connection.table(space)
+        if table is not None:
+            async for rows in table.batches():
+                yield await asyncio.to_thread(full_clips, rows), rows.column("checksum").to_pylist()
+
+    @traced
+    async def optimise(self, space: Space) -> bool:
+        """Compact and index a table now; False when another process is at it or there is no such table.
+
+        Writes start this by themselves, in the background, when enough of them have gathered and there is a pause.
+
+        Raises: StoreFull when there is no room for it.
+        """
+        table = await self._connection.table(space)
+        if table is None:
+            return False
+        return await self._unstoppable(self._upkeep_of(table).run())
+
+    async def measure(self, space: Space) -> VectorIndex | None:
+        """Measure a vector index that was built by others, and keep what was found with it for every search.
+
+        None where there is no such table.
+        """
+        table = await self._connection.table(space)
+        return None if table is None else await self._unstoppable(table.measure_index())
+
+    async def tidied(self) -> None:
+        """Wait for a pause in writing, and until the tidying that is due then is done."""
+        await asyncio.gather(*(upkeep.settled() for upkeep in self._upkeep.values()))
+
+    async def _look_after_all(self) -> None:
+        await asyncio.sleep(_FIRST_LOOK_S)
+        with contextlib.suppress(StoreError):  # whoever needs the table hears of it
+            for table in await self._all_tables():
+                self._upkeep_of(table).note_write()
+
+    def _upkeep_of(self, table: ClipTable) -> Upkeep:
+        return self._upkeep.setdefault(table.space, Upkeep(table))
+
+    async def _all_tables(self) -> list[ClipTable]:
+        tables = [await self._connection.table(space) for space in await self._connection.spaces()]
+        return [table for table in tables if table is not None]
+
+    async def _unstoppable(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        # LanceDB finishes a commit whose caller was cancelled; the fsync after it and the lock around it must
+        # live as long.
+        task = asyncio.create_task(work)
+        self._writes.add(task)
+        task.add_done_callback(self._write_done)
+        return await asyncio.shield(task)
+
+    def _write_done(self, task: asyncio.Task[Any]) -> None:
+        self._writes.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.debug("A write to the clip store failed: %s", task.exception())
+
+
+def _local_dir(uri: str) -> Path | None:
+    if uri.startswith("file://"):
+        return Path(url2pathname(urlsplit(uri).path))
+    return None if "://" in uri else Path(uri).expanduser().absolute()
+
+
+def _make_folders(*folders: Path) -> None:
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise StoreUnavailable(
+                f"The store folder {folder} cannot be made: {exc.strerror}. Check SOUNDBITE_STORE."
+            ) from exc

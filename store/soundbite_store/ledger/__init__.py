@@ -1,0 +1,1 @@
+"""Assets, tasks, transcripts, queries and usage in SQLite."""

@@ -1,0 +1,107 @@
+"""Assets in the ledger, and what platforms call them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from soundbite_store.ledger.connection import LedgerConnection
+from soundbite_store.ledger.records import Asset
+
+_COLUMNS = tuple(field.name for field in dataclasses.fields(Asset))
+# A repeated put keeps the time of the first one.
+_PUT = (
+    f"INSERT INTO assets ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + name for name in _COLUMNS)}) "  # noqa: S608
+    "ON CONFLICT (asset_id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in ("asset_id", "created_at"))
+)
+
+
+class AssetRecords:
+    """The ledger's assets."""
+
+    _ledger: LedgerConnection
+
+    async def put_asset(self, asset: Asset) -> None:
+        """Add an asset, or replace what is known of it."""
+        values = {
+            **dataclasses.asdict(asset),
+            "tags": json.dumps(list(asset.tags), ensure_ascii=False),
+            "created_at": asset.created_at.astimezone(UTC).isoformat(),
+        }
+        await self._ledger.write(lambda db: db.execute(_PUT, values))
+
+    async def set_duration(self, asset_id: str, duration_sec: float) -> None:
+        """Note the length of an asset; one that was removed meanwhile stays removed."""
+        sql = "UPDATE assets SET duration_sec = ? WHERE asset_id = ?"
+        await self._ledger.write(lambda db: db.execute(sql, (duration_sec, asset_id)))
+
+    async def get_asset(self, asset_id: str) -> Asset | None:
+        """The asset of this id."""
+        return await self._one_asset("asset_id = ?", asset_id)
+
+    async def get_assets(self, asset_ids: Iterable[str]) -> dict[str, Asset]:
+        """The assets of these ids that there are, by id."""
+        wanted = list(dict.fromkeys(asset_ids))
+
+        def work(db: sqlite3.Connection) -> list[sqlite3.Row]:
+            sql = "SELECT * FROM assets WHERE asset_id = ?"
+            return [row for asset_id in wanted for row in db.execute(sql, (asset_id,))]
+
+        return {row["asset_id"]: _asset(row) for row in await self._ledger.read(work)}
+
+    async def find_asset_by_source(self, source_uri: str) -> Asset | None:
+        """The newest asset that came from this place; its size and mtime tell whether the file is unchanged."""
+        return await self._one_asset("source_uri = ?", source_uri)
+
+    async def list_assets(self, limit: int = 100, offset: int = 0) -> list[Asset]:
+        """Assets, the newest first."""
+        sql = "SELECT * FROM assets ORDER BY created_at DESC, asset_id LIMIT ? OFFSET ?"
+        rows = await self._ledger.read(lambda db: db.execute(sql, (limit, offset)).fetchall())
+        return [_asset(row) for row in rows]
+
+    async def count_assets(self) -> int:
+        """The number of assets."""
+        return await self._ledger.read(lambda db: int(db.execute("SELECT count(*) FROM assets").fetchone()[0]))
+
+    async def put_platform_asset(self, platform: str, content_hash: str, platform_asset_id: str) -> None:
+        """Remember what a platform calls this content, so that it is not uploaded again."""
+        sql = "INSERT OR REPLACE INTO platform_assets VALUES (?, ?, ?, ?)"
+        values = (platform, content_hash, platform_asset_id, datetime.now(UTC).isoformat())
+        await self._ledger.write(lambda db: db.execute(sql, values))
+
+    async def get_platform_asset(self, platform: str, content_hash: str) -> str | None:
+        """What a platform calls this content."""
+        sql = "SELECT platform_asset_id FROM platform_assets WHERE platform = ? AND content_hash = ?"
+        row = await self._ledger.read(lambda db: db.execute(sql, (platform, content_hash)).fetchone())
+        return None if row is None else str(row[0])
+
+    async def platform_assets_of(self, content_hash: str) -> list[tuple[str, str]]:
+        """The platforms that hold this content or windows of it, and what they call it."""
+        sql = (
+            "SELECT platform, platform_asset_id FROM platform_assets "
+            "WHERE content_hash = ?1 OR instr(content_hash, ?1 || '#') = 1 ORDER BY platform, platform_asset_id"
+        )
+        rows = await self._ledger.read(lambda db: db.execute(sql, (content_hash,)).fetchall())
+        return [(row["platform"], row["platform_asset_id"]) for row in rows]
+
+    async def forget_platform_asset(self, platform: str, content_hash: str) -> None:
+        """Forget it, when the platform no longer knows it."""
+        sql = "DELETE FROM platform_assets WHERE platform = ? AND content_hash = ?"
+        await self._ledger.write(lambda db: db.execute(sql, (platform, content_hash)))
+
+    async def _one_asset(self, condition: str, value: str) -> Asset | None:
+        sql = f"SELECT * FROM assets WHERE {condition} ORDER BY created_at DESC, asset_id LIMIT 1"  # noqa: S608
+        row = await self._ledger.read(lambda db: db.execute(sql, (value,)).fetchone())
+        return None if row is None else _asset(row)
+
+
+def _asset(row: sqlite3.Row) -> Asset:
+    fields: dict[str, Any] = dict(row)
+    fields["tags"] = tuple(json.loads(fields["tags"]))
+    fields["created_at"] = datetime.fromisoformat(fields["created_at"])
+    return Asset(**fields)

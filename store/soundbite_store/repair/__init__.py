@@ -1,0 +1,1 @@
+"""What was written survives power cuts, and what was torn is mended."""

@@ -1,0 +1,110 @@
+"""A table that a power cut left torn opens again, at the last version that can be read."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from soundbite_store.errors import StoreCorrupt, StoreError
+from soundbite_store.lance.driver import lance_errors, tells_of_damage
+from soundbite_store.repair.durability import fsync_directory
+
+if TYPE_CHECKING:
+    from lancedb import AsyncTable
+
+_log = logging.getLogger(__name__)
+_MAGIC = b"LANC"  # the last bytes of every whole file of these kinds
+_SUFFIXES = frozenset({".manifest", ".lance", ".idx"})
+_MAX_STEPS_BACK = 50
+
+
+def torn_heads(table_dir: Path) -> list[Path]:
+    """The newest manifests, back to the first whole one, that were not written to their end."""
+    torn: list[Path] = []
+    for manifest in _newest_first(table_dir):
+        if _is_whole(manifest):
+            return torn
+        torn.append(manifest)
+    return torn
+
+
+def has_torn_files(folder: Path) -> bool:
+    """Whether a file lacks its end; it may belong to no version at all, or be in the making."""
+    return any(path.is_file() and not _is_whole(path) for path in folder.rglob("*"))
+
+
+def quarantine(manifests: list[Path]) -> None:
+    """Set manifests aside, so that the table opens at the version before them."""
+    for manifest in manifests:
+        _log.warning("Setting aside the damaged table version %s.", manifest.name)
+        manifest.rename(manifest.with_name(f"{manifest.name}.{time.time_ns()}.corrupt"))
+    if manifests:
+        fsync_directory(manifests[0].parent)
+
+
+async def last_readable_version(table: AsyncTable) -> int:
+    """The newest version of which every data file can be opened.
+
+    Raises: StoreCorrupt when none of the last 50 can.
+    """
+    head = await table.version()
+    versions = sorted((int(entry["version"]) for entry in await table.list_versions()), reverse=True)
+    for version in [v for v in versions if v <= head][:_MAX_STEPS_BACK]:
+        async with _at_version(table, version):
+            if await _can_scan(table):
+                return version
+    raise StoreCorrupt(
+        f"The table {table.name} has data files that no recent version can do without: run `soundbite doctor --deep`."
+    )
+
+
+def manifests_after(table_dir: Path, version: int) -> list[Path]:
+    """The manifests newer than a version. A manifest is named 2**64 - 1 - version."""
+    newest = 2**64 - 1 - version
+    return [path for path in _newest_first(table_dir) if int(path.stem) < newest]
+
+
+async def _can_scan(table: AsyncTable) -> bool:
+    """Read one small column: that opens every data and deletion file of the version.
+
+    Raises: StoreUnavailable and the like, where the reason is not in the files.
+    """
+    try:
+        with lance_errors():
+            async for _ in await table.query().select(["checksum"]).to_batches():
+                pass
+    except StoreError as exc:
+        if not tells_of_damage(exc):
+            raise
+        _log.warning("Version %s of %s cannot be read: %s", await table.version(), table.name, exc)
+        return False
+    return True
+
+
+@asynccontextmanager
+async def _at_version(table: Any, version: int) -> AsyncIterator[None]:
+    await table.checkout(version)
+    try:
+        yield
+    finally:
+        await table.checkout_latest()
+
+
+def _newest_first(table_dir: Path) -> list[Path]:
+    return sorted((table_dir / "_versions").glob("*.manifest"))
+
+
+def _is_whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        if path.suffix not in _SUFFIXES:
+            return size > 0
+        if size < len(_MAGIC):
+            return False
+        file.seek(-len(_MAGIC), os.SEEK_END)
+        return file.read() == _MAGIC

@@ -1,0 +1,101 @@
+"""Takes out of a table what makes it unsound: rows that can't be read any more, and rows that are there twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from soundbite_store.errors import StoreError, StoreUnavailable
+from soundbite_store.filters import quoted
+from soundbite_store.lance.driver import lance_errors, tells_of_damage
+from soundbite_store.lance.scan import SCANNED, wrong_rows
+
+if TYPE_CHECKING:
+    from lancedb import AsyncTable
+
+_Item = TypeVar("_Item")
+_ROWS_NAMED_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """How many rows were taken out."""
+
+    unreadable: int
+    doubled: int
+
+
+async def mend_rows(table: AsyncTable) -> Mended:
+    """Delete what can't be read and all but one of the rows of a key; of two the one that is as it was written stays.
+
+    Nothing else may move rows meanwhile.
+
+    Raises: StoreUnavailable, StoreFull or StoreBusy, where that is why rows can't be read just now; they stay.
+    """
+    with lance_errors():
+        unreadable = await _unreadable(table)
+        await _delete(table, unreadable)
+        doubled = await _doubled(table)
+        await _delete(table, doubled)
+    return Mended(len(unreadable), len(doubled))
+
+
+async def _delete(table: AsyncTable, addresses: Sequence[int]) -> None:
+    for some in _in_parts(addresses, _ROWS_NAMED_AT_ONCE):
+        await table.delete(f"_rowid IN ({', '.join(map(str, some))})")
+
+
+async def _unreadable(table: AsyncTable) -> list[int]:
+    # Where rows are is known without reading them.
+    known = await table.query().select([]).with_row_id().to_arrow()
+    addresses: list[int] = known.column("_rowid").to_pylist()
+    lost = await _without_answer(table, addresses)
+    if lost != await _without_answer(table, lost):
+        raise StoreUnavailable(
+            "Clips that could not be read a moment ago can be read now: look after the disk or the network of the clip "
+            "store (SOUNDBITE_STORE) and try again. Nothing was taken out."
+        )
+    return lost
+
+
+async def _without_answer(table: AsyncTable, addresses: Sequence[int]) -> list[int]:
+    lost: list[int] = []
+    for many in _in_parts(addresses, _ROWS_NAMED_AT_ONCE):
+        if not await _can_read(table, many):
+            lost += [address for address in many if not await _can_read(table, [address])]
+    return lost
+
+
+async def _can_read(table: AsyncTable, addresses: Sequence[int]) -> bool:
+    try:
+        with lance_errors():
+            await table.take_row_ids(list(addresses)).to_arrow()
+    except StoreError as exc:
+        if tells_of_damage(exc):
+            return False
+        raise
+    return True
+
+
+async def _doubled(table: AsyncTable) -> list[int]:
+    seen: set[str] = set()
+    twice: set[str] = set()
+    async for batch in await table.query().select(["row_id"]).to_batches():
+        for key in batch.column("row_id").to_pylist():
+            (twice if key in seen else seen).add(key)
+    copies: dict[str, list[tuple[bool, int]]] = {}
+    for keys in _in_parts(sorted(twice), _ROWS_NAMED_AT_ONCE):
+        query = table.query().where(f"row_id IN ({', '.join(map(quoted, keys))})")
+        async for batch in await query.select(list(SCANNED)).with_row_id().to_batches():
+            wrong = set(await asyncio.to_thread(wrong_rows, batch))
+            found = zip(batch.column("row_id").to_pylist(), batch.column("_rowid").to_pylist(), strict=True)
+            for index, (key, address) in enumerate(found):
+                copies.setdefault(key, []).append((index not in wrong, address))
+    return [address for rows in copies.values() for _, address in sorted(rows)[:-1]]
+
+
+def _in_parts(items: Sequence[_Item], size: int) -> Iterator[Sequence[_Item]]:
+    for first in range(0, len(items), size):
+        yield items[first : first + size]

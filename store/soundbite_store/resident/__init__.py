@@ -1,0 +1,1 @@
+"""The in-memory copy of a library that is not too large."""

@@ -1,0 +1,158 @@
+"""The clips of a table held in memory, and searches of them that need neither the disk nor LanceDB.
+
+Where the vectors are too many, the rows are held without them: then LanceDB finds the nearest, and says where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from soundbite_store.clips import ClipHit
+from soundbite_store.filters import ClipFilter
+from soundbite_store.lance.rows import RowReader
+from soundbite_store.resident.rows import ResidentRows
+from soundbite_store.resident.vectors import ResidentVectors
+from soundbite_store.resident.word_breaks import words_of
+from soundbite_store.resident.words import ResidentWords
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from soundbite_store.clips import StoredClip
+
+_TEXTS = ("transcript", "sound_words")
+
+
+class ResidentClips:
+    """All rows of one version of a table, with their vectors or without."""
+
+    def __init__(self, dimension: int, *, has_vectors: bool = True) -> None:
+        self._dimension = dimension
+        self._has_vectors = has_vectors
+        self._reader = RowReader()
+        self._rows = ResidentRows()
+        self._vectors: dict[tuple[str, str], ResidentVectors] = {}
+        self._words = {name: ResidentWords() for name in _TEXTS}
+        self._vector_bytes = 0
+
+    @property
+    def count(self) -> int:
+        """Rows that are there."""
+        return int(self._rows.is_there.sum())
+
+    @property
+    def gone(self) -> int:
+        """Rows that are held and no longer there."""
+        return len(self._rows) - self.count
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether `nearest` can be asked."""
+        return self._has_vectors
+
+    @property
+    def vector_bytes(self) -> int:
+        """Memory of the vectors, most of the whole."""
+        return self._vector_bytes
+
+    @property
+    def last_fragment(self) -> int:
+        """The newest of LanceDB's fragments that a row came from; -1 without any."""
+        return int(self._rows.addresses.max(initial=-1)) >> 32
+
+    def extend(self, table: pa.Table) -> None:
+        """Add rows of CLIP_COLUMNS, `_rowid`, and `vector` where vectors are held."""
+        import numpy as np
+
+        if not table.num_rows:
+            return
+        first, clips = len(self._rows), self._reader.clips(table)
+        self._rows.extend(np.asarray(table.column("_rowid"), dtype="int64"), clips)
+        for name, words in self._words.items():
+            words.extend([getattr(clip, name) for clip in clips])
+        if self._has_vectors:
+            self._extend_vectors(_matrix(table, self._dimension), clips, first)
+
+    def _extend_vectors(self, vectors: NDArray[np.float32], clips: Sequence[StoredClip], first: int) -> None:
+        import numpy as np
+
+        kinds: dict[tuple[str, str], list[int]] = {}
+        for offset, clip in enumerate(clips):
+            kinds.setdefault((clip.embedding_option, clip.embedding_scope), []).append(offset)
+        for kind, offsets in kinds.items():
+            held = self._vectors.setdefault(kind, ResidentVectors(self._dimension))
+            chosen = vectors if len(offsets) == len(clips) else vectors[offsets]
+            held.extend(np.array(offsets, "int32") + np.int32(first), chosen)
+        self._vector_bytes = sum(each.size for each in self._vectors.values())
+
+    def drop_vectors(self) -> None:
+        """Hold the rows without vectors from now on."""
+        self._has_vectors, self._vector_bytes = False, 0
+        self._vectors.clear()
+
+    def keep_only(self, addresses: NDArray[np.int64]) -> None:
+        """Take the rows that are not at one of these addresses as deleted."""
+        self._rows.keep_only(addresses)
+
+    def nearest(self, query: NDArray[np.float32], where: ClipFilter, count: int) -> list[ClipHit]:
+        """The rows nearest to a unit vector by cosine, in no order."""
+        mask = self._rows.matching(where)
+        hits = []
+        for (option, scope), vectors in self._vectors.items():
+            if where.embedding_option in (None, option) and where.embedding_scope in (None, scope):
+                rows, scores = vectors.nearest(query, mask, count)
+                hits += self._hits(rows, scores)
+        return hits
+
+    def at(self, addresses: NDArray[np.int64], scores: Sequence[float]) -> list[ClipHit] | None:
+        """The rows at these addresses, those that are gone left out; None where one was never here."""
+        rows = self._rows.places(addresses)
+        if rows is None:
+            return None
+        hits = zip(rows.tolist(), self._rows.is_there[rows].tolist(), scores, strict=True)
+        return [ClipHit(self._rows.clips[row], score) for row, is_there, score in hits if is_there]
+
+    def holding(self, text: str, where: ClipFilter, count: int) -> list[ClipHit]:
+        """The rows that hold any word of a text, those that answer best by BM25, in no order."""
+        import numpy as np
+
+        words = words_of(text)
+        scores = sum(held.scores(words, self._rows.is_there) for held in self._words.values())
+        scores = np.where(self._rows.matching(where), scores, 0.0)
+        rows = np.flatnonzero(scores)
+        if len(rows) > count:
+            rows = rows[np.argpartition(scores[rows], len(rows) - count)[-count:]]
+        # As wide as LanceDB has them: what is equal there has to be equal here, so that ties end in one order.
+        return self._hits(rows, scores[rows].astype("float32"))
+
+    def holders(self, terms: Iterable[str], where: ClipFilter) -> dict[str, int]:
+        """How many rows hold any word of each term."""
+        import numpy as np
+
+        mask = self._rows.matching(where)
+        counts = {}
+        for term in terms:
+            found = [held.holders(word) for held in self._words.values() for word in words_of(term)]
+            filled = [rows for rows in found if len(rows)]
+            rows = filled[0] if len(filled) == 1 else np.unique(np.concatenate(filled)) if filled else ()
+            counts[term] = int(mask[rows].sum()) if len(rows) else 0
+        return counts
+
+    def matching(self, where: ClipFilter) -> int:
+        """How many rows a filter lets through."""
+        return int(self._rows.matching(where).sum())
+
+    def _hits(self, rows: NDArray[Any], scores: NDArray[Any]) -> list[ClipHit]:
+        clips = self._rows.clips
+        return [ClipHit(clips[row], score) for row, score in zip(rows.tolist(), scores.tolist(), strict=True)]
+
+
+def _matrix(table: pa.Table, dimension: int) -> NDArray[np.float32]:
+    import numpy as np
+
+    flat = table.column("vector").combine_chunks().flatten()
+    matrix: NDArray[np.float32] = np.asarray(flat, dtype=np.float32).reshape(-1, dimension)
+    return matrix

@@ -1,0 +1,1 @@
+"""Stores that several machines write, and libraries as files."""

@@ -1,0 +1,175 @@
+"""The catalogue of a shared store: what machines tell each other beside clips.
+
+One table, one row for each asset, finished task and transcript, as JSON; a removed asset leaves a row that says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+from soundbite_store.filters import quoted
+from soundbite_store.lance.conflicts import until_committed
+from soundbite_store.lance.driver import lance_errors
+from soundbite_store.lance.schema import PRIMARY_KEY
+from soundbite_store.ledger.record_json import to_json
+from soundbite_store.ledger.records import Asset, StoredTranscript, Task
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from lancedb import AsyncTable
+
+    from soundbite_store.lance.connection import StoreConnection
+
+RecordKind = Literal["asset", "task", "transcript", "removed"]
+_TABLE = "catalogue__1"
+_KEY = "record_id"
+_NO_VERSION = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a first look at the catalogue tells of a record."""
+
+    record_id: str
+    kind: RecordKind
+    asset_id: str
+    stamp: str
+    """A short digest: equal stamps, nothing new."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedRecord(Entry):
+    """One record as it is shared."""
+
+    body: str
+    """JSON."""
+
+
+def shared(record: Asset | Task | StoredTranscript) -> SharedRecord:
+    """A ledger's record as it is shared."""
+    match record:
+        case Asset():
+            record_id, kind, told = f"asset:{record.asset_id}", "asset", _told(record)
+        case Task():
+            # A finished task changes no more, but its times differ between the machine that ran it and the others.
+            record_id, kind, told = f"task:{record.task_id}", "task", record.task_id
+        case StoredTranscript():
+            record_id, kind, told = f"transcript:{record.asset_id}:{record.source}", "transcript", to_json(record)
+    return SharedRecord(record_id, cast(RecordKind, kind), record.asset_id, _digest(told), to_json(record))
+
+
+def removed(asset_id: str) -> SharedRecord:
+    """The word that an asset was removed, in the place of the asset."""
+    return SharedRecord(f"asset:{asset_id}", "removed", asset_id, _digest("removed"), "{}")
+
+
+def _told(asset: Asset) -> str:
+    # Where a machine has the file, and since when, is its own affair.
+    return repr((asset.content_hash, asset.title, asset.tags, asset.metadata_json, asset.duration_sec))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+class Catalogue:
+    """The shared records of one store. Every method may raise StoreError."""
+
+    def __init__(self, connection: StoreConnection) -> None:
+        self._connection = connection
+        self._table: AsyncTable | None = None
+
+    async def version(self) -> int:
+        """A number that changes with every record; 0 while there is no catalogue."""
+        table = await self._opened()
+        if table is None:
+            return _NO_VERSION
+        with lance_errors():
+            return int(await table.version())
+
+    async def put(self, records: Sequence[SharedRecord]) -> None:
+        """Add records, in place of earlier ones of the same ids, in one commit."""
+        rows = await asyncio.to_thread(_rows, records)
+        table = self._table or await self._connection.records_table(_TABLE, _KEY, rows.schema)
+        assert table is not None
+        self._table = table
+
+        async def write() -> None:
+            with lance_errors():
+                merge = table.merge_insert(_KEY).use_index(False)
+                await merge.when_matched_update_all().when_not_matched_insert_all().execute(rows)
+
+        async with self._connection.gate(_TABLE).entered():
+            await until_committed(write)
+
+    async def withdraw(self, asset_id: str) -> None:
+        """Leave nothing of an asset but the word that it was removed."""
+        if await self._opened() is None:
+            return
+        await self.put([removed(asset_id)])
+
+        async def write() -> None:
+            assert self._table is not None
+            with lance_errors():
+                await self._table.delete(f"asset_id = {quoted(asset_id)} AND kind IN ('task', 'transcript')")
+
+        async with self._connection.gate(_TABLE).entered():
+            await until_committed(write)
+
+    async def entries(self) -> list[Entry]:
+        """All records without their bodies."""
+        table = await self._opened()
+        if table is None:
+            return []
+        with lance_errors():
+            rows = await table.query().select(["record_id", "kind", "asset_id", "stamp"]).to_arrow()
+        return [Entry(**row) for row in rows.to_pylist()]
+
+    async def of_assets(self, asset_ids: Iterable[str]) -> list[SharedRecord]:
+        """Everything about these assets."""
+        table = await self._opened()
+        listed = ", ".join(quoted(asset_id) for asset_id in asset_ids)
+        if table is None or not listed:
+            return []
+        with lance_errors():
+            query = table.query().where(f"asset_id IN ({listed})")
+            rows = await query.select(["record_id", "kind", "asset_id", "stamp", "body"]).to_arrow()
+        return await asyncio.to_thread(_records, rows)
+
+    async def _opened(self) -> AsyncTable | None:
+        if self._table is None:
+            self._table = await self._connection.records_table(_TABLE, _KEY)
+        return self._table
+
+
+def _rows(records: Sequence[SharedRecord]) -> pa.Table:
+    import pyarrow as pa
+
+    unique = {record.record_id: record for record in records}.values()
+    schema = pa.schema(
+        [
+            pa.field(_KEY, pa.string(), nullable=False, metadata=PRIMARY_KEY),
+            *(pa.field(name, pa.string(), nullable=False) for name in ("kind", "asset_id", "stamp")),
+            pa.field("body", pa.binary(), nullable=False),
+        ]
+    )
+    columns = [
+        [record.record_id for record in unique],
+        [record.kind for record in unique],
+        [record.asset_id for record in unique],
+        [record.stamp for record in unique],
+        # The words of a transcript repeat: this makes a tenth of it.
+        [zlib.compress(record.body.encode()) for record in unique],
+    ]
+    return pa.Table.from_arrays(
+        [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)], schema=schema
+    )
+
+
+def _records(rows: pa.Table) -> list[SharedRecord]:
+    return [SharedRecord(**row | {"body": zlib.decompress(row["body"]).decode()}) for row in rows.to_pylist()]

@@ -1,0 +1,176 @@
+"""The whole library as one Parquet file, and back: any tool that reads Parquet can take the vectors elsewhere.
+
+Rows have a `record`: `clip` (one embedding with its vector and text; the columns are those of a clip), `asset`,
+`task` (finished ones) or `transcript` (their fields as JSON in `json`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from soundbite_store.clips import Clip
+from soundbite_store.errors import ExportProblem
+from soundbite_store.lance.clip_store import ClipStore
+from soundbite_store.lance.rows import CLIP_COLUMNS
+from soundbite_store.ledger.ledger import Ledger
+from soundbite_store.ledger.record_json import asset_from, task_from, to_json, transcript_from
+from soundbite_store.ledger.records import Asset, StoredTranscript, Task
+from soundbite_store.spaces import Space
+from soundbite_store.vectors import checksum
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_MAKE_ONE = "`soundbite export FILE` makes one."
+_FORMAT = {b"soundbite_export": b"1"}
+_PAGE = 500
+_ROWS_AT_ONCE = 5_000
+_EXTRA = ("record", "space", "json", "checksum", "vector")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """How much an export wrote or an import read."""
+
+    assets: int = 0
+    clips: int = 0
+    """Embeddings, each with its vector."""
+    transcripts: int = 0
+    damaged: int = 0
+    """Embeddings left out because their vector did not match its checksum."""
+
+    def __add__(self, more: Exchanged) -> Exchanged:
+        return Exchanged(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(more), strict=True)))
+
+
+async def export_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchanged:
+    """Write assets, transcripts and the clips of every space; an existing file is replaced once all is written.
+
+    Raises: ExportProblem when the file cannot be written, StoreError.
+    """
+    import pyarrow.parquet as pq
+
+    unfinished = path.with_name(path.name + ".unfinished")
+    schema, done = _schema(), Exchanged()
+    try:
+        with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
+            for page in range(0, await ledger.count_assets(), _PAGE):
+                assets = await ledger.list_assets(_PAGE, page)
+                for asset in assets:
+                    said = await ledger.transcripts_of(asset.asset_id)
+                    tasks = await ledger.list_tasks(None, asset_id=asset.asset_id, status="ready")
+                    rows = [_json_row(asset), *map(_json_row, said), *map(_json_row, tasks)]
+                    await asyncio.to_thread(_write, writer, rows, schema)
+                    done += Exchanged(assets=1, transcripts=len(said))
+            for info in await store.spaces():
+                async for clips, checksums in store.everything(info.space):
+                    rows = [_clip_row(info.space, *each) for each in zip(clips, checksums, strict=True)]
+                    await asyncio.to_thread(_write, writer, rows, schema)
+                    done += Exchanged(clips=len(rows))
+        unfinished.replace(path)
+    except OSError as exc:
+        raise ExportProblem(
+            f"{path} cannot be written: {_reason(exc)}. Name a file in a folder that exists and may be written."
+        ) from exc
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return done
+
+
+async def import_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchanged:
+    """Add what an export holds; what is there already stays as it is or is replaced by the same.
+
+    Raises: ExportProblem when the file cannot be read or is no export, StoreError.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            if any(file.schema_arrow.metadata.get(key) != value for key, value in _FORMAT.items()):
+                raise ExportProblem(f"{path} is not a Soundbite export that this version reads. {_MAKE_ONE}")
+            done = Exchanged()
+            for batch in file.iter_batches(_ROWS_AT_ONCE):
+                rows = await asyncio.to_thread(batch.to_pylist)
+                done += await _take(store, ledger, rows)
+            return done
+    except (pa.ArrowInvalid, AttributeError) as exc:
+        raise ExportProblem(f"{path} is not a Soundbite export. {_MAKE_ONE}") from exc
+    except OSError as exc:
+        raise ExportProblem(f"{path} cannot be read: {_reason(exc)}.") from exc
+
+
+def _reason(exc: OSError) -> str:
+    # Arrow puts its own words and the name of the file around those of the system.
+    return os.strerror(exc.errno) if exc.errno else str(exc)
+
+
+async def _take(store: ClipStore, ledger: Ledger, rows: Sequence[dict[str, Any]]) -> Exchanged:
+    import numpy as np
+
+    assets = transcripts = damaged = 0
+    for row in rows:
+        if row["record"] == "asset":
+            await ledger.put_asset(asset_from(row["json"]))
+            assets += 1
+        elif row["record"] == "transcript":
+            await ledger.put_transcript(transcript_from(row["json"]))
+            transcripts += 1
+        elif row["record"] == "task":
+            await ledger.put_task(task_from(row["json"]))
+    by_space: dict[Space, list[Clip]] = {}
+    for row in rows:
+        if row["record"] == "clip":
+            vector = np.asarray(row["vector"], dtype="<f4")
+            damaged += (is_damaged := checksum(vector) != row["checksum"])
+            if not is_damaged:
+                clip = Clip(
+                    **{name: row[name] for name in CLIP_COLUMNS if name != "tags"},
+                    tags=tuple(row["tags"]),
+                    vector=vector,
+                )
+                by_space.setdefault(Space(row["space"], len(vector)), []).append(clip)
+    for space, clips in by_space.items():
+        await store.upsert(space, clips)
+    return Exchanged(assets, sum(map(len, by_space.values())), transcripts, damaged)
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    types: dict[str, Any] = {
+        **dict.fromkeys(CLIP_COLUMNS, pa.string()),
+        **dict.fromkeys(("start_sec", "end_sec"), pa.float64()),
+        "tags": pa.list_(pa.string()),
+        "created_at": pa.timestamp("us", "UTC"),
+    }
+    extra = dict(zip(_EXTRA, (pa.string(),) * 3 + (pa.int64(), pa.list_(pa.float32())), strict=True))
+    return pa.schema(list((extra | types).items()), metadata=_FORMAT)
+
+
+def _write(writer: Any, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
+    import pyarrow as pa
+
+    writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+
+
+def _clip_row(space: Space, clip: Clip, written_checksum: int) -> dict[str, Any]:
+    fields = {name: getattr(clip, name) for name in CLIP_COLUMNS}
+    return fields | {
+        "record": "clip",
+        "space": space.id,
+        "checksum": written_checksum,
+        "tags": list(clip.tags),
+        "vector": clip.vector,
+    }
+
+
+def _json_row(value: Asset | StoredTranscript | Task) -> dict[str, Any]:
+    record = {Asset: "asset", StoredTranscript: "transcript", Task: "task"}[type(value)]
+    return {"record": record, "asset_id": value.asset_id, "json": to_json(value)}
