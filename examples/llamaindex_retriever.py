@@ -14,10 +14,10 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from soundbite_server import Settings
 from soundbite_server.libraries import open_library
-from soundbite_tools.embed_audio import embed_audio
-from soundbite_tools.get_task import get_task
+from soundbite_tools.embed.embed_audio import embed_audio
+from soundbite_tools.embed.get_task import get_task
 from soundbite_tools.library import Library
-from soundbite_tools.search_clips import search_clips
+from soundbite_tools.search.search_clips import search_clips
 
 
 class SoundbiteRetriever(BaseRetriever):

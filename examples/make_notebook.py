@@ -17,10 +17,10 @@ from soundbite_server import Settings
 from soundbite_server.libraries import open_library
 from soundbite_server.pictures.answers import draw_answers
 from soundbite_server.pictures.recording import draw_recording
-from soundbite_tools.contents import contents_of
-from soundbite_tools.embed_audio import embed_audio
-from soundbite_tools.get_task import get_task
-from soundbite_tools.search_clips import search_clips
+from soundbite_tools.read.contents import contents_of
+from soundbite_tools.embed.embed_audio import embed_audio
+from soundbite_tools.embed.get_task import get_task
+from soundbite_tools.search.search_clips import search_clips
 
 try:
     from IPython.display import SVG, display

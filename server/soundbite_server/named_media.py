@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from soundbite_tools.files import shown
+from soundbite_tools.sources.files import shown
 
 # What a folder is looked through for; a file named outright is tried whatever it is called.
 # fmt: off

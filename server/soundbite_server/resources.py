@@ -65,8 +65,8 @@ def register_resources(server: MCPServer[Services], running: Callable[[], Servic
 async def asset(asset_id: str, ctx: ToolContext) -> str:
     """Return one recording and its latest task as JSON."""
     from soundbite_tools.clock import seconds
-    from soundbite_tools.list_audio import TASKS_LOOKED_AT
-    from soundbite_tools.task_view import shown_source, standing
+    from soundbite_tools.embed.task_view import shown_source, standing
+    from soundbite_tools.read.list_audio import TASKS_LOOKED_AT
 
     async with _told():
         ledger = await (await library_of(ctx)).ledger()
@@ -103,7 +103,7 @@ async def transcript_vtt(asset_id: str, ctx: ToolContext) -> str:
 
 async def clip(clip_id: str, ctx: ToolContext) -> bytes:
     """Return the sound of a clip."""
-    from soundbite_tools.get_clip import get_clip
+    from soundbite_tools.read.get_clip import get_clip
 
     async with _told():
         found = await get_clip(await library_of(ctx), clip_id)
@@ -113,7 +113,7 @@ async def clip(clip_id: str, ctx: ToolContext) -> bytes:
 
 
 async def _index(services: Services) -> str:
-    from soundbite_tools.list_audio import list_audio
+    from soundbite_tools.read.list_audio import list_audio
 
     async with _told():
         listing = await list_audio(await services.library(), page_limit=_MOST_LISTED)

@@ -78,7 +78,7 @@ def test_what_is_there_is_skipped_without_reading_it_again(
     def refuse(*_: object) -> None:
         raise AssertionError("a file that nobody touched was read")
 
-    monkeypatch.setattr("soundbite_tools.sources.read_facts", refuse)
+    monkeypatch.setattr("soundbite_tools.sources.sources.read_facts", refuse)
     added = run("add", shelf.folder, "--json")
     assert added.code == 0, added.err
     assert {(Path(each["named"]).name, each["is_reused"]) for each in lines(added.out)} == {

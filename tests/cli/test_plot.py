@@ -12,7 +12,7 @@ import pytest
 
 from soundbite_engine.audio.encode import cut
 from soundbite_server.pictures.library_map import MappedClip, draw_map
-from soundbite_tools.map_layout import MOST_POINTS, laid_out
+from soundbite_tools.groups.map_layout import MOST_POINTS, laid_out
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -46,7 +46,7 @@ def test_what_is_not_embedded_is_neither_drawn_nor_decoded_for_it(
     other = tmp_path / "other.wav"
     other.write_bytes(cut(lambda _: None, str(SAMPLES / "memos.mp3"), 20.0, 22.0, "wav"))
     with monkeypatch.context() as failing:
-        failing.setattr("soundbite_tools.jobs.embed", refuse)
+        failing.setattr("soundbite_tools.embed.jobs.embed", refuse)
         assert run("add", other).code == 2
     monkeypatch.setattr("soundbite_engine.workers.media.levels", refuse)
     for command in (("recording", "other"), ("answers", "other", "milk")):

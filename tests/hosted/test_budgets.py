@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from soundbite_server.cli import cli
 from soundbite_server.settings import Settings, SettingsError
-from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.errors import ToolProblem
-from soundbite_tools.list_audio import list_audio
+from soundbite_tools.read.list_audio import list_audio
 
 Open = Callable[..., Any]
 Tone = Callable[..., Path]

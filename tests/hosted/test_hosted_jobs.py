@@ -12,9 +12,9 @@ import pytest
 
 from soundbite_engine import Engine, EngineConfig
 from soundbite_store import ClipFilter, Space
-from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.embed.embed_audio import embed_audio
+from soundbite_tools.embed.get_task import get_task
 from soundbite_tools.errors import ToolProblem, UnknownId, WorkFailed
-from soundbite_tools.get_task import get_task
 
 Open = Callable[..., Any]
 Tone = Callable[..., Path]

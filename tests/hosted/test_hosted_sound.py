@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from soundbite_store import ClipFilter, Space
-from soundbite_tools.embed_audio import embed_audio
-from soundbite_tools.params import EmbedParams
-from soundbite_tools.shipping import shipment
+from soundbite_tools.embed.embed_audio import embed_audio
+from soundbite_tools.embed.params import EmbedParams
+from soundbite_tools.embed.shipping import shipment
 
 Open = Callable[..., Any]
 Tone = Callable[..., Path]

@@ -9,7 +9,7 @@ import pytest
 
 from soundbite_engine.workers.pool import WorkerPool
 from soundbite_server.workbench import EngineWorkbench
-from soundbite_tools.workbench import MediaProblem
+from soundbite_tools.sources.local_media import MediaProblem
 
 SAMPLE = sorted((Path(__file__).parents[2] / "samples").glob("*.flac"))[0]
 

@@ -15,9 +15,9 @@ import pytest
 
 from soundbite_api import PlatformClient, RetryPolicy
 from soundbite_tools.config import LibraryConfig
-from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.library import Library
-from soundbite_tools.workbench import Media, MediaProblem, SoundFormat
+from soundbite_tools.sources.local_media import Media, MediaProblem, SoundFormat
 
 # Test folders are no packages, so a helper beside the tests has to be found like this.
 sys.path.insert(0, str(Path(__file__).parent))

@@ -11,7 +11,7 @@ import anyio
 from soundbite_api import PlatformClient
 from soundbite_tools.config import LibraryConfig
 from soundbite_tools.library import Library
-from soundbite_tools.workbench import Workbench
+from soundbite_tools.sources.local_media import Workbench
 
 
 @asynccontextmanager

@@ -13,10 +13,10 @@ from scripted_platform import ScriptedPlatform
 from soundbite_server.http.limits import AudioAllowance, LimitReached, Limits
 from soundbite_store import Ledger, StoreBusy
 from soundbite_tools.config import UrlRules
-from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.embed.embed_audio import embed_audio
+from soundbite_tools.embed.get_task import get_task
 from soundbite_tools.errors import ToolProblem
-from soundbite_tools.get_task import get_task
-from soundbite_tools.list_audio import list_audio
+from soundbite_tools.read.list_audio import list_audio
 
 OpenLibrary = Callable[..., Any]
 PUBLIC = UrlRules(mode="public")

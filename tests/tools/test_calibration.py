@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from soundbite_engine.profiles import BaseProfile
-from soundbite_tools.calibration import Ramp, calibration_of
+from soundbite_tools.search.calibration import Ramp, calibration_of
 
 
 def test_a_ramp_is_straight_between_its_ends() -> None:

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from scripted_platform import ScriptedPlatform
 
-from soundbite_tools import clip_rows
 from soundbite_tools.budget import fits
-from soundbite_tools.classify_clips import classify_clips
-from soundbite_tools.clip_points import clip_points
-from soundbite_tools.cluster_clips import cluster_clips
-from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.errors import EmptyLibrary, QuestionProblem
+from soundbite_tools.groups import clip_rows
+from soundbite_tools.groups.classify_clips import classify_clips
+from soundbite_tools.groups.clip_points import clip_points
+from soundbite_tools.groups.cluster_clips import cluster_clips
 
 OpenLibrary = Callable[..., Any]
 

@@ -12,10 +12,10 @@ import pytest
 from scripted_platform import SPACE, ScriptedPlatform
 
 from soundbite_store import ClipFilter, Space
-from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.embed.embed_audio import embed_audio
+from soundbite_tools.embed.get_task import get_task
 from soundbite_tools.errors import ToolProblem
-from soundbite_tools.get_task import get_task
-from soundbite_tools.list_audio import list_audio
+from soundbite_tools.read.list_audio import list_audio
 
 OpenLibrary = Callable[..., Any]
 THE_SPACE = Space(SPACE, 16)

@@ -8,10 +8,10 @@ import anyio
 import pytest
 from scripted_platform import ScriptedPlatform
 
-from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.errors import QuestionProblem, ToolProblem, UnknownId
-from soundbite_tools.get_clip import get_clip
-from soundbite_tools.search_clips import search_clips
+from soundbite_tools.read.get_clip import get_clip
+from soundbite_tools.search.search_clips import search_clips
 
 OpenLibrary = Callable[..., Any]
 

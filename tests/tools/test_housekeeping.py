@@ -5,9 +5,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from soundbite_tools.embed_audio import embed_audio
-from soundbite_tools.get_clip import get_clip
-from soundbite_tools.housekeeping import keep_newest, tidy
+from soundbite_tools.embed.embed_audio import embed_audio
+from soundbite_tools.embed.housekeeping import keep_newest, tidy
+from soundbite_tools.read.get_clip import get_clip
 
 
 def _write(path: Path, size: int, age_s: int) -> Path:

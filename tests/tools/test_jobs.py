@@ -9,12 +9,12 @@ import pytest
 from scripted_platform import SPACE, ScriptedPlatform
 
 from soundbite_store import Space, StoreFull
-from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.embed.embed_audio import embed_audio
+from soundbite_tools.embed.get_task import get_task
+from soundbite_tools.embed.waiting import within_limits
 from soundbite_tools.errors import EmptyLibrary, ToolProblem
-from soundbite_tools.get_task import get_task
-from soundbite_tools.list_audio import list_audio
-from soundbite_tools.search_clips import search_clips
-from soundbite_tools.waiting import within_limits
+from soundbite_tools.read.list_audio import list_audio
+from soundbite_tools.search.search_clips import search_clips
 
 OpenLibrary = Callable[..., Any]
 THE_SPACE = Space(SPACE, 16)

@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 
 from soundbite_api import MediaSource
-from soundbite_tools.params import BOTH_OPTIONS, BOTH_SCOPES, SEPARATE, EmbedParams, ParameterProblem, check_length
+from soundbite_tools.embed.params import (
+    BOTH_OPTIONS,
+    BOTH_SCOPES,
+    SEPARATE,
+    EmbedParams,
+    ParameterProblem,
+    check_length,
+)
 
 
 def _checked(**changes: Any) -> EmbedParams:

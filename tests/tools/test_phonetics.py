@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from soundbite_tools.phonetics import LikelyHeard, _closest, _codes, code
+from soundbite_tools.search.phonetics import LikelyHeard, _closest, _codes, code
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundbite_store import StoredClip, clip_id_for
-from soundbite_tools.ranges import LONGEST_RANGE_SEC, time_ranges
-from soundbite_tools.ranking import Scored
+from soundbite_tools.search.ranges import LONGEST_RANGE_SEC, time_ranges
+from soundbite_tools.search.ranking import Scored
 
 
 def _scored(start: float, end: float, score: float, *, asset: str = "a", matched: str = "speech") -> Scored:

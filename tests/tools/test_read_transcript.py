@@ -9,9 +9,9 @@ from scripted_platform import ScriptedPlatform
 
 from soundbite_tools.budget import fits
 from soundbite_tools.clock import number
-from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.errors import QuestionProblem, UnknownId
-from soundbite_tools.read_transcript import read_transcript
+from soundbite_tools.read.read_transcript import read_transcript
 
 OpenLibrary = Callable[..., Any]
 

@@ -11,14 +11,14 @@ import pytest
 from scripted_platform import SPACE, ScriptedPlatform
 
 from soundbite_store import ClipFilter, ClipStore, Ledger, Space, StoreBusy
-from soundbite_tools import writing
-from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.embed import writing
+from soundbite_tools.embed.embed_audio import embed_audio
+from soundbite_tools.embed.get_task import get_task
+from soundbite_tools.embed.remove_audio import remove_audio
 from soundbite_tools.errors import QuestionProblem, UnknownId, WorkFailed
-from soundbite_tools.get_clip import get_clip
-from soundbite_tools.get_task import get_task
-from soundbite_tools.list_audio import list_audio
-from soundbite_tools.remove_audio import remove_audio
-from soundbite_tools.search_clips import search_clips
+from soundbite_tools.read.get_clip import get_clip
+from soundbite_tools.read.list_audio import list_audio
+from soundbite_tools.search.search_clips import search_clips
 
 OpenLibrary = Callable[..., Any]
 THE_SPACE = Space(SPACE, 16)

@@ -9,9 +9,9 @@ from scripted_platform import ScriptedPlatform
 
 from soundbite_store import ClipStore, StoreError
 from soundbite_tools.budget import MOST_TOKENS, tokens
-from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.errors import EmptyLibrary, QuestionProblem, ToolProblem, UnknownId
-from soundbite_tools.search_clips import search_clips
+from soundbite_tools.search.search_clips import search_clips
 
 OpenLibrary = Callable[..., Any]
 

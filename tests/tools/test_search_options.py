@@ -11,11 +11,11 @@ import pytest
 from scripted_platform import ScriptedPlatform, speech_vector
 
 from soundbite_store import TimedText
-from soundbite_tools.borders import snapped
-from soundbite_tools.embed_audio import embed_audio
+from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.errors import QuestionProblem, SourceProblem, UnknownId
-from soundbite_tools.list_audio import list_audio
-from soundbite_tools.search_clips import search_clips
+from soundbite_tools.read.list_audio import list_audio
+from soundbite_tools.search.borders import snapped
+from soundbite_tools.search.search_clips import search_clips
 
 OpenLibrary = Callable[..., Any]
 

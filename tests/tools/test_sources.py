@@ -10,7 +10,7 @@ import pytest
 
 from soundbite_tools.config import LibraryConfig
 from soundbite_tools.errors import SourceProblem, ToolProblem
-from soundbite_tools.sources import GivenSource, choose, resolve
+from soundbite_tools.sources.sources import GivenSource, choose, resolve
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from soundbite_tools.spoken_numbers import forms_of, numbers_in
+from soundbite_tools.search.spoken_numbers import forms_of, numbers_in
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from soundbite_store import TermCounts
-from soundbite_tools.words import MOST_TERMS, coverage, distinct_terms, terms_of, weights
+from soundbite_tools.search.words import MOST_TERMS, coverage, distinct_terms, terms_of, weights
 
 
 def test_words_are_folded_as_the_index_folds_them() -> None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import anyio
 
 from soundbite_store import ClipStore, Ledger, Sharing, StoreAccess, StoreError, capabilities_of
-from soundbite_tools.files import is_inside
-from soundbite_tools.housekeeping import tidy
-from soundbite_tools.jobs import Jobs
+from soundbite_tools.embed.housekeeping import tidy
+from soundbite_tools.embed.jobs import Jobs
+from soundbite_tools.sources.files import is_inside
 from soundbite_tools.spaces import SpaceFinder
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from soundbite_api import PlatformClient
     from soundbite_store import Task
     from soundbite_tools.config import LibraryConfig
-    from soundbite_tools.workbench import Workbench
+    from soundbite_tools.sources.local_media import Workbench
 
 # What other machines wrote shows this much later at the most; each look is a request or two.
 _CATCH_UP_EVERY_S = 5.0

@@ -12,9 +12,9 @@ from rich.padding import Padding
 from rich.text import Text
 
 from soundbite_server.cli.library import console
-from soundbite_tools.files import write_whole
-from soundbite_tools.get_clip import get_clip
-from soundbite_tools.words import distinct_terms, terms_of
+from soundbite_tools.read.get_clip import get_clip
+from soundbite_tools.search.words import distinct_terms, terms_of
+from soundbite_tools.sources.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from soundbite_tools.library import Library
     from soundbite_tools.results import ClipResult, SearchResult
-    from soundbite_tools.workbench import SoundFormat
+    from soundbite_tools.sources.local_media import SoundFormat
 
 _GOOD, _FAIR = 0.6, 0.35
 _LEAST_LETTERS = 3

@@ -52,7 +52,7 @@ async def personal_library(named: Iterable[Path] = ()) -> AsyncIterator[Library]
     settings.check_profile()
     settings.check_home()
     # Why a task failed is what the command itself says.
-    log_to_stderr("WARNING", except_from="soundbite_tools.jobs")
+    log_to_stderr("WARNING", except_from="soundbite_tools.embed.jobs")
     roots = tuple(dict.fromkeys((*settings.roots, *map(_real_folder, named))))
     async with open_library(settings.model_copy(update={"roots": roots, "read_only": False})) as library:
         yield library

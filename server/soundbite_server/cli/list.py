@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @run_async
 async def command(title: str, tags: tuple[str, ...], page: int, limit: int, as_json: bool) -> None:
     """Show the recordings in the library, newest first."""
-    from soundbite_tools.list_audio import list_audio
+    from soundbite_tools.read.list_audio import list_audio
 
     async with personal_library() as library:
         listing = await list_audio(library, title=title, tags=list(tags), page=page, page_limit=limit)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from soundbite_store import Asset
-    from soundbite_tools.contents import Contents
     from soundbite_tools.library import Library
+    from soundbite_tools.read.contents import Contents
 
 GROUPINGS = ("tag", "recording", "cluster")
 Command = TypeVar("Command", bound="Callable[..., object]")
@@ -50,8 +50,8 @@ def command() -> None:
 
 
 async def _contents(library: Library, asset: Asset, level_count: int) -> Contents:
-    from soundbite_tools.contents import contents_of
     from soundbite_tools.errors import QuestionProblem
+    from soundbite_tools.read.contents import contents_of
 
     contents = await contents_of(library, asset, level_count=level_count)
     if not contents.segments:
@@ -88,7 +88,7 @@ async def answers(recording: str, words: tuple[str, ...], out: Path) -> None:
     from soundbite_server.cli.recordings import find_recording
     from soundbite_server.pictures.answers import draw_answers
     from soundbite_server.pictures.recording import LEVELS
-    from soundbite_tools.search_clips import MOST_CLIPS, search_clips
+    from soundbite_tools.search.search_clips import MOST_CLIPS, search_clips
 
     question = " ".join(words)
     async with personal_library() as library:
@@ -113,9 +113,9 @@ async def library_map(by: str, tags: tuple[str, ...], out: Path) -> None:
     """Draw the clips of the library on a map: near each other where they sound or mean alike."""
     from soundbite_server.pictures.library_map import draw_map
     from soundbite_server.pictures.mapping import mapped
-    from soundbite_tools.clip_points import clip_points
     from soundbite_tools.counts import count_of
-    from soundbite_tools.map_layout import MOST_POINTS
+    from soundbite_tools.groups.clip_points import clip_points
+    from soundbite_tools.groups.map_layout import MOST_POINTS
 
     async with personal_library() as library:
         points = await clip_points(library, MOST_POINTS, tags=tags)

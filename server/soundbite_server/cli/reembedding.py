@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from soundbite_server.cli.library import console
-from soundbite_tools.params import EmbedParams
-from soundbite_tools.reuse import begun, finished_before
+from soundbite_tools.embed.params import EmbedParams
+from soundbite_tools.embed.reuse import begun, finished_before
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Task

@@ -20,7 +20,7 @@ async def command(recordings: tuple[str, ...], is_sure: bool, as_json: bool) -> 
     The files they came from are left alone.
     """
     from soundbite_server.cli.recordings import find_recording
-    from soundbite_tools.remove_audio import remove_audio
+    from soundbite_tools.embed.remove_audio import remove_audio
 
     out = console()
     async with personal_library() as library:

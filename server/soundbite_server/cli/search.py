@@ -70,7 +70,7 @@ async def command(
     """Find the seconds of sound that answer WORDS, what was said or heard."""
     from soundbite_server.cli.hits import print_hits
     from soundbite_server.cli.recordings import find_recording
-    from soundbite_tools.search_clips import search_clips
+    from soundbite_tools.search.search_clips import search_clips
 
     named = _file_named(like)
     async with personal_library(named) as library:
@@ -110,7 +110,7 @@ async def _example(ledger: Ledger, like: str) -> str:
     """What to compare with: an address and an id stay, other words name a recording."""
     from soundbite_server.cli.recordings import find_recording
     from soundbite_tools.errors import UnknownId
-    from soundbite_tools.examples import is_id
+    from soundbite_tools.search.examples import is_id
 
     if not like or is_id(like) or "://" in like:
         return like
@@ -132,7 +132,7 @@ async def _play(library: Library, found: SearchResult) -> None:
     import anyio.to_thread
 
     from soundbite_server.cli.players import NoPlayer, play
-    from soundbite_tools.get_clip import get_clip
+    from soundbite_tools.read.get_clip import get_clip
 
     best = found.clips[0]
     clip = await get_clip(

@@ -27,7 +27,7 @@ async def command(status: str | None, limit: int, as_json: bool) -> None:
     """
     from soundbite_server.settings import Settings
     from soundbite_store import Ledger
-    from soundbite_tools.task_view import task_result
+    from soundbite_tools.embed.task_view import task_result
 
     settings = Settings.from_environment()
     settings.check_home()

@@ -10,12 +10,12 @@ from rich.text import Text
 
 from soundbite_server.pictures.time_axis import STEPS_SEC
 from soundbite_tools.clock import clock, clock_length, clock_range
-from soundbite_tools.task_view import shown_source
+from soundbite_tools.embed.task_view import shown_source
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from soundbite_tools.contents import Contents, Segment
+    from soundbite_tools.read.contents import Contents, Segment
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _SPEECH, _SOUND = "cyan", "magenta"

@@ -37,7 +37,7 @@ def register_clip_links(routes: Routes, http: HttpServices, running: Callable[[]
     """Answer requests for the sounds that links name."""
 
     async def clip(request: Request) -> Response:
-        from soundbite_tools.get_clip import get_clip
+        from soundbite_tools.read.get_clip import get_clip
 
         services = running()
         assert services is not None

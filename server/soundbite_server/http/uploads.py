@@ -17,7 +17,7 @@ from soundbite_server.http.guard import Routes
 from soundbite_server.http.links import LinkRefused
 from soundbite_server.principals import LOCAL, principal
 from soundbite_tools.errors import ToolProblem
-from soundbite_tools.received import SCHEME, received_folder, received_name
+from soundbite_tools.sources.received import SCHEME, received_folder, received_name
 
 if TYPE_CHECKING:
     from soundbite_server.http.services import HttpServices

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from soundbite_server.mcp_tools.boundary import ToolContext, answer, library_of
 from soundbite_server.mcp_tools.declaration import declare
-from soundbite_tools.group_results import ClassifyResult
+from soundbite_tools.groups.results import ClassifyResult
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
@@ -44,7 +44,7 @@ async def classify_clips(
     """Return the labels of clips."""
 
     async def call() -> ClassifyResult:
-        from soundbite_tools.classify_clips import classify_clips as classify
+        from soundbite_tools.groups.classify_clips import classify_clips as classify
 
         return await classify(
             await library_of(ctx),

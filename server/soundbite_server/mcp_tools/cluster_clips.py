@@ -9,7 +9,7 @@ from pydantic import Field
 
 from soundbite_server.mcp_tools.boundary import ToolContext, answer, library_of
 from soundbite_server.mcp_tools.declaration import declare
-from soundbite_tools.group_results import ClusterListing
+from soundbite_tools.groups.results import ClusterListing
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
@@ -40,7 +40,7 @@ async def cluster_clips(
     """Return clusters of clips."""
 
     async def call() -> ClusterListing:
-        from soundbite_tools.cluster_clips import cluster_clips as cluster
+        from soundbite_tools.groups.cluster_clips import cluster_clips as cluster
 
         return await cluster(
             await library_of(ctx),

@@ -70,7 +70,7 @@ async def embed_audio(
     """Start or reuse an embedding task."""
 
     async def call() -> TaskResult:
-        from soundbite_tools.embed_audio import embed_audio as embed
+        from soundbite_tools.embed.embed_audio import embed_audio as embed
 
         library = await library_of(ctx)
         embedding = embed(
@@ -105,7 +105,7 @@ async def _with_upload(ctx: ToolContext, problem: SourceProblem, source: str) ->
     if http is None or problem.code not in _NOT_HERE:
         return problem
     from soundbite_server.http.uploads import upload_step
-    from soundbite_tools.received import SCHEME, forget_unused
+    from soundbite_tools.sources.received import SCHEME, forget_unused
 
     await forget_unused(await library_of(ctx))
     step = upload_step(http, (ctx.headers or {}).get("host", ""), source.removeprefix(SCHEME))

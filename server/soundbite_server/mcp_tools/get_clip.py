@@ -16,7 +16,7 @@ from soundbite_server.principals import principal
 if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
-    from soundbite_tools.get_clip import PlayableClip
+    from soundbite_tools.read.get_clip import PlayableClip
     from soundbite_tools.results import ClipDetail
 
 DESCRIPTION = """\
@@ -50,7 +50,7 @@ async def get_clip(
     """Return one clip."""
 
     async def call() -> CallToolResult:
-        from soundbite_tools.get_clip import get_clip as get
+        from soundbite_tools.read.get_clip import get_clip as get
 
         found = await get(
             await library_of(ctx),

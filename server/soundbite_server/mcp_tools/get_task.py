@@ -37,7 +37,7 @@ async def get_task(
     """Return a task as it stands."""
 
     async def call() -> TaskResult:
-        from soundbite_tools.get_task import get_task as look
+        from soundbite_tools.embed.get_task import get_task as look
 
         return await look(
             await library_of(ctx),

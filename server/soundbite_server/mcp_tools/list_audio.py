@@ -35,7 +35,7 @@ async def list_audio(
     """Return one page of the library."""
 
     async def call() -> LibraryListing:
-        from soundbite_tools.list_audio import list_audio as listing
+        from soundbite_tools.read.list_audio import list_audio as listing
 
         return await listing(await library_of(ctx), title=title, tags=tags, page=page, page_limit=page_limit)
 

@@ -35,7 +35,7 @@ async def read_transcript(
     """Return a page of a transcript."""
 
     async def call() -> TranscriptResult:
-        from soundbite_tools.read_transcript import read_transcript as read
+        from soundbite_tools.read.read_transcript import read_transcript as read
 
         return await read(await library_of(ctx), asset_id, start_sec=start_sec, end_sec=end_sec)
 

@@ -36,7 +36,7 @@ async def remove_audio(
     """Remove a recording."""
 
     async def call() -> RemovalResult:
-        from soundbite_tools.remove_audio import remove_audio as remove
+        from soundbite_tools.embed.remove_audio import remove_audio as remove
 
         return await remove(await library_of(ctx), asset_id)
 

@@ -71,7 +71,7 @@ async def search_clips(
     """Return the clips that answer a question."""
 
     async def call() -> SearchResult:
-        from soundbite_tools.search_clips import search_clips as search
+        from soundbite_tools.search.search_clips import search_clips as search
 
         return await search(
             await library_of(ctx),

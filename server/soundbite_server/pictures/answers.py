@@ -12,7 +12,7 @@ from soundbite_tools.clock import clock_length
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from soundbite_tools.contents import Contents
+    from soundbite_tools.read.contents import Contents
     from soundbite_tools.results import ClipResult
 
 _WAVE_TOP, _WAVE_HEIGHT = 64, 80

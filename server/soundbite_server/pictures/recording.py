@@ -12,7 +12,7 @@ from soundbite_tools.counts import count_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from soundbite_tools.contents import Contents, Segment
+    from soundbite_tools.read.contents import Contents, Segment
 
 WIDTH = 1100
 LEVELS = 900

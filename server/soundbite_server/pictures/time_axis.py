@@ -10,7 +10,7 @@ from soundbite_tools.clock import clock
 
 if TYPE_CHECKING:
     from soundbite_server.pictures.svg import Drawing
-    from soundbite_tools.workbench import Levels
+    from soundbite_tools.sources.local_media import Levels
 
 STEPS_SEC = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _LABEL_WIDTH = 70.0

@@ -1,0 +1,229 @@
+"""Tasks of the platform that were made elsewhere: looked at by their id, and taken into the library on request."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from statistics import median
+from typing import TYPE_CHECKING
+
+import anyio
+
+from soundbite_api import NotFound, TaskFailed
+from soundbite_store import Asset, Task
+from soundbite_tools.clock import clock_range, seconds
+from soundbite_tools.embed.figures import count_kinds
+from soundbite_tools.embed.params import BOTH_OPTIONS, BOTH_SCOPES, EmbedParams
+from soundbite_tools.embed.task_view import title_for
+from soundbite_tools.errors import UnknownId, sentence
+from soundbite_tools.results import TaskResult
+from soundbite_tools.sources.sources import TASK_SCHEME, asset_id_for
+from soundbite_tools.untrusted import LONGEST_TITLE, MOST_TAGS, plain_tags, plain_text
+
+if TYPE_CHECKING:
+    from soundbite_api import EmbeddingMetadata, EmbeddingTask, TaskAnswer
+    from soundbite_tools.library import Library
+
+# Ids that the ledger gives; the platform's are hexadecimal.
+_OURS = "t_"
+_MADE_ELSEWHERE = "This task was made elsewhere; the library does not hold it."
+_SHORTEST_SEGMENT_SEC, _LONGEST_SEGMENT_SEC = 2, 10
+
+
+async def known_task(library: Library, task_id: str) -> Task | None:
+    """Return the ledger's task of this id, which may also be the platform's id of it.
+
+    Raises:
+        StoreError: the ledger can't be read.
+    """
+    ledger = await library.ledger()
+    return await ledger.get_task(task_id) or await ledger.find_task(task_id)
+
+
+async def seen_elsewhere(library: Library, task_id: str, wait_s: float) -> TaskResult:
+    """Return how a task of the platform stands that the ledger does not know; nothing is kept of it.
+
+    Raises:
+        UnknownId: the platform does not know it either.
+        PlatformError: it could not be asked.
+    """
+    found = await _asked(library, task_id, wait_s)
+    return found if isinstance(found, TaskResult) else _as_it_is(library, found)
+
+
+async def taken_in(
+    library: Library, task_id: str, wait_s: float, *, title: str = "", tags: Sequence[str] = ()
+) -> Task | TaskResult:
+    """Return the ledger's task for a ready task of the platform, or how that one stands while it is not ready.
+
+    A title and tags are given to a recording that is new to the library.
+
+    Raises:
+        UnknownId: the platform does not know it.
+        PlatformError, StoreError: it could not be asked, or not be kept.
+    """
+    known = await known_task(library, task_id)
+    # One that failed here may have failed for a reason that has passed: it is taken in again, unless it is asked for
+    # by an id of ours, which the platform does not know.
+    if known and (known.status != "failed" or known.task_id == task_id):
+        return known
+    found = await _asked(library, task_id, wait_s)
+    return found if isinstance(found, TaskResult) else await _kept(library, found.task, title, tags)
+
+
+async def _asked(library: Library, task_id: str, wait_s: float) -> TaskAnswer | TaskResult:
+    found: TaskAnswer | None = None
+    if task_id.startswith(_OURS) or library.config.only_own_ids:
+        raise _unknown(task_id)
+    try:
+        with anyio.move_on_after(wait_s):
+            found = await library.client.wait_for_task(task_id)
+        if found is None:
+            found = await library.client.get_task(task_id)
+    except NotFound as exc:
+        raise _unknown(task_id) from exc
+    except TaskFailed as exc:
+        return TaskResult(
+            task_id=task_id,
+            status="failed",
+            error=sentence(exc.message),
+            error_code=exc.code,
+            next_step=sentence(exc.hint),
+        )
+    if found.task.status != "ready":
+        return TaskResult(
+            task_id=task_id,
+            status="processing",
+            stage="embedding",
+            notes=["This task was made elsewhere; it can join the library once it is ready."],
+            next_step=f'Call get_task(task_id="{task_id}", wait_seconds=20) until the status is ready.',
+        )
+    return found
+
+
+def _as_it_is(library: Library, found: TaskAnswer) -> TaskResult:
+    note, step = (
+        _MADE_ELSEWHERE,
+        f'Call embed_audio(source="{TASK_SCHEME}{found.task.id}") to take it into the library.',
+    )
+    if library.config.is_read_only:
+        note = f"{note[:-1]}, and this server is read-only."
+        step = f"A server without SOUNDBITE_READ_ONLY takes it into the library. {step}"
+    data = found.task.data or []
+    start_sec, end_sec = _window(found.task.metadata)
+    end_sec = end_sec or max((item.end_sec or 0.0 for item in data), default=0.0)
+    return TaskResult(
+        task_id=found.task.id,
+        status="ready",
+        audio_seconds=seconds(end_sec - start_sec),
+        start_sec=seconds(start_sec),
+        end_sec=seconds(end_sec),
+        time_range=clock_range(start_sec, end_sec),
+        embedding_count=len(data),
+        embedding_counts=list(count_kinds(data)),
+        dimension=len(data[0].embedding) if data else 0,
+        space=found.space.id,
+        notes=[note],
+        next_step=step,
+    )
+
+
+def _unknown(task_id: str) -> UnknownId:
+    return UnknownId(
+        f"There is no task {task_id!r}, here or on the platform.",
+        "Call list_audio: it shows the recordings with their task ids.",
+        code="unknown_task",
+    )
+
+
+async def _kept(library: Library, found: EmbeddingTask, title: str, tags: Sequence[str]) -> Task:
+    ledger = await library.ledger()
+    asset = await _asset(library, found)
+    asset = replace(
+        asset, title=plain_text(title, LONGEST_TITLE) or asset.title, tags=plain_tags(tuple(tags))[:MOST_TAGS]
+    )
+    async with library.jobs.beginning:
+        # Two calls at once for one id share a task.
+        if (known := await ledger.find_task(found.id)) and known.status != "failed":
+            return known
+        await ledger.put_asset(await ledger.get_asset(asset.asset_id) or asset)
+        return await ledger.create_task(
+            asset_id=asset.asset_id,
+            space="",
+            platform=library.config.platform,
+            params_json=_params(found).model_dump_json(),
+            stage="queued",
+            platform_task_id=found.id,
+        )
+
+
+async def _asset(library: Library, found: EmbeddingTask) -> Asset:
+    about = found.metadata
+    name, url = (about.input_filename or "", about.input_url or "") if about else ("", "")
+    known = await _platform_asset_id(library, name)
+    if known:
+        # As embed_audio names it when it is given this id.
+        uri, key, asset_id = known, f"asset\n{library.config.platform}\n{known}", known
+    else:
+        uri, key, asset_id = found.id, f"task\n{library.config.platform}\n{found.id}", ""
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    shown = name or url.partition("?")[0].rpartition("/")[2] or f"task {found.id}"
+    return Asset(
+        asset_id=asset_id or asset_id_for(digest),
+        content_hash=digest,
+        title=plain_text(title_for(shown), LONGEST_TITLE) or found.id,
+        source_uri=uri,
+        source_kind="asset",
+        size_bytes=0,
+        mtime_ns=0,
+        duration_sec=(about.duration or 0.0) if about else 0.0,
+        tags=(),
+        metadata_json="{}",
+        created_at=datetime.now(UTC),
+    )
+
+
+async def _platform_asset_id(library: Library, filename: str) -> str:
+    # The answer does not say which asset was embedded; a name that only one has tells.
+    if not filename:
+        return ""
+    page = await library.client.list_assets(filename=filename)
+    same = [asset for asset in page.data if asset.filename == filename]
+    return same[0].id if len(same) == 1 and page.page_info.total_page <= 1 else ""
+
+
+def _params(found: EmbeddingTask) -> EmbedParams:
+    data = found.data or []
+    options = {item.embedding_option for item in data}
+    about = found.metadata
+    start_sec, end_sec = _window(about)
+    lengths = [
+        item.end_sec - item.start_sec
+        for item in data
+        if item.embedding_scope == "clip" and item.start_sec is not None and item.end_sec is not None
+    ]
+    # All but the last segment have the full length.
+    segment_sec = round(median(lengths)) if lengths else 6
+    return EmbedParams(
+        start_sec=start_sec,
+        end_sec=end_sec,
+        segment_sec=min(max(segment_sec, _SHORTEST_SEGMENT_SEC), _LONGEST_SEGMENT_SEC),
+        embedding_option=tuple(each for each in BOTH_OPTIONS if each in options or "fused" in options),
+        embedding_scope=tuple(each for each in BOTH_SCOPES if any(item.embedding_scope == each for item in data)),
+        embedding_type=("fused_embedding",)
+        if options == {"fused"}
+        else ("separate_embedding", "fused_embedding")
+        if "fused" in options
+        else ("separate_embedding",),
+    )
+
+
+def _window(about: EmbeddingMetadata | None) -> tuple[float, float]:
+    if about is None:
+        return 0.0, 0.0
+    start_sec = max(0.0, about.start_offset_sec or 0.0)
+    end_sec = max(0.0, about.end_offset_sec or 0.0)
+    # A window up to the end is the same as none, and is reused as such.
+    return start_sec, 0.0 if about.duration is not None and end_sec >= about.duration - 0.05 else end_sec

@@ -1,0 +1,160 @@
+"""embed_audio: take a recording into the library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Literal
+
+import anyio
+
+from soundbite_tools.boundary import translated
+from soundbite_tools.embed.adoption import taken_in
+from soundbite_tools.embed.figures import TaskFigures
+from soundbite_tools.embed.params import (
+    BOTH_OPTIONS,
+    BOTH_SCOPES,
+    DEFAULT_SEGMENT_SEC,
+    SEPARATE,
+    EmbedParams,
+    ParameterProblem,
+    check_length,
+)
+from soundbite_tools.embed.recordings import described, enter
+from soundbite_tools.embed.reuse import begun, finished_before, under_way
+from soundbite_tools.embed.spending import check_budget
+from soundbite_tools.embed.steps import check_start
+from soundbite_tools.embed.task_view import task_result
+from soundbite_tools.embed.waiting import DEFAULT_WAIT_S, within_limits
+from soundbite_tools.errors import WorkFailed
+from soundbite_tools.results import TaskResult
+from soundbite_tools.sources.received import forget_refused
+from soundbite_tools.sources.sources import TASK_SCHEME, choose, resolve
+
+if TYPE_CHECKING:
+    from soundbite_store import Asset, Task
+    from soundbite_tools.embed.allowances import Allowance
+    from soundbite_tools.embed.jobs import ProgressListener
+    from soundbite_tools.library import Library
+
+_AS_IT_IS = "This task was made elsewhere and is taken in as it is: nothing was computed."
+
+
+@translated
+async def embed_audio(
+    library: Library,
+    source: str = "",
+    *,
+    url: str = "",
+    base64_string: str = "",
+    asset_id: str = "",
+    title: str = "",
+    tags: Sequence[str] = (),
+    start_sec: float = 0.0,
+    end_sec: float = 0.0,
+    segmentation: Literal["auto", "natural", "fixed"] = "auto",
+    segment_sec: int = DEFAULT_SEGMENT_SEC,
+    embedding_option: Sequence[str] = BOTH_OPTIONS,
+    embedding_scope: Sequence[str] = BOTH_SCOPES,
+    embedding_type: Sequence[str] = SEPARATE,
+    wait_seconds: float = DEFAULT_WAIT_S,
+    on_progress: ProgressListener | None = None,
+    allowance: Allowance | None = None,
+) -> TaskResult:
+    """Embed a recording and keep its clips; what the store already holds is not embedded again.
+
+    Exactly one of `source`, `url`, `base64_string` and `asset_id` is given; `source` may be a path, an https URL, a
+    `data:` URI, an asset id, or `task:` and the id of a task made elsewhere, which is taken in as it is. `end_sec` 0
+    means the recording's end. `segmentation` auto is natural where the platform knows it; a segment length other than
+    the default asks for fixed. Answers after at most `wait_seconds` (0 to 25). What is begun counts in `allowance`.
+
+    Raises:
+        ToolProblem: the source or a parameter can't be used, or the embedding failed while this call waited.
+    """
+    given = choose(source, url=url, base64_string=base64_string, asset_id=asset_id)
+    if given.kind == "task":
+        end = anyio.current_time() + within_limits(wait_seconds)
+        task_id = given.value.removeprefix(TASK_SCHEME)
+        found = await taken_in(library, task_id, within_limits(wait_seconds), title=title, tags=tags)
+        return await _from_elsewhere(library, found, max(0.0, end - anyio.current_time()), on_progress)
+    params = EmbedParams.checked(
+        start_sec=start_sec,
+        end_sec=end_sec,
+        segmentation=_strategy(library, segmentation, segment_sec),
+        segment_sec=segment_sec,
+        embedding_option=embedding_option,
+        embedding_scope=embedding_scope,
+        embedding_type=embedding_type,
+    )
+    named = await resolve(given, library.config)
+    try:
+        asset = await described(library, named)
+        async with library.jobs.admitting if allowance else nullcontext():
+            ready = await _ready_or_allowed(library, asset, params, allowance)
+            # Kept from here on: what was refused is no recording of the library.
+            asset = await enter(library, asset, title=title, tags=tags)
+            task = ready or await begun(library, asset, params, allowance)
+    finally:
+        await forget_refused(library, named)
+    if ready:
+        return await _reused(library, ready, asset)
+    library.jobs.start(task.task_id)
+    task = await library.jobs.wait(task.task_id, within_limits(wait_seconds), on_progress)
+    if task.status == "failed":
+        raise WorkFailed(task.error_message, task.error_hint, code=task.error_code)
+    ledger = await library.ledger()
+    return task_result(task, await ledger.get_asset(asset.asset_id))
+
+
+async def _ready_or_allowed(
+    library: Library, asset: Asset, params: EmbedParams, allowance: Allowance | None
+) -> Task | None:
+    """Return the task that holds all this already, None where it may be embedded."""
+    check_start(params.start_sec, asset.duration_sec)
+    check_length(params, asset.duration_sec, library.config.longest_audio_sec)
+    if ready := await finished_before(library, asset, params):
+        return ready
+    start_sec, end_sec = params.window(asset.duration_sec)
+    await check_budget(library, end_sec - start_sec, asset_id=asset.asset_id, params=params)
+    if allowance and not await under_way(library, asset, params):
+        allowance.check()
+    return None
+
+
+async def _from_elsewhere(
+    library: Library, found: Task | TaskResult, wait_s: float, on_progress: ProgressListener | None
+) -> TaskResult:
+    if isinstance(found, TaskResult):
+        return found
+    library.jobs.start(found.task_id)
+    task = await library.jobs.wait(found.task_id, wait_s, on_progress)
+    if task.status == "failed":
+        raise WorkFailed(task.error_message, task.error_hint, code=task.error_code)
+    result = task_result(task, await (await library.ledger()).get_asset(task.asset_id))
+    return result.model_copy(update={"is_reused": True, "notes": [_AS_IT_IS, *result.notes]})
+
+
+def _strategy(library: Library, segmentation: str, segment_sec: int) -> Literal["natural", "fixed"]:
+    knows_natural = library.config.natural_segmentation
+    if segmentation == "auto":
+        return "natural" if knows_natural and segment_sec == DEFAULT_SEGMENT_SEC else "fixed"
+    if segmentation == "natural":
+        if not knows_natural:
+            raise ParameterProblem(
+                "The hosted platform cuts recordings into segments of one length only.",
+                'Use segmentation "auto" or "fixed".',
+            )
+        return "natural"
+    if segmentation == "fixed":
+        return "fixed"
+    raise ParameterProblem(f"There is no segmentation {segmentation!r}.", 'Use "auto", "natural" or "fixed".')
+
+
+async def _reused(library: Library, ready: Task, asset: Asset) -> TaskResult:
+    ledger = await library.ledger()
+    saved_sec = TaskFigures.of(ready).seconds
+    await ledger.add_usage(library.config.platform, seconds_saved=saved_sec)
+    task = await ledger.update_task(ready.task_id, seconds_saved=ready.seconds_saved + saved_sec) or ready
+    result = task_result(task, asset)
+    note = f"The same sound was embedded before: nothing was computed, {saved_sec:.1f} seconds of audio were saved."
+    return result.model_copy(update={"is_reused": True, "notes": [note, *result.notes]})

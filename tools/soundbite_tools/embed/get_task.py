@@ -1,0 +1,92 @@
+"""get_task: how an embedding task stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from soundbite_store import Clip, ClipFilter, Space, Task
+from soundbite_tools.boundary import translated
+from soundbite_tools.clock import clock_range, seconds
+from soundbite_tools.embed.adoption import known_task, seen_elsewhere
+from soundbite_tools.embed.figures import TaskFigures
+from soundbite_tools.embed.task_view import task_result
+from soundbite_tools.embed.waiting import within_limits
+from soundbite_tools.results import EmbeddingPreview
+
+if TYPE_CHECKING:
+    from soundbite_tools.embed.jobs import ProgressListener
+    from soundbite_tools.library import Library
+    from soundbite_tools.results import TaskResult
+
+EMBEDDINGS_PER_PAGE = 40
+_FIRST_VALUES = 10
+_OF_ANOTHER_PLATFORM = "It was begun on another platform, and goes on when a server uses that one again."
+_EMBED_HERE = "Call embed_audio with the same source to embed it on this platform."
+_NOT_WORKED_ON = "This server is read-only and does not work on it; one that may write goes on with it when it runs."
+
+
+@translated
+async def get_task(
+    library: Library,
+    task_id: str,
+    *,
+    wait_seconds: float = 0.0,
+    detail: Literal["summary", "embeddings"] = "summary",
+    page: int = 1,
+    on_progress: ProgressListener | None = None,
+) -> TaskResult:
+    """Return a task; while it is processing, wait up to `wait_seconds` (0 to 25) for it to finish.
+
+    The id may be the platform's; a task made elsewhere is asked for there, and embed_audio takes it in.
+    `detail` embeddings adds the time range and the first 10 values of each embedding, 40 to a page.
+
+    Raises:
+        UnknownId: there is no such task, here or on the platform.
+    """
+    task = await known_task(library, task_id.strip())
+    if task is None:
+        return await seen_elsewhere(library, task_id.strip(), within_limits(wait_seconds))
+    if task.status == "processing" and task.platform == library.config.platform:
+        # Whoever ran it may have died since the start; if not, this does nothing.
+        library.jobs.start(task.task_id)
+        task = await library.jobs.wait(task.task_id, within_limits(wait_seconds), on_progress)
+    ledger = await library.ledger()
+    result = task_result(task, await ledger.get_asset(task.asset_id))
+    if task.status == "processing" and task.platform != library.config.platform:
+        return result.model_copy(update={"notes": [*result.notes, _OF_ANOTHER_PLATFORM], "next_step": _EMBED_HERE})
+    if task.status == "processing" and library.config.is_read_only:
+        return result.model_copy(update={"notes": [*result.notes, _NOT_WORKED_ON]})
+    if detail == "embeddings" and task.status == "ready":
+        return await _with_embeddings(library, task, result, max(1, page))
+    return result
+
+
+async def _with_embeddings(library: Library, task: Task, result: TaskResult, page: int) -> TaskResult:
+    figures, store = TaskFigures.of(task), await library.store()
+    space, where = Space(task.space, figures.dimension), ClipFilter(task_id=task.task_id)
+    # Fewer than the task made where a later task embedded the same segments again.
+    total, first = await store.count(space, where), (page - 1) * EMBEDDINGS_PER_PAGE
+    found = await store.embeddings(space, where, limit=EMBEDDINGS_PER_PAGE, offset=first) if first < total else []
+    last = first + len(found)
+    notes = []
+    if found:
+        more = f'; call get_task(task_id="{task.task_id}", detail="embeddings", page={page + 1}) for more'
+        notes.append(f"Embeddings {first + 1} to {last} of {total}{more if last < total else ''}.")
+    elif total:
+        notes.append(f"Page {page} is past the last.")
+    if lost := figures.embedding_count - total:
+        notes.append(f"{lost} of its embeddings belong to a later task, which embedded the same segments again.")
+    return result.model_copy(
+        update={"embeddings": [_preview(clip) for clip in found], "notes": [*result.notes, *notes]}
+    )
+
+
+def _preview(clip: Clip) -> EmbeddingPreview:
+    return EmbeddingPreview(
+        embedding_option=clip.embedding_option,
+        embedding_scope=clip.embedding_scope,
+        start_sec=seconds(clip.start_sec),
+        end_sec=seconds(clip.end_sec),
+        time_range=clock_range(clip.start_sec, clip.end_sec),
+        first_values=[round(float(value), 6) for value in clip.vector[:_FIRST_VALUES]],
+    )

@@ -1,0 +1,242 @@
+"""Background jobs: the running side of the ledger's tasks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+from opentelemetry import trace
+
+from soundbite_api import PlatformError
+from soundbite_store import StoreError, Task
+from soundbite_tools.embed.removal import is_removed
+from soundbite_tools.embed.steps import embed
+from soundbite_tools.errors import ToolProblem, UnknownId, WorkFailed, from_platform, from_store
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+    from soundbite_store import Ledger
+    from soundbite_tools.embed.allowances import Allowance
+    from soundbite_tools.library import Library
+
+ProgressListener = Callable[[float, str], Awaitable[None]]
+"""Called with the fraction done (0 to 1, never falling) and the stage."""
+
+# A task that another process runs changes without our hearing of it.
+_LOOK_AGAIN_S = 0.5
+_LEAST_STEP = 0.01
+
+log = logging.getLogger(__name__)
+_tracer = trace.get_tracer("soundbite.tools")
+
+
+@dataclass(eq=False)
+class _Run:
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    ended: anyio.Event = field(default_factory=anyio.Event)
+    problem: StoreError | None = None
+    """Why it ended with the task unfinished."""
+
+
+class Jobs:
+    """Runs tasks in the server's task group; at most one process runs a task, and killing it loses nothing."""
+
+    def __init__(self, library: Library, background: TaskGroup) -> None:
+        self._library = library
+        self._background = background
+        self._slots = anyio.Semaphore(library.config.jobs_at_once)
+        self.beginning = anyio.Lock()
+        """Held while a task is looked for and made, so that two calls do not make two."""
+        self.admitting = anyio.Lock()
+        """Held from the look at an allowance until the task counts, so that two calls do not take the same rest."""
+        self.uncounted: dict[str, Allowance] = {}
+        """Whose audio a task is that was begun before anybody knew how long it is."""
+        self._running: dict[str, _Run] = {}
+        self._changed: dict[str, anyio.Event] = {}
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a task runs or waits to run in this process."""
+        return bool(self._running)
+
+    async def resume_unfinished(self) -> None:
+        """Start every task that an earlier process left unfinished.
+
+        Raises:
+            StoreError: the ledger can't be read.
+        """
+        if self._library.config.is_read_only:
+            return
+        ledger = await self._library.ledger()
+        for task in await ledger.unfinished_tasks():
+            if task.platform == self._library.config.platform:
+                self.start(task.task_id)
+
+    def start(self, task_id: str) -> None:
+        """Run a task in the background, unless this library is read-only.
+
+        Harmless when it runs already, here or in another process.
+        """
+        if task_id not in self._running and not self._library.config.is_read_only:
+            self._running[task_id] = _Run()
+            self._background.start_soon(self._run, task_id)
+
+    async def stop(self, task_id: str) -> None:
+        """Stop a task that runs in this process, and wait until it has ended; harmless where it does not run."""
+        if run := self._running.get(task_id):
+            run.scope.cancel()
+            await run.ended.wait()
+
+    async def wait(self, task_id: str, wait_s: float, on_progress: ProgressListener | None = None) -> Task:
+        """Return the task once it is finished, or as it stands after `wait_s` seconds.
+
+        Cancelling this call does not touch the job.
+
+        Raises:
+            UnknownId: there is no such task.
+            StoreError: the ledger can't be read, or the job ended while this waited because the store takes nothing.
+        """
+        run = self._running.get(task_id)  # before anything is awaited, for it may end meanwhile
+        task = await self._task(task_id)
+        with anyio.move_on_after(wait_s):
+            while task.status == "processing":
+                # Taken before the task is read, so that a change in between is not missed.
+                changed = self._changed.setdefault(task_id, anyio.Event())
+                task = await self._task(task_id)
+                if on_progress:
+                    await on_progress(task.progress, task.stage)
+                if task.status == "processing":
+                    if run and run.problem:
+                        # Nobody works on it any more, and whoever waits without knowing why waits for ever.
+                        raise run.problem
+                    with anyio.move_on_after(_LOOK_AGAIN_S):
+                        await changed.wait()
+        if task.status != "processing":
+            self.notify(task_id)  # nobody else may: another process ran it
+        return task
+
+    def notify(self, task_id: str) -> None:
+        """Wake whoever waits for a change of this task."""
+        if changed := self._changed.pop(task_id, None):
+            changed.set()
+
+    async def _task(self, task_id: str) -> Task:
+        ledger = await self._library.ledger()
+        if task := await ledger.get_task(task_id):
+            return task
+        raise UnknownId(
+            f"There is no task {task_id!r}.",
+            "Call list_audio: it shows the recordings with their task ids.",
+            code="unknown_task",
+        )
+
+    async def _run(self, task_id: str) -> None:
+        run = self._running[task_id]
+        try:
+            with run.scope:
+                await self._take_turn(task_id)
+        except StoreError as exc:
+            run.problem = exc
+            log.error("Task %s stays unfinished: %s", task_id, exc)
+        finally:
+            del self._running[task_id]
+            self.uncounted.pop(task_id, None)
+            run.ended.set()
+            self.notify(task_id)
+
+    async def _take_turn(self, task_id: str) -> None:
+        async with self._slots:
+            ledger = await self._library.ledger()
+            lock = ledger.task_lock(task_id)
+            if not lock.try_acquire():
+                return
+            try:
+                # The owner before may have finished it meanwhile.
+                task = await ledger.get_task(task_id)
+                if task and task.status == "processing":
+                    with _tracer.start_as_current_span("embedding job", attributes={"soundbite.task_id": task_id}):
+                        await self._finish_unless_removed(task, ledger)
+            finally:
+                lock.release()
+
+    async def _finish_unless_removed(self, task: Task, ledger: Ledger) -> None:
+        watch = anyio.CancelScope()
+        with anyio.CancelScope() as work:
+            self._background.start_soon(self._stop_once_removed, task.task_id, ledger, work, watch)
+            try:
+                await self._finish(task, ledger)
+            finally:
+                watch.cancel()
+
+    async def _next_change(self, task_id: str) -> None:
+        changed = self._changed.setdefault(task_id, anyio.Event())
+        with anyio.move_on_after(_LOOK_AGAIN_S):
+            await changed.wait()
+
+    async def _stop_once_removed(
+        self, task_id: str, ledger: Ledger, work: anyio.CancelScope, watch: anyio.CancelScope
+    ) -> None:
+        # Another process may remove the recording, and waits until nobody works on it.
+        with watch:
+            try:
+                while not is_removed(await ledger.get_task(task_id)):
+                    await self._next_change(task_id)
+            except StoreError as exc:
+                log.warning("Task %s is not watched any more: %s", task_id, exc)
+                return
+            work.cancel()
+
+    async def _finish(self, task: Task, ledger: Ledger) -> None:
+        try:
+            await embed(self._library, task, _Progress(self, ledger, task))
+        except Exception as exc:
+            problem = _as_problem(exc)
+            if problem.code == "internal_error":
+                log.exception("Task %s failed", task.task_id)
+            else:
+                log.warning("Task %s failed: %s", task.task_id, problem.message)
+            await ledger.update_task(
+                task.task_id,
+                status="failed",
+                stage="",
+                error_code=problem.code,
+                error_message=problem.message,
+                error_hint=problem.next_step,
+            )
+
+
+class _Progress:
+    """Writes how far a job is, in steps worth writing, and tells who waits."""
+
+    def __init__(self, jobs: Jobs, ledger: Ledger, task: Task) -> None:
+        self._jobs = jobs
+        self._ledger = ledger
+        self._task_id = task.task_id
+        self._stage = task.stage
+        self._fraction = task.progress
+
+    async def __call__(self, stage: str, fraction: float) -> None:
+        fraction = max(self._fraction, min(fraction, 0.99))
+        if stage == self._stage and fraction - self._fraction < _LEAST_STEP:
+            return
+        self._stage, self._fraction = stage, fraction
+        await self._ledger.update_task(self._task_id, stage=stage, progress=fraction)
+        self._jobs.notify(self._task_id)
+
+
+def _as_problem(exc: Exception) -> ToolProblem:
+    if isinstance(exc, ToolProblem):
+        return exc
+    if isinstance(exc, PlatformError):
+        return from_platform(exc)
+    if isinstance(exc, StoreError):
+        return from_store(exc)
+    return WorkFailed(
+        "Something unexpected went wrong while embedding.",
+        "Try once more; the server's log says what happened.",
+        code="internal_error",
+    )

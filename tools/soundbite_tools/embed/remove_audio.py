@@ -1,0 +1,154 @@
+"""remove_audio: forget a recording and all that was made of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from soundbite_api import NotFound, PlatformError
+from soundbite_store import ClipFilter, StoreBusy
+from soundbite_tools.boundary import translated
+from soundbite_tools.embed.removal import mark_removed
+from soundbite_tools.errors import QuestionProblem, WorkFailed, sentence
+from soundbite_tools.results import RemovalResult
+
+if TYPE_CHECKING:
+    from soundbite_store import Asset, OwnerLock, Task
+    from soundbite_tools.library import Library
+
+# Clients give up on calls that take much longer.
+_LONGEST_WAIT_S = 15.0
+_LONGEST_ID = 100
+
+
+@translated
+async def remove_audio(library: Library, asset_id: str) -> RemovalResult:
+    """Remove a recording: its clips, transcripts, tasks, cached sound, and the upload where we made it.
+
+    The file it came from is left alone. A job that embeds it is stopped first, in whichever process it runs. The same
+    call again is harmless and says that there was nothing to remove; so does one that follows an interrupted one,
+    which it completes.
+
+    Raises:
+        ToolProblem: no id was given, or the recording is still being embedded elsewhere.
+    """
+    named = asset_id.strip()[:_LONGEST_ID]
+    if not named:
+        raise QuestionProblem("No recording was named.", "Give an asset_id of list_audio.")
+    ledger, store = await library.ledger(), await library.store()
+    asset = await ledger.get_asset(named)
+    tasks = await ledger.list_tasks(None, asset_id=named)
+    async with _stopped(library, tasks):
+        uploads = await _uploads(library, asset, tasks)
+        notes = [note for each in sorted(uploads) if (note := await _deleted(library, each))]
+        home = library.config.home
+        files = await anyio.to_thread.run_sync(_remove_files, home, asset, named)
+        # The ledger comes last: until then the recording is listed, and can be removed again after a crash.
+        rows = await store.delete_asset(named)
+        await library.withdraw(named)
+        forgotten = await ledger.forget_asset(named)
+        rows += await _written_meanwhile(library, named)
+        files += await anyio.to_thread.run_sync(_remove_files, home, None, named)  # cut before it was forgotten
+    library.clipped_assets.discard(named)
+    is_removed = bool(rows or files or forgotten.assets or forgotten.tasks or forgotten.transcripts)
+    return RemovalResult(
+        asset_id=named,
+        title=asset.title if asset else "",
+        is_removed=is_removed,
+        embeddings_removed=rows,
+        transcripts_removed=forgotten.transcripts,
+        tasks_removed=forgotten.tasks,
+        files_removed=files,
+        uploads_removed=len(uploads) - len(notes),
+        notes=notes + _notes(asset),
+        next_step="" if is_removed else "Call list_audio for the ids of the recordings that are there.",
+    )
+
+
+@asynccontextmanager
+async def _stopped(library: Library, tasks: Sequence[Task]) -> AsyncIterator[None]:
+    """Hold what runs the unfinished ones of these tasks, so that nothing works on the recording meanwhile."""
+    ledger = await library.ledger()
+    running = [task for task in tasks if task.status == "processing"]
+    for task in running:
+        await mark_removed(ledger, task.task_id)
+        library.jobs.notify(task.task_id)
+        await library.jobs.stop(task.task_id)
+    locks = [ledger.task_lock(task.task_id) for task in running]
+    try:
+        await _take(locks)
+        yield
+    finally:
+        for lock in locks:
+            lock.release()
+
+
+async def _take(locks: Sequence[OwnerLock]) -> None:
+    try:
+        for lock in locks:
+            await lock.acquire(_LONGEST_WAIT_S / len(locks))
+    except StoreBusy as exc:
+        raise WorkFailed(
+            "The recording is being embedded by another process, which has not stopped yet.",
+            "Call remove_audio again in a few seconds.",
+            code="still_embedding",
+        ) from exc
+
+
+async def _uploads(library: Library, asset: Asset | None, tasks: Iterable[Task]) -> set[str]:
+    """Return what the platform calls the uploads that we made of a recording."""
+    if asset is None or asset.source_kind == "asset":
+        return set()
+    platform, ledger = library.config.platform, await library.ledger()
+    kept = await ledger.platform_assets_of(asset.content_hash)
+    made = {task.platform_asset_id for task in tasks if task.platform == platform and task.platform_asset_id}
+    return made | {upload for where, upload in kept if where == platform}
+
+
+async def _deleted(library: Library, upload: str) -> str:
+    """Delete an upload; returns a note where that could not be done."""
+    try:
+        await library.client.delete_asset(upload, is_forced=True)
+    except NotFound:
+        return ""
+    except PlatformError as exc:
+        return f"The upload {upload} could not be deleted from the platform: {sentence(exc.message)}"
+    return ""
+
+
+def _remove_files(home: Path, asset: Asset | None, asset_id: str) -> int:
+    # As cut_sound names them; an id that only begins like this one does not match.
+    cut = re.compile(re.escape(asset_id) + r"-\d+-\d+\.[a-z0-9]+")
+    clips = home / "clips"
+    files = [path for path in clips.iterdir() if cut.fullmatch(path.name)] if clips.is_dir() else []
+    if asset is not None and asset.source_kind == "base64":
+        files.append(Path(asset.source_uri))
+    count = 0
+    for path in files:
+        if path.is_relative_to(home) and path.is_file():
+            path.unlink(missing_ok=True)
+            count += 1
+    return count
+
+
+async def _written_meanwhile(library: Library, asset_id: str) -> int:
+    # A job that began after the tasks were listed may have got its clips in before its task was deleted.
+    store, where = await library.store(), ClipFilter(asset_ids=(asset_id,))
+    if any([await store.has_clips(info.space, where) for info in await store.spaces()]):
+        return await store.delete_asset(asset_id)
+    return 0
+
+
+def _notes(asset: Asset | None) -> list[str]:
+    if asset is None:
+        return []
+    if asset.source_kind == "file":
+        return ["The file it came from was not touched."]
+    if asset.source_kind == "asset":
+        return ["The asset stays on the platform it was taken from."]
+    return []

@@ -1,0 +1,94 @@
+"""Seconds of audio that a platform bills for: counted, and refused before they are spent where a budget is set."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from soundbite_tools.embed.params import EmbedParams
+from soundbite_tools.errors import ToolProblem
+
+if TYPE_CHECKING:
+    from soundbite_store import Task
+    from soundbite_tools.library import Library
+
+_FIRST_DAY = date(2000, 1, 1)
+
+
+class BudgetExceeded(ToolProblem):
+    """More audio than the budget allows; nothing was spent."""
+
+    code = "budget_exceeded"
+
+
+async def check_budget(
+    library: Library,
+    window_sec: float,
+    *,
+    task: Task | None = None,
+    asset_id: str = "",
+    params: EmbedParams | None = None,
+) -> None:
+    """Refuse to embed more seconds than a budget leaves; what runs already counts as spent.
+
+    Of what runs, only the `task` itself does not count; before there is one, that which does exactly the same, by
+    `asset_id` and `params`. An embedded engine costs nothing and has no budget.
+
+    Raises:
+        BudgetExceeded: the file's or the day's budget would be passed.
+        StoreError: the ledger can't be read.
+    """
+    config = library.config
+    if config.is_embedded:
+        return
+    if config.budget_file_minutes and window_sec > config.budget_file_minutes * 60:
+        raise BudgetExceeded(
+            f"That is {window_sec / 60:.1f} minutes of audio, more than the {config.budget_file_minutes:g} minutes "
+            "that one file may use; nothing was spent.",
+            "Embed a shorter window (start_sec, end_sec), or raise SOUNDBITE_BUDGET_FILE_MINUTES.",
+        )
+    if config.budget_day_minutes:
+        left_sec = config.budget_day_minutes * 60 - await _spent_today_sec(library, task, asset_id, params)
+        if window_sec > left_sec or left_sec <= 0.0:
+            raise BudgetExceeded(
+                f"That is {window_sec / 60:.1f} minutes of audio, and {max(0.0, left_sec) / 60:.1f} of today's "
+                f"{config.budget_day_minutes:g} minutes are left; nothing was spent.",
+                "Embed a shorter window, go on tomorrow (UTC), or raise SOUNDBITE_BUDGET_DAY_MINUTES.",
+            )
+
+
+async def spending_note(library: Library) -> str:
+    """Return what this platform has embedded and what did not have to be embedded again; empty where there is nothing.
+
+    Raises:
+        StoreError: the ledger can't be read.
+    """
+    ledger, config = await library.ledger(), library.config
+    today = datetime.now(UTC).date()
+    counted = [each for each in await ledger.usage_between(_FIRST_DAY, today) if each.platform == config.platform]
+    embedded_sec = sum(each.seconds_embedded for each in counted)
+    saved_sec = sum(each.seconds_saved for each in counted)
+    if not embedded_sec and not saved_sec:
+        return ""
+    note = f"{embedded_sec:.1f} seconds of audio were embedded so far, {saved_sec:.1f} saved by what was there already."
+    if config.is_embedded or not config.budget_day_minutes:
+        return note
+    spent_sec = sum(each.seconds_embedded for each in counted if each.day == today.isoformat())
+    return f"{note} Today: {spent_sec / 60:.1f} of {config.budget_day_minutes:g} minutes."
+
+
+async def _spent_today_sec(library: Library, task: Task | None, asset_id: str, params: EmbedParams | None) -> float:
+    ledger, platform = await library.ledger(), library.config.platform
+    today = datetime.now(UTC).date()
+    counted = await ledger.usage_between(today, today)
+    spent_sec = sum(each.seconds_embedded for each in counted if each.platform == platform)
+    for other in await ledger.unfinished_tasks():
+        # What was begun later waits for what was begun earlier, so that two do not refuse each other.
+        is_before = task is None or (other.created_at, other.task_id) < (task.created_at, task.task_id)
+        asked = EmbedParams.model_validate_json(other.params_json)
+        is_same = other.asset_id == asset_id and asked == params
+        if other.platform == platform and is_before and not is_same:
+            asset = await ledger.get_asset(other.asset_id)
+            start_sec, end_sec = asked.window(asset.duration_sec if asset else 0.0)
+            spent_sec += end_sec - start_sec
+    return spent_sec

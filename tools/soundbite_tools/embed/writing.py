@@ -1,0 +1,162 @@
+"""The last steps of an embedding job: clips into the store, then `ready` into the ledger, by two calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import anyio
+
+from soundbite_api import EmbeddedSpace, EmbeddingData, EmbeddingMetadata
+from soundbite_tools.embed.figures import TaskFigures, count_kinds
+from soundbite_tools.embed.removal import gone, is_removed
+from soundbite_tools.embed.rows import Recording, clips_of
+from soundbite_tools.errors import WorkFailed
+from soundbite_tools.read.transcripts import FoundTranscript, TimedWords, find_transcript
+from soundbite_tools.spaces import current_space
+
+if TYPE_CHECKING:
+    from soundbite_store import Asset, Clip, StoredTranscript, Task, TimedText
+    from soundbite_tools.embed.params import EmbedParams
+    from soundbite_tools.embed.uploads import Upload
+    from soundbite_tools.library import Library
+
+# What decoding loses at the end of a sound file that is whole is far less than this.
+_MISSING_SEC = 1.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the platform made of a recording."""
+
+    data: Sequence[EmbeddingData]
+    metadata: EmbeddingMetadata | None
+    space: EmbeddedSpace
+
+
+async def write(
+    library: Library, task: Task, asset: Asset, params: EmbedParams, answer: Answer, upload: Upload
+) -> TaskFigures:
+    """Write the clips of an answer in one commit, and return their figures.
+
+    Raises:
+        WorkFailed: the answer holds nothing that can be kept.
+        StoreError: it can't be written.
+    """
+    ledger, store = await library.ledger(), await library.store()
+    said = FoundTranscript(None)
+    if "transcription" in params.embedding_option:
+        has_speech = any(item.embedding_option != "audio" for item in answer.data)
+        told = answer.metadata.window_transcript if answer.metadata else None
+        said = await find_transcript(library, asset, params, upload, has_speech=has_speech, told=told)
+    if not any(any(item.embedding) for item in answer.data):
+        raise WorkFailed(
+            "The recording gave no embeddings: no usable sound was found in it.",
+            "Check that it plays and is not silent, or ask for embedding_option audio and transcription.",
+            code="nothing_embedded",
+        )
+    current = current_space(answer.space, len(answer.data[0].embedding))
+    clips = clips_of(Recording(asset, task, params, TimedWords(said.transcript)), answer.data, current.space.dimension)
+    library.spaces.seen(current)
+    figures = _figures(clips, answer)
+    notes = [*upload.notes, *_notes(asset, params, figures), *([said.note] if said.note else [])]
+    noted = await ledger.update_task(
+        task.task_id, space=current.space.id, counts_json=figures.model_dump_json(), notes_json=json.dumps(notes)
+    )
+    if is_removed(noted):
+        raise gone()
+    if said.transcript:
+        earlier = await ledger.get_transcript(asset.asset_id, library.config.platform) if said.is_of_window else None
+        await ledger.put_transcript(_joined(earlier, said.transcript))
+    # A commit that has begun can't be stopped: whoever stops the job to remove its recording has to wait for the end.
+    with anyio.CancelScope(shield=True):
+        await store.upsert(current.space, clips)
+        duration_sec = _duration_sec(asset, answer, figures)
+        if duration_sec != asset.duration_sec:
+            await ledger.set_duration(asset.asset_id, duration_sec)
+    return figures
+
+
+async def finish(library: Library, task: Task, figures: TaskFigures) -> None:
+    """Mark a task ready whose clips are in the store, unless its recording was removed meanwhile.
+
+    Raises:
+        StoreError: the store or the ledger can't be written.
+    """
+    with anyio.CancelScope(shield=True):
+        await say_ready(library, task, figures)
+        await _take_back_if_removed(library, task)
+
+
+async def _take_back_if_removed(library: Library, task: Task) -> None:
+    # Removed in the moment between the last look and the commit: what was written must not stay behind.
+    ledger, store = await library.ledger(), await library.store()
+    if await ledger.get_task(task.task_id) is None and await ledger.get_asset(task.asset_id) is None:
+        await store.delete_asset(task.asset_id)
+        await library.withdraw(task.asset_id)
+        await ledger.forget_asset(task.asset_id)
+
+
+async def say_ready(library: Library, task: Task, figures: TaskFigures) -> None:
+    """Mark a task ready whose clips are in the store, and count its seconds.
+
+    Raises:
+        StoreError: the ledger can't be written.
+    """
+    ledger, seconds_embedded = await library.ledger(), round(figures.seconds, 3)
+    if known := await ledger.get_task(task.task_id):
+        # Machines that share the store are told first: killed in between, this is done again.
+        finished = replace(known, status="ready", stage="", progress=1.0, seconds_embedded=seconds_embedded)
+        await library.share(known.asset_id, replace(finished, finished_at=datetime.now(UTC)))
+    await ledger.update_task(task.task_id, status="ready", stage="", progress=1.0, seconds_embedded=seconds_embedded)
+    await ledger.add_usage(library.config.platform, seconds_embedded=figures.seconds)
+
+
+def _joined(earlier: StoredTranscript | None, new: StoredTranscript) -> StoredTranscript:
+    # The transcript of a window knows nothing of the rest, which an earlier one may.
+    if earlier is None:
+        return new
+    start_sec, end_sec = new.start_sec, new.end_sec
+
+    def around(kept: tuple[TimedText, ...], added: tuple[TimedText, ...]) -> tuple[TimedText, ...]:
+        before = tuple(each for each in kept if each.end_sec <= start_sec)
+        return (*before, *added, *(each for each in kept if each.start_sec >= end_sec))
+
+    return replace(
+        new,
+        start_sec=min(earlier.start_sec, start_sec),
+        end_sec=max(earlier.end_sec, end_sec),
+        words=around(earlier.words, new.words),
+        sentences=around(earlier.sentences, new.sentences),
+    )
+
+
+def _figures(clips: Sequence[Clip], answer: Answer) -> TaskFigures:
+    start_sec, end_sec = min(clip.start_sec for clip in clips), max(clip.end_sec for clip in clips)
+    about = answer.metadata
+    if about and about.start_offset_sec is not None and about.end_offset_sec is not None:
+        # The window that was embedded; clips without sound or speech at its ends may be missing.
+        start_sec, end_sec = min(start_sec, about.start_offset_sec), max(end_sec, about.end_offset_sec)
+    return TaskFigures(start_sec=start_sec, end_sec=end_sec, dimension=len(clips[0].vector), counts=count_kinds(clips))
+
+
+def _duration_sec(asset: Asset, answer: Answer, figures: TaskFigures) -> float:
+    # What was decoded beats what the file's header claims.
+    return (answer.metadata and answer.metadata.duration) or asset.duration_sec or figures.end_sec
+
+
+def _notes(asset: Asset, params: EmbedParams, figures: TaskFigures) -> list[str]:
+    notes = []
+    expected_sec = min(params.end_sec or asset.duration_sec, asset.duration_sec)
+    if figures.end_sec < expected_sec - _MISSING_SEC:
+        notes.append(
+            f"Only the sound up to {figures.end_sec:.1f} of {expected_sec:.1f} seconds could be decoded; "
+            "the rest of the file is damaged or missing. What was decoded is in the library."
+        )
+    has_speech = any(each.embedding_option != "audio" for each in figures.counts)
+    if "transcription" in params.embedding_option and not has_speech:
+        notes.append("No speech was recognised; the recording can be found by its sound only.")
+    return notes

@@ -1,0 +1,1 @@
+"""Clips by label and by likeness: classify_clips, cluster_clips."""

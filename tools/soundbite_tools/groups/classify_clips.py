@@ -1,0 +1,143 @@
+"""classify_clips: which of some labels fits each clip, or how much of each recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Literal
+
+from soundbite_tools.boundary import translated
+from soundbite_tools.budget import Room, first_that_fits
+from soundbite_tools.clock import clock_range, seconds
+from soundbite_tools.groups.clip_rows import clip_rows
+from soundbite_tools.groups.labels import NONE, Labelled, checked_labels, labelled
+from soundbite_tools.groups.results import ClassifyResult, LabelledAsset, LabelledClip, LabelShare
+from soundbite_tools.search.scope import searched_clips
+from soundbite_tools.search.selection import Selection
+from soundbite_tools.untrusted import shortened
+
+if TYPE_CHECKING:
+    from soundbite_tools.library import Library
+
+Modality = Literal["any", "speech", "sound"]
+MOST_PER_PAGE = 50
+DEFAULT_PER_PAGE = 20
+_MOST_SHARES = 4
+# Below this the best label is a guess. The same scores as in a search, so the same threshold for weak ones.
+LEAST_LABEL_SCORE = 0.3
+
+
+@translated
+async def classify_clips(
+    library: Library,
+    labels: Sequence[str],
+    *,
+    per: Literal["clip", "asset"] = "clip",
+    modality: Modality = "any",
+    asset_ids: Sequence[str] = (),
+    tags: Sequence[str] = (),
+    min_score: float = 0.0,
+    page: int = 1,
+    page_limit: int = DEFAULT_PER_PAGE,
+) -> ClassifyResult:
+    """Return which label, in words, fits each clip best by what is said and heard, or none of them.
+
+    `per` asset sums the seconds of each label over a recording. A label counts from `min_score` on; 0 stands for .3.
+    Scores mean what they mean in a search. At most 30 labels; of more than 5,000 clips a sample is looked at.
+
+    Raises:
+        ToolProblem: the labels can't be used, the library is empty, or an id or tag is not in it.
+    """
+    wanted = checked_labels(labels)
+    searched = await searched_clips(library, Selection.checked(asset_ids=asset_ids, tags=tags))
+    rows = await clip_rows(library, searched, modality)
+    found, unheard = await labelled(library, wanted, rows, modality, min_score or LEAST_LABEL_SCORE)
+    notes = _notes(rows.note, unheard, modality)
+    limit, page = min(max(page_limit, 1), MOST_PER_PAGE), max(page, 1)
+    entries = _by_asset(found) if per == "asset" else [[each] for each in found]
+    shown = entries[(page - 1) * limit : page * limit]
+    left = max(0, len(entries) - page * limit)
+
+    def made(room: Room) -> ClassifyResult:
+        return ClassifyResult(
+            labels=[share for label in (*wanted, NONE) if (share := _share(label, found)).clips or label != NONE],
+            clips=[_clip(each[0], room) for each in shown] if per == "clip" else [],
+            assets=[_asset(each, room) for each in shown] if per == "asset" else [],
+            per=per,
+            modality=modality,
+            clips_classified=len(found),
+            page=page,
+            notes=notes,
+            next_step=_next_step(found, is_past=not shown, left=left, page=page),
+        )
+
+    return first_that_fits(made)
+
+
+def _by_asset(found: Sequence[Labelled]) -> list[list[Labelled]]:
+    grouped = [list(group) for _, group in groupby(found, key=lambda each: each.clip.asset_id)]
+    return sorted(grouped, key=lambda group: (group[0].clip.title.lower(), group[0].clip.asset_id))
+
+
+def _share(label: str, found: Sequence[Labelled]) -> LabelShare:
+    having = [each for each in found if each.label == label]
+    total_sec, label_sec = _seconds(found), _seconds(having)
+    return LabelShare(
+        label=label,
+        clips=len(having),
+        seconds=seconds(label_sec),
+        share=round(label_sec / total_sec, 2) if total_sec else 0.0,
+        mean_score=round(sum(each.score for each in having) / len(having), 2) if having else 0.0,
+    )
+
+
+def _seconds(found: Sequence[Labelled]) -> float:
+    return sum(each.clip.end_sec - each.clip.start_sec for each in found)
+
+
+def _clip(each: Labelled, room: Room) -> LabelledClip:
+    clip = each.clip
+    return LabelledClip(
+        clip_id=clip.clip_id,
+        asset_id=clip.asset_id,
+        title=shortened(clip.title, room.title),
+        start_sec=seconds(clip.start_sec),
+        end_sec=seconds(clip.end_sec),
+        time_range=clock_range(clip.start_sec, clip.end_sec),
+        label=each.label,
+        score=round(each.score, 2),
+        matched=each.matched,
+        text=shortened(clip.transcript, room.text // 4) if room.text else "",
+    )
+
+
+def _asset(group: Sequence[Labelled], room: Room) -> LabelledAsset:
+    held = sorted({each.label for each in group})
+    shares = sorted((_share(label, group) for label in held), key=lambda share: (-share.seconds, share.label))
+    named = [share for share in shares if share.label != NONE]
+    return LabelledAsset(
+        asset_id=group[0].clip.asset_id,
+        title=shortened(group[0].clip.title, room.title),
+        label=named[0].label if named else NONE,
+        labels=shares[:_MOST_SHARES],
+    )
+
+
+def _notes(of_sample: str, unheard: Sequence[str], modality: str) -> list[str]:
+    notes = [of_sample] if of_sample else []
+    if unheard:
+        compared = "were not compared with anything" if modality == "sound" else "were compared by what is said only"
+        notes.append(
+            f"These labels name no sound that the engine's profile knows, and {compared}: {', '.join(unheard)}."
+        )
+    return notes
+
+
+def _next_step(found: Sequence[Labelled], *, is_past: bool, left: int, page: int) -> str:
+    if is_past:
+        return f"Page {page} is past the last: call classify_clips with a lower page."
+    if left:
+        return f"{left} more: call classify_clips with page={page + 1}."
+    if all(each.label == NONE for each in found):
+        return "No label fits: try other words, or cluster_clips to see what groups there are."
+    return "Call get_clip with a clip_id to quote or play a clip."

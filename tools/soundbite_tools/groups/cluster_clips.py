@@ -1,0 +1,146 @@
+"""cluster_clips: what kinds of clips there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import anyio.to_thread
+import numpy as np
+from numpy.typing import NDArray
+
+from soundbite_tools.boundary import translated
+from soundbite_tools.budget import Room, first_that_fits
+from soundbite_tools.clock import clock_range, seconds
+from soundbite_tools.groups.clip_rows import ClipRows, clip_rows
+from soundbite_tools.groups.kmeans import MOST_GROUPS, grouped
+from soundbite_tools.groups.results import ClusterListing, ClusterMember, ClusterResult
+from soundbite_tools.groups.telling_words import telling_words
+from soundbite_tools.search.scope import searched_clips
+from soundbite_tools.search.selection import Selection
+from soundbite_tools.untrusted import shortened
+
+if TYPE_CHECKING:
+    from soundbite_store import StoredClip
+    from soundbite_tools.library import Library
+
+Modality = Literal["any", "speech", "sound"]
+_MOST_WORDS = 8
+_MEMBERS_SHOWN = 4
+_LONGEST_SOUNDS = 80
+
+
+@dataclass(frozen=True)
+class _Cluster:
+    """Clips that are alike, the nearest to their centre first."""
+
+    clips: tuple[StoredClip, ...]
+    likeness: float
+    words: Sequence[str] = ()
+    sounds: Sequence[str] = ()
+
+    @property
+    def seconds(self) -> float:
+        return sum(clip.end_sec - clip.start_sec for clip in self.clips)
+
+
+@translated
+async def cluster_clips(
+    library: Library,
+    *,
+    clusters: int = 0,
+    modality: Modality = "any",
+    asset_ids: Sequence[str] = (),
+    tags: Sequence[str] = (),
+    detail: Literal["concise", "detailed"] = "concise",
+) -> ClusterListing:
+    """Return the clips of a selection in groups that are alike, by what is said, by what is heard, or by both.
+
+    `clusters` 0 finds how many there are; at most 20. Of more than 5,000 clips a sample is looked at. The same
+    library gives the same groups.
+
+    Raises:
+        ToolProblem: the library is empty, or an id or tag is not in it.
+    """
+    searched = await searched_clips(library, Selection.checked(asset_ids=asset_ids, tags=tags))
+    rows = await clip_rows(library, searched, modality)
+    wanted = min(max(clusters, 0), MOST_GROUPS)
+    found = await anyio.to_thread.run_sync(_clusters, rows, wanted)
+    total_sec = sum(each.seconds for each in found)
+    notes = [rows.note] if rows.note else []
+    if wanted > len(found):
+        notes.append(f"Of the {wanted} clusters asked for there are {len(found)}: the clips differ no further.")
+    elif not wanted and len(found) == 1:
+        notes.append("The clips form no separate groups.")
+
+    def made(room: Room) -> ClusterListing:
+        shown = enumerate(found, 1)
+        return ClusterListing(
+            clusters=[_result(number, each, total_sec, room, detail == "detailed") for number, each in shown],
+            modality=modality,
+            clips_clustered=len(rows.clips),
+            notes=notes,
+            next_step="Call search_clips(like=clip_id) with a representative for more like it, or get_clip to play it.",
+        )
+
+    return first_that_fits(made)
+
+
+def _clusters(rows: ClipRows, wanted: int) -> list[_Cluster]:
+    vectors = _vectors(rows)
+    groups = grouped(vectors, wanted)
+    likeness = groups.likeness(vectors)
+    members = [np.flatnonzero(groups.of == number) for number in range(len(groups.centres))]
+    nearest = [sorted(each.tolist(), key=lambda place: (-round(float(likeness[place]), 5), place)) for each in members]
+    clips = [tuple(rows.clips[place] for place in places) for places in nearest]
+    words = telling_words([[clip.transcript for clip in each] for each in clips], _MOST_WORDS)
+    sounds = telling_words([[clip.sound_words for clip in each] for each in clips], _MOST_WORDS)
+    made = [
+        _Cluster(each, float(likeness[places].mean()), said, heard)
+        for each, places, said, heard in zip(clips, nearest, words, sounds, strict=True)
+    ]
+    return sorted(made, key=lambda each: (-round(each.seconds, 2), each.clips[0].asset_id, each.clips[0].start_sec))
+
+
+def _vectors(rows: ClipRows) -> NDArray[np.float32]:
+    """Return one unit vector a clip: what is said and what is heard side by side, each with an equal say."""
+    options = sorted({option for each in rows.rows.values() for option in each})
+    dimension = len(next(iter(rows.rows[rows.clips[0].clip_id].values())).vector)
+    table = np.zeros((len(rows.clips), len(options) * dimension), np.float32)
+    for place, clip in enumerate(rows.clips):
+        for option, row in rows.rows[clip.clip_id].items():
+            start = options.index(option) * dimension
+            table[place, start : start + dimension] = row.vector
+    table = table[:, table.any(axis=0)]  # an option fills its own block of a space and leaves the others at zero
+    unit: NDArray[np.float32] = table / np.linalg.norm(table, axis=1, keepdims=True)
+    return unit
+
+
+def _result(number: int, cluster: _Cluster, total_sec: float, room: Room, is_detailed: bool) -> ClusterResult:
+    representative, *others = cluster.clips
+    return ClusterResult(
+        cluster=number,
+        clips=len(cluster.clips),
+        recordings=len({clip.asset_id for clip in cluster.clips}),
+        seconds=seconds(cluster.seconds),
+        share=round(cluster.seconds / total_sec, 2) if total_sec else 0.0,
+        likeness=round(cluster.likeness, 2),
+        words=list(cluster.words),
+        sounds=list(cluster.sounds),
+        representative=_member(representative, room),
+        members=[_member(clip, room) for clip in others[:_MEMBERS_SHOWN]] if is_detailed else [],
+    )
+
+
+def _member(clip: StoredClip, room: Room) -> ClusterMember:
+    return ClusterMember(
+        clip_id=clip.clip_id,
+        asset_id=clip.asset_id,
+        title=shortened(clip.title, room.title),
+        start_sec=seconds(clip.start_sec),
+        end_sec=seconds(clip.end_sec),
+        time_range=clock_range(clip.start_sec, clip.end_sec),
+        text=shortened(clip.transcript, room.text // 4) if room.text else "",
+        sounds=shortened(clip.sound_words, _LONGEST_SOUNDS),
+    )

@@ -1,0 +1,1 @@
+"""What the library holds: get_clip, read_transcript, list_audio."""

@@ -1,0 +1,169 @@
+"""get_clip: what is said in a clip, and its sound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from soundbite_store import ClipFilter, StoredClip
+from soundbite_tools.boundary import translated
+from soundbite_tools.clock import clock_range, seconds
+from soundbite_tools.embed.rows import sounds_in
+from soundbite_tools.embed.task_view import shown_source
+from soundbite_tools.errors import QuestionProblem, UnknownId
+from soundbite_tools.read.sounds import cut_sound
+from soundbite_tools.read.transcripts import TimedWords
+from soundbite_tools.results import ClipDetail
+from soundbite_tools.sources.local_media import SoundFormat
+from soundbite_tools.untrusted import plain_text, shortened
+
+if TYPE_CHECKING:
+    from soundbite_store import Asset
+    from soundbite_tools.library import Library
+
+LONGEST_CLIP_SEC = 120.0
+SHORTEST_CLIP_SEC = 0.01
+_LONGEST_TEXT = 4000
+_LONGEST_SOUNDS = 120
+_MOST_ROWS = 1000
+# No segment is longer than this, so a clip that reaches into a range begins at most this long before it.
+_LONGEST_SEGMENT_SEC = 60.0
+
+
+@dataclass(frozen=True)
+class PlayableClip:
+    """A clip and its sound; `sound` is empty where the notes of `detail` say why."""
+
+    detail: ClipDetail
+    sound: bytes
+    mime_type: str
+
+
+@dataclass(frozen=True)
+class _Span:
+    asset: Asset
+    start_sec: float
+    end_sec: float
+    rows: tuple[StoredClip, ...]
+    note: str = ""
+
+
+@translated
+async def get_clip(
+    library: Library,
+    clip_id: str = "",
+    *,
+    asset_id: str = "",
+    start_sec: float = 0.0,
+    end_sec: float = 0.0,
+    audio_format: SoundFormat = "mp3",
+) -> PlayableClip:
+    """Return a clip, named by its id or by a range of a recording (at most 120 seconds; `end_sec` 0 is its end).
+
+    Where the recording is gone or changed, the words are still returned, and a note says so.
+
+    Raises:
+        ToolProblem: no such clip or recording, or the range is not in it.
+    """
+    named, recording = clip_id.strip(), asset_id.strip()
+    if bool(named) == bool(recording):
+        raise QuestionProblem(
+            "clip_id and asset_id were both given." if named else "No clip was named.",
+            "Give a clip_id, or an asset_id with start_sec and end_sec.",
+        )
+    if named:
+        span = await _of_clip(library, named, is_range_given=bool(start_sec or end_sec))
+    else:
+        span = await _of_range(library, recording, start_sec, end_sec)
+    cut = await cut_sound(library, span.asset, span.start_sec, span.end_sec, audio_format)
+    detail = ClipDetail(
+        asset_id=span.asset.asset_id,
+        title=span.asset.title,
+        start_sec=seconds(span.start_sec),
+        end_sec=seconds(span.end_sec),
+        time_range=clock_range(span.start_sec, span.end_sec),
+        clip_id=named or _closest(span),
+        text=plain_text(await _text(library, span), _LONGEST_TEXT),
+        sounds=shortened(sounds_in(span.rows), _LONGEST_SOUNDS),
+        tags=list(span.asset.tags),
+        source=shown_source(span.asset),
+        path=str(cut.path) if cut.path else "",
+        audio_format=audio_format if cut.sound else "",
+        audio_bytes=len(cut.sound),
+        notes=[note for note in (span.note, cut.note) if note],
+    )
+    return PlayableClip(detail, cut.sound, cut.mime_type)
+
+
+async def _of_clip(library: Library, clip_id: str, *, is_range_given: bool) -> _Span:
+    rows = await _rows(library, ClipFilter(clip_ids=(clip_id,)))
+    asset = await (await library.ledger()).get_asset(rows[0].asset_id) if rows else None
+    if asset is None:
+        raise UnknownId(
+            f"There is no clip {clip_id!r}.",
+            "Take a clip_id from search_clips, or name a range by asset_id, start_sec and end_sec.",
+            code="unknown_clip",
+        )
+    note = ""
+    if is_range_given:
+        note = f'This is the whole clip: start_sec and end_sec go with asset_id="{asset.asset_id}" instead of clip_id.'
+    return _Span(asset, rows[0].start_sec, rows[0].end_sec, tuple(rows), note)
+
+
+async def _of_range(library: Library, asset_id: str, start_sec: float, end_sec: float) -> _Span:
+    asset = await (await library.ledger()).get_asset(asset_id)
+    if asset is None:
+        raise UnknownId(f"There is no recording {asset_id!r}.", "Call list_audio for the ids.", code="unknown_asset")
+    length_sec = asset.duration_sec
+    if not length_sec and not end_sec:
+        raise QuestionProblem(
+            "How long the recording is will be known once it is embedded.",
+            "Wait until its task is ready (get_task), or give end_sec.",
+            code="range_invalid",
+        )
+    end_sec = min(end_sec, length_sec) if end_sec and length_sec else end_sec or length_sec
+    if not 0.0 <= start_sec <= end_sec - SHORTEST_CLIP_SEC:
+        known = f": the recording is {length_sec:.2f} seconds long" if length_sec else ""
+        raise QuestionProblem(
+            f"There is no sound from {start_sec:g} to {end_sec:g} s{known}.",
+            "Give start_sec below end_sec, both within the recording.",
+            code="range_invalid",
+        )
+    note = ""
+    if end_sec - start_sec > LONGEST_CLIP_SEC:
+        end_sec = start_sec + LONGEST_CLIP_SEC
+        note = f"A clip is at most {LONGEST_CLIP_SEC:g} seconds long; this is the first part of what was asked for."
+    where = ClipFilter(
+        asset_ids=(asset_id,),
+        embedding_scope="clip",
+        start_after_sec=start_sec - _LONGEST_SEGMENT_SEC,
+        end_before_sec=end_sec + _LONGEST_SEGMENT_SEC,
+    )
+    rows = [row for row in await _rows(library, where) if row.start_sec < end_sec and row.end_sec > start_sec]
+    return _Span(asset, start_sec, end_sec, tuple(rows), note)
+
+
+async def _rows(library: Library, where: ClipFilter) -> list[StoredClip]:
+    # Looking something up needs no platform: it may be asked for in any space that holds it.
+    store = await library.store()
+    for info in await store.spaces():
+        if rows := await store.clips(info.space, where, limit=_MOST_ROWS):
+            return rows
+    return []
+
+
+def _closest(span: _Span) -> str:
+    def overlap(row: StoredClip) -> float:
+        shared = min(span.end_sec, row.end_sec) - max(span.start_sec, row.start_sec)
+        return shared / (max(span.end_sec, row.end_sec) - min(span.start_sec, row.start_sec))
+
+    return max(span.rows, key=overlap).clip_id if span.rows else ""
+
+
+async def _text(library: Library, span: _Span) -> str:
+    ledger = await library.ledger()
+    transcript = await ledger.get_transcript(span.asset.asset_id, library.config.platform)
+    # Word times follow the range exactly; clips that only touch it say a little too much.
+    return TimedWords(transcript).between(span.start_sec, span.end_sec) or " ".join(
+        row.transcript for row in sorted(span.rows, key=lambda row: row.start_sec) if row.transcript
+    )

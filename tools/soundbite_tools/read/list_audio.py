@@ -1,0 +1,91 @@
+"""list_audio: what is in the library."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from soundbite_tools.boundary import translated
+from soundbite_tools.budget import Room, first_that_fits
+from soundbite_tools.clock import clock_length, seconds
+from soundbite_tools.embed.figures import TaskFigures
+from soundbite_tools.embed.spending import spending_note
+from soundbite_tools.embed.task_view import shown_source, standing
+from soundbite_tools.results import AssetResult, LibraryListing
+from soundbite_tools.untrusted import plain_tags, shortened
+
+if TYPE_CHECKING:
+    from soundbite_store import Asset, Task
+    from soundbite_tools.library import Library
+
+MOST_PER_PAGE = 50
+_ASSETS_READ = 100_000
+TASKS_LOOKED_AT = 20
+
+
+@translated
+async def list_audio(
+    library: Library, *, title: str = "", tags: Sequence[str] = (), page: int = 1, page_limit: int = 20
+) -> LibraryListing:
+    """Return one page of the recordings, newest first, with their ids, lengths, tags and latest tasks.
+
+    `title` keeps those whose title or source contains it, `tags` those that carry one of them.
+
+    Raises:
+        ToolProblem: the ledger can't be read.
+    """
+    ledger = await library.ledger()
+    matching = [
+        each for each in await ledger.list_assets(limit=_ASSETS_READ) if _matches(each, title, plain_tags(tuple(tags)))
+    ]
+    limit, page = min(max(page_limit, 1), MOST_PER_PAGE), max(page, 1)
+    first = (page - 1) * limit
+    shown = matching[first : first + limit]
+    left = max(0, len(matching) - first - len(shown))
+    note = await spending_note(library) if page == 1 else ""
+    tasks = [await ledger.list_tasks(limit=TASKS_LOOKED_AT, asset_id=asset.asset_id) for asset in shown]
+
+    def made(room: Room) -> LibraryListing:
+        return LibraryListing(
+            assets=[_asset_result(asset, of_asset, room) for asset, of_asset in zip(shown, tasks, strict=True)],
+            total_assets=len(matching),
+            total_seconds=seconds(sum(asset.duration_sec for asset in matching)),
+            page=page,
+            notes=[note] if note else [],
+            next_step=_next_step(matching, shown, left, page),
+        )
+
+    return first_that_fits(made)
+
+
+def _matches(asset: Asset, title: str, tags: tuple[str, ...]) -> bool:
+    wanted = title.strip().lower()
+    return (wanted in asset.title.lower() or wanted in asset.source_uri.lower()) and (
+        not tags or not set(tags).isdisjoint(asset.tags)
+    )
+
+
+def _asset_result(asset: Asset, tasks: Sequence[Task], room: Room) -> AssetResult:
+    ready = next((task for task in tasks if task.status == "ready"), None)
+    latest = tasks[0] if tasks else None
+    counts = TaskFigures.of(ready).counts if ready else ()
+    return AssetResult(
+        asset_id=asset.asset_id,
+        title=shortened(asset.title, room.title),
+        status=standing(tasks),
+        audio_seconds=seconds(asset.duration_sec),
+        length=clock_length(asset.duration_sec) if asset.duration_sec else "",
+        clip_count=max((each.count for each in counts if each.embedding_scope == "clip"), default=0),
+        tags=list(asset.tags[: room.tags]),
+        source=shortened(shown_source(asset), room.title),
+        task_id=latest.task_id if latest else "",
+        added=asset.created_at.strftime("%Y-%m-%d %H:%M"),
+    )
+
+
+def _next_step(matching: list[Asset], shown: list[Asset], left: int, page: int) -> str:
+    if not matching:
+        return "Call embed_audio to add a recording; without title and tags, list_audio shows all there is."
+    if not shown:
+        return f"Page {page} is past the last: call list_audio with a lower page."
+    return f"{left} more: call list_audio with page={page + 1}." if left else ""

@@ -1,0 +1,132 @@
+"""What is said in a recording: from the platform or the recogniser here, kept in the ledger, cut to ranges."""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from soundbite_api import PlatformError
+from soundbite_store import StoredTranscript, TimedText
+from soundbite_tools.sources.local_media import MediaProblem
+
+if TYPE_CHECKING:
+    from soundbite_api import PlatformClient, Transcription
+    from soundbite_api import TimedText as WireText
+    from soundbite_store import Asset
+    from soundbite_tools.embed.params import EmbedParams
+    from soundbite_tools.embed.uploads import Upload
+    from soundbite_tools.library import Library
+
+_TRIES = 20
+_FIRST_PAUSE_S = 0.25
+_LONGEST_PAUSE_S = 10.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FoundTranscript:
+    """What is said in the embedded window, and a note for the task where that needs one."""
+
+    transcript: StoredTranscript | None
+    note: str = ""
+    is_of_window: bool = False
+    """Whether it knows nothing of the rest of the recording."""
+
+
+async def find_transcript(
+    library: Library,
+    asset: Asset,
+    params: EmbedParams,
+    upload: Upload,
+    *,
+    has_speech: bool,
+    told: Transcription | None = None,
+) -> FoundTranscript:
+    """Return what the platform understood, else what is recognised on this machine, where that is allowed.
+
+    `told` is what came with the embeddings of a window: the rest of the recording is not transcribed for it.
+    A missing transcript costs the words of the clips, never their vectors, so nothing is raised for it.
+    """
+    wire = told
+    if wire is None and upload.id:
+        wire = await _from_platform(library.client, upload.id)
+    if wire is not None:
+        said = _stored(wire, asset.asset_id, library.config.platform, upload.offset_sec)
+        return FoundTranscript(said, is_of_window=told is not None or upload.is_cut)
+    config, path = library.config, Path(asset.source_uri)
+    is_local = asset.source_kind in ("file", "base64") and not config.is_embedded
+    if not (has_speech and is_local and config.local_transcripts):
+        return FoundTranscript(None)
+    try:
+        heard = await library.workbench.transcribe(path, params.start_sec, params.end_sec or None)
+    except MediaProblem as exc:
+        log.info("No transcript of %s: %s", asset.asset_id, exc)
+        return FoundTranscript(None)
+    found = _ranged(asset.asset_id, config.platform, heard.words, heard.sentences)
+    note = "The platform gave no transcript; the words were recognised on this machine."
+    return FoundTranscript(found, note, is_of_window=bool(params.start_sec or params.end_sec))
+
+
+async def _from_platform(client: PlatformClient, platform_asset_id: str) -> Transcription | None:
+    pause_s = _FIRST_PAUSE_S
+    for _ in range(_TRIES):
+        try:
+            answer = await client.get_transcription(platform_asset_id)
+        except PlatformError as exc:
+            log.info("No transcript of asset %s: %s", platform_asset_id, exc.message)
+            return None
+        if answer.status == "ready":
+            return answer
+        if answer.status == "failed":
+            return None
+        await anyio.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+    return None
+
+
+class TimedWords:
+    """What a transcript says between two times; a word belongs where its middle is."""
+
+    def __init__(self, transcript: StoredTranscript | None) -> None:
+        timed = (transcript.words or transcript.sentences) if transcript else ()
+        # Put in order once: every clip of a recording asks, and four hours are 36,000 words.
+        placed = sorted((((each.start_sec + each.end_sec) / 2, each.value) for each in timed), key=itemgetter(0))
+        self._middles = [middle for middle, _ in placed]
+        self._values = [value for _, value in placed]
+
+    def between(self, start_sec: float, end_sec: float) -> str:
+        """Return the words from one time up to another."""
+        first, last = bisect_left(self._middles, start_sec), bisect_left(self._middles, end_sec)
+        return " ".join(self._values[first:last])
+
+
+def _stored(answer: Transcription, asset_id: str, source: str, offset_sec: float) -> StoredTranscript:
+    sentences = answer.sentences or answer.utterances
+    return _ranged(asset_id, source, _timed(answer.words, offset_sec), _timed(sentences, offset_sec))
+
+
+def _ranged(
+    asset_id: str, source: str, words: tuple[TimedText, ...], sentences: tuple[TimedText, ...]
+) -> StoredTranscript:
+    return StoredTranscript(
+        asset_id=asset_id,
+        source=source,
+        start_sec=min((each.start_sec for each in words + sentences), default=0.0),
+        end_sec=max((each.end_sec for each in words + sentences), default=0.0),
+        words=words,
+        sentences=sentences,
+    )
+
+
+def _timed(texts: Iterable[WireText], offset_sec: float) -> tuple[TimedText, ...]:
+    return tuple(
+        TimedText(value=each.value, start_sec=each.start + offset_sec, end_sec=each.end + offset_sec) for each in texts
+    )

@@ -1,0 +1,1 @@
+"""Questions and the time ranges that answer them: search_clips."""

@@ -1,0 +1,138 @@
+"""Listening to a sound that is not in the library, to search for what is like it. Nothing of it is kept."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import numpy as np
+
+from soundbite_api import MediaSource, NotFound, PlatformError
+from soundbite_tools.clock import number
+from soundbite_tools.embed.params import BOTH_OPTIONS, DEFAULT_SEGMENT_SEC, SEPARATE, EmbedParams
+from soundbite_tools.embed.recordings import described
+from soundbite_tools.embed.shipping import packed, shipment
+from soundbite_tools.embed.spending import check_budget
+from soundbite_tools.embed.waiting import LONGEST_WAIT_S
+from soundbite_tools.errors import QuestionProblem
+from soundbite_tools.search.queries import QueryVectors, Vector, scaled
+from soundbite_tools.spaces import CurrentSpace, current_space
+
+if TYPE_CHECKING:
+    from soundbite_api import AudioEmbeddings
+    from soundbite_store import Asset
+    from soundbite_tools.library import Library
+    from soundbite_tools.sources.sources import Source
+
+# A few seconds say what a sound is like; more only takes longer.
+LONGEST_EXAMPLE_SEC = 30.0
+log = logging.getLogger(__name__)
+_KINDS = {"transcription": "heard speech", "audio": "heard sound"}
+
+
+async def heard_vectors(library: Library, source: Source) -> tuple[QueryVectors, str]:
+    """Return the vectors of a sound, the first 30 seconds of it, and a note where it is longer.
+
+    The vectors are remembered by its content, so that the next page or the same question costs nothing.
+
+    Raises:
+        SourceProblem, BudgetExceeded: it can't be read, or may not be embedded.
+        QuestionProblem: it holds nothing that can be compared, or listening to it took too long.
+        PlatformError, StoreError: it could not be embedded.
+    """
+    current, asset = await library.spaces.current(), await described(library, source)
+    found = await _remembered(library, current, source)
+    if not found:
+        answer = await _listened(library, asset)
+        current = current_space(answer.space, len(answer.response.data[0].embedding) if answer.response.data else 0)
+        found = await _remember(library, current, source, answer)
+    if not found:
+        raise QuestionProblem(
+            "The example holds no sound that can be compared.", "Give another sound, or words.", code="example_empty"
+        )
+    whole, note = scaled(np.sum(list(found.values()), axis=0)), ""
+    if asset.duration_sec > LONGEST_EXAMPLE_SEC:
+        note = f"Only the first {number(LONGEST_EXAMPLE_SEC)} seconds of the example were listened to."
+    return QueryVectors(current, found.get("transcription"), found.get("audio"), whole), note
+
+
+async def _remembered(library: Library, current: CurrentSpace, source: Source) -> dict[str, Vector]:
+    ledger = await library.ledger()
+    kept = {
+        option: await ledger.get_query_vector(current.space.id, kind, source.content_hash)
+        for option, kind in _KINDS.items()
+    }
+    return {option: vector for option, vector in kept.items() if vector is not None}
+
+
+async def _remember(
+    library: Library, current: CurrentSpace, source: Source, answer: AudioEmbeddings
+) -> dict[str, Vector]:
+    ledger, found = await library.ledger(), dict[str, Vector]()
+    for item in answer.response.data:
+        vector = scaled(np.asarray(item.embedding, dtype=np.float32))
+        if vector is not None and item.embedding_option in _KINDS:
+            found[item.embedding_option] = vector
+            kind = _KINDS[item.embedding_option]
+            await ledger.put_query_vector(current.space.id, kind, source.content_hash, vector)
+    return found
+
+
+async def _listened(library: Library, asset: Asset) -> AudioEmbeddings:
+    with anyio.move_on_after(LONGEST_WAIT_S):
+        async with _uploaded(library, asset) as upload:
+            ready = await library.client.wait_for_asset(upload)
+            end_sec = min(asset.duration_sec or ready.duration or LONGEST_EXAMPLE_SEC, LONGEST_EXAMPLE_SEC)
+            await check_budget(library, end_sec)
+            params = _params(end_sec)
+            answer = await library.client.embed_audio(params.audio_input(MediaSource(asset_id=upload)))
+            await (await library.ledger()).add_usage(library.config.platform, seconds_embedded=end_sec)
+            return answer
+    raise QuestionProblem(
+        "Listening to that sound took too long.",
+        "Add it with embed_audio, and give its asset_id in like.",
+        code="example_slow",
+    )
+
+
+@asynccontextmanager
+async def _uploaded(library: Library, asset: Asset) -> AsyncIterator[str]:
+    client, path = library.client, Path(asset.source_uri)
+    if asset.source_kind == "url":
+        made = await client.create_asset_from_url(asset.source_uri)
+    elif library.config.file_urls:
+        made = await client.create_asset_from_url(path.as_uri(), filename=asset.title[:255])
+    else:
+        shipped = shipment(asset, _params(LONGEST_EXAMPLE_SEC), library.config)
+        async with packed(library, asset, shipped) as (file, name):
+            made = await client.upload_file(file, filename=name)
+    try:
+        yield made.id
+    finally:
+        with anyio.CancelScope(shield=True):
+            await _deleted(library, made.id)
+
+
+async def _deleted(library: Library, upload: str) -> None:
+    try:
+        await library.client.delete_asset(upload, is_forced=True)
+    except NotFound:
+        pass
+    except PlatformError as exc:
+        log.warning("The example %s could not be deleted from the platform: %s", upload, exc.message)
+
+
+def _params(end_sec: float) -> EmbedParams:
+    return EmbedParams.checked(
+        start_sec=0.0,
+        end_sec=end_sec,
+        segmentation="fixed",
+        segment_sec=DEFAULT_SEGMENT_SEC,
+        embedding_option=BOTH_OPTIONS,
+        embedding_scope=("asset",),
+        embedding_type=SEPARATE,
+    )

@@ -1,0 +1,120 @@
+"""Which clips a question is put to: those of the platform's space that the filters let through."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from soundbite_store import ClipFilter, Space
+from soundbite_tools.errors import EmptyLibrary, QuestionProblem, UnknownId
+from soundbite_tools.search.heard_sounds import clips_with_sounds
+from soundbite_tools.search.selection import Selection
+from soundbite_tools.untrusted import plain_text
+
+if TYPE_CHECKING:
+    from soundbite_tools.library import Library
+
+_ASSETS_READ = 10_000
+_TAGS_NAMED = 15
+_LONGEST_ID = 100
+
+
+@dataclass(frozen=True)
+class Searched:
+    """The clips a question is put to: at least one."""
+
+    space: Space
+    where: ClipFilter
+    count: int
+
+
+async def searched_clips(library: Library, selection: Selection) -> Searched:
+    """Return what the filters leave to search.
+
+    Raises:
+        EmptyLibrary: nothing has been embedded.
+        QuestionProblem, UnknownId: the filters leave nothing.
+        PlatformError, StoreError: they could not be asked.
+    """
+    store, current, where = await library.store(), await library.spaces.current(), selection.where
+    space = current.space
+    if selection.sounds and await store.has_clips(space, where):
+        where = replace(where, clip_ids=await clips_with_sounds(library, current, where, selection.sounds))
+    for option in ("audio", "transcription"):
+        count = await store.count(space, replace(where, embedding_option=option, embedding_scope="clip"))
+        if count:
+            return Searched(space, where, count)
+    if count := await store.count(space, where):
+        return Searched(space, where, count)
+    if not await store.count(space):
+        await _say_empty(library, space)
+    raise await _no_match(library, selection)
+
+
+async def _say_empty(library: Library, space: Space) -> None:
+    store, ledger = await library.store(), await library.ledger()
+    others = [info for info in await store.spaces() if info.clips and info.space != space]
+    if others:
+        held = ", ".join(f"{info.assets} in {info.space.id}" for info in others)
+        raise QuestionProblem(
+            f"No recording has vectors of {space.id}, which the platform makes now; there are {held}. "
+            "Vectors of different spaces can't be compared.",
+            "`soundbite reembed` on the command line embeds them all again, embed_audio one of them; or go back to the "
+            "engine or profile that made them.",
+            code="space_empty",
+        )
+    if pending := [task for task in await ledger.unfinished_tasks() if task.platform == library.config.platform]:
+        raise QuestionProblem(
+            "The first recordings are still being embedded, so there is nothing to search yet.",
+            f'Call get_task(task_id="{pending[0].task_id}", wait_seconds=20) and search when it is ready.',
+            code="library_pending",
+        )
+    raise EmptyLibrary
+
+
+async def _no_match(library: Library, selection: Selection) -> QuestionProblem | UnknownId:
+    ledger = await library.ledger()
+    for asset_id in selection.asset_ids:
+        if await ledger.get_asset(asset_id) is None:
+            return UnknownId(
+                f"There is no recording {plain_text(asset_id, _LONGEST_ID)!r}.",
+                "Call list_audio for the ids.",
+                code="unknown_asset",
+            )
+    if selection.tags and not await _has_clips(library, replace(Selection(), tags=selection.tags)):
+        common = Counter(tag for asset in await ledger.list_assets(limit=_ASSETS_READ) for tag in asset.tags)
+        known = ", ".join(tag for tag, _ in sorted(common.items(), key=lambda item: (-item[1], item[0]))[:_TAGS_NAMED])
+        return QuestionProblem(
+            f"No recording has the tag {' or '.join(selection.tags)}.",
+            f"Tags in the library: {known}." if known else "The library has no tags; search without them.",
+            code="unknown_tag",
+        )
+    if selection.asset_ids and not await _has_clips(library, replace(Selection(), asset_ids=selection.asset_ids)):
+        return await _not_embedded_here(library, selection)
+    return QuestionProblem(
+        "No clip of the library passes all of these filters together.",
+        "Leave some of them out: " + ", ".join(selection.names) + ".",
+        code="filters_exclude_all",
+    )
+
+
+async def _not_embedded_here(library: Library, selection: Selection) -> QuestionProblem:
+    store, where = await library.store(), replace(Selection(), asset_ids=selection.asset_ids).where
+    if held := [info.space.id for info in await store.spaces() if await store.has_clips(info.space, where)]:
+        return QuestionProblem(
+            f"The recordings named have vectors of {', '.join(held)} only, which can't be compared with those that the "
+            "platform makes now.",
+            "Call embed_audio with their asset_id to embed them again, or search without asset_ids.",
+            code="asset_in_other_space",
+        )
+    return QuestionProblem(
+        "The recordings named have no embeddings yet.",
+        "Call get_task for their tasks, or search without asset_ids.",
+        code="asset_unready",
+    )
+
+
+async def _has_clips(library: Library, selection: Selection) -> bool:
+    store, space = await library.store(), (await library.spaces.current()).space
+    return await store.has_clips(space, selection.where)

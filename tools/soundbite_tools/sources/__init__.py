@@ -1,0 +1,1 @@
+"""What is to be embedded: files, addresses, and audio that callers sent."""

@@ -1,0 +1,182 @@
+"""What is to be embedded: resolved, allowed, and identified by its content."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import unquote, urlsplit
+
+import anyio.to_thread
+
+from soundbite_tools.errors import SourceProblem
+from soundbite_tools.sources.files import FileFacts, allowed_file, keep_inline, read_facts
+from soundbite_tools.sources.received import SCHEME, received_file
+from soundbite_tools.sources.urls import allowed_url
+
+if TYPE_CHECKING:
+    from soundbite_tools.config import LibraryConfig
+
+SourceKind = Literal["file", "url", "base64", "asset"]
+GivenKind = Literal["file", "url", "base64", "asset", "upload", "task"]
+TASK_SCHEME = "task:"
+"""Names a task that the platform has and the library has not."""
+
+# Ids of ours (a_...), and ids as the platform gives them: 24 hexadecimal digits (contract 2.1).
+ASSET_ID = re.compile(r"a_[0-9a-f]{20}|[0-9a-f]{24}")
+_ID_SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_LONGEST_PATH = 4096
+_GIVE_ONE = "Give exactly one of source, url, base64_string and asset_id."
+
+
+@dataclass(frozen=True)
+class GivenSource:
+    """What the caller named, before anything is looked at."""
+
+    kind: GivenKind
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A source that may be embedded."""
+
+    kind: SourceKind
+    asset_id: str
+    content_hash: str
+    uri: str
+    """A path, a URL, or the id of an asset of the platform."""
+    name: str
+    file: FileFacts | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The local file, if there is one."""
+        return Path(self.uri) if self.file else None
+
+
+def choose(source: str = "", *, asset_id: str = "", url: str = "", base64_string: str = "") -> GivenSource:
+    """Return the one source that was given; `source` may hold any kind.
+
+    Raises:
+        SourceProblem: none was given, or more than one.
+    """
+    given = {"source": source, "url": url, "base64_string": base64_string, "asset_id": asset_id}
+    named = [name for name, value in given.items() if value.strip()]
+    if not named:
+        raise SourceProblem("No audio was named.", _GIVE_ONE, code="source_missing")
+    if len(named) > 1:
+        raise SourceProblem(
+            f"{len(named)} sources were given at once: {', '.join(named)}.", _GIVE_ONE, code="source_ambiguous"
+        )
+    value = given[named[0]].strip()
+    kinds: dict[str, GivenKind] = {"url": "url", "base64_string": "base64", "asset_id": "asset"}
+    return GivenSource(kinds.get(named[0]) or _guess(value), value)
+
+
+async def resolve(given: GivenSource, config: LibraryConfig) -> Source:
+    """Return the source checked against what may be read; a file is hashed, inline audio kept as a file.
+
+    Raises:
+        SourceProblem: it is missing, not allowed, too large, or not what it claims to be.
+        WorkFailed: inline audio can't be kept.
+    """
+    if given.kind == "url":
+        return _from_url(given.value, config)
+    if given.kind == "asset":
+        return _from_asset_id(given.value, config)
+    if given.kind == "base64":
+        path = await anyio.to_thread.run_sync(lambda: keep_inline(_decode(given.value, config), config))
+        return await _from_file(path, "base64", config)
+    if given.kind == "upload":
+        path = await anyio.to_thread.run_sync(received_file, given.value.removeprefix(SCHEME), config)
+        return await _from_file(path, "base64", config, path.name)
+    path = await anyio.to_thread.run_sync(lambda: allowed_file(_as_path(given.value), config))
+    return await _from_file(path, "file", config)
+
+
+def asset_id_for(content_hash: str) -> str:
+    """Return the id of a recording: equal content has an equal id, whatever the file is called."""
+    return f"a_{content_hash[:20]}"
+
+
+def _guess(value: str) -> GivenKind:
+    # Also ftp:// and the like: that only https is taken says more than that there is no such file.
+    if re.match(r"(?!file:)[a-z][a-z0-9+.-]+://", value, re.IGNORECASE):
+        return "url"
+    if value.startswith(SCHEME):
+        return "upload"
+    if value.startswith(TASK_SCHEME):
+        return "task"
+    if value.startswith("data:") or len(value) > _LONGEST_PATH:
+        return "base64"
+    return "asset" if ASSET_ID.fullmatch(value) else "file"
+
+
+async def _from_file(path: Path, kind: SourceKind, config: LibraryConfig, name: str = "") -> Source:
+    facts = await anyio.to_thread.run_sync(lambda: read_facts(path, config))
+    return Source(
+        kind=kind,
+        asset_id=asset_id_for(facts.content_hash),
+        content_hash=facts.content_hash,
+        uri=str(path),
+        name=name or (path.name if kind == "file" else f"inline audio {facts.content_hash[:8]}"),
+        file=facts,
+    )
+
+
+def _from_url(value: str, config: LibraryConfig) -> Source:
+    url = allowed_url(value, config.urls)
+    # What is behind a URL is known only once it is fetched, so the address stands for the content.
+    digest = hashlib.sha256(f"url\n{url}".encode()).hexdigest()
+    name = unquote(urlsplit(url).path.rstrip("/").rpartition("/")[2]) or urlsplit(url).netloc
+    return Source(kind="url", asset_id=asset_id_for(digest), content_hash=digest, uri=url, name=name)
+
+
+def _from_asset_id(value: str, config: LibraryConfig) -> Source:
+    if not _ID_SHAPE.fullmatch(value):
+        raise SourceProblem(
+            "The asset_id is not an id: ids are letters, digits, '-' and '_'.",
+            "Call list_audio for the ids of the library, or give the audio as source.",
+            code="asset_id_invalid",
+        )
+    digest = hashlib.sha256(f"asset\n{config.platform}\n{value}".encode()).hexdigest()
+    return Source(kind="asset", asset_id=value, content_hash=digest, uri=value, name=value)
+
+
+def _as_path(value: str) -> str:
+    if not value.startswith("file://"):
+        return value
+    try:
+        return unquote(urlsplit(value).path)
+    except ValueError as exc:
+        raise SourceProblem(
+            "The file:// address can't be read.", "Give the path of an audio file.", code="path_invalid"
+        ) from exc
+
+
+def _decode(value: str, config: LibraryConfig) -> bytes:
+    payload = value.partition(",")[2] if value.startswith("data:") else value
+    payload = "".join(payload.split())
+    limit = config.largest_inline_bytes
+    if len(payload) * 3 // 4 > limit + 2:
+        raise SourceProblem(
+            f"The base64 audio is larger than {limit // 2**20} MB.",
+            "Give it as a file path or a URL instead.",
+            code="source_too_large",
+        )
+    try:
+        sound = base64.b64decode(payload, validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise SourceProblem(
+            "The base64 audio can't be decoded.",
+            "Send standard base64 without line breaks, or give a file path or a URL.",
+            code="base64_invalid",
+        ) from exc
+    if not sound:
+        raise SourceProblem("The base64 audio is empty.", "Send the bytes of a sound file.", code="source_empty")
+    return sound
