@@ -15,8 +15,8 @@ from tempfile import mkdtemp
 
 from soundbite_server import Settings
 from soundbite_server.libraries import open_library
-from soundbite_server.pictures.answers import draw_answers
-from soundbite_server.pictures.recording import draw_recording
+from soundbite_server.plots.answers import draw_answers
+from soundbite_server.plots.recording import draw_recording
 from soundbite_tools.read.contents import contents_of
 from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.embed.get_task import get_task

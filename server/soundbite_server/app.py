@@ -11,16 +11,16 @@ from mcp.server import MCPServer
 from mcp.server.auth.provider import TokenVerifier
 from mcp.server.auth.settings import AuthSettings
 
-from soundbite_server.completions import register_completions
-from soundbite_server.embedding_tasks import EmbeddingTasks
-from soundbite_server.health import register_health
+from soundbite_server.http.health import register_health
 from soundbite_server.lifespan import Services, serve_library
-from soundbite_server.mcp_tools import offered_tools
-from soundbite_server.player.extension import player_app
-from soundbite_server.prompts import register_prompts
-from soundbite_server.resources import register_resources
+from soundbite_server.mcp.completions import register_completions
+from soundbite_server.mcp.embedding_tasks import EmbeddingTasks
+from soundbite_server.mcp.prompts import register_prompts
+from soundbite_server.mcp.resources import register_resources
+from soundbite_server.mcp.tasks_extension import TasksExtension, TaskSource
+from soundbite_server.mcp.tools import offered_tools
+from soundbite_server.page.extension import player_app
 from soundbite_server.settings import Settings
-from soundbite_server.tasks_extension import TasksExtension, TaskSource
 
 if TYPE_CHECKING:
     from soundbite_server.http.services import HttpServices
@@ -87,8 +87,8 @@ def build_server(
     if http:
         from soundbite_server.http.clip_links import register_clip_links
         from soundbite_server.http.guard import Routes
-        from soundbite_server.http.player_page import register_player_page
         from soundbite_server.http.uploads import register_uploads
+        from soundbite_server.page.route import register_player_page
 
         routes = Routes(server, http.security)
         register_player_page(routes)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
-from soundbite_server.principals import LOCAL, principal
+from soundbite_server.http.principals import LOCAL, principal
 from soundbite_tools.errors import ToolProblem, WorkFailed, sentence
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import httpx
 from soundbite_api import PlatformClient, PollPolicy
 
 if TYPE_CHECKING:
+    from soundbite_server.local_media import EngineWorkbench
     from soundbite_server.settings import Settings
-    from soundbite_server.workbench import EngineWorkbench
 
 EMBEDDED_BASE_URL = "http://engine/v1.3"
 # Uploads and ten minutes of synchronous embedding take their time; an address that does not answer should not.
@@ -41,7 +41,7 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
 @asynccontextmanager
 async def _open_embedded(settings: Settings) -> AsyncIterator[Platform]:
     engine_package = await _import("soundbite_engine.platform.engine")
-    workbench_module = await _import("soundbite_server.workbench")
+    workbench_module = await _import("soundbite_server.local_media")
     config_module = await _import("soundbite_engine.config")
     config = config_module.EngineConfig(
         home=settings.home / "engine",
@@ -62,7 +62,7 @@ async def _open_embedded(settings: Settings) -> AsyncIterator[Platform]:
 @asynccontextmanager
 async def _open_hosted(settings: Settings) -> AsyncIterator[Platform]:
     workers = await _import("soundbite_engine.workers.pool")
-    workbench_module = await _import("soundbite_server.workbench")
+    workbench_module = await _import("soundbite_server.local_media")
     async with (
         workers.WorkerPool(size=1) as pool,
         httpx.AsyncClient(base_url=settings.base_url, timeout=_TIMEOUT) as http,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from soundbite_server.cli.pace import Pace
+from soundbite_server.cli.render.pace import Pace
 from soundbite_server.cli.watching import FolderWatch
 from soundbite_server.named_media import NothingFound, find_named, folders_among
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from soundbite_engine.audio.encode import cut
-from soundbite_server.pictures.library_map import MappedClip, draw_map
+from soundbite_server.plots.library_map import MappedClip, draw_map
 from soundbite_tools.groups.map_layout import MOST_POINTS, laid_out
 
 SAMPLES = Path(__file__).parents[2] / "samples"

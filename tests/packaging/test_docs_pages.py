@@ -11,7 +11,7 @@ import pytest
 
 from soundbite_server.cli import COMMANDS
 from soundbite_server.cli.failures import EXIT_CODES
-from soundbite_server.mcp_tools import ALL
+from soundbite_server.mcp.tools import ALL
 
 ROOT = Path(__file__).parents[2]
 

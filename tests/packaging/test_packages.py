@@ -86,7 +86,7 @@ def test_the_skill_names_tools_that_exist() -> None:
     skill = read("plugin/skills/soundbite/SKILL.md")
     assert skill.startswith("---\nname: soundbite\ndescription: ")
     named = set(re.findall(r"`([a-z]+_[a-z]+)[(`]", skill)) - {"asset_ids"}
-    tools = {path.stem for path in (ROOT / "server/soundbite_server/mcp_tools").glob("*_*.py")}
+    tools = {path.stem for path in (ROOT / "server/soundbite_server/mcp/tools").glob("*_*.py")}
     assert named <= tools, named - tools
 
 

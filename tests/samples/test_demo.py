@@ -8,7 +8,7 @@ import av
 import pytest
 from rich.console import Console
 
-from soundbite_server.demo import run_demo
+from soundbite_server.cli.demo_run import run_demo
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SHOPPING_SEC = 5.5  # the first note of memos.mp3 lies before this

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from soundbite_server.cli.clients import HOSTS, ClientConfigProblem, Entry, entry_for, install, snippet
 from soundbite_server.cli.config import CLIENTS, command
-from soundbite_server.clients import HOSTS, ClientConfigProblem, Entry, entry_for, install, snippet
 
 ENTRY = Entry("/opt/bin/soundbite", ("serve",), {"SOUNDBITE_ROOTS": '/a "b"\\c:/d', "SOUNDBITE_HOME": "/ü/🎧"})
 

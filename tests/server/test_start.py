@@ -14,7 +14,7 @@ from mcp import Client
 from pydantic import BaseModel, ValidationError
 
 from soundbite_server import Settings, build_server
-from soundbite_server.quick_start import absent, models_built_late
+from soundbite_server.cli.quick_start import absent, models_built_late
 
 HEAVY = (
     *("lancedb", "pyarrow", "av", "onnxruntime", "model2vec", "numpy", "tokenizers", "pocketsphinx"),

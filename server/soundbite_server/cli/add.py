@@ -63,7 +63,7 @@ async def command(sources: tuple[str, ...], title: str, tags: tuple[str, ...], i
 
 async def _add(library: Library, named: list[Named], labels: Labels, *, as_json: bool) -> Outcome:
     from soundbite_server.cli.adding import add_all
-    from soundbite_server.cli.progress import AddProgress
+    from soundbite_server.cli.render.progress import AddProgress
 
     out = console(stderr=as_json)
     with AddProgress(out, named, redirects=not as_json) as progress:

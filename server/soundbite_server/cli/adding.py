@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from soundbite_server.cli.progress import AddProgress
+from soundbite_server.cli.render.progress import AddProgress
 from soundbite_server.taking_in import Labels, add_one
 from soundbite_tools.results import TaskResult
 

@@ -9,7 +9,7 @@ import click
 
 from soundbite_server.cli.failures import FAILED_EXIT_CODE
 
-# As in soundbite_server.clients, which is loaded only when the command runs; a test compares them.
+# As in soundbite_server.cli.clients, which is loaded only when the command runs; a test compares them.
 CLIENTS = ("claude-desktop", "claude-code", "vscode", "cursor", "codex")
 
 
@@ -21,7 +21,7 @@ def command(client: str, is_install: bool) -> None:
 
     The settings of this shell (home, roots, profile, store, …) go into it; a key never does, only its place.
     """
-    from soundbite_server.clients import HOSTS, ClientConfigProblem, entry_for, install, snippet
+    from soundbite_server.cli.clients import HOSTS, ClientConfigProblem, entry_for, install, snippet
 
     host, entry = HOSTS[client], entry_for(os.environ)
     if not is_install:

@@ -10,7 +10,7 @@ from soundbite_server.cli.reembedding import embed_again, embed_missing, params_
 from soundbite_store import StoreError
 
 if TYPE_CHECKING:
-    from soundbite_server.cli.findings import Printer
+    from soundbite_server.cli.render.findings import Printer
     from soundbite_store import SpaceScan
     from soundbite_tools.library import Library
 

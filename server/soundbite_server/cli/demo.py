@@ -18,6 +18,6 @@ async def command(samples: Path | None) -> None:
 
     Needs the repository's samples folder; nothing is kept and nothing leaves this machine.
     """
-    from soundbite_server.demo import find_samples, run_demo
+    from soundbite_server.cli.demo_run import find_samples, run_demo
 
     sys.exit(await run_demo(samples or find_samples(), console()))

@@ -13,7 +13,7 @@ from soundbite_server.cli.failures import FAILED_EXIT_CODE, SETTINGS_EXIT_CODE
 from soundbite_server.cli.library import console, json_option, personal_library, print_json, run_async
 
 if TYPE_CHECKING:
-    from soundbite_server.cli.findings import Printer
+    from soundbite_server.cli.render.findings import Printer
     from soundbite_server.settings import Settings
     from soundbite_store import ClipStore, Space
     from soundbite_tools.library import Library
@@ -31,8 +31,8 @@ async def command(deep: bool, repair: bool, live: bool, as_json: bool) -> None:
     """Check the settings, the engine and the library, and say what to mend."""
     from rich.markup import escape
 
-    from soundbite_server.cli.findings import Findings, Lines
     from soundbite_server.cli.live_check import check_live
+    from soundbite_server.cli.render.findings import Findings, Lines
     from soundbite_server.settings import Settings
     from soundbite_tools.counts import count_of
 

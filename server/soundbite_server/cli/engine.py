@@ -113,7 +113,7 @@ async def _serve(config: EngineConfig, host: str, port: int) -> None:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    from soundbite_server.listening import listen
+    from soundbite_server.http.listening import listen
     from soundbite_server.settings import SettingsError
 
     try:

@@ -43,7 +43,7 @@ async def command(title: str, tags: tuple[str, ...], page: int, limit: int, as_j
 def _print(listing: LibraryListing) -> None:
     from rich.text import Text
 
-    from soundbite_server.cli.tables import Column, print_table
+    from soundbite_server.cli.render.tables import Column, print_table
     from soundbite_tools.counts import count_of
 
     out = console()

@@ -8,7 +8,7 @@ import anyio.to_thread
 from rich.markup import escape
 
 if TYPE_CHECKING:
-    from soundbite_server.cli.findings import Printer
+    from soundbite_server.cli.render.findings import Printer
     from soundbite_tools.library import Library
 
 REPORT_NAME = "live-probe.md"
@@ -20,7 +20,7 @@ async def check_live(out: Printer, library: Library) -> None:
     Raises:
         PlatformError: it does not answer.
     """
-    from soundbite_server.live_probe import probe_platform
+    from soundbite_server.cli.live_probe import probe_platform
 
     report = await probe_platform(library.client)
     for finding in report.findings:

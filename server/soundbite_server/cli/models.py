@@ -45,7 +45,7 @@ def list_models(check: bool, as_json: bool) -> None:
     from soundbite_engine.packs.installed import damaged_files, is_installed
     from soundbite_engine.packs.models import PROFILES
     from soundbite_engine.packs.registry import PACKS
-    from soundbite_server.cli.hanging import print_hanging
+    from soundbite_server.cli.render.hanging import print_hanging
 
     models = _models()
     here = {pack.name: is_installed(models.folder, pack) for pack in PACKS.values()}
@@ -81,7 +81,7 @@ def _standing(is_here: bool, damaged: Sequence[str] | None) -> str:
 
 
 def _print_packs(packs: Sequence[tuple[Pack, str]]) -> None:
-    from soundbite_server.cli.tables import Column, print_table
+    from soundbite_server.cli.render.tables import Column, print_table
 
     columns = (
         Column("Pack"),

@@ -70,7 +70,7 @@ async def _contents(library: Library, asset: Asset, level_count: int) -> Content
 async def recording(recording: str, out: Path) -> None:
     """Draw a RECORDING: its waveform, its segments, what is said in them."""
     from soundbite_server.cli.recordings import find_recording
-    from soundbite_server.pictures.recording import LEVELS, draw_recording
+    from soundbite_server.plots.recording import LEVELS, draw_recording
 
     async with personal_library() as library:
         asset = await find_recording(await library.ledger(), recording)
@@ -86,8 +86,8 @@ async def recording(recording: str, out: Path) -> None:
 async def answers(recording: str, words: tuple[str, ...], out: Path) -> None:
     """Draw how well a RECORDING answers WORDS along its time."""
     from soundbite_server.cli.recordings import find_recording
-    from soundbite_server.pictures.answers import draw_answers
-    from soundbite_server.pictures.recording import LEVELS
+    from soundbite_server.plots.answers import draw_answers
+    from soundbite_server.plots.recording import LEVELS
     from soundbite_tools.search.search_clips import MOST_CLIPS, search_clips
 
     question = " ".join(words)
@@ -111,8 +111,8 @@ async def answers(recording: str, words: tuple[str, ...], out: Path) -> None:
 @run_async
 async def library_map(by: str, tags: tuple[str, ...], out: Path) -> None:
     """Draw the clips of the library on a map: near each other where they sound or mean alike."""
-    from soundbite_server.pictures.library_map import draw_map
-    from soundbite_server.pictures.mapping import mapped
+    from soundbite_server.plots.library_map import draw_map
+    from soundbite_server.plots.mapping import mapped
     from soundbite_tools.counts import count_of
     from soundbite_tools.groups.clip_points import clip_points
     from soundbite_tools.groups.map_layout import MOST_POINTS
@@ -126,7 +126,7 @@ async def library_map(by: str, tags: tuple[str, ...], out: Path) -> None:
 
 def write(picture: str, path: Path) -> None:
     """Write a drawing to a file of the kind its name asks for, and say so."""
-    from soundbite_server.pictures.png import NoRenderer, to_png
+    from soundbite_server.plots.png import NoRenderer, to_png
 
     try:
         content = to_png(picture) if path.suffix.lower() == ".png" else picture.encode()

@@ -68,8 +68,8 @@ async def command(
     as_json: bool,
 ) -> None:
     """Find the seconds of sound that answer WORDS, what was said or heard."""
-    from soundbite_server.cli.hits import print_hits
     from soundbite_server.cli.recordings import find_recording
+    from soundbite_server.cli.render.hits import print_hits
     from soundbite_tools.search.search_clips import search_clips
 
     named = _file_named(like)
@@ -123,7 +123,7 @@ async def _example(ledger: Ledger, like: str) -> str:
 
 
 async def _write(library: Library, found: SearchResult, folder: Path, sound_format: str) -> list[str]:
-    from soundbite_server.cli.hits import write_clips
+    from soundbite_server.cli.render.hits import write_clips
 
     return await write_clips(library, found, folder, sound_format)  # type: ignore[arg-type] # one of the choices
 
@@ -131,7 +131,7 @@ async def _write(library: Library, found: SearchResult, folder: Path, sound_form
 async def _play(library: Library, found: SearchResult) -> None:
     import anyio.to_thread
 
-    from soundbite_server.cli.players import NoPlayer, play
+    from soundbite_server.cli.render.players import NoPlayer, play
     from soundbite_tools.read.get_clip import get_clip
 
     best = found.clips[0]

@@ -24,7 +24,7 @@ def command(address: str | None = None) -> None:
     this machine. Over HTTP, SOUNDBITE_HTTP_TOKENS says who may call, and no folder and no URL is open to callers unless
     SOUNDBITE_ROOTS and SOUNDBITE_ALLOW_URLS open them.
     """
-    from soundbite_server.quick_start import absent, models_built_late, no_garbage
+    from soundbite_server.cli.quick_start import absent, models_built_late, no_garbage
 
     with absent(*(_UNUSED_OVER_STDIO if address is None else _UNUSED)):
         with no_garbage(), models_built_late():

@@ -14,7 +14,7 @@ from soundbite_server.cli.library import console, json_option, personal_library,
 async def command(recording: str, as_json: bool) -> None:
     """Show a RECORDING, named by its id or a part of its title: loudness, segments, words and sounds along its time."""
     from soundbite_server.cli.recordings import find_recording
-    from soundbite_server.cli.timeline import as_document, print_recording
+    from soundbite_server.cli.render.timeline import as_document, print_recording
     from soundbite_tools.read.contents import contents_of
 
     out = console()

@@ -50,7 +50,7 @@ def _document(task: TaskResult) -> dict[str, Any]:
 def _print(found: list[tuple[str, TaskResult]]) -> None:
     from rich.text import Text
 
-    from soundbite_server.cli.tables import Column, print_table
+    from soundbite_server.cli.render.tables import Column, print_table
 
     if not found:
         click.echo("No tasks.")

@@ -18,7 +18,7 @@ _COLUMNS = ("Day (UTC)", "Platform", "Minutes embedded", "Minutes saved")
 @run_async
 async def command(days: int, as_json: bool) -> None:
     """Show the minutes of audio embedded, and those saved because the sound was there already."""
-    from soundbite_server.cli.tables import Column, print_table
+    from soundbite_server.cli.render.tables import Column, print_table
     from soundbite_server.settings import Settings
     from soundbite_store import Ledger
 

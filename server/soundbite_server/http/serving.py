@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from soundbite_server.http.app import ENDPOINT, build_http_app
 from soundbite_server.http.config import HttpConfig
-from soundbite_server.listening import listen
+from soundbite_server.http.listening import listen
 from soundbite_server.settings import SettingsError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from soundbite_server.http.guard import Routes
 from soundbite_server.http.links import LinkRefused
-from soundbite_server.principals import LOCAL, principal
+from soundbite_server.http.principals import LOCAL, principal
 from soundbite_tools.errors import ToolProblem
 from soundbite_tools.sources.received import SCHEME, received_folder, received_name
 

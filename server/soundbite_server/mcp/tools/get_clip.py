@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from mcp_types import AudioContent, CallToolResult, TextContent
 from pydantic import Field
 
-from soundbite_server.mcp_tools.boundary import ToolContext, as_result, guarded, library_of
-from soundbite_server.mcp_tools.declaration import declare
-from soundbite_server.principals import principal
+from soundbite_server.http.principals import principal
+from soundbite_server.mcp.boundary import ToolContext, as_result, guarded, library_of
+from soundbite_server.mcp.declaration import declare
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool

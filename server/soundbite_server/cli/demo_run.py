@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from soundbite_server.ground_truth import Question, Recording, Samples, SamplesError, read_samples
+from soundbite_server.cli.ground_truth import Question, Recording, Samples, SamplesError, read_samples
 from soundbite_tools.results import ClipDetail, ClipResult, SearchResult, TaskResult
 
 _SHOWN = 3
@@ -79,7 +79,7 @@ async def run_demo(samples: Path, console: Console) -> int:
 
 def find_samples() -> Path:
     """Return the samples folder of the repository this package is run from; an installed wheel has none."""
-    return Path(__file__).resolve().parents[2] / "samples"
+    return Path(__file__).resolve().parents[3] / "samples"
 
 
 async def _ask_everything(known: Samples, home: Path, log_path: Path, console: Console) -> list[bool]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
-from soundbite_server.mcp_tools.boundary import ToolContext, library_of
+from soundbite_server.mcp.boundary import ToolContext, library_of
 from soundbite_tools.errors import ToolProblem, UnknownId
 
 if TYPE_CHECKING:
@@ -89,14 +89,14 @@ async def asset(asset_id: str, ctx: ToolContext) -> str:
 
 async def transcript(asset_id: str, ctx: ToolContext) -> str:
     """Return what is said in a recording, a line a sentence."""
-    from soundbite_server.captions import as_text
+    from soundbite_server.mcp.captions import as_text
 
     return as_text(await _transcript(asset_id, ctx))
 
 
 async def transcript_vtt(asset_id: str, ctx: ToolContext) -> str:
     """Return what is said in a recording as WebVTT."""
-    from soundbite_server.captions import as_webvtt
+    from soundbite_server.mcp.captions import as_webvtt
 
     return as_webvtt(await _transcript(asset_id, ctx))
 

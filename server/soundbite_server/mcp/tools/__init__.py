@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from soundbite_server.mcp_tools import (
+from soundbite_server.mcp.tools import (
     classify_clips,
     cluster_clips,
     embed_audio,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from soundbite_server.mcp_tools.boundary import ToolContext, answer, library_of
-from soundbite_server.mcp_tools.declaration import declare
-from soundbite_server.player.document import PLAYER_URI
+from soundbite_server.mcp.boundary import ToolContext, answer, library_of
+from soundbite_server.mcp.declaration import declare
+from soundbite_server.page.document import PLAYER_URI
 from soundbite_tools.results import SearchResult
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from soundbite_server.principals import principal
+from soundbite_server.http.principals import principal
 
 if TYPE_CHECKING:
     from soundbite_server.http.limits import AudioAllowance
-    from soundbite_server.mcp_tools.boundary import ToolContext
+    from soundbite_server.mcp.boundary import ToolContext
 
 
 async def count_call(ctx: ToolContext) -> None:

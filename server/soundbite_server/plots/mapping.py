@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from soundbite_server.pictures.library_map import MappedClip
+from soundbite_server.plots.library_map import MappedClip
 from soundbite_tools.clock import clock_range
 from soundbite_tools.groups.kmeans import grouped
 from soundbite_tools.groups.map_layout import laid_out

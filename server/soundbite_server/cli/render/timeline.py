@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from soundbite_server.pictures.time_axis import STEPS_SEC
+from soundbite_server.plots.time_axis import STEPS_SEC
 from soundbite_tools.clock import clock, clock_length, clock_range
 from soundbite_tools.embed.task_view import shown_source
 

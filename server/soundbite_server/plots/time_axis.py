@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from soundbite_server.pictures.svg import FAINT
+from soundbite_server.plots.svg import FAINT
 from soundbite_tools.clock import clock
 
 if TYPE_CHECKING:
-    from soundbite_server.pictures.svg import Drawing
+    from soundbite_server.plots.svg import Drawing
     from soundbite_tools.sources.local_media import Levels
 
 STEPS_SEC = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)

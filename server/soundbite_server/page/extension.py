@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcp.server.apps import Apps, ResourceCsp
 
-from soundbite_server.player.document import PLAYER_URI, player_page
+from soundbite_server.page.document import PLAYER_URI, player_page
 
 
 def player_app() -> Apps:

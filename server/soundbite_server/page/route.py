@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from soundbite_server.http.guard import Routes
-from soundbite_server.player import player_page, player_policy
+from soundbite_server.page import player_page, player_policy
 
 
 def register_player_page(routes: Routes) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from soundbite_server.pictures.svg import FAINT, PALETTE, Drawing, fitting
+from soundbite_server.plots.svg import FAINT, PALETTE, Drawing, fitting
 
 _SIZE, _MARGIN, _KEY_WIDTH = 760.0, 40.0, 260.0
 _OTHER, _OTHER_COLOUR = "others", "#c3cad3"

@@ -28,7 +28,7 @@ class Lines:
         """Show one line."""
         from rich.text import Text
 
-        from soundbite_server.cli.hanging import print_hanging
+        from soundbite_server.cli.render.hanging import print_hanging
 
         print_hanging(self._out, Text.from_markup(line))
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_types import CallToolRequestParams, CallToolResult, TextContent
 
-from soundbite_server.mcp_tools.boundary import as_result
-from soundbite_server.tasks_extension import TaskState
+from soundbite_server.mcp.boundary import as_result
+from soundbite_server.mcp.tasks_extension import TaskState
 
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext

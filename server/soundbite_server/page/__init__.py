@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from soundbite_server.player.document import PLAYER_URI, player_page, player_policy
+from soundbite_server.page.document import PLAYER_URI, player_page, player_policy
 
 __all__ = ["PLAYER_URI", "player_page", "player_policy"]

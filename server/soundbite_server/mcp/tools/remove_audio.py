@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from soundbite_server.mcp_tools.boundary import ToolContext, answer, library_of
-from soundbite_server.mcp_tools.declaration import declare
+from soundbite_server.mcp.boundary import ToolContext, answer, library_of
+from soundbite_server.mcp.declaration import declare
 from soundbite_tools.results import RemovalResult
 
 if TYPE_CHECKING:

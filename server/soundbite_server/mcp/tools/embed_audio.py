@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from soundbite_server.mcp_tools.boundary import ToolContext, answer, library_of, reporter
-from soundbite_server.mcp_tools.callers import allowance
-from soundbite_server.mcp_tools.declaration import declare
+from soundbite_server.mcp.boundary import ToolContext, answer, library_of, reporter
+from soundbite_server.mcp.callers import allowance
+from soundbite_server.mcp.declaration import declare
 from soundbite_tools.errors import SourceProblem
 from soundbite_tools.results import TaskResult
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from soundbite_server.cli.pace import Pace
+from soundbite_server.cli.render.pace import Pace
 from soundbite_tools.clock import clock
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from soundbite_server.pictures.svg import FAINT, PALETTE, Drawing, fitting, wrapped
-from soundbite_server.pictures.time_axis import TimeAxis
+from soundbite_server.plots.svg import FAINT, PALETTE, Drawing, fitting, wrapped
+from soundbite_server.plots.time_axis import TimeAxis
 from soundbite_tools.clock import clock_length, clock_range
 from soundbite_tools.counts import count_of
 
