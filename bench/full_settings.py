@@ -28,7 +28,7 @@ from random_clap import BANDS, FRAMES, write_random_clap
 from soundbite_engine.sound.clap import SoundEncoder
 from soundbite_engine.speech.whisper import WINDOW_SEC
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "packs"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "engine" / "packs"))
 from tiny_whisper import MEL_BANDS, Shape, write_tiny_whisper
 
 WHISPER_BASE = Shape(width=512, heads=8, layers=6, tokens=50257)

@@ -25,7 +25,7 @@ from tiny_whisper import write_tiny_whisper
 
 from soundbite_engine.speech.whisper import WINDOW_SEC, _windows, _words
 
-SAMPLES = Path(__file__).parents[2] / "samples"
+SAMPLES = Path(__file__).parents[3] / "samples"
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from model_server import Misbehaviour, serving
 from tiny_yamnet import install_tiny_yamnet
 
-EVAL = Path(__file__).parents[3] / "shared" / "eval"
+EVAL = Path(__file__).parents[4] / "shared" / "eval"
 CONTENTS = {"weights.bin": bytes(range(256)) * 4000, "words.txt": b"bark\nmeow\n"}
 
 

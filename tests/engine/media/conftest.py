@@ -114,4 +114,4 @@ def write_video(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def samples() -> Path:
     """The project's own recordings."""
-    return Path(__file__).parents[2] / "samples"
+    return Path(__file__).parents[3] / "samples"

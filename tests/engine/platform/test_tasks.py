@@ -23,7 +23,7 @@ from soundbite_engine import UrlPolicy
 Sounds = Callable[[float], Path]
 Asking = Callable[..., dict[str, Any]]
 Opened = Callable[..., Any]
-SAMPLES = Path(__file__).parents[2] / "samples"
+SAMPLES = Path(__file__).parents[3] / "samples"
 
 
 async def _upload(http: httpx.AsyncClient, path: Path) -> str:

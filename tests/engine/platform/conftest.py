@@ -54,7 +54,7 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float], Path]:
 @pytest.fixture(scope="session")
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six seconds of speech from a sample of this repository."""
-    sample = Path(__file__).parents[2] / "samples" / "standup.flac"
+    sample = Path(__file__).parents[3] / "samples" / "standup.flac"
 
     async def cut_out() -> bytes:
         async with WorkerPool(size=1) as pool:
