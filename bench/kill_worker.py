@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "store"))
 from clip_writer import clip as clip_of
 
 from soundbite_store import Clip, ClipStore, Space
-from soundbite_store.lance.vector_index import build_vector_index, note_vector_index
+from soundbite_store.lance.indexes import build_vector_index, note_vector_index
 
 SPACE = Space("kills-1", 16)
 OLD_SPACE = Space("test-space-1", 16)

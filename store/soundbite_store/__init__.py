@@ -24,12 +24,9 @@ from soundbite_store.errors import (
     StoreUnavailable,
 )
 from soundbite_store.filters import ClipFilter
-from soundbite_store.lance.capabilities import StoreCapabilities, capabilities_of
 from soundbite_store.lance.clip_store import ClipStore
-from soundbite_store.lance.places import StoreAccess
-from soundbite_store.lance.scan import DamagedRow, SpaceScan
-from soundbite_store.lance.vector_index import VectorIndex
-from soundbite_store.ledger.ledger import Ledger
+from soundbite_store.lance.places import StoreAccess, StoreCapabilities, capabilities_of
+from soundbite_store.ledger.ledger import ForgottenRecords, Ledger
 from soundbite_store.ledger.records import (
     Asset,
     SourceKind,
@@ -40,12 +37,11 @@ from soundbite_store.ledger.records import (
     TimedText,
     Usage,
 )
-from soundbite_store.ledger.removal import ForgottenRecords
 from soundbite_store.locks import OwnerLock
-from soundbite_store.repair.mending import Mended
+from soundbite_store.repair.mending import DamagedRow, Mended, SpaceScan
+from soundbite_store.shared.catalogue import Sharing
 from soundbite_store.shared.exchange import Exchanged, export_library, import_library
-from soundbite_store.shared.sharing import Sharing
-from soundbite_store.spaces import Space, SpaceInfo
+from soundbite_store.vectors import Space, SpaceInfo, VectorIndex
 
 __all__ = [
     "Asset",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from soundbite_store.spaces import Space
+    from soundbite_store.vectors import Space
 
 
 def clip_id_for(asset_id: str, start_sec: float, end_sec: float) -> str:

@@ -1,14 +1,15 @@
-"""Locks between processes that die with their owner."""
+"""Who may write: locks between processes that die with their owner, and turns of writers that share none."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import random
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from soundbite_store.errors import StoreBusy, StoreUnavailable
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
 _POLL_S = 0.01
 _MAX_POLL_S = 0.1
+_Result = TypeVar("_Result")
+_TRIES = 8
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
 
 
 class OwnerLock:
@@ -109,3 +114,20 @@ class WriteGate:
                 yield
             finally:
                 self._owner.release()
+
+
+async def until_committed(write: Callable[[], Awaitable[_Result]]) -> _Result:
+    """Repeat a write that lost the race for the next version of a table, after growing, scattered pauses.
+
+    LanceDB repeats a merge by itself for a while; what it gives up on, and every other kind of commit, comes here.
+
+    Raises: StoreBusy when others were first every time.
+    """
+    for attempt in range(_TRIES - 1):
+        try:
+            return await write()
+        except StoreBusy:
+            # Two machines that pause equally long would meet again.
+            pause_s = min(_FIRST_PAUSE_S * 2.0**attempt, _LONGEST_PAUSE_S)
+            await asyncio.sleep(pause_s * (0.5 + random.random()))
+    return await write()

@@ -1,9 +1,12 @@
-"""Vectors as the store keeps them: checked, of unit length, little-endian float32."""
+"""The spaces that vectors belong to, and vectors as the store keeps them: of unit length, little-endian float32."""
 
 from __future__ import annotations
 
+import hashlib
+import re
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from soundbite_store.errors import BadVector
@@ -11,6 +14,58 @@ from soundbite_store.errors import BadVector
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
+
+TABLE_PREFIX = "clips__"
+_UNSAFE = re.compile(r"[^a-z0-9.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """An engine profile or hosted model, and the length of its vectors."""
+
+    id: str
+    dimension: int
+
+    def __post_init__(self) -> None:
+        if not self.id or self.dimension < 1:
+            raise ValueError("A space needs an id and a positive dimension.")
+
+    @property
+    def table_name(self) -> str:
+        """Name of the LanceDB table; an id that is no plain name also carries a digest of itself."""
+        slug = _UNSAFE.sub("-", self.id.lower()).strip("-.")[:48]
+        if slug != self.id:
+            slug = f"{slug}-{hashlib.sha256(self.id.encode()).hexdigest()[:8]}"
+        return f"{TABLE_PREFIX}{slug}__{self.dimension}"
+
+
+@dataclass(frozen=True, slots=True)
+class VectorIndex:
+    """What was measured when the index was built; it is kept in the table, beside the index."""
+
+    rows: int
+    """Rows it was trained on."""
+    nprobes: int
+    """Partitions that a search without a filter reads."""
+    candidates: int
+    """Rows whose true vectors it compares, at the least."""
+    recall: float
+    """Share of the ten true nearest that such a search found."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceInfo:
+    """What one space holds."""
+
+    space: Space
+    embeddings: int
+    """Rows: one for each clip and embedding option."""
+    clips: int
+    """Distinct clips."""
+    assets: int
+    """Distinct assets."""
+    index: VectorIndex | None = None
+    """The vector index and its measured recall, once the space is large enough to have one."""
 
 
 def unit_vector(values: ArrayLike, dimension: int) -> NDArray[np.float32]:

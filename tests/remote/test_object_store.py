@@ -16,8 +16,7 @@ from clip_writer import SPACE, clip
 from s3_service import S3Service, free_port
 
 from soundbite_store import ClipFilter, ClipStore, StoreAccess, StoreUnavailable
-from soundbite_store.lance.connection import StoreConnection
-from soundbite_store.lance.creation import create_indexes, create_or_open
+from soundbite_store.lance.connection import StoreConnection, create_indexes, create_or_open
 from soundbite_store.lance.indexes import has_text_indexes
 from soundbite_store.lance.schema import clips_schema
 

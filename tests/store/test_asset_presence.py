@@ -10,7 +10,7 @@ import pytest
 
 from soundbite_store import Clip, ClipFilter, ClipStore, Space
 from soundbite_store.lance import upkeep
-from soundbite_store.lance.facts import TableFacts
+from soundbite_store.lance.search import TableFacts
 
 MakeClip = Callable[..., Clip]
 STEPS = 60

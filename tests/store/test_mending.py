@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from soundbite_store import Clip, ClipStore, Mended, OwnerLock, Space, StoreBusy, StoreUnavailable
-from soundbite_store.lance.driver import tells_of_damage, translated
+from soundbite_store.errors import tells_of_damage, translated
 from soundbite_store.lance.rows import to_table
 from soundbite_store.repair import mending
 

@@ -10,9 +10,8 @@ import lancedb
 import pytest
 
 from soundbite_store import Clip, ClipStore, Ledger, Space
-from soundbite_store.lance.migrations import MIGRATIONS, migrate
-from soundbite_store.lance.schema import SCHEMA_VERSION, schema_version
-from soundbite_store.ledger.migrations import MIGRATIONS as LEDGER_MIGRATIONS
+from soundbite_store.lance.schema import MIGRATIONS, SCHEMA_VERSION, migrate, schema_version
+from soundbite_store.ledger.connection import MIGRATIONS as LEDGER_MIGRATIONS
 
 MakeClip = Callable[..., Clip]
 SCHEMAS = Path(__file__).parent / "schemas"

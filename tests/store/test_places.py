@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from soundbite_store import ClipStore, StoreAccess, StoreBusy, StoreUnavailable, capabilities_of
-from soundbite_store.lance.conflicts import until_committed
+from soundbite_store.locks import until_committed
 
 
 @pytest.mark.parametrize("uri", ["/srv/store", "relative/store", "file:///srv/store", "C:\\store"])

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from soundbite_store import Clip, ClipFilter, ClipHit, ClipStore, Space
-from soundbite_store.resident import residence
-from soundbite_store.resident.word_breaks import is_simple, words_of
+from soundbite_store.resident import index as resident_index
+from soundbite_store.resident.words import is_simple, words_of
 
 MakeClip = Callable[..., Clip]
 WORDS = ["river", "bank", "siren", "sea", "don't", "café", "naïve", "3.5", "e.g.", "Straße", "co-op", "www.example.com"]
@@ -71,7 +71,7 @@ def clips(make_clip: MakeClip) -> list[Clip]:
 
 
 def of_lance(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(residence, "MOST_ROWS", -1)
+    monkeypatch.setattr(resident_index, "MOST_ROWS", -1)
 
 
 def said(hits: list[ClipHit]) -> list[tuple[str, str, object]]:
@@ -102,7 +102,7 @@ async def answers(folder: Path, space: Space, *, is_held: bool) -> dict[str, obj
 async def test_memory_answers_as_the_disk_does_with_vectors_and_without(
     tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch, vector_bytes: int
 ) -> None:
-    monkeypatch.setattr(residence, "MOST_VECTOR_BYTES", vector_bytes)
+    monkeypatch.setattr(resident_index, "MOST_VECTOR_BYTES", vector_bytes)
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, clips)
         await store.optimise(space)
@@ -126,7 +126,7 @@ async def test_clips_found_in_memory_are_the_whole_clips(tmp_path: Path, space: 
 async def test_what_others_write_change_remove_and_compact_is_seen_by_the_next_search(
     tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(residence, "MAY_LAG_S", 0.0)
+    monkeypatch.setattr(resident_index, "MAY_LAG_S", 0.0)
     async with await ClipStore.open(tmp_path) as reader, await ClipStore.open(tmp_path) as writer:
 
         async def found(word: str = "word") -> list[float]:
@@ -158,8 +158,8 @@ async def test_what_others_write_change_remove_and_compact_is_seen_by_the_next_s
 async def test_a_search_waits_for_its_own_writes_and_not_for_those_of_others(
     tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(residence, "MAY_LAG_S", 3_600.0)
-    monkeypatch.setattr(residence, "_LOOKS_IN_THAT_TIME", 1e9)
+    monkeypatch.setattr(resident_index, "MAY_LAG_S", 3_600.0)
+    monkeypatch.setattr(resident_index, "_LOOKS_IN_THAT_TIME", 1e9)
     async with await ClipStore.open(tmp_path) as reader, await ClipStore.open(tmp_path) as other:
 
         async def found() -> list[int]:
@@ -188,7 +188,7 @@ async def test_a_search_waits_for_its_own_writes_and_not_for_those_of_others(
 async def test_memory_stays_right_while_another_process_writes_compacts_and_deletes(
     tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(residence, "READ_AT_ONCE", 60)
+    monkeypatch.setattr(resident_index, "READ_AT_ONCE", 60)
     async with await ClipStore.open(tmp_path) as reader:
         kept = [make_clip(index, "a_kept", transcript="kept word") for index in range(50)]
         await reader.upsert(space, kept)
@@ -206,7 +206,7 @@ async def test_memory_stays_right_while_another_process_writes_compacts_and_dele
             held += await table.resident() is not None
         assert ended.result() == 0
         assert held
-        monkeypatch.setattr(residence, "MAY_LAG_S", 0.0)
+        monkeypatch.setattr(resident_index, "MAY_LAG_S", 0.0)
         await table.settled()
         there = await reader.clips(space, limit=10_000)
         assert {clip.asset_id for clip in there} == {"a_kept", "a_5", "a_6"}
@@ -221,7 +221,7 @@ async def test_memory_stays_right_while_another_process_writes_compacts_and_dele
 async def test_a_table_whose_vectors_outgrow_their_limit_is_held_without_them(
     tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(residence, "MOST_VECTOR_BYTES", 16 * 4 * 300)
+    monkeypatch.setattr(resident_index, "MOST_VECTOR_BYTES", 16 * 4 * 300)
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, clips[:200])
         table = await store._connection.table_for_writing(space)
@@ -235,8 +235,8 @@ async def test_a_table_whose_vectors_outgrow_their_limit_is_held_without_them(
             assert held
             assert (held.has_vectors, held.vector_bytes) == (False, 0)
         # What another process wrote just now is found by LanceDB, and not in memory yet.
-        monkeypatch.setattr(residence, "MAY_LAG_S", 3_600.0)
-        monkeypatch.setattr(residence, "_LOOKS_IN_THAT_TIME", 1e9)
+        monkeypatch.setattr(resident_index, "MAY_LAG_S", 3_600.0)
+        monkeypatch.setattr(resident_index, "_LOOKS_IN_THAT_TIME", 1e9)
         await store.vector_search(space, clips[0].vector)
         async with await ClipStore.open(tmp_path) as other:
             await other.upsert(space, [replace(clips[0], clip_id="c_new", asset_id="a_new")])
@@ -248,7 +248,7 @@ async def test_a_table_whose_vectors_outgrow_their_limit_is_held_without_them(
 async def test_a_table_of_too_many_rows_is_read_from_the_disk(
     tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(residence, "MOST_ROWS", 300)
+    monkeypatch.setattr(resident_index, "MOST_ROWS", 300)
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, clips[:200])
         table = await store._connection.table_for_writing(space)
@@ -261,7 +261,7 @@ async def test_a_table_of_too_many_rows_is_read_from_the_disk(
 async def test_rows_that_are_gone_do_not_pile_up_in_memory(
     tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(residence, "MOST_GONE", 5)
+    monkeypatch.setattr(resident_index, "MOST_GONE", 5)
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, [make_clip(0, "a_stays", transcript="river")])
         table = await store._connection.table_for_writing(space)
@@ -280,8 +280,8 @@ async def test_rows_that_are_gone_do_not_pile_up_in_memory(
 async def test_a_larger_table_is_read_beside_the_searches(
     tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(residence, "READ_AT_ONCE", 100)
-    monkeypatch.setattr(residence, "READ_WAITED_FOR", 100)
+    monkeypatch.setattr(resident_index, "READ_AT_ONCE", 100)
+    monkeypatch.setattr(resident_index, "READ_WAITED_FOR", 100)
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, clips)
         table = await store._connection.table_for_writing(space)
@@ -295,8 +295,8 @@ async def test_a_larger_table_is_read_beside_the_searches(
 async def test_searches_that_follow_each_other_wait_for_the_first_reading_of_a_small_table(
     tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(residence, "READ_AT_ONCE", 100)
-    monkeypatch.setattr(residence, "_PAUSE_BEFORE_READING_S", 3_600.0)
+    monkeypatch.setattr(resident_index, "READ_AT_ONCE", 100)
+    monkeypatch.setattr(resident_index, "_PAUSE_BEFORE_READING_S", 3_600.0)
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, clips)
         table = await store._connection.table_for_writing(space)
@@ -307,8 +307,8 @@ async def test_searches_that_follow_each_other_wait_for_the_first_reading_of_a_s
 async def test_a_table_is_read_in_the_pause_after_its_first_search(
     tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(residence, "READ_AT_ONCE", 100)
-    monkeypatch.setattr(residence, "_PAUSE_BEFORE_READING_S", 0.0)
+    monkeypatch.setattr(resident_index, "READ_AT_ONCE", 100)
+    monkeypatch.setattr(resident_index, "_PAUSE_BEFORE_READING_S", 0.0)
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, clips)
         table = await store._connection.table_for_writing(space)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from soundbite_store import Clip, ClipFilter, ClipHit, ClipStore, Space
-from soundbite_store.resident import residence
+from soundbite_store.resident import index as resident_index
 
 MakeClip = Callable[..., Clip]
 STEPS = 40
@@ -95,9 +95,9 @@ async def test_a_reader_that_lives_with_a_table_finds_what_is_there(
     most_at_once: int,
     vector_bytes: int,
 ) -> None:
-    monkeypatch.setattr(residence, "MOST_VECTOR_BYTES", vector_bytes)
-    monkeypatch.setattr(residence, "READ_AT_ONCE", most_at_once)
-    monkeypatch.setattr(residence, "MAY_LAG_S", 0.0)  # the writer is another store
+    monkeypatch.setattr(resident_index, "MOST_VECTOR_BYTES", vector_bytes)
+    monkeypatch.setattr(resident_index, "READ_AT_ONCE", most_at_once)
+    monkeypatch.setattr(resident_index, "MAY_LAG_S", 0.0)  # the writer is another store
     was_held = 0
     async with await ClipStore.open(tmp_path) as writer, await ClipStore.open(tmp_path) as reader:
         life = Life(seed, writer, space, make_clip)
@@ -110,7 +110,7 @@ async def test_a_reader_that_lives_with_a_table_finds_what_is_there(
             is_held = await table.resident() is not None
             was_held += is_held
             with monkeypatch.context() as patch:
-                patch.setattr(residence, "MOST_ROWS", -1)
+                patch.setattr(resident_index, "MOST_ROWS", -1)
                 async with await ClipStore.open(tmp_path) as disk:
                     read_near = await near(disk, space)
                     assert without_scores(seen_near) == without_scores(read_near), what

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from soundbite_store import Clip, ClipFilter, ClipStore, Space, VectorIndex
-from soundbite_store.lance.vector_index import WANTED_RECALL, plan_search
+from soundbite_store.lance.indexes import WANTED_RECALL, plan_search
 
 MakeClip = Callable[..., Clip]
 

@@ -11,14 +11,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from soundbite_store.errors import StoreError
+from soundbite_store.errors import StoreError, lance_errors
 from soundbite_store.filters import ClipFilter
-from soundbite_store.lance.driver import lance_errors
 
 if TYPE_CHECKING:
     from lancedb import AsyncTable
 
-    from soundbite_store.lance.facts import TableFacts
+    from soundbite_store.lance.search import TableFacts
     from soundbite_store.repair.durability import Commit, TableFolder
 
 

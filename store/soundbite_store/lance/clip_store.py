@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
+
+from opentelemetry import trace
 
 from soundbite_store.clips import Clip, ClipHit, EmbeddingCount, StoredClip, TermCounts, UpsertResult
 from soundbite_store.errors import StoreError, StoreUnavailable
@@ -18,15 +21,11 @@ from soundbite_store.filters import ClipFilter, quoted, quoted_list
 from soundbite_store.lance.connection import StoreConnection
 from soundbite_store.lance.places import StoreAccess
 from soundbite_store.lance.rows import full_clips
-from soundbite_store.lance.scan import SpaceScan, scan_table
-from soundbite_store.lance.search import text_hits, vector_hits
-from soundbite_store.lance.term_counts import TermCounter
+from soundbite_store.lance.search import TermCounter, text_hits, vector_hits
 from soundbite_store.lance.upkeep import Upkeep
-from soundbite_store.lance.vector_index import VectorIndex
-from soundbite_store.repair.mending import Mended
+from soundbite_store.repair.mending import Mended, SpaceScan, scan_table
 from soundbite_store.shared.catalogue import Catalogue
-from soundbite_store.spaces import Space, SpaceInfo
-from soundbite_store.tracing import traced
+from soundbite_store.vectors import Space, SpaceInfo, VectorIndex
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -35,10 +34,30 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
+# Spans of OpenTelemetry: without an exporter in the process they cost next to nothing.
+_tracer = trace.get_tracer("soundbite.store")
+_Params = ParamSpec("_Params")
 _EVERYTHING = ClipFilter()
 # A command that only searches is over by then.
 _FIRST_LOOK_S = 5.0
 _NO_LIMIT = 10_000_000
+
+
+def _traced(operation: Callable[_Params, Awaitable[_Result]]) -> Callable[_Params, Awaitable[_Result]]:
+    """Return the operation inside a span of its name; of a failure the span has the kind, not the words."""
+
+    @functools.wraps(operation)
+    async def run(*args: _Params.args, **kwargs: _Params.kwargs) -> _Result:
+        options: dict[str, Any] = {"record_exception": False, "set_status_on_exception": False}
+        with _tracer.start_as_current_span(f"store {operation.__name__}", **options) as span:
+            try:
+                return await operation(*args, **kwargs)
+            except Exception as exc:
+                span.set_attribute("error.type", type(exc).__qualname__)
+                span.set_status(trace.StatusCode.ERROR)
+                raise
+
+    return run
 
 
 class ClipStore:
@@ -78,7 +97,7 @@ class ClipStore:
         await asyncio.to_thread(_make_folders, local_dir, locks)
         return cls(StoreConnection(str(local_dir), local_dir, locks))
 
-    @traced
+    @_traced
     async def warm(self) -> None:
         """Load LanceDB and connect now, so that the first search does not wait for it.
 
@@ -115,7 +134,7 @@ class ClipStore:
         """A sentence for each table that a crash had left torn and that was healed at open."""
         return tuple(self._connection.healed)
 
-    @traced
+    @_traced
     async def upsert(self, space: Space, clips: Sequence[Clip], *, replace_assets: bool = False) -> UpsertResult:
         """Write clips in one commit, on disk when this returns; the same clips again change nothing.
 
@@ -135,7 +154,7 @@ class ClipStore:
 
         return await self._unstoppable(write())
 
-    @traced
+    @_traced
     async def update_asset(
         self,
         asset_id: str,
@@ -159,7 +178,7 @@ class ClipStore:
 
         return await self._unstoppable(write())
 
-    @traced
+    @_traced
     async def delete_asset(self, asset_id: str) -> int:
         """Delete an asset's rows in all spaces; returns the number of rows."""
 
@@ -169,7 +188,7 @@ class ClipStore:
 
         return await self._unstoppable(write())
 
-    @traced
+    @_traced
     async def vector_search(
         self,
         space: Space,
@@ -188,7 +207,7 @@ class ClipStore:
             return []
         return await vector_hits(table, vector, where, limit, exact)
 
-    @traced
+    @_traced
     async def text_search(
         self, space: Space, text: str, *, where: ClipFilter = _EVERYTHING, limit: int = 10
     ) -> list[ClipHit]:
@@ -198,7 +217,7 @@ class ClipStore:
             return []
         return await text_hits(table, text, where, limit)
 
-    @traced
+    @_traced
     async def term_document_counts(
         self, space: Space, terms: Iterable[str], where: ClipFilter = _EVERYTHING
     ) -> TermCounts:
@@ -208,7 +227,7 @@ class ClipStore:
             return TermCounts(0, dict.fromkeys(terms, 0))
         return await self._counters.setdefault(space, TermCounter()).counts(table, terms, where)
 
-    @traced
+    @_traced
     async def clips(
         self, space: Space, where: ClipFilter = _EVERYTHING, *, limit: int = 100, offset: int = 0
     ) -> list[StoredClip]:
@@ -216,7 +235,7 @@ class ClipStore:
         table = await self._connection.table(space)
         return [] if table is None or limit < 1 else await table.clips(where, limit, offset)
 
-    @traced
+    @_traced
     async def embeddings(
         self, space: Space, where: ClipFilter = _EVERYTHING, *, limit: int = _NO_LIMIT, offset: int = 0
     ) -> list[Clip]:
@@ -224,7 +243,7 @@ class ClipStore:
         table = await self._connection.table(space)
         return [] if table is None or limit < 1 else await table.embeddings(where, limit, offset)
 
-    @traced
+    @_traced
     async def count(self, space: Space, where: ClipFilter = _EVERYTHING) -> int:
         """The number of rows that match."""
         table = await self._connection.table(space)
@@ -256,7 +275,7 @@ class ClipStore:
         table = await self._connection.table(space)
         return None if table is None else await scan_table(table)
 
-    @traced
+    @_traced
     async def mend(self, space: Space) -> Mended:
         """Take out the rows that a scan can't read and all but one of those that are there twice.
 
@@ -275,7 +294,7 @@ class ClipStore:
             async for rows in table.batches():
                 yield await asyncio.to_thread(full_clips, rows), rows.column("checksum").to_pylist()
 
-    @traced
+    @_traced
     async def optimise(self, space: Space) -> bool:
         """Compact and index a table now; False when another process is at it or there is no such table.
 

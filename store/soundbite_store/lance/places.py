@@ -1,4 +1,4 @@
-"""How LanceDB is told the way to a store that is not a folder."""
+"""Where a store can be kept: what each kind of place can do, and how LanceDB is told the way to it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 from soundbite_store.errors import StoreError, StoreUnavailable
-from soundbite_store.lance.capabilities import SERVICE, scheme_of
 
+OBJECT_STORES = ("s3", "s3+ddb", "gs", "az")
+SERVICE = "db"
 # LanceDB's own patience with an endpoint that does not answer is minutes long, and a caller waits behind it.
 _PATIENCE = {"connect_timeout": "5s", "timeout": "60s", "client_max_retries": "3", "client_retry_timeout": "20"}
 _SERVICE_TIMEOUT = timedelta(seconds=60)
@@ -22,6 +23,67 @@ _KEYS = {
     "az": "the account and its key (AZURE_STORAGE_ACCOUNT_NAME, AZURE_STORAGE_ACCOUNT_KEY)",
     "db": "the key (LANCEDB_API_KEY)",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCapabilities:
+    """The differences between a folder, an object store and the LanceDB service, one switch for each.
+
+    Lock files and syncing belong to a folder on a disk of this machine, and come with it.
+    """
+
+    optimize: bool
+    """Compacting, cleaning up and measuring the vector index are ours to do; the service does its own."""
+    migrate: bool
+    """Columns and stamps can be added to a table that is there."""
+    is_shared: bool
+    """Other machines may write here: what they wrote is looked up beside what this machine's ledger knows."""
+    read_consistency: timedelta
+    """How old what a search sees may be; a machine's own writes are seen at once."""
+
+
+FOLDER = StoreCapabilities(
+    optimize=True,
+    migrate=True,
+    is_shared=False,
+    read_consistency=timedelta(0),
+)
+_OBJECT_STORE = StoreCapabilities(
+    optimize=True,
+    migrate=True,
+    is_shared=True,
+    # Each look for a newer version is a request of some ten milliseconds.
+    read_consistency=timedelta(seconds=5),
+)
+_LANCEDB_SERVICE = StoreCapabilities(
+    optimize=False,
+    migrate=False,
+    is_shared=True,
+    read_consistency=timedelta(seconds=5),
+)
+
+
+def scheme_of(uri: str) -> str:
+    """The scheme of a store's address; empty for a folder."""
+    return uri.partition("://")[0].lower() if "://" in uri else ""
+
+
+def capabilities_of(uri: str) -> StoreCapabilities:
+    """What the store at this address can do.
+
+    Raises: StoreUnavailable when no store can be kept at such an address.
+    """
+    scheme = scheme_of(uri)
+    if scheme in ("", "file"):
+        return FOLDER
+    if scheme in OBJECT_STORES:
+        return _OBJECT_STORE
+    if scheme == SERVICE:
+        return _LANCEDB_SERVICE
+    raise StoreUnavailable(
+        f"SOUNDBITE_STORE can't be {uri!r}: use a folder, s3://bucket/prefix, gs://bucket/prefix, "
+        "az://container/prefix or db://name."
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@ from soundbite_store.vectors import checksums, text_checksum, unit_vectors
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from soundbite_store.spaces import Space
+    from soundbite_store.vectors import Space
 
 CLIP_COLUMNS = tuple(field.name for field in dataclasses.fields(StoredClip))
 _columns_of = attrgetter(*CLIP_COLUMNS)

@@ -9,33 +9,29 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from typing import TYPE_CHECKING, Any
 
 from soundbite_store.clips import Clip, EmbeddingCount, StoredClip, UpsertResult
-from soundbite_store.errors import StoreBusy
+from soundbite_store.errors import StoreBusy, lance_errors
 from soundbite_store.filters import ClipFilter
 from soundbite_store.lance.asset_presence import AssetPresence
-from soundbite_store.lance.capabilities import FOLDER, StoreCapabilities
-from soundbite_store.lance.conflicts import until_committed
-from soundbite_store.lance.driver import lance_errors
-from soundbite_store.lance.facts import TableFacts
 from soundbite_store.lance.indexes import (
     KEEP_VERSIONS_FOR,
     build_filter_indexes,
+    build_vector_index,
     create_text_indexes,
     is_compact,
-    wants_upkeep,
-)
-from soundbite_store.lance.rows import CLIP_COLUMNS, full_clips, stored_clips, to_table
-from soundbite_store.lance.vector_index import (
-    VectorIndex,
-    build_vector_index,
     measured,
     note_vector_index,
     order_vector_index,
     wants_ordered_index,
+    wants_upkeep,
     wants_vector_index,
 )
+from soundbite_store.lance.places import FOLDER, StoreCapabilities
+from soundbite_store.lance.rows import CLIP_COLUMNS, full_clips, stored_clips, to_table
+from soundbite_store.lance.search import TableFacts
+from soundbite_store.locks import until_committed
 from soundbite_store.repair.mending import Mended, mend_rows
-from soundbite_store.resident.residence import Residence
-from soundbite_store.spaces import Space, SpaceInfo
+from soundbite_store.resident.index import Residence
+from soundbite_store.vectors import Space, SpaceInfo, VectorIndex
 
 if TYPE_CHECKING:
     import pyarrow as pa

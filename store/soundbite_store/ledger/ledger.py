@@ -2,17 +2,80 @@
 
 from __future__ import annotations
 
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from soundbite_store.ledger.assets import AssetRecords
+from soundbite_store.ledger.assets import AssetRecords, TranscriptRecords
 from soundbite_store.ledger.connection import LedgerConnection
 from soundbite_store.ledger.queries import QueryCache
-from soundbite_store.ledger.removal import RemovalRecords
+from soundbite_store.ledger.records import Usage
 from soundbite_store.ledger.tasks import TaskRecords
-from soundbite_store.ledger.transcripts import TranscriptRecords
-from soundbite_store.ledger.usage import UsageRecords
+
+
+class UsageRecords:
+    """The ledger's usage counters."""
+
+    _ledger: LedgerConnection
+
+    async def add_usage(
+        self,
+        platform: str,
+        *,
+        seconds_embedded: float = 0.0,
+        seconds_saved: float = 0.0,
+        day: date | None = None,
+    ) -> None:
+        """Add to a day's counters, today's (UTC) by default."""
+        values = ((day or datetime.now(UTC).date()).isoformat(), platform, seconds_embedded, seconds_saved)
+        sql = (
+            "INSERT INTO usage VALUES (?, ?, ?, ?) ON CONFLICT (day, platform) DO UPDATE SET "
+            "seconds_embedded = seconds_embedded + excluded.seconds_embedded, "
+            "seconds_saved = seconds_saved + excluded.seconds_saved"
+        )
+        await self._ledger.write(lambda db: db.execute(sql, values))
+
+    async def usage_between(self, first: date, last: date) -> list[Usage]:
+        """The counters of the days from `first` to `last`, both included."""
+        sql = "SELECT * FROM usage WHERE day BETWEEN ? AND ? ORDER BY day, platform"
+        days = (first.isoformat(), last.isoformat())
+        rows = await self._ledger.read(lambda db: db.execute(sql, days).fetchall())
+        return [Usage(**dict(row)) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgottenRecords:
+    """How many records of a recording there were."""
+
+    assets: int
+    tasks: int
+    transcripts: int
+
+
+class RemovalRecords:
+    """What the ledger does to forget a recording."""
+
+    _ledger: LedgerConnection
+
+    async def forget_asset(self, asset_id: str) -> ForgottenRecords:
+        """Delete an asset with its tasks, its transcripts and what platforms call it; usage stays counted."""
+
+        def work(db: sqlite3.Connection) -> ForgottenRecords:
+            known = db.execute("SELECT content_hash FROM assets WHERE asset_id = ?", (asset_id,)).fetchone()
+            if known is not None:
+                # A cut window of the content is known by the hash, a # and the window.
+                key = (known["content_hash"], known["content_hash"] + "#")
+                db.execute("DELETE FROM platform_assets WHERE content_hash = ?1 OR instr(content_hash, ?2) = 1", key)
+            return ForgottenRecords(
+                assets=db.execute("DELETE FROM assets WHERE asset_id = ?", (asset_id,)).rowcount,
+                tasks=db.execute("DELETE FROM tasks WHERE asset_id = ?", (asset_id,)).rowcount,
+                transcripts=db.execute("DELETE FROM transcripts WHERE asset_id = ?", (asset_id,)).rowcount,
+            )
+
+        return await self._ledger.write(work)
 
 
 class Ledger(AssetRecords, TaskRecords, TranscriptRecords, QueryCache, UsageRecords, RemovalRecords):

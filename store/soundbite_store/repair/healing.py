@@ -10,8 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soundbite_store.errors import StoreCorrupt, StoreError
-from soundbite_store.lance.driver import lance_errors, tells_of_damage
+from soundbite_store.errors import StoreCorrupt, StoreError, lance_errors, tells_of_damage
 from soundbite_store.repair.durability import fsync_directory
 
 if TYPE_CHECKING:

@@ -19,10 +19,16 @@ from soundbite_store.errors import ExportProblem
 from soundbite_store.lance.clip_store import ClipStore
 from soundbite_store.lance.rows import CLIP_COLUMNS
 from soundbite_store.ledger.ledger import Ledger
-from soundbite_store.ledger.record_json import asset_from, task_from, to_json, transcript_from
-from soundbite_store.ledger.records import Asset, StoredTranscript, Task
-from soundbite_store.spaces import Space
-from soundbite_store.vectors import checksum
+from soundbite_store.ledger.records import (
+    Asset,
+    StoredTranscript,
+    Task,
+    asset_from,
+    task_from,
+    to_json,
+    transcript_from,
+)
+from soundbite_store.vectors import Space, checksum
 
 if TYPE_CHECKING:
     import pyarrow as pa

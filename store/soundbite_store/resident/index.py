@@ -19,8 +19,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from soundbite_store.errors import StoreError
-from soundbite_store.lance.driver import lance_errors
+from soundbite_store.errors import StoreError, lance_errors
 from soundbite_store.lance.rows import CLIP_COLUMNS
 from soundbite_store.resident.clips import ResidentClips
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from lancedb import AsyncTable
     from numpy.typing import NDArray
 
-    from soundbite_store.lance.facts import TableFacts
+    from soundbite_store.lance.search import TableFacts
 
 _log = logging.getLogger(__name__)
 MOST_ROWS = 200_000
