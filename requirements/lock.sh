@@ -9,7 +9,11 @@ lock() {
     --no-annotate --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options "$@"
 }
 lock -o requirements/run.txt pyproject.toml
-printf '%s\n' "-c run.txt" hatchling editables > requirements/build.in
+.venv/bin/python - > requirements/build.in <<'PY'
+import tomllib
+from pathlib import Path
+print("-c run.txt", *tomllib.loads(Path("pyproject.toml").read_text())["build-system"]["requires"], "editables", sep="\n")
+PY
 lock -o requirements/build.txt requirements/build.in
 .venv/bin/python - > requirements/dev.in <<'PY'
 import tomllib

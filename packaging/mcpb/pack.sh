@@ -10,6 +10,9 @@ bundle=$(mktemp -d)
 trap 'rm -rf "$bundle"' EXIT
 cp -r api engine store tools server pyproject.toml README.md LICENSE "$bundle"
 cp packaging/mcpb/manifest.json "$bundle"
+install -D packaging/weights_hook.py "$bundle/packaging/weights_hook.py"
+# The weights come with the install that uv makes of the bundle, as every other requirement does.
+find "$bundle/engine/soundbite_engine/weights" -name 'model.*' -delete
 find "$bundle" -name __pycache__ -prune -exec rm -rf {} +
 mkdir -p dist
 mcpb pack "$bundle" dist/soundbite.mcpb

@@ -30,7 +30,6 @@ PROFILES = {
     ),
     "full": About(
         "finds what is said in about 100 languages, and sounds by example or by any words for them",
-        ("onnxruntime", "tokenizers", "faster_whisper"),
     ),
 }
 

@@ -108,6 +108,8 @@ def main(argv: list[str]) -> None:
             os.nice(NICENESS)
     # Ctrl-C reaches every process of a terminal; the parent decides what becomes of the jobs.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Libraries of models look on a hub for what a folder lacks; here only what lies on this machine counts.
+    os.environ["HF_HUB_OFFLINE"] = "1"
     _limit_memory(memory_mb)
     leave_network()  # before the first thread; where it is not allowed the worker goes on with the network it has
     channel = _Channel(incoming, outgoing)

@@ -46,6 +46,7 @@ async def command(deep: bool, repair: bool, live: bool, as_json: bool) -> None:
             print_json({"findings": out.said, "problems": problems + 1})
         sys.exit(SETTINGS_EXIT_CODE)
     if settings.is_embedded:
+        problems += _check_weights(out)
         _print_isolation(out)
     async with personal_library() as library:
         problems += await _check_library(out, library, deep=deep or repair, repair=repair)
@@ -101,6 +102,20 @@ async def _print_spaces(out: Printer, store: ClipStore, current: Space) -> None:
         rest = "" if is_current else "; not searched now: another engine made its vectors (`soundbite reembed`)"
         held = f"{count_of(info.assets, 'recording')}, {count_of(info.embeddings, 'vector')}"
         out.print(f"{mark} {held} in space {info.space.id}{rest}")
+
+
+def _check_weights(out: Printer) -> int:
+    from soundbite_engine.packs.shipped import INSTALL_AGAIN, shipped_weights
+
+    problems = 0
+    for weights in shipped_weights().values():
+        if damaged := weights.damaged_files():
+            problems += 1
+            out.print(f"[red]bad[/red]   weights {weights.name}: {', '.join(damaged)} damaged; {INSTALL_AGAIN}")
+        else:
+            about = f"{weights.size_bytes / 1e6:.0f} MB, checked; {weights.licence} licence, {weights.source}"
+            out.print(f"[green]ok[/green]    weights {weights.name}: {about}")
+    return problems
 
 
 def _print_isolation(out: Printer) -> None:

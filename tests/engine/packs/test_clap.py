@@ -6,14 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_clap import write_tiny_clap
 
 from soundbite_engine.errors import EngineError
 from soundbite_engine.sound.clap import SoundEncoder, TextEncoder
 from soundbite_engine.sound.clap_mel import FRAMES, RATE_HZ, WINDOW_SAMPLES, log_mel, windows
-
-pytest.importorskip("onnxruntime", reason="the extra soundbite[full] is not installed")
-pytest.importorskip("onnx", reason="the development dependency onnx is not installed")
-from tiny_clap import write_tiny_clap
 
 BANDS = [0, 5, 10, 20, 31, 40, 50, 63]
 # What ClapFeatureExtractor (transformers 5.23.0, rand_trunc, repeatpad) makes of the sound of `tones`, in decibels.

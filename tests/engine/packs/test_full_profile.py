@@ -7,6 +7,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tiny_clap import write_tiny_clap
+from tiny_whisper import write_tiny_whisper
 
 from soundbite_engine.errors import EngineError
 from soundbite_engine.packs.installed import write_receipt
@@ -14,16 +16,10 @@ from soundbite_engine.packs.models import Models
 from soundbite_engine.packs.registry import PACKS, Build
 from soundbite_engine.profiles import load_profile
 from soundbite_engine.speech.transcripts import Word, sentences
+from soundbite_engine.speech.whisper import WINDOW_SEC, _windows, _words
 from soundbite_engine.workers.analysis import AnalysisRequest, analyse
 from soundbite_engine.workers.plans import SAMPLE_RATE_HZ
 from soundbite_engine.workers.pool import WorkerPool
-
-pytest.importorskip("faster_whisper", reason="the extra soundbite[full] is not installed")
-pytest.importorskip("onnx", reason="the development dependency onnx is not installed")
-from tiny_clap import write_tiny_clap
-from tiny_whisper import write_tiny_whisper
-
-from soundbite_engine.speech.whisper import WINDOW_SEC, _windows, _words
 
 SAMPLES = Path(__file__).parents[3] / "samples"
 
