@@ -16,9 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from soundbite_engine.audio.decode import decoded_blocks
-from soundbite_engine.audio.descriptors import Frames, describe
+from soundbite_engine.audio.descriptors import Frames, describe, tonality
 from soundbite_engine.audio.spectra import as_floats
-from soundbite_engine.audio.tonality import tonality
 from soundbite_engine.audio.voice_activity import BEGIN_PROBABILITY, TICK_SAMPLES, VoiceDetector
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.plans import SAMPLE_RATE_HZ

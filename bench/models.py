@@ -1,6 +1,6 @@
 """The model files that a profile is measured with: those of the settings, whatever home a measurement makes."""
 
-from soundbite_engine.packs.models import Models
+from soundbite_engine.packs.installed import Models
 from soundbite_server import Settings
 
 

@@ -1,6 +1,6 @@
 """The platform's audio-embedding contract: wire models, errors, and one asynchronous client."""
 
-from soundbite_api.assets import Asset, AssetPage
+from soundbite_api.assets import Asset, AssetPage, TimedText, Transcription
 from soundbite_api.client import HOSTED_BASE_URL, AudioEmbeddings, PlatformClient, TaskAnswer, TextEmbedding
 from soundbite_api.embeddings import (
     AudioInput,
@@ -11,6 +11,7 @@ from soundbite_api.embeddings import (
     MediaSource,
     Segmentation,
     TextInput,
+    absolute_times,
 )
 from soundbite_api.errors import (
     AssetFailed,
@@ -30,8 +31,6 @@ from soundbite_api.rate_limits import RateLimit, read_rate_limits
 from soundbite_api.retries import PollPolicy, RetryPolicy
 from soundbite_api.spaces import HOSTED_DIMENSION, HOSTED_MODEL, EmbeddedSpace
 from soundbite_api.tasks import EmbeddingTask, TaskPage, TaskProgress
-from soundbite_api.times import absolute_times
-from soundbite_api.transcription import TimedText, Transcription
 
 __all__ = [
     "HOSTED_BASE_URL",

@@ -1,10 +1,10 @@
-"""Assets on the wire (contract section 2)."""
+"""Assets and their transcripts on the wire (contract sections 2 and 2.6)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from soundbite_api.wire import PageInfo, Response
 
@@ -39,3 +39,28 @@ class AssetPage(Response):
 
     data: list[Asset] = Field(default_factory=list)
     page_info: PageInfo = Field(default_factory=PageInfo)
+
+
+class TimedText(Response):
+    """A word, sentence or utterance with its time range in seconds."""
+
+    start: FiniteFloat
+    end: FiniteFloat
+    value: str
+    speaker: str | None = None
+
+
+class TranscriptionProblem(Response):
+    """Why there is no transcript."""
+
+    message: str = ""
+
+
+class Transcription(Response):
+    """What is said in an asset; `status` is pending, processing, ready or failed."""
+
+    status: str
+    words: list[TimedText] = Field(default_factory=list)
+    sentences: list[TimedText] = Field(default_factory=list)
+    utterances: list[TimedText] = Field(default_factory=list)
+    error: TranscriptionProblem | None = None

@@ -13,17 +13,14 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, SecretStr
 
-from soundbite_api.assets import Asset, AssetPage
-from soundbite_api.embeddings import LARGEST_DIRECT_BYTES, AudioInput, EmbeddingResponse
-from soundbite_api.errors import AssetFailed, MalformedResponse
-from soundbite_api.failures import task_failure
+from soundbite_api.assets import Asset, AssetPage, Transcription
+from soundbite_api.embeddings import LARGEST_DIRECT_BYTES, AudioInput, EmbeddingResponse, absolute_times
+from soundbite_api.errors import AssetFailed, MalformedResponse, task_failure
 from soundbite_api.multipart import UploadTicket
 from soundbite_api.rate_limits import retry_after_s
 from soundbite_api.retries import PollPolicy, RetryPolicy
 from soundbite_api.spaces import HOSTED_MODEL, Dimensions, EmbeddedSpace, named_space
 from soundbite_api.tasks import EmbeddingTask, TaskPage
-from soundbite_api.times import absolute_times
-from soundbite_api.transcription import Transcription
 from soundbite_api.transport import Transport
 from soundbite_api.uploading import KeepTicket, file_size, upload_in_parts
 

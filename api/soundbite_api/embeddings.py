@@ -1,12 +1,13 @@
-"""Embedding requests and results on the wire (contract section 3)."""
+"""Embedding requests and results on the wire (contract section 3), with times as seconds of the source."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
-from soundbite_api.transcription import Transcription
+from soundbite_api.assets import Transcription
 from soundbite_api.wire import Request, Response
 
 EmbeddingOption = Literal["audio", "transcription"]
@@ -19,6 +20,7 @@ LONGEST_SEGMENT_SEC = 10
 LONGEST_SYNC_SEC = 600.0
 LONGEST_TASK_SEC = 4 * 3600.0
 LARGEST_DIRECT_BYTES = 200 * 1024 * 1024
+_SLACK_SEC = 0.5
 
 
 class MediaSource(Request):
@@ -148,3 +150,21 @@ class EmbeddingResponse(Response):
 
     data: list[EmbeddingData]
     metadata: EmbeddingMetadata | None = None
+
+
+def absolute_times(data: Sequence[EmbeddingData], start_sec: float) -> list[EmbeddingData]:
+    """Return the items with times that count from the beginning of the source.
+
+    Whether the platform counts from there or from the window's start is not written down (contract 3.9). A time
+    clearly before the window's start can only be relative; the slack leaves room for rounding.
+    """
+    starts = [item.start_sec for item in data if item.start_sec is not None]
+    if not starts or min(starts) >= start_sec - min(_SLACK_SEC, start_sec / 2):
+        return list(data)
+    return [_shifted(item, start_sec) for item in data]
+
+
+def _shifted(item: EmbeddingData, by_sec: float) -> EmbeddingData:
+    if item.start_sec is None or item.end_sec is None:
+        return item
+    return item.model_copy(update={"start_sec": item.start_sec + by_sec, "end_sec": item.end_sec + by_sec})

@@ -1,4 +1,4 @@
-"""What can go wrong between us and the platform.
+"""What can go wrong between us and the platform, and what it says of tasks that failed.
 
 PlatformError                 everything below; says code, message, hint, is_retryable
 ├── PlatformUnreachable       no answer came: refused, timed out, connection dropped
@@ -23,6 +23,27 @@ from typing import Any
 from soundbite_api.rate_limits import refused_for_s, retry_after_s
 
 _LONGEST_MESSAGE = 500
+# Codes that say more than their status (contract 4.2).
+_HINTS: Mapping[str, str] = {
+    "api_allowed_for_paid_plan": "Use a key of a paid plan, or unset TWELVELABS_API_KEY to use the embedded engine.",
+    "region_not_allowed": "The platform is not offered here; unset TWELVELABS_API_KEY to use the embedded engine.",
+    "api_upgrade_required": "Upgrade Soundbite, or point TWELVELABS_BASE_URL at the version it speaks (v1.3).",
+}
+_REQUEST_TIMEOUT = 408
+_LATER = "Try again in a few minutes."
+_CHECK_FILE = "Check that the file plays and has sound, then embed it again."
+_SHORTER = "Embed a shorter window (start_sec, end_sec), or a smaller file."
+# The beginnings of the known messages (contract 3.6), lower case; the platform puts numbers into some.
+_TASK_HINTS = (
+    ("the embedding request was invalid", "Change the parameters: the platform refused them for this media."),
+    ("the media exceeds the maximum allowed size", _SHORTER),
+    ("content exceeds the model's context window", _SHORTER),
+    ("file size (", _SHORTER),
+    ("duration (", _SHORTER),
+    ("the embedding result is no longer available", "Embed it again: the platform keeps results for seven days."),
+    ("failed to fetch or materialize source media", "Check that the URL or the asset still exists, then try again."),
+)
+_RETRYABLE = ("temporarily unstable", "try again later")
 
 
 class PlatformError(Exception):
@@ -121,14 +142,6 @@ class TaskFailed(PlatformError):
         self.is_retryable = is_retryable
 
 
-# Codes that say more than their status (contract 4.2).
-_HINTS: Mapping[str, str] = {
-    "api_allowed_for_paid_plan": "Use a key of a paid plan, or unset TWELVELABS_API_KEY to use the embedded engine.",
-    "region_not_allowed": "The platform is not offered here; unset TWELVELABS_API_KEY to use the embedded engine.",
-    "api_upgrade_required": "Upgrade Soundbite, or point TWELVELABS_BASE_URL at the version it speaks (v1.3).",
-}
-_REQUEST_TIMEOUT = 408
-
 _BY_STATUS: Mapping[int, type[RequestRefused]] = {
     401: Unauthorized,
     403: Unauthorized,
@@ -174,3 +187,13 @@ def _read_envelope(body: bytes) -> tuple[str, str]:
 def _shorten(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 1] + "…"
+
+
+def task_failure(message: str) -> TaskFailed:
+    """Return the error that a failed task's message stands for."""
+    text = message.strip() or "The platform could not embed the recording."
+    lower = text.lower()
+    if any(words in lower for words in _RETRYABLE):
+        return TaskFailed(text, hint=_LATER, is_retryable=True)
+    hint = next((hint for beginning, hint in _TASK_HINTS if lower.startswith(beginning)), _CHECK_FILE)
+    return TaskFailed(text, hint=hint, is_retryable=False)

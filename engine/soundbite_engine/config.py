@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from soundbite_engine.packs.models import Models
+from soundbite_engine.packs.installed import Models
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB

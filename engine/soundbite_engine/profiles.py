@@ -9,8 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from soundbite_engine.errors import EngineError
-from soundbite_engine.packs.installed import installed_builds
-from soundbite_engine.packs.models import Models
+from soundbite_engine.packs.installed import Models, installed_builds
 from soundbite_engine.packs.registry import PACKS, Pack
 from soundbite_engine.sound.clap import CLAP_DIMENSION, TextEncoder
 from soundbite_engine.sound.sound_words import sound_block

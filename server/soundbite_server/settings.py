@@ -12,7 +12,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from soundbite_engine.config import UrlPolicy
-from soundbite_engine.packs.models import PROFILES, Models
+from soundbite_engine.packs.installed import PROFILES, Models
 from soundbite_engine.packs.registry import CLAP_PRECISIONS, WHISPER_SIZES
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ import av
 import pytest
 
 from soundbite_engine.audio.encode import cut
-from soundbite_engine.workers.network import can_leave_network
+from soundbite_engine.workers.worker import can_leave_network
 from soundbite_server.bulk import cluster
 from soundbite_server.bulk.share import Embedded
 from soundbite_server.cli import COMMANDS

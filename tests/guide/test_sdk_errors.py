@@ -19,8 +19,7 @@ import twelvelabs
 from twelvelabs import TwelveLabs
 from twelvelabs.core.api_error import ApiError
 
-from soundbite_engine.platform.envelopes import envelope
-from soundbite_engine.platform.errors import Refused
+from soundbite_engine.platform.errors import Refused, envelope
 
 BAD, TOO_MANY, BROKEN = twelvelabs.BadRequestError, twelvelabs.TooManyRequestsError, twelvelabs.InternalServerError
 NONE = "0" * 24

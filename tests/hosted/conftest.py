@@ -22,8 +22,7 @@ from pydantic import SecretStr
 
 from soundbite_api import PlatformClient, PollPolicy, RetryPolicy
 from soundbite_engine.audio.decode import probe
-from soundbite_engine.audio.encode import cut
-from soundbite_engine.audio.transcode import to_flac
+from soundbite_engine.audio.encode import cut, to_flac
 from soundbite_engine.errors import EngineError
 from soundbite_store import TimedText
 from soundbite_tools.config import MIB, LibraryConfig, UrlRules

@@ -1,8 +1,17 @@
-"""Opening recordings: which formats are let in, what a container says of itself, and what is refused."""
+"""Opening recordings: which formats are let in, what a container says of itself, and whether its end is missing.
+
+FFmpeg looks for more chunks behind the sound of a WAV file, eight bytes at a time: the zeros that a recorder left
+behind a file it had made too long keep it busy for minutes. Nothing behind the size in the header belongs to the
+file. And it quietly takes what is left of a file that was cut off for all there was.
+Sources: Multimedia Programming Interface and Data Specifications 1.0 (IBM and Microsoft, 1991), "RIFF"; the byte count
+of an MP3's Xing/Info frame; the end-of-stream flag of Ogg (RFC 3533, section 6).
+"""
 
 from __future__ import annotations
 
+import io
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,13 +23,16 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition
 
-from soundbite_engine.audio.riff import up_to_announced
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.media import MediaInfo
 
+_MOST_CHUNKS = 64
+UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # written by those who stream
+_HEAD_BYTES = 8192
+_TAIL_BYTES = 128 * 1024  # an Ogg page is at most 65,307 bytes
+_SLACK_BYTES = 1024
 MAX_CHANNELS = 64
 MAX_RATE_HZ = 768_000
-
 # A recording names no other file: no playlist, no concatenation script, no manifest is on this list.
 FORMATS = (
     "wav,w64,aiff,caf,au,voc,flac,mp3,aac,ac3,eac3,dts,amr,amrnb,amrwb,ogg,mov,mp4,m4a,matroska,webm,asf,avi,"
@@ -28,6 +40,113 @@ FORMATS = (
 )
 _OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file", "enable_drefs": "0"}
 _READ_BUFFER_BYTES = 256 * 1024
+
+
+def announced_bytes(head: bytes) -> int | None:
+    """The length of the file that begins with `head`, as its RIFF header has it; None where it has none."""
+    if head[:4] != b"RIFF" or len(head) < 8:
+        return None
+    (size,) = struct.unpack_from("<I", head, 4)
+    return None if size in UNKNOWN_SIZES else size + 8
+
+
+def up_to_announced(file: IO[bytes]) -> IO[bytes] | Bounded:
+    """`file` as it is, or ending where its header says, where its data chunk agrees with that."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    announced = announced_bytes(file.read(12))
+    ends_at = _data_end(file) if announced is not None and announced < size else None
+    file.seek(0)
+    if announced is None or ends_at is None or ends_at > announced:
+        return file
+    return Bounded(file, announced)
+
+
+def _data_end(file: IO[bytes]) -> int | None:
+    """Where the data chunk ends; None where there is none, or its length is not known."""
+    for _ in range(_MOST_CHUNKS):
+        header = file.read(8)
+        if len(header) < 8:
+            return None
+        name, size = struct.unpack("<4sI", header)
+        if name == b"data":
+            return None if size in UNKNOWN_SIZES else file.tell() + size
+        file.seek(size + size % 2, io.SEEK_CUR)
+    return None
+
+
+class Bounded:
+    """A binary file that ends after `size` bytes, for readers that read, seek and tell."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        self._file = file
+        self._size = size
+
+    def read(self, count: int = -1) -> bytes:
+        """At most `count` bytes, all that are left when it is negative."""
+        left = max(0, self._size - self._file.tell())
+        return self._file.read(left if count < 0 else min(count, left))
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """The new position."""
+        if whence == io.SEEK_END:
+            return self._file.seek(max(0, self._size + offset))
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """The position."""
+        return self._file.tell()
+
+
+def missing_share(path: Path) -> float | None:
+    """The share of the file at `path` that is missing, 0 to 1; None where nothing shows that anything is.
+
+    An Ogg file only shows that its end is missing, not how much: that is 0.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+        if head[:4] == b"OggS":
+            file.seek(max(0, size - _TAIL_BYTES))
+            return None if _ends_ogg_stream(file.read()) else 0.0
+        if head[:3] == b"ID3":
+            at = 10 + _syncsafe(head[6:10])
+            file.seek(at)
+            announced = _announced_mp3_bytes(file.read(_HEAD_BYTES), at)
+        elif head[:4] == b"RIFF":
+            announced = announced_bytes(head)
+        else:
+            announced = _announced_mp3_bytes(head, 0)
+    if announced is None or announced - size <= _SLACK_BYTES:
+        return None
+    return 1.0 - size / announced
+
+
+def _syncsafe(four: bytes) -> int:
+    total = 0
+    for byte in four:
+        total = total << 7 | byte & 0x7F
+    return total
+
+
+def _announced_mp3_bytes(head: bytes, at: int) -> int | None:
+    """Where the sound ends by its Xing or Info frame, which counts bytes from its own beginning."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return None
+    tag = max(head.find(b"Xing", 0, 200), head.find(b"Info", 0, 200))
+    if tag < 0 or len(head) < tag + 16:
+        return None
+    (flags,) = struct.unpack_from(">I", head, tag + 4)
+    has_frames, has_bytes = bool(flags & 1), bool(flags & 2)
+    if not has_bytes:
+        return None
+    (count,) = struct.unpack_from(">I", head, tag + (12 if has_frames else 8))
+    return None if count in UNKNOWN_SIZES else at + int(count)
+
+
+def _ends_ogg_stream(tail: bytes) -> bool:
+    last = tail.rfind(b"OggS")
+    return last >= 0 and len(tail) > last + 5 and bool(tail[last + 5] & 4)
 
 
 @contextmanager

@@ -18,11 +18,11 @@ from soundbite_engine.audio.containers import (
     announced_sec,
     audio_stream,
     describe_container,
+    missing_share,
     opened,
     origin_sec,
     reason,
 )
-from soundbite_engine.audio.truncation import missing_share
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.jobs import Report
 from soundbite_engine.workers.media import MediaInfo

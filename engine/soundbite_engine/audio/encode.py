@@ -1,23 +1,36 @@
-"""A short stretch of a recording as the bytes of a small audio file."""
+"""What is taken out of a recording: a short clip, a stretch as FLAC, and how loud it is along its time.
+
+FLAC is streamed, so that hours take no more memory than seconds.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import av
 import numpy as np
+import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
 
+from soundbite_engine.audio.containers import announced_sec, audio_stream, opened
 from soundbite_engine.audio.decode import Samples, decoded_blocks
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.jobs import Report
 from soundbite_engine.workers.media import ClipFormat
 
 MAX_CLIP_SEC = 600.0
+_FRAME_SAMPLES = 1152
+_LOWEST_FLAC_HZ, _HIGHEST_FLAC_HZ = 16_000, 48_000
+_FLAC_FRAME_SAMPLES = 4608
+Levels = npt.NDArray[np.int32]
+# A picture needs no overtones, and half the samples are half the work.
+_LEVELS_RATE_HZ = 8_000
+_FULL_SCALE = 32_768
 
 
 @dataclass(frozen=True)
@@ -35,7 +48,6 @@ _RECIPES = {
     "opus": _Recipe("ogg", "libopus", 24_000, 32_000, "s16"),
     "flac": _Recipe("flac", "flac", 24_000, 0, "s16"),
 }
-_FRAME_SAMPLES = 1152
 
 
 def cut(report: Report, path: str, start_sec: float, end_sec: float, fmt: ClipFormat) -> bytes:
@@ -76,3 +88,88 @@ def _frames(samples: Samples, recipe: _Recipe, frame_samples: int) -> Iterator[A
         frame.sample_rate = recipe.rate_hz
         frame.pts = at
         yield frame
+
+
+def to_flac(report: Report, path: str, out: str, start_sec: float, end_sec: float | None) -> None:
+    """Write a stretch of the sound in `path` to `out`: mono, 16 bits, the rate of the source up to 48 kHz.
+
+    Raises:
+        MediaError: see `decoded_blocks`; also when `out` can't be written.
+    """
+    rate_hz, until_sec = _rate_and_end(path, end_sec)
+    frames = _flac_frames(decoded_blocks(path, start_sec, end_sec, rate_hz), rate_hz)
+    try:
+        with av.open(out, mode="w", format="flac") as container:
+            stream = container.add_stream("flac", rate=rate_hz)
+            assert isinstance(stream, AudioStream)
+            stream.codec_context.layout = "mono"
+            stream.codec_context.format = "s16"
+            for frame in frames:
+                container.mux(stream.encode(frame))
+                if until_sec > start_sec and frame.pts is not None:
+                    report(min(1.0, frame.pts / rate_hz / (until_sec - start_sec)))
+            container.mux(stream.encode(None))
+    except (FFmpegError, OSError) as exc:
+        raise MediaError("media_unreadable", f"{Path(path).name} can't be written as FLAC: {exc}") from exc
+
+
+def _rate_and_end(path: str, end_sec: float | None) -> tuple[int, float]:
+    source = Path(path)
+    with opened(source) as container:
+        stream = audio_stream(container, source.name)
+        rate_hz = min(max(stream.codec_context.sample_rate, _LOWEST_FLAC_HZ), _HIGHEST_FLAC_HZ)
+        return rate_hz, end_sec or announced_sec(container, stream) or 0.0
+
+
+def _flac_frames(blocks: Iterator[Samples], rate_hz: int) -> Iterator[AudioFrame]:
+    # The encoder takes frames of one size, only the last may be shorter.
+    held, at = np.zeros(0, np.int16), 0
+    for block in blocks:
+        held = np.concatenate([held, block])
+        whole = held.size - held.size % _FLAC_FRAME_SAMPLES
+        for first in range(0, whole, _FLAC_FRAME_SAMPLES):
+            yield _flac_frame(held[first : first + _FLAC_FRAME_SAMPLES], rate_hz, at + first)
+        held, at = held[whole:], at + whole
+    if held.size:
+        yield _flac_frame(held, rate_hz, at)
+
+
+def _flac_frame(samples: Samples, rate_hz: int, pts: int) -> AudioFrame:
+    frame = AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+    frame.sample_rate = rate_hz
+    frame.pts = pts
+    return frame
+
+
+def levels(report: Report, path: str, count: int) -> tuple[float, bytes]:
+    """The length in seconds of the sound in the file at `path`, and `count` peaks over it, 0 to 255 of full scale.
+
+    Raises:
+        MediaError: see `decoded_blocks`.
+    """
+    del report
+    peaks: list[Levels] = []
+    rest = np.zeros(0, np.int16)
+    samples = 0
+    for block in decoded_blocks(path, rate_hz=_LEVELS_RATE_HZ):
+        samples += block.size
+        whole, rest = _peaks(np.concatenate([rest, block]))
+        peaks.append(whole)
+    if rest.size:
+        peaks.append(np.abs(rest.astype(np.int32)).max(keepdims=True))
+    fine = np.concatenate(peaks)
+    return samples / _LEVELS_RATE_HZ, _spread(fine, count).astype(np.uint8).tobytes()
+
+
+def _peaks(samples: Samples) -> tuple[Levels, Samples]:
+    step = _LEVELS_RATE_HZ // 100
+    whole = samples.size - samples.size % step
+    return np.abs(samples[:whole].astype(np.int32)).reshape(-1, step).max(axis=1), samples[whole:]
+
+
+def _spread(fine: Levels, count: int) -> Levels:
+    """The highest of the hundredths of a second in each of `count` equal parts."""
+    edges = np.linspace(0, fine.size, count + 1).astype(int)
+    parts = zip(edges[:-1], np.maximum(edges[1:], edges[:-1] + 1), strict=True)
+    highest = [int(fine[min(first, fine.size - 1) : last].max()) * 256 // _FULL_SCALE for first, last in parts]
+    return np.minimum(np.array(highest, np.int32), 255)

@@ -9,8 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from soundbite_engine.packs.errors import PackError
-from soundbite_engine.packs.installed import sha256_of
+from soundbite_engine.packs.installed import PackError, sha256_of
 from soundbite_engine.packs.registry import Build
 
 WeightsName = Literal["whisper-tiny.en", "minilm-l6-v2"]

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from soundbite_engine.platform.ids import new_id
-from soundbite_engine.platform.pages import Page
+from soundbite_engine.platform.requests import Page, new_id
 
 Method = Literal["direct", "url", "multipart"]
 

@@ -8,7 +8,6 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,36 +15,27 @@ from soundbite_engine.config import EngineConfig
 from soundbite_engine.errors import EngineError, MediaError
 from soundbite_engine.platform import asset_records
 from soundbite_engine.platform.asset_records import AssetFilter, AssetRecord, NewAsset
-from soundbite_engine.platform.background import Background
 from soundbite_engine.platform.database import Database
 from soundbite_engine.platform.errors import FetchError, Refused, invalid, not_found
 from soundbite_engine.platform.fetch import Fetcher, name_in_url
-from soundbite_engine.platform.files import remove
 from soundbite_engine.platform.media_files import (
+    Arrived,
     MediaFolder,
     check_identity,
     clean_name,
     file_type,
     referenced_file,
+    remove,
     technical_metadata,
 )
-from soundbite_engine.platform.ownership import Owner
-from soundbite_engine.platform.pages import Page
+from soundbite_engine.platform.requests import Page
+from soundbite_engine.platform.work import Background, Owner
 from soundbite_engine.workers.media import probe
 from soundbite_engine.workers.pool import WorkerPool
 
 logger = logging.getLogger(__name__)
 POLL_S = 0.25
 LEFT_BEHIND_S = 25 * 3600.0  # an upload session lasts a day
-
-
-@dataclass(frozen=True)
-class Arrived:
-    """Media whose bytes are in a file of the incoming folder."""
-
-    path: Path
-    size: int
-    filename: str
 
 
 class Assets:

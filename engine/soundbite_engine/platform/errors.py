@@ -1,6 +1,6 @@
 """What the engine answers when it says no, in the platform's words and codes.
 
-EngineError (errors.py)
+EngineError (soundbite_engine.errors)
 ├── FetchError     a URL that may not be, or could not be, downloaded
 └── Refused        a request answered with a 4xx; everything else is translated to one by `refusal_of`
 """
@@ -9,12 +9,32 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 
-from soundbite_engine.errors import EngineError, MediaError
+from soundbite_engine.errors import EngineError, MediaError, WorkerError
+
+NOT_FETCHED = "failed to fetch or materialize source media"
+NOT_PROCESSED = "We could not process your media for embedding. Please verify the input file and try again."
+INVALID = "The embedding request was invalid."
+NOT_COMPLETED = "The embedding task could not complete processing."
+FAILED = "The embedding task failed. Please try again later."
+GONE = "The embedding result is no longer available and cannot be retrieved."
+_BY_CODE = {
+    "media_not_found": NOT_FETCHED,
+    "media_changed": NOT_FETCHED,
+    "window_past_end": INVALID,
+    "worker_memory": NOT_COMPLETED,
+    "worker_timeout": NOT_COMPLETED,
+    "worker_crashed": NOT_COMPLETED,
+    "too_many_attempts": NOT_COMPLETED,
+    "duration_exceeded": "",
+    "too_many_requests": FAILED,
+}
 
 
 class FetchError(EngineError):
@@ -108,3 +128,49 @@ def _of_http(exc: HTTPException) -> Refused:
     if exc.status_code == 405:
         return Refused(405, "api_not_allowed", "This method is not allowed here.", headers=headers)
     return Refused(exc.status_code, "parameter_invalid", str(exc.detail), headers=headers)
+
+
+def task_failure(exc: EngineError) -> str:
+    """The `error.message` of a task that ended with `exc`; retrying helps only after `FAILED`."""
+    known = _BY_CODE.get(exc.code)
+    if known is None:
+        known = _by_kind(exc)
+    return f"{known} ({exc.message})" if known else exc.message
+
+
+def duration_exceeded(seconds: float | None, limit_s: float) -> MediaError:
+    """The refusal of a recording, or window of one, that is too long; the wording is the platform's.
+
+    `seconds` is None where nobody knows how long it is, only that it is longer.
+    """
+    found = f"more than {limit_s:.0f}" if seconds is None else f"{seconds:.1f}"
+    return MediaError(
+        "duration_exceeded",
+        f"Duration ({found} seconds) exceeds maximum limit of {limit_s:.0f} seconds ({limit_s / 60:.0f} minutes)",
+    )
+
+
+def _by_kind(exc: EngineError) -> str:
+    if isinstance(exc, FetchError | Refused):
+        return NOT_FETCHED
+    if isinstance(exc, MediaError):
+        return NOT_PROCESSED
+    if isinstance(exc, WorkerError):
+        return FAILED
+    return NOT_COMPLETED
+
+
+def envelope(refused: Refused, path: str) -> dict[str, Any]:
+    """Flat for assets; for embeddings, and for every 413, flat and nested at once, which every client can read."""
+    flat = {"code": refused.code, "message": refused.message}
+    if "/embed-v2" not in path and refused.status != 413:
+        return flat
+    nested: dict[str, Any] = dict(flat)
+    if refused.details:
+        nested["details"] = refused.details
+    return {"error": nested, **flat}
+
+
+def answer(refused: Refused, path: str) -> JSONResponse:
+    """The response to a request for `path` that is refused."""
+    return JSONResponse(envelope(refused, path), status_code=refused.status, headers=refused.headers)

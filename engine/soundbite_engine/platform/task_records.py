@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from soundbite_engine.platform.ids import new_id
-from soundbite_engine.platform.pages import Page
+from soundbite_engine.platform.requests import Page, new_id
 
 
 @dataclass(frozen=True)

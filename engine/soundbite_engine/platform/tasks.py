@@ -18,16 +18,13 @@ from soundbite_engine.errors import EngineError
 from soundbite_engine.platform import task_records
 from soundbite_engine.platform.asset_records import AssetRecord
 from soundbite_engine.platform.assets import Assets
-from soundbite_engine.platform.background import Background
 from soundbite_engine.platform.database import Database
-from soundbite_engine.platform.embedding import Embedder, Outcome, unexpected, window_seconds
-from soundbite_engine.platform.errors import not_found
-from soundbite_engine.platform.failures import task_failure
+from soundbite_engine.platform.embedding import Embedded, Embedder, Outcome, unexpected, window_seconds
+from soundbite_engine.platform.errors import not_found, task_failure
 from soundbite_engine.platform.limits import Limiter
-from soundbite_engine.platform.ownership import Owner
-from soundbite_engine.platform.pages import Page
-from soundbite_engine.platform.results import Embedded
+from soundbite_engine.platform.requests import Page
 from soundbite_engine.platform.task_records import NewTask, TaskFilter, TaskRecord
+from soundbite_engine.platform.work import Background, Owner
 from soundbite_engine.workers.analysis import Progress
 
 logger = logging.getLogger(__name__)

@@ -13,10 +13,8 @@ from typing import Any
 from soundbite_engine.config import EngineConfig
 from soundbite_engine.errors import EngineError, MediaError
 from soundbite_engine.platform.assets import Assets
-from soundbite_engine.platform.background import Background
 from soundbite_engine.platform.database import Database
-from soundbite_engine.platform.ownership import Owner
-from soundbite_engine.platform.results import timed_values
+from soundbite_engine.platform.work import Background, Owner
 from soundbite_engine.profiles import Profile
 from soundbite_engine.speech.transcripts import Sentence, Transcript, Word
 from soundbite_engine.workers.analysis import transcribe
@@ -169,3 +167,8 @@ def _forget(connection: sqlite3.Connection, asset_id: str) -> None:
 
 def _to_json(entries: Sequence[Word | Sentence]) -> str:
     return json.dumps(timed_values(entries))
+
+
+def timed_values(entries: Sequence[Word | Sentence]) -> list[dict[str, Any]]:
+    """Words or sentences as the wire shows them; times in seconds of the source."""
+    return [{"start": entry.start_sec, "end": entry.end_sec, "value": entry.value} for entry in entries]

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from soundbite_engine.audio import descriptors, textures
-from soundbite_engine.audio.descriptors import Frames
+from soundbite_engine.audio import descriptors
+from soundbite_engine.audio.descriptors import Frames, Tonality, tonality
 from soundbite_engine.audio.spectra import Floats
-from soundbite_engine.audio.tonality import Tonality, tonality
 from soundbite_engine.sound.sound_words import NONE_DIMENSION, PROPERTIES, PROPERTY_DIMENSION
 from soundbite_engine.space import SOUND_DIMENSION
 
@@ -44,7 +43,7 @@ def measured_properties(frames: Frames, tonal: Tonality, speech_ratio: float) ->
     loud_db, quiet_db = (float(np.percentile(level, share)) for share in (90, 50))
     sounding = 1.0 - float((level < descriptors.SILENCE_DB).mean())
     active, shape, onsets = frames.is_active, frames.shape, frames.onsets
-    strength, _ = textures.pulse(onsets)
+    strength, _ = descriptors.pulse(onsets)
     flatness = float(np.median(shape["flatness"]))
     centroid = float(np.median(shape["centroid"]))
     spread_db = float(level[active].std())

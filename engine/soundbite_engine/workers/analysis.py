@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from soundbite_engine.platform.failures import duration_exceeded
+from soundbite_engine.platform.errors import duration_exceeded
 from soundbite_engine.profiles import BaseProfile, Profile
 from soundbite_engine.sound.described import Described
 from soundbite_engine.space import Floats

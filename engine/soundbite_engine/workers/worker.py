@@ -2,16 +2,18 @@
 
 Started as `python -P -m soundbite_engine.workers.worker JOBS_MODULE MEMORY_MB`. The two pipes are moved to private
 descriptors first, and 0 and 1 pointed elsewhere: a library that prints can't damage the frames, nor one that
-reads swallow them.
+reads swallow them. Where the system allows it the process has no network: what takes it over can not call home.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import pickle
 import queue
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -21,10 +23,33 @@ from typing import Any, BinaryIO
 from soundbite_engine.errors import EngineError
 from soundbite_engine.workers.frames import HEADER, body_size, encode
 from soundbite_engine.workers.jobs import find_job
-from soundbite_engine.workers.network import leave_network
 
+_NEW_USER_NAMESPACE = 0x10000000  # CLONE_NEWUSER and CLONE_NEWNET of <linux/sched.h>
+_NEW_NETWORK_NAMESPACE = 0x40000000
 NICENESS = 5
 PROGRESS_INTERVAL_S = 0.1
+
+
+def leave_network() -> bool:
+    """Move this process, which must have one thread, where there is no network; returns whether that was allowed.
+
+    Containers often forbid it; other systems than Linux don't know it.
+    """
+    if sys.platform != "linux":
+        return False
+    # Root goes by its own right only: in a user namespace of its own it could no longer read what belongs to others.
+    flags = _NEW_NETWORK_NAMESPACE if os.geteuid() == 0 else _NEW_NETWORK_NAMESPACE | _NEW_USER_NAMESPACE
+    try:
+        return bool(ctypes.CDLL(None, use_errno=True).unshare(flags) == 0)
+    except (OSError, AttributeError):
+        return False
+
+
+def can_leave_network() -> bool:
+    """Return whether workers of this system run without network; tried in a process of its own."""
+    code = "import sys; from soundbite_engine.workers.worker import leave_network; sys.exit(not leave_network())"
+    tried = subprocess.run([sys.executable, "-P", "-c", code], stdin=subprocess.DEVNULL, check=False, timeout=30)  # noqa: S603
+    return tried.returncode == 0
 
 
 class _Channel:

@@ -63,7 +63,7 @@ async def command(deep: bool, repair: bool, live: bool, as_json: bool) -> None:
 def _print_settings(out: Printer, settings: Settings) -> None:
     from rich.markup import escape
 
-    from soundbite_engine.packs.models import PROFILES
+    from soundbite_engine.packs.installed import PROFILES
 
     where = "on this machine, no key, no network" if settings.is_embedded else settings.base_url
     out.print(f"[bold]Soundbite {version('soundbite')}[/bold]")
@@ -119,7 +119,7 @@ def _check_weights(out: Printer) -> int:
 
 
 def _print_isolation(out: Printer) -> None:
-    from soundbite_engine.workers.network import can_leave_network
+    from soundbite_engine.workers.worker import can_leave_network
 
     if can_leave_network():
         out.print("[green]ok[/green]    recordings are decoded by processes without network")

@@ -15,13 +15,13 @@ from soundbite_server.cli.failures import FAILED_EXIT_CODE, INPUT_EXIT_CODE
 from soundbite_server.cli.library import console, json_option, print_json
 
 if TYPE_CHECKING:
-    from soundbite_engine.packs.models import Models
+    from soundbite_engine.packs.installed import Models
     from soundbite_engine.packs.pulling import OnProgress
     from soundbite_engine.packs.registry import Pack
 
 
 def _names(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    from soundbite_engine.packs.models import PROFILES
+    from soundbite_engine.packs.installed import PROFILES
     from soundbite_engine.packs.registry import PACKS
 
     return [name for name in (*PROFILES, *PACKS) if name.startswith(incomplete)]
@@ -42,8 +42,7 @@ def list_models(check: bool, as_json: bool) -> None:
     """Show the profiles and packs, their sizes, and what is installed."""
     from rich.text import Text
 
-    from soundbite_engine.packs.installed import damaged_files, is_installed
-    from soundbite_engine.packs.models import PROFILES
+    from soundbite_engine.packs.installed import PROFILES, damaged_files, is_installed
     from soundbite_engine.packs.registry import PACKS
     from soundbite_server.cli.render.hanging import print_hanging
 
@@ -108,8 +107,7 @@ def pull_models(name: str, folder: Path | None) -> None:
 
     SOUNDBITE_MODELS_MIRROR is the address of a served copy of a models folder; HF_HOME and HF_ENDPOINT are honoured.
     """
-    from soundbite_engine.packs.errors import PackError
-    from soundbite_engine.packs.models import PROFILES
+    from soundbite_engine.packs.installed import PROFILES, PackError
     from soundbite_engine.packs.pulling import Origins, pull
 
     models = _models()
@@ -154,7 +152,7 @@ def _models() -> Models:
 
 
 def _packs(models: Models, name: str) -> tuple[Pack, ...]:
-    from soundbite_engine.packs.models import PROFILES
+    from soundbite_engine.packs.installed import PROFILES
     from soundbite_engine.packs.registry import PACKS
 
     if name in PROFILES:

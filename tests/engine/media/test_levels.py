@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundbite_engine.audio.levels import levels
+from soundbite_engine.audio.encode import levels
 from soundbite_engine.errors import MediaError
 
 

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from soundbite_engine.workers.network import can_leave_network
+from soundbite_engine.workers.worker import can_leave_network
 
 CALL_HOME = """
 import socket, sys
-from soundbite_engine.workers.network import leave_network
+from soundbite_engine.workers.worker import leave_network
 server = socket.create_server(("127.0.0.1", 0))
 assert leave_network()
 try:

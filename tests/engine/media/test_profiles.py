@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from soundbite_engine.errors import EngineError
-from soundbite_engine.packs.models import PROFILES, Models
+from soundbite_engine.packs.installed import PROFILES, Models
 from soundbite_engine.profiles import load_profile
 
 

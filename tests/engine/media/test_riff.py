@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from soundbite_engine.audio.containers import up_to_announced
 from soundbite_engine.audio.decode import decoded_blocks, probe
-from soundbite_engine.audio.riff import up_to_announced
 
 SECONDS = 2.0
 

@@ -11,8 +11,7 @@ from tiny_clap import write_tiny_clap
 from tiny_whisper import write_tiny_whisper
 
 from soundbite_engine.errors import EngineError
-from soundbite_engine.packs.installed import write_receipt
-from soundbite_engine.packs.models import Models
+from soundbite_engine.packs.installed import Models, write_receipt
 from soundbite_engine.packs.registry import PACKS, Build
 from soundbite_engine.profiles import load_profile
 from soundbite_engine.speech.transcripts import Word, sentences

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from model_server import Misbehaviour, serving
 
-from soundbite_engine.packs.models import PROFILES
+from soundbite_engine.packs.installed import PROFILES
 from soundbite_server.cli.models import command
 
 

@@ -11,9 +11,8 @@ import httpx
 import pytest
 from model_server import Misbehaviour
 
-from soundbite_engine.packs import download, installed, pulling
-from soundbite_engine.packs.errors import PackError
-from soundbite_engine.packs.installed import damaged_files, is_installed, remove, staging_of
+from soundbite_engine.packs import installed, pulling
+from soundbite_engine.packs.installed import PackError, damaged_files, is_installed, remove, staging_of
 from soundbite_engine.packs.pulling import Origins, pull
 from soundbite_engine.packs.registry import PACKS, Pack
 
@@ -23,7 +22,7 @@ Usage = namedtuple("Usage", "total used free")
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting between tries is not what is tested."""
-    monkeypatch.setattr(download.download, "__defaults__", (lambda _: None,))
+    monkeypatch.setattr(pulling.download, "__defaults__", (lambda _: None,))
 
 
 def test_a_pulled_pack_is_whole_and_a_second_pull_does_nothing(
@@ -207,6 +206,6 @@ def test_redirects_of_a_hub_are_followed(models: Path, pack: Pack, mirror: Origi
 
     partial = models.parent / "weights.partial"
     with httpx.Client(transport=httpx.MockTransport(hub)) as http:
-        download.download(http, "https://hub.example/weights.bin", partial, [1_024_000], lambda _: None)
+        pulling.download(http, "https://hub.example/weights.bin", partial, [1_024_000], lambda _: None)
     assert partial.stat().st_size == 1_024_000
     assert pulling.HUB.startswith("https://")

@@ -15,7 +15,7 @@ from mcp import Client
 from tiny_yamnet import KNOWN
 
 from soundbite_engine.errors import EngineError
-from soundbite_engine.packs.models import Models
+from soundbite_engine.packs.installed import Models
 from soundbite_engine.profiles import load_profile
 from soundbite_engine.sound.yamnet import HOP_SAMPLES
 from soundbite_server import Settings, build_server

@@ -217,7 +217,7 @@ async def test_a_file_over_the_limit_is_too_large_and_leaves_nothing(
             answer = await http.post("assets", data={"method": "direct"}, files={"file": file})
         assert answer.status_code == 413
         assert "multipart upload" in answer.json()["error"]["message"]
-        assert not list((engine.config.home / "incoming").iterdir())
+        assert not list((engine.config.home / "incoming").glob("*"))
 
 
 async def test_a_referenced_file_is_not_copied_and_must_not_change(

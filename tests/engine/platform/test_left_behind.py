@@ -21,9 +21,8 @@ import pytest
 
 from soundbite_engine.errors import DiskError, MediaError, WorkerError
 from soundbite_engine.platform import asset_records, embedding, task_records, transcription
-from soundbite_engine.platform.files import BUFFER_BYTES, FileSink
-from soundbite_engine.platform.media_files import MediaFolder
-from soundbite_engine.platform.ownership import Owner
+from soundbite_engine.platform.media_files import BUFFER_BYTES, FileSink, MediaFolder
+from soundbite_engine.platform.work import Owner
 from soundbite_engine.workers import scratch
 
 Sounds = Callable[[float], Path]

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from soundbite_engine import UrlPolicy
-from soundbite_engine.platform.addresses import is_public, permitted_addresses
 from soundbite_engine.platform.errors import FetchError
-from soundbite_engine.platform.fetch import Fetcher
+from soundbite_engine.platform.fetch import Fetcher, is_public, permitted_addresses
 
 PUBLIC = UrlPolicy(is_public=True)
 

@@ -13,14 +13,21 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from soundbite_engine.platform.asset_records import AssetFilter, AssetRecord
-from soundbite_engine.platform.bodies import AssetForm, read_asset_form, read_model
 from soundbite_engine.platform.errors import Refused, invalid, missing
-from soundbite_engine.platform.files import remove
-from soundbite_engine.platform.ids import new_id, rfc3339
-from soundbite_engine.platform.media_files import clean_name
-from soundbite_engine.platform.pages import Page
-from soundbite_engine.platform.requests import UserMetadata, UserMetadataRequest, given_metadata, merged_metadata
-from soundbite_engine.platform.services import Services
+from soundbite_engine.platform.media_files import clean_name, remove
+from soundbite_engine.platform.requests import (
+    AssetForm,
+    Page,
+    UserMetadata,
+    UserMetadataRequest,
+    given_metadata,
+    merged_metadata,
+    new_id,
+    read_asset_form,
+    read_model,
+    rfc3339,
+)
+from soundbite_engine.platform.routes.services import Services
 from soundbite_engine.platform.transcription import TranscriptionRecord
 
 _FIELDS = frozenset({"method", "url", "file", "filename", "enable_hls", "enable_thumbnail", "user_metadata"})

@@ -11,16 +11,12 @@ from starlette.routing import Route
 
 from soundbite_api.embeddings import LONGEST_TASK_SEC, AudioInput
 from soundbite_engine.platform.asset_records import AssetRecord
-from soundbite_engine.platform.bodies import read_model
-from soundbite_engine.platform.embedding import check_window, window_seconds
-from soundbite_engine.platform.errors import Refused, invalid, missing
-from soundbite_engine.platform.failures import GONE
-from soundbite_engine.platform.ids import parse_rfc3339, rfc3339
-from soundbite_engine.platform.pages import Page
-from soundbite_engine.platform.requests import TaskRequest
-from soundbite_engine.platform.results import expected_metadata, wire_metadata
-from soundbite_engine.platform.routes.addresses import base_url
-from soundbite_engine.platform.routes.embeddings import (
+from soundbite_engine.platform.embedding import check_window, expected_metadata, window_seconds, wire_metadata
+from soundbite_engine.platform.errors import GONE, Refused, invalid, missing
+from soundbite_engine.platform.requests import Page, TaskRequest, parse_rfc3339, read_model, rfc3339
+from soundbite_engine.platform.routes.services import (
+    Services,
+    base_url,
     check_model,
     embeddings_response,
     included,
@@ -28,7 +24,6 @@ from soundbite_engine.platform.routes.embeddings import (
     space_headers,
     take_source,
 )
-from soundbite_engine.platform.services import Services
 from soundbite_engine.platform.task_records import TaskFilter, TaskRecord
 
 LISTED_S = 7 * 24 * 3600.0

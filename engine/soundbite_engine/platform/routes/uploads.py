@@ -10,14 +10,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from soundbite_engine.platform.bodies import read_model, stream
-from soundbite_engine.platform.ids import rfc3339
-from soundbite_engine.platform.pages import Page
-from soundbite_engine.platform.requests import CompletedChunks, PartUrlsRequest, UploadRequest
-from soundbite_engine.platform.routes.addresses import base_url
-from soundbite_engine.platform.services import Services
-from soundbite_engine.platform.upload_records import Chunk, UploadRecord
-from soundbite_engine.platform.uploads import URL_S
+from soundbite_engine.platform.requests import (
+    CompletedChunks,
+    Page,
+    PartUrlsRequest,
+    UploadRequest,
+    read_model,
+    rfc3339,
+    stream,
+)
+from soundbite_engine.platform.routes.services import Services, base_url
+from soundbite_engine.platform.uploads import URL_S, Chunk, UploadRecord
 
 FIRST_URLS = 50
 PARTS = "/parts/"

@@ -1,4 +1,4 @@
-"""Which engine works on what, when several share one home.
+"""Who works on what: the background work of one engine, and the owner of work where several engines share one home.
 
 Each engine holds a file lock under its own id for as long as it lives; work it has taken carries that id. A lock that
 can be had belongs to an engine that is gone, however it went, and its work may be taken over.
@@ -6,11 +6,50 @@ can be had belongs to an engine that is gone, however it went, and its work may 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import secrets
+from collections.abc import Coroutine
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+logger = logging.getLogger(__name__)
+
+
+class Background:
+    """Starts coroutines, logs what they raise, and cancels those still running when it closes.
+
+    Not an `asyncio.TaskGroup`: that must be left by the task that entered it, and one failure would end the others.
+    """
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+        self.is_closed = False
+
+    def start(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
+        """Run `work`; the task may be awaited or cancelled, and must not be needed."""
+        if self.is_closed:
+            work.close()
+            raise RuntimeError("the engine is closed")
+        task = asyncio.create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    async def close(self) -> None:
+        """Cancel everything and wait until it has ended."""
+        self.is_closed = True
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("%s failed", task.get_name(), exc_info=error)
 
 
 class Owner:
