@@ -11,14 +11,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from soundbite_store.errors import StoreBusy, StoreUnavailable
+from soundbite_store.errors import StoreBusy, StoreError, StoreUnavailable
 
 if TYPE_CHECKING:
-    from filelock import BaseFileLock
+    from filelock import AsyncFileLock
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
-_POLL_S = 0.01
-_MAX_POLL_S = 0.1
+_POLL_S = 0.02
 _Result = TypeVar("_Result")
 _TRIES = 8
 _FIRST_PAUSE_S = 0.1
@@ -26,65 +25,57 @@ _LONGEST_PAUSE_S = 5.0
 
 
 class OwnerLock:
-    """A lock file held by at most one owner; the operating system frees it when its process ends."""
+    """A lock file with at most one owner; the operating system frees it when the owner's process ends."""
 
     def __init__(self, lock_dir: Path, name: str) -> None:
         # A name may come from outside (a task id): it never chooses the path.
         plain = name if _PLAIN_NAME.fullmatch(name) else hashlib.sha256(name.encode()).hexdigest()
         self._path = lock_dir / f"{plain}.lock"
-        self._lock: BaseFileLock | None = None
+        self._lock: AsyncFileLock | None = None
 
-    @property
-    def held(self) -> bool:
-        return self._lock is not None
+    async def acquire(self, timeout_s: float) -> None:
+        """Wait for the lock; it is never shared with another owner in this process.
 
-    def try_acquire(self) -> bool:
-        """Take the lock if it is free; never waits, and never shares it with another holder of this process.
-
-        Raises: StoreUnavailable when the lock's folder cannot be written.
+        Raises: StoreBusy after `timeout_s` seconds, StoreUnavailable when the lock's folder cannot be written.
         """
         import filelock
 
-        if self._lock is not None:
-            return False
+        # On the event loop, not in a thread: one attempt takes microseconds, and a waiter that is cancelled leaves
+        # nothing behind that could still take the lock.
+        lock = filelock.AsyncFileLock(
+            self._path, thread_local=False, fallback_to_soft=False, run_in_executor=False, poll_interval=_POLL_S
+        )
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self._path, thread_local=False, fallback_to_soft=False)
-            lock.acquire(blocking=False)
-        except filelock.Timeout:
-            return False
+            await lock.acquire(timeout_s)
+        except filelock.Timeout as exc:
+            raise StoreBusy(f"{self._path.stem} was held by another owner for more than {timeout_s:.0f} s.") from exc
         except (OSError, NotImplementedError) as exc:
             raise StoreUnavailable(f"The lock folder {self._path.parent} cannot be used: {exc}.") from exc
         self._lock = lock
+
+    async def try_acquire(self) -> bool:
+        """Take the lock if it is free.
+
+        Raises: StoreUnavailable when the lock's folder cannot be written.
+        """
+        try:
+            await self.acquire(timeout_s=0)
+        except StoreBusy:
+            return False
         return True
 
-    async def acquire(self, timeout_s: float) -> None:
-        """Wait for the lock.
+    async def release(self) -> None:
+        """Free the lock; harmless when there is none to free."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            await lock.release()
 
-        Raises: StoreBusy after `timeout_s` seconds.
-        """
-        deadline = asyncio.get_running_loop().time() + timeout_s
-        pause_s = _POLL_S
-        # Polling keeps no thread, so a cancelled waiter leaves nothing behind that could still take the lock.
-        while not self.try_acquire():
-            if asyncio.get_running_loop().time() >= deadline:
-                raise StoreBusy(f"Another process held {self._path.stem} for more than {timeout_s:.0f} s.")
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, _MAX_POLL_S)
-
-    def release(self) -> None:
-        """Free the lock; harmless when it is not held."""
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
-
-    def __enter__(self) -> OwnerLock:
-        if not self.try_acquire():
-            raise StoreBusy(f"{self._path.stem} is held by another owner.")
+    async def __aenter__(self) -> OwnerLock:
+        await self.acquire(timeout_s=0)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.release()
+    async def __aexit__(self, *_: object) -> None:
+        await self.release()
 
 
 class WriteGate:
@@ -113,20 +104,22 @@ class WriteGate:
             try:
                 yield
             finally:
-                self._owner.release()
+                await self._owner.release()
 
 
-async def until_committed(write: Callable[[], Awaitable[_Result]]) -> _Result:
+async def until_committed(
+    write: Callable[[], Awaitable[_Result]], *, lost: type[StoreError] = StoreBusy, tries: int = _TRIES
+) -> _Result:
     """Repeat a write that lost the race for the next version of a table, after growing, scattered pauses.
 
     LanceDB repeats a merge by itself for a while; what it gives up on, and every other kind of commit, comes here.
 
-    Raises: StoreBusy when others were first every time.
+    Raises: what `lost` names, when others were first every time.
     """
-    for attempt in range(_TRIES - 1):
+    for attempt in range(tries - 1):
         try:
             return await write()
-        except StoreBusy:
+        except lost:
             # Two machines that pause equally long would meet again.
             pause_s = min(_FIRST_PAUSE_S * 2.0**attempt, _LONGEST_PAUSE_S)
             await asyncio.sleep(pause_s * (0.5 + random.random()))

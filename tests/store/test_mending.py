@@ -92,11 +92,9 @@ async def test_a_sound_table_stays_as_it_is(tmp_path: Path, space: Space, make_c
 async def test_a_table_that_is_being_tidied_is_not_mended(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, [make_clip(0)])
-        with (
-            OwnerLock(tmp_path / ".locks", f"{space.table_name}.optimise"),
-            pytest.raises(StoreBusy, match="try again"),
-        ):
-            await store.mend(space)
+        async with OwnerLock(tmp_path / ".locks", f"{space.table_name}.optimise"):
+            with pytest.raises(StoreBusy, match="try again"):
+                await store.mend(space)
         assert await store.mend(space) == Mended(0, 0)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import struct
 import subprocess
 import sys
@@ -113,23 +114,52 @@ async def test_a_store_may_be_named_by_a_file_url(tmp_path: Path, space: Space, 
         assert await store.count(space) == 1
 
 
-async def test_waiting_for_a_held_lock_ends_with_a_clear_error(tmp_path: Path) -> None:
-    with OwnerLock(tmp_path, "table"):
+async def test_waiting_for_a_lock_that_another_has_ends_with_a_clear_error(tmp_path: Path) -> None:
+    lock = OwnerLock(tmp_path, "table")
+    async with lock:
         with pytest.raises(StoreBusy, match="table"):
             await OwnerLock(tmp_path, "table").acquire(timeout_s=0.05)
-        with pytest.raises(StoreBusy), OwnerLock(tmp_path, "table"):
-            pass
-    await OwnerLock(tmp_path, "table").acquire(timeout_s=0)
+        assert not await lock.try_acquire()
+    await lock.acquire(timeout_s=0)
+    await lock.release()
 
 
-def test_a_lock_name_from_outside_never_leaves_the_lock_folder(tmp_path: Path) -> None:
+async def test_a_cancelled_waiter_never_takes_the_lock(tmp_path: Path) -> None:
+    async with OwnerLock(tmp_path, "table"):
+        waiter = asyncio.create_task(OwnerLock(tmp_path, "table").acquire(timeout_s=60))
+        await asyncio.sleep(0)
+        waiter.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiter
+    async with OwnerLock(tmp_path, "table"):
+        pass
+
+
+async def test_a_lock_is_free_after_its_owner_was_cancelled(tmp_path: Path) -> None:
+    started = asyncio.Event()
+
+    async def own() -> None:
+        async with OwnerLock(tmp_path, "table"):
+            started.set()
+            await asyncio.Event().wait()
+
+    owner = asyncio.create_task(own())
+    await started.wait()
+    owner.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await owner
+    async with OwnerLock(tmp_path, "table"):
+        pass
+
+
+async def test_a_lock_name_from_outside_never_leaves_the_lock_folder(tmp_path: Path) -> None:
     locks = tmp_path / "locks"
     names = ["../../etc/x", "/etc/x", "a/b", "..", "x" * 500, "nul\0"]
-    held = [OwnerLock(locks, name) for name in names]
-    assert all(lock.try_acquire() for lock in held)
+    owners = [OwnerLock(locks, name) for name in names]
+    assert all([await owner.try_acquire() for owner in owners])
     assert {path.name for path in tmp_path.iterdir()} == {"locks"}
-    for lock in held:
-        lock.release()
+    for owner in owners:
+        await owner.release()
 
 
 async def test_tables_are_made_in_the_format_whose_rows_are_read_one_by_one(

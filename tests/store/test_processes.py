@@ -110,8 +110,8 @@ async def test_an_optimiser_does_not_disturb_writers_and_readers(
 
 async def test_only_one_process_runs_a_task_and_a_killed_one_lets_go(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from soundbite_store import OwnerLock\n"
-        "lock = OwnerLock(Path(sys.argv[1]), sys.argv[2]); print(lock.try_acquire(), flush=True)\n"
+        "import asyncio, sys; from pathlib import Path; from soundbite_store import OwnerLock\n"
+        "lock = OwnerLock(Path(sys.argv[1]), sys.argv[2]); print(asyncio.run(lock.try_acquire()), flush=True)\n"
         "sys.stdin.readline()"
     )
     async with await Ledger.open(tmp_path / "ledger.db", lock_dir=tmp_path / "locks") as ledger:
@@ -120,10 +120,12 @@ async def test_only_one_process_runs_a_task_and_a_killed_one_lets_go(tmp_path: P
         other = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdin=PIPE, stdout=PIPE)
         assert await read_line(other) == "True"
         lock = ledger.task_lock(task.task_id)
-        assert not lock.try_acquire()
+        assert not await lock.try_acquire()
         other.send_signal(signal.SIGKILL)
         await asyncio.wait_for(other.communicate(), WAIT_S)
-        assert lock.try_acquire()
-        assert not ledger.task_lock(task.task_id).try_acquire()
-        lock.release()
-        assert ledger.task_lock(task.task_id).try_acquire()
+        assert await lock.try_acquire()
+        assert not await ledger.task_lock(task.task_id).try_acquire()
+        await lock.release()
+        again = ledger.task_lock(task.task_id)
+        assert await again.try_acquire()
+        await again.release()

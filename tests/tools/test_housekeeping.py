@@ -48,7 +48,7 @@ async def test_locks_of_finished_tasks_are_deleted_and_others_stay(open_library:
         done = await embed_audio(library, str(recording), wait_seconds=20)
         ledger = await library.ledger()
         running = await ledger.create_task(asset_id=done.asset_id, space="s", platform="elsewhere")
-        with ledger.task_lock(running.task_id):
+        async with ledger.task_lock(running.task_id):
             before = {path.stem for path in library_locks(library)}
             assert {f"task-{done.task_id}", f"task-{running.task_id}"} <= before
             await tidy(library)

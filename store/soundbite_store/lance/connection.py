@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from soundbite_store.errors import StoreCorrupt, lance_errors
 from soundbite_store.lance.indexes import create_text_indexes, drop_broken_indexes, has_text_indexes
-from soundbite_store.lance.loading import import_lancedb
 from soundbite_store.lance.places import FOLDER, StoreAccess, capabilities_of, reaching
 from soundbite_store.lance.schema import SCHEMA_VERSION, check_schema, clips_schema, migrate, schema_version, space_of
 from soundbite_store.lance.table import ClipTable
@@ -45,7 +45,7 @@ async def _load_lancedb() -> Any:
     """The lancedb module. Its import takes a moment, so it runs in a thread at first use."""
     # Read once at import: without it a deprecation notice goes to stderr with every hybrid query.
     os.environ.setdefault("LANCEDB_LOG", "error")
-    return await asyncio.to_thread(import_lancedb)
+    return await asyncio.to_thread(importlib.import_module, "lancedb")
 
 
 class StoreConnection:

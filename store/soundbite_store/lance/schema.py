@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from soundbite_store.errors import SpaceMismatch, StoreCorrupt, StoreError, StoreTooNew, lance_errors
+from soundbite_store.locks import until_committed
 from soundbite_store.vectors import Space
 
 if TYPE_CHECKING:
@@ -112,25 +113,25 @@ assert len(MIGRATIONS) == SCHEMA_VERSION - 1
 async def migrate(table: AsyncTable) -> int:
     """Bring a table to the newest version and return the number of steps taken. Call it behind the write gate.
 
-    A step that was cut off is taken again at the next open: the version is written down after it.
+    A step that was cut off is taken again at the next open: the version is written down after it. Another machine, with
+    which this one shares no lock, may take the same step at the same moment.
 
     Raises: StoreError.
     """
-    steps = failures = 0
-    while True:
-        try:
-            with lance_errors():
-                await table.checkout_latest()
-                version = schema_version(await table.schema())
-                if not 0 < version < SCHEMA_VERSION:
-                    return steps
-                await MIGRATIONS[version - 1](table)
-                # LanceDB cannot edit a table's own metadata after its creation: the key's field carries the version.
-                noted = {VERSION_KEY.decode(): str(version + 1)}
-                await table.update_field_metadata({"path": "row_id", "metadata": noted})
-            steps += 1
-        except StoreError:
-            # Another machine, with which this one shares no lock, may have taken the same step at this moment.
-            failures += 1
-            if failures == _TRIES:
-                raise
+    steps = 0
+    while await until_committed(lambda: _step(table), lost=StoreError, tries=_TRIES):
+        steps += 1
+    return steps
+
+
+async def _step(table: AsyncTable) -> bool:
+    """Take the next step; False where there is none."""
+    with lance_errors():
+        await table.checkout_latest()
+        version = schema_version(await table.schema())
+        if not 0 < version < SCHEMA_VERSION:
+            return False
+        await MIGRATIONS[version - 1](table)
+        # LanceDB cannot edit a table's own metadata after its creation: the key's field carries the version.
+        await table.update_field_metadata({"path": "row_id", "metadata": {VERSION_KEY.decode(): str(version + 1)}})
+    return True

@@ -149,7 +149,7 @@ class ClipTable:
         Raises: StoreBusy when another process is tidying the table.
         """
         async with self._gate.entered():
-            if self._optimiser and not self._optimiser.try_acquire():
+            if self._optimiser and not await self._optimiser.try_acquire():
                 raise StoreBusy("Another process is tidying the clip store: try again in a minute.")
             try:
                 with lance_errors():
@@ -158,7 +158,7 @@ class ClipTable:
                 await self._written()
             finally:
                 if self._optimiser:
-                    self._optimiser.release()
+                    await self._optimiser.release()
         return mended
 
     async def wants_upkeep(self) -> bool:
@@ -182,7 +182,7 @@ class ClipTable:
         """
         if not self.capabilities.optimize:
             return await self._order_indexes()
-        if self._optimiser and not self._optimiser.try_acquire():
+        if self._optimiser and not await self._optimiser.try_acquire():
             return False
         try:
             with lance_errors():
@@ -202,7 +202,7 @@ class ClipTable:
             return False
         finally:
             if self._optimiser:
-                self._optimiser.release()
+                await self._optimiser.release()
         return True
 
     async def measure_index(self) -> VectorIndex:

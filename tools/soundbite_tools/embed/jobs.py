@@ -152,7 +152,7 @@ class Jobs:
         async with self._slots:
             ledger = await self._library.ledger()
             lock = ledger.task_lock(task_id)
-            if not lock.try_acquire():
+            if not await lock.try_acquire():
                 return
             try:
                 # The owner before may have finished it meanwhile.
@@ -161,7 +161,7 @@ class Jobs:
                     with _tracer.start_as_current_span("embedding job", attributes={"soundbite.task_id": task_id}):
                         await self._finish_unless_removed(task, ledger)
             finally:
-                lock.release()
+                await lock.release()
 
     async def _finish_unless_removed(self, task: Task, ledger: Ledger) -> None:
         watch = anyio.CancelScope()

@@ -85,7 +85,7 @@ async def _stopped(library: Library, tasks: Sequence[Task]) -> AsyncIterator[Non
         yield
     finally:
         for lock in locks:
-            lock.release()
+            await lock.release()
 
 
 async def _take(locks: Sequence[OwnerLock]) -> None:
