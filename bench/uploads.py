@@ -70,7 +70,7 @@ def clear_peak(process: int) -> float:
 async def serve(home: Path, descriptor: int) -> None:
     """Serve an engine on a listening socket that was inherited."""
     async with Engine(EngineConfig(home, workers=1)) as engine:
-        config = uvicorn.Config(engine.app, lifespan="off", log_level="warning", ws="none")
+        config = uvicorn.Config(engine.app, lifespan="off", timeout_keep_alive=75, log_level="warning", ws="none")
         await uvicorn.Server(config).serve([socket.socket(fileno=descriptor)])
 
 

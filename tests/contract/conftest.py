@@ -78,7 +78,9 @@ class _Running:
 async def _serve(home: Path, running: _Running) -> None:
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(Engine(EngineConfig(home, profile=PROFILE, workers=1, sweep_s=0.2)))
-        port = uvicorn.Server(uvicorn.Config(engine.app, lifespan="off", log_level="warning", ws="none"))
+        port = uvicorn.Server(
+            uvicorn.Config(engine.app, lifespan="off", timeout_keep_alive=75, log_level="warning", ws="none")
+        )
         # Listening before it serves: whoever connects too early waits in the queue.
         listening = socket.create_server(("127.0.0.1", 0))
         serving = asyncio.create_task(port.serve([listening]))

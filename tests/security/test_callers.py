@@ -58,7 +58,9 @@ async def serving(home: Path, roots: tuple[Path, ...] = (), **env: str) -> Async
     app = build_http_app(
         Settings(home=home, roots=roots, workers=1), HttpConfig.from_environment("127.0.0.1:0", {**TOKENS, **env})
     )
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_config=None, timeout_keep_alive=75, timeout_graceful_shutdown=1)
+    )
     async with asyncio.timeout(120), anyio.create_task_group() as group:
         group.start_soon(server.serve)
         while not server.started:

@@ -19,7 +19,9 @@ async def serving(home: Path, root: Path, *, is_read_only: bool = False, **env: 
     """Serve a library; yields the address of its page, below which the endpoint is `mcp`."""
     settings = Settings(home=home, roots=(root,), workers=1, read_only=is_read_only)
     app = build_http_app(settings, HttpConfig.from_environment("127.0.0.1:0", env))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_config=None, timeout_keep_alive=75, timeout_graceful_shutdown=1)
+    )
     async with anyio.create_task_group() as group:
         group.start_soon(server.serve)
         with anyio.fail_after(60):

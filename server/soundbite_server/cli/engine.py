@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # Requests under way get this long to end; tasks go on at the next start.
 _GRACE_S = 10
+# Longer than clients keep an idle connection (httpx, and so the SDK: 5 s): a server that closes first may close one on
+# which a request is already under way.
+_KEEP_ALIVE_S = 75
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -100,6 +103,7 @@ async def _serve(config: EngineConfig, host: str, port: int) -> None:
                     log_config=None,
                     access_log=False,
                     ws="none",
+                    timeout_keep_alive=_KEEP_ALIVE_S,
                     timeout_graceful_shutdown=_GRACE_S,
                     server_header=False,
                 )

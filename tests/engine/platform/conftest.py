@@ -168,7 +168,11 @@ def serving(config: EngineConfig) -> Iterator[str]:
 
     async def serve() -> None:
         async with Engine(config) as engine:
-            server = uvicorn.Server(uvicorn.Config(engine.app, port=0, lifespan="off", log_level="warning", ws="none"))
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    engine.app, port=0, lifespan="off", timeout_keep_alive=75, log_level="warning", ws="none"
+                )
+            )
             found["server"] = server
             running = asyncio.create_task(server.serve())
             while not server.started and not running.done():

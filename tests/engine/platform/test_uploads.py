@@ -174,7 +174,10 @@ from pathlib import Path
 from soundbite_engine import Engine, EngineConfig
 async def main():
     async with Engine(EngineConfig(Path(sys.argv[1]), grace_s=60.0)) as engine:
-        server = uvicorn.Server(uvicorn.Config(engine.app, port=0, lifespan="off", log_level="warning", ws="none"))
+        config = uvicorn.Config(
+            engine.app, port=0, lifespan="off", timeout_keep_alive=75, log_level="warning", ws="none"
+        )
+        server = uvicorn.Server(config)
         task = asyncio.create_task(server.serve())
         while not server.started:
             await asyncio.sleep(0.01)
