@@ -28,7 +28,7 @@ from soundbite_api.errors import (
 )
 from soundbite_api.multipart import UploadTicket
 from soundbite_api.rate_limits import RateLimit, read_rate_limits
-from soundbite_api.retries import PollPolicy, RetryPolicy
+from soundbite_api.retries import BackOff, PollPolicy, RetryPolicy
 from soundbite_api.spaces import HOSTED_DIMENSION, HOSTED_MODEL, EmbeddedSpace
 from soundbite_api.tasks import EmbeddingTask, TaskPage, TaskProgress
 
@@ -41,6 +41,7 @@ __all__ = [
     "AssetPage",
     "AudioEmbeddings",
     "AudioInput",
+    "BackOff",
     "EmbeddedSpace",
     "EmbeddingData",
     "EmbeddingMetadata",

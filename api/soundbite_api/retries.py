@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,24 @@ T = TypeVar("T")
 
 NEVER_SENT = "never_sent"
 NOT_JSON = "not_json"
+
+
+@dataclass(frozen=True)
+class BackOff:
+    """Pauses that grow from `first_s` to `longest_s`, each drawn evenly from `spread` (shares of itself)."""
+
+    first_s: float
+    longest_s: float
+    growth: float = 2.0
+    spread: tuple[float, float] = (0.5, 1.5)
+    jitter: Callable[[], float] = random.random
+
+    def pause_s(self, attempt: int) -> float:
+        """Return the seconds to wait after failed try number `attempt`, counted from 0."""
+        # Beyond sixty doublings a float may overflow, and every pause is the longest.
+        pause_s = min(self.longest_s, self.first_s * self.growth ** min(attempt, 60))
+        least, most = self.spread
+        return pause_s * (least + (most - least) * self.jitter())
 
 
 @dataclass(frozen=True)
@@ -37,7 +56,7 @@ class RetryPolicy:
         """Return the seconds to wait after failed try number `attempt`, counted from 0."""
         if error.retry_after_s is not None:
             return min(error.retry_after_s, self.longest_retry_after_s)
-        return self.jitter() * min(self.longest_wait_s, self.first_wait_s * 2.0**attempt)
+        return BackOff(self.first_wait_s, self.longest_wait_s, spread=(0.0, 1.0), jitter=self.jitter).pause_s(attempt)
 
     async def run(
         self,
@@ -81,11 +100,9 @@ class PollPolicy:
     jitter: Callable[[], float] = random.random
 
     def pauses(self) -> Iterator[float]:
-        """Yield the seconds to wait before each look but the first."""
-        pause_s = self.first_s
-        while True:
-            yield pause_s * (0.8 + 0.4 * self.jitter())
-            pause_s = min(pause_s * self.growth, self.longest_s)
+        """Return the seconds to wait before each look but the first, without end."""
+        back_off = BackOff(self.first_s, self.longest_s, self.growth, (0.8, 1.2), self.jitter)
+        return map(back_off.pause_s, itertools.count())
 
 
 def _was_not_processed(error: PlatformError) -> bool:

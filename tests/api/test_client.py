@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ from pydantic import SecretStr
 from soundbite_api import (
     AssetFailed,
     AudioInput,
+    BackOff,
     EmbeddingTask,
     MalformedResponse,
     MediaSource,
@@ -339,3 +341,9 @@ async def test_extensions_are_asked_for_by_header_and_only_when_wanted() -> None
     await asking.client(include=("progress", "transcript")).embed_text("x")
     assert "x-soundbite-include" not in plain.requests[0].headers
     assert asking.requests[0].headers["x-soundbite-include"] == "progress,transcript"
+
+
+def test_pauses_double_up_to_the_longest_and_vary_by_half() -> None:
+    steady = BackOff(first_s=1.0, longest_s=8.0, jitter=lambda: 0.5)
+    assert [steady.pause_s(attempt) for attempt in (0, 1, 2, 3, 4, 10_000)] == [1, 2, 4, 8, 8, 8]
+    assert (replace(steady, jitter=lambda: 0.0).pause_s(1), replace(steady, jitter=lambda: 1.0).pause_s(1)) == (1, 3)

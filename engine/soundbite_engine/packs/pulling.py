@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 from filelock import FileLock
 
+from soundbite_api.retries import BackOff
 from soundbite_engine.packs.installed import (
     PackError,
     build_in,
@@ -28,7 +29,7 @@ from soundbite_engine.packs.registry import HUB, Build, HubFile, Pack, PackFile
 
 TIMEOUT = httpx.Timeout(60.0, connect=15.0)
 FEWEST_TRIES = 4
-_LONGEST_PAUSE_S = 8.0
+_PAUSES = BackOff(first_s=1.0, longest_s=8.0)
 _STARTS_AT = re.compile(r"bytes (\d+)-")
 
 OnBytes = Callable[[int], None]
@@ -75,7 +76,7 @@ def download(
                     f"The download from {url} broke off at {_size(partial):,} bytes ({exc}); "
                     "what came is kept, so run the command again to go on.",
                 ) from exc
-            sleep(min(2.0**tries, _LONGEST_PAUSE_S))
+            sleep(_PAUSES.pause_s(tries))
 
 
 def _transfer(http: httpx.Client, url: str, partial: Path, wanted: frozenset[int], on_bytes: OnBytes) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import anyio
 
-from soundbite_api import NotFound, PlatformError
+from soundbite_api import BackOff, NotFound, PlatformError
 from soundbite_store import ClipFilter, Space
 from soundbite_tools.embed.allowances import count_found
 from soundbite_tools.embed.figures import TaskFigures
@@ -104,7 +103,7 @@ async def _answer_patiently(
                 await ledger.update_task(task.task_id, platform_task_id="")
             if attempt + 1 == config.job_attempts or not is_worth_repeating(exc):
                 raise
-            pause_s = max(exc.retry_after_s or 0.0, config.job_retry_s * 2.0**attempt * (0.5 + random.random()))
+            pause_s = max(exc.retry_after_s or 0.0, BackOff(config.job_retry_s, _LONGEST_PAUSE_S).pause_s(attempt))
             log.info("Task %s is tried again in %.0f s: %s", task.task_id, pause_s, exc.message)
             await anyio.sleep(min(pause_s, _LONGEST_PAUSE_S))
             task = await ledger.get_task(task.task_id) or task

@@ -6,13 +6,14 @@ import logging
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
-from soundbite_api import PlatformError
+from soundbite_api import PlatformError, PollPolicy
 from soundbite_store import StoredTranscript, TimedText
 from soundbite_tools.sources.local_media import MediaProblem
 
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from soundbite_tools.library import Library
 
 _TRIES = 20
-_FIRST_PAUSE_S = 0.25
-_LONGEST_PAUSE_S = 10.0
+_POLLS = PollPolicy(first_s=0.25, longest_s=10.0)
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +76,7 @@ async def find_transcript(
 
 
 async def _from_platform(client: PlatformClient, platform_asset_id: str) -> Transcription | None:
-    pause_s = _FIRST_PAUSE_S
-    for _ in range(_TRIES):
+    for pause_s in islice(_POLLS.pauses(), _TRIES):
         try:
             answer = await client.get_transcription(platform_asset_id)
         except PlatformError as exc:
@@ -88,7 +87,6 @@ async def _from_platform(client: PlatformClient, platform_asset_id: str) -> Tran
         if answer.status == "failed":
             return None
         await anyio.sleep(pause_s)
-        pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
     return None
 
 
