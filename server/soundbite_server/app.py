@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 from mcp.server import MCPServer
 from mcp.server.auth.provider import TokenVerifier
 from mcp.server.auth.settings import AuthSettings
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
-from soundbite_server.http.health import register_health
 from soundbite_server.lifespan import Services, serve_library
-from soundbite_server.mcp.completions import register_completions
-from soundbite_server.mcp.embedding_tasks import EmbeddingTasks
-from soundbite_server.mcp.prompts import register_prompts
+from soundbite_server.mcp.prompts import register_completions, register_prompts
 from soundbite_server.mcp.resources import register_resources
-from soundbite_server.mcp.tasks_extension import TasksExtension, TaskSource
+from soundbite_server.mcp.tasks import EmbeddingTasks, TasksExtension, TaskSource
 from soundbite_server.mcp.tools import offered_tools
-from soundbite_server.page.extension import player_app
+from soundbite_server.page.player import player_app
 from soundbite_server.settings import Settings
 
 if TYPE_CHECKING:
@@ -83,12 +82,11 @@ def build_server(
     register_resources(server, current)
     register_prompts(server)
     register_completions(server, current)
-    register_health(server, current)
+    _register_health(server, current)
     if http:
-        from soundbite_server.http.clip_links import register_clip_links
-        from soundbite_server.http.guard import Routes
-        from soundbite_server.http.uploads import register_uploads
-        from soundbite_server.page.route import register_player_page
+        from soundbite_server.http.media import register_clip_links, register_uploads
+        from soundbite_server.http.services import Routes
+        from soundbite_server.page.player import register_player_page
 
         routes = Routes(server, http.security)
         register_player_page(routes)
@@ -96,3 +94,19 @@ def build_server(
         if not settings.read_only:
             register_uploads(routes, http, current)
     return server
+
+
+def _register_health(server: MCPServer[Services], running: Callable[[], Services | None]) -> None:
+    """Offer /healthz (the process answers) and /readyz (the library is open); stdio has neither."""
+
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(_: Request) -> Response:
+        services = running()
+        if services is not None and services.is_ready:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "starting"}, status_code=503, headers={"Retry-After": "1"})
+
+    server.custom_route("/healthz", methods=["GET"])(healthz)
+    server.custom_route("/readyz", methods=["GET"])(readyz)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -10,20 +12,42 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
-from soundbite_server.http.principals import LOCAL, principal
+from soundbite_server.http.callers import LOCAL, principal
 from soundbite_tools.errors import ToolProblem, WorkFailed, sentence
 
 if TYPE_CHECKING:
     from soundbite_server.http.services import HttpServices
+    from soundbite_server.libraries import Shelf
     from soundbite_server.settings import Settings
-    from soundbite_server.shelf import Shelf
     from soundbite_tools.library import Library
 
+
+_M_MMAP_THRESHOLD = -3  # of malloc.h
+_LARGE_BYTES = 4 << 20
 # A client over stdio asks for the handshake and the tools first; opening a library would keep it waiting.
 _HANDSHAKE_S = 0.25
 _MEMORY_EVERY_S = 30.0
-
 log = logging.getLogger(__name__)
+
+
+def give_back() -> None:
+    """Return freed pages to the system, where that is for us to do (glibc); others do it by themselves.
+
+    glibc keeps an arena for each few threads, and in each what was freed there: pieces between those in use. It takes
+    some milliseconds for each 10 MB, in which threads that allocate may wait.
+    """
+    if sys.platform == "linux" and (malloc_trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        malloc_trim(ctypes.c_size_t(0))
+
+
+def give_back_large_blocks_at_once() -> None:
+    """Have blocks of 4 MB and more go back to the system as soon as they are freed (glibc).
+
+    glibc does so up to 32 MB only until one is freed: from then on it keeps blocks of that size. A table that is read
+    into memory leaves its pages behind that way, twice what is held of it.
+    """
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 class Services:
@@ -84,8 +108,7 @@ class Services:
 
         try:
             # Imported in here: what fails to load is told like what fails to open.
-            from soundbite_server.memory import give_back_large_blocks_at_once
-            from soundbite_server.shelf import open_shelf
+            from soundbite_server.libraries import open_shelf
 
             give_back_large_blocks_at_once()
 
@@ -113,8 +136,6 @@ class Services:
             with anyio.move_on_after(_MEMORY_EVERY_S):
                 await self._closing.wait()
             if self._calls != calls and not self._closing.is_set():
-                from soundbite_server.memory import give_back
-
                 await anyio.to_thread.run_sync(give_back)
 
     def close(self) -> None:

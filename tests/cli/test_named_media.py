@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from soundbite_server.cli.render.pace import Pace
-from soundbite_server.cli.watching import FolderWatch
-from soundbite_server.named_media import NothingFound, find_named, folders_among
+from soundbite_server.cli.render.progress import Pace
+from soundbite_server.sources import FolderWatch, NothingFound, find_named, folders_among
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from mcp.server.mcpserver import Context, require_client_extension
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import INTERNAL_ERROR, CallToolRequestParams, CallToolResult
 
-from soundbite_server.mcp.tasks_extension import TASKS, TaskState
+from soundbite_server.mcp.tasks import TASKS, TaskState
 
 TASK_TOOLS = ("slow_compute", "failing_job", "protocol_error_job", "test_tool_with_task")
 

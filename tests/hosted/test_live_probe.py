@@ -13,8 +13,7 @@ from pydantic import SecretStr
 
 from soundbite_api import PlatformClient
 from soundbite_engine import Engine, EngineConfig
-from soundbite_server.cli.live_check import check_live
-from soundbite_server.cli.live_probe import MOST_SECONDS, LiveReport, probe_platform
+from soundbite_server.cli.live import MOST_SECONDS, LiveReport, check_live, probe_platform
 
 
 @asynccontextmanager

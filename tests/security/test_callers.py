@@ -21,7 +21,7 @@ from mcp_types import CallToolResult, TextContent
 
 from soundbite_server.http.app import build_http_app
 from soundbite_server.http.config import HttpConfig
-from soundbite_server.http.links import LinkRefused, SignedLinks
+from soundbite_server.http.services import LinkRefused, SignedLinks
 from soundbite_server.settings import Settings, SettingsError
 
 ANN, BOB = "a-long-and-secret-token-1", "another-secret-token-22"

@@ -24,8 +24,8 @@ from jwt.algorithms import RSAAlgorithm
 from mcp import Client
 
 from soundbite_server.http.app import build_http_app
+from soundbite_server.http.callers import LimitReached, Limits
 from soundbite_server.http.config import HttpConfig
-from soundbite_server.http.limits import LimitReached, Limits
 from soundbite_server.settings import Settings, SettingsError
 
 TOKEN = "a-long-and-secret-token-1"

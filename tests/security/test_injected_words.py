@@ -11,7 +11,7 @@ from typing import Any
 
 from mcp_types import TextContent
 
-from soundbite_server.mcp.captions import as_text, as_webvtt
+from soundbite_server.mcp.resources import as_text, as_webvtt
 from soundbite_store import StoredTranscript, TimedText
 from soundbite_tools.untrusted import LONGEST_TAG, LONGEST_TITLE
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from soundbite_server.mcp.captions import as_text, as_webvtt
+from soundbite_server.mcp.resources import as_text, as_webvtt
 from soundbite_store import StoredTranscript, TimedText
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from soundbite_server.cli.clients import HOSTS, ClientConfigProblem, Entry, entry_for, install, snippet
-from soundbite_server.cli.config import CLIENTS, command
+from soundbite_server.cli.setup import HOSTS, ClientConfigProblem, Entry, config_command, entry_for, install, snippet
 
 ENTRY = Entry("/opt/bin/soundbite", ("serve",), {"SOUNDBITE_ROOTS": '/a "b"\\c:/d', "SOUNDBITE_HOME": "/ü/🎧"})
 
@@ -30,17 +29,13 @@ def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_command_knows_the_hosts_there_are() -> None:
-    assert tuple(HOSTS) == CLIENTS
-
-
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("client", HOSTS)
 def test_every_host_reads_the_same_entry(client: str) -> None:
     read = parsed(client, snippet(HOSTS[client], ENTRY))
     assert (read["command"], read["args"], read["env"]) == (ENTRY.command, list(ENTRY.args), dict(ENTRY.env))
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("client", HOSTS)
 def test_installing_keeps_what_is_there_and_a_backup_and_is_harmless_twice(client: str, homes: Path) -> None:
     host = HOSTS[client]
     path = host.path()
@@ -131,15 +126,15 @@ def test_a_key_is_never_copied() -> None:
 
 
 def test_the_command_prints_a_snippet_to_paste(homes: Path) -> None:
-    done = CliRunner().invoke(command, ["--client", "cursor"])
+    done = CliRunner().invoke(config_command, ["--client", "cursor"])
     assert done.exit_code == 0
     assert Path(str(parsed("cursor", done.stdout)["command"])).is_absolute()
     assert ".cursor" in done.stderr
-    done = CliRunner().invoke(command, ["--client", "cursor", "--install"])
+    done = CliRunner().invoke(config_command, ["--client", "cursor", "--install"])
     assert "Restart Cursor" in done.stdout
     path = HOSTS["cursor"].path()
     path.write_text("{ // mine\n}")
-    done = CliRunner().invoke(command, ["--client", "cursor", "--install"])
+    done = CliRunner().invoke(config_command, ["--client", "cursor", "--install"])
     assert done.exit_code == 1
     assert "by hand" in done.stderr
     assert parsed("cursor", done.stdout)["command"]

@@ -18,7 +18,7 @@ from soundbite_server.cli.quick_start import absent, models_built_late
 
 HEAVY = (
     *("lancedb", "pyarrow", "av", "onnxruntime", "model2vec", "numpy", "tokenizers", "pocketsphinx"),
-    *("soundbite_store", "soundbite_api", "soundbite_server.shelf"),
+    *("soundbite_store", "soundbite_api", "soundbite_server.libraries"),
 )
 INITIALIZE = {
     "jsonrpc": "2.0",
@@ -127,7 +127,7 @@ def test_a_home_that_can_not_be_made_stops_the_start(command: str, tmp_path: Pat
 def test_garbage_is_looked_for_again_once_the_server_is_made(tmp_path: Path) -> None:
     code = (
         "import anyio, gc\nanyio.run = lambda serve: print(gc.isenabled(), gc.get_freeze_count() > 10_000)\n"
-        "from soundbite_server.cli.serve import command\ncommand.main([], standalone_mode=False)"
+        "from soundbite_server.cli.serve import serve_command\nserve_command.main([], standalone_mode=False)"
     )
     assert run("-c", code, cwd=tmp_path).stdout.strip() == "True True"
 
@@ -141,8 +141,8 @@ def run(serve):
     built = sum(each.__pydantic_complete__ for each in models)
     print(built < len(models) / 2, [name for name in ("rich", "uvicorn") if sys.modules.get(name)])
 anyio.run = run
-from soundbite_server.cli.serve import command
-command.main([], standalone_mode=False)
+from soundbite_server.cli.serve import serve_command
+serve_command.main([], standalone_mode=False)
 """
     assert run("-c", code, cwd=tmp_path).stdout.strip() == "True []"
 

@@ -10,7 +10,7 @@ import anyio
 import pytest
 from scripted_platform import ScriptedPlatform
 
-from soundbite_server.http.limits import AudioAllowance, LimitReached, Limits
+from soundbite_server.http.callers import AudioAllowance, LimitReached, Limits
 from soundbite_store import Ledger, StoreBusy
 from soundbite_tools.config import UrlRules
 from soundbite_tools.embed.embed_audio import embed_audio

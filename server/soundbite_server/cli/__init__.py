@@ -12,28 +12,29 @@ from click.shell_completion import CompletionItem
 from soundbite_server.cli.failures import EXIT_CODES, report_failures
 
 # Listed by hand so that --help loads none of them: name, module, what it says of itself.
-COMMANDS = {
-    "serve": "Serve the tools to an agent over stdio, or to several over HTTP.",
-    "engine": "Serve the embedding platform of this machine to the TwelveLabs SDK.",
-    "add": "Add recordings: files, folders, patterns, addresses.",
-    "bulk": "Add a whole collection on a Ray cluster, into a store that its machines share.",
-    "search": "Find the seconds of sound that answer a question.",
-    "list": "Show the recordings in the library.",
-    "show": "Show one recording along its time.",
-    "tasks": "Show the embedding tasks.",
-    "rm": "Remove recordings from the library.",
-    "plot": "Draw a recording, its answers, or the library.",
-    "usage": "Show the minutes of audio embedded and saved.",
-    "demo": "Embed the sample recordings, ask, and check the answers.",
-    "doctor": "Check the settings, the engine and the library.",
-    "models": "Get and remove the model files of the profiles sounds and full.",
-    "config": "Print or write the configuration of an agent host.",
-    "reembed": "Embed again what another engine embedded.",
-    "export": "Write the library to a Parquet file.",
-    "import": "Read a library that was exported.",
-    "completion": "Print what makes a shell complete commands.",
-}
-_MODULES = {"import": "import_"}  # a keyword can't name a module
+_TABLE = (
+    ("serve", "serve", "Serve the tools to an agent over stdio, or to several over HTTP."),
+    ("engine", "serve", "Serve the embedding platform of this machine to the TwelveLabs SDK."),
+    ("add", "add", "Add recordings: files, folders, patterns, addresses."),
+    ("bulk", "bulk", "Add a whole collection on a Ray cluster, into a store that its machines share."),
+    ("search", "search", "Find the seconds of sound that answer a question."),
+    ("list", "records", "Show the recordings in the library."),
+    ("show", "records", "Show one recording along its time."),
+    ("tasks", "records", "Show the embedding tasks."),
+    ("rm", "records", "Remove recordings from the library."),
+    ("plot", "plot", "Draw a recording, its answers, or the library."),
+    ("usage", "records", "Show the minutes of audio embedded and saved."),
+    ("demo", "demo", "Embed the sample recordings, ask, and check the answers."),
+    ("doctor", "doctor", "Check the settings, the engine and the library."),
+    ("models", "models", "Get and remove the model files of the profiles sounds and full."),
+    ("config", "setup", "Print or write the configuration of an agent host."),
+    ("reembed", "reembed", "Embed again what another engine embedded."),
+    ("export", "records", "Write the library to a Parquet file."),
+    ("import", "records", "Read a library that was exported."),
+    ("completion", "setup", "Print what makes a shell complete commands."),
+)
+COMMANDS = {name: summary for name, _, summary in _TABLE}
+_MODULES = {name: module for name, module, _ in _TABLE}
 
 USAGE = """\
 Soundbite gives LLM agents ears. An agent starts it as an MCP server over stdio, like this:
@@ -58,7 +59,8 @@ class CommandGroup(click.Group):
         """Return the command, loading its module."""
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"soundbite_server.cli.{_MODULES.get(cmd_name, cmd_name)}").command
+        module = importlib.import_module(f"soundbite_server.cli.{_MODULES[cmd_name]}")
+        command = getattr(module, f"{cmd_name}_command")
         assert isinstance(command, click.Command)
         return command
 

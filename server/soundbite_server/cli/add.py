@@ -1,27 +1,41 @@
-"""soundbite add"""
+"""soundbite add: recordings go into the library, some at a time, with how far they are."""
 
 from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from soundbite_server.cli.failures import FAILED_EXIT_CODE, INPUT_EXIT_CODE
 from soundbite_server.cli.library import console, personal_library, print_json_line, run_async
-from soundbite_server.named_media import Named, NothingFound, find_named, folders_among
+from soundbite_server.sources import FolderWatch, Named, NothingFound, find_named, folders_among
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from soundbite_server.cli.adding import Outcome
-    from soundbite_server.cli.watching import FolderWatch
-    from soundbite_server.taking_in import Labels
+    from soundbite_server.cli.render.progress import AddProgress
+    from soundbite_server.ingestion import Labels
     from soundbite_tools.library import Library
     from soundbite_tools.results import TaskResult
 
+_AT_ONCE = 2
 _LOOK_EVERY_S = 2.0
+
+
+@dataclass
+class _Outcome:
+    """How many recordings there were, and how many of them failed."""
+
+    count: int = 0
+    failed: int = 0
+    audio_seconds: float = 0.0
+    """Of what was embedded, not of what was there already."""
+    present: int = 0
+    """Found in the library as they are."""
 
 
 @click.command("add")
@@ -31,13 +45,14 @@ _LOOK_EVERY_S = 2.0
 @click.option("--watch", "is_watched", is_flag=True, help="Then add what comes into the folders, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each recording.")
 @run_async
-async def command(sources: tuple[str, ...], title: str, tags: tuple[str, ...], is_watched: bool, as_json: bool) -> None:
+async def add_command(
+    sources: tuple[str, ...], title: str, tags: tuple[str, ...], is_watched: bool, as_json: bool
+) -> None:
     """Add recordings: files, folders with all audio and video in them, "patterns*.mp3" and https addresses.
 
     What is in the library already is skipped. It may be stopped at any time: the next call goes on where it ended.
     """
-    from soundbite_server.cli.watching import FolderWatch
-    from soundbite_server.taking_in import Labels
+    from soundbite_server.ingestion import Labels
 
     try:
         named = find_named(sources)
@@ -61,13 +76,12 @@ async def command(sources: tuple[str, ...], title: str, tags: tuple[str, ...], i
         sys.exit(INPUT_EXIT_CODE if outcome.failed == outcome.count else FAILED_EXIT_CODE)
 
 
-async def _add(library: Library, named: list[Named], labels: Labels, *, as_json: bool) -> Outcome:
-    from soundbite_server.cli.adding import add_all
+async def _add(library: Library, named: list[Named], labels: Labels, *, as_json: bool) -> _Outcome:
     from soundbite_server.cli.render.progress import AddProgress
 
     out = console(stderr=as_json)
     with AddProgress(out, named, redirects=not as_json) as progress:
-        outcome = await add_all(
+        outcome = await _add_all(
             library, named, labels, progress, _say_json if as_json else functools.partial(_say, out)
         )
     if not as_json and outcome.count > 1:
@@ -76,6 +90,42 @@ async def _add(library: Library, named: list[Named], labels: Labels, *, as_json:
             f"{added} added ({outcome.audio_seconds / 60:.1f} minutes of sound), {outcome.present} there already"
             + (f", [red]{outcome.failed} failed[/red]." if outcome.failed else ".")
         )
+    return outcome
+
+
+async def _add_all(
+    library: Library,
+    named: Sequence[Named],
+    labels: Labels,
+    progress: AddProgress,
+    tell: Callable[[Named, TaskResult], None],
+) -> _Outcome:
+    """Add recordings, some at a time, whatever becomes of one of them."""
+    import anyio
+
+    from soundbite_server.ingestion import add_one
+
+    outcome = _Outcome(len(named))
+    made: set[str] = set()
+    slots = anyio.CapacityLimiter(_AT_ONCE)
+
+    async def add(each: Named) -> None:
+        async with slots:
+            with progress.of(each) as show:
+                result = await add_one(library, each, labels, show)
+            if result.status == "ready" and result.task_id in made:
+                # Two files of equal content at once share a task; it counts once.
+                result = result.model_copy(update={"is_reused": True})
+            made.add(result.task_id)
+            outcome.failed += result.status == "failed"
+            outcome.present += result.is_reused
+            outcome.audio_seconds += 0.0 if result.is_reused else result.audio_seconds
+            progress.ended(each, result)
+            tell(each, result)
+
+    async with anyio.create_task_group() as group:
+        for each in named:
+            group.start_soon(add, each)
     return outcome
 
 
@@ -120,7 +170,7 @@ def _known_as(named: Named, task: TaskResult) -> str:
 def _failure(name: str, task: TaskResult) -> str:
     from rich.markup import escape
 
-    from soundbite_server.cli.next_steps import next_step
+    from soundbite_server.cli.failures import next_step
 
     # Most sentences begin with the name already.
     rest = task.error.removeprefix(name) if task.error.startswith(f"{name} ") else f": {task.error}"

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 @click.option("--tag", "tags", multiple=True, help="A tag to filter searches by; may be repeated.")
 @click.option("--index/--no-index", "is_indexed", default=True, help="Index a large store with all workers at the end.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each recording.")
-def command(source: str, workers: int, address: str, tags: tuple[str, ...], is_indexed: bool, as_json: bool) -> None:
+def bulk_command(
+    source: str, workers: int, address: str, tags: tuple[str, ...], is_indexed: bool, as_json: bool
+) -> None:
     """Add a whole collection on a Ray cluster: a folder that every worker sees, or s3://bucket/prefix.
 
     SOUNDBITE_STORE has to name a bucket or a database that the workers share. What is in the library already is
@@ -34,7 +36,7 @@ def command(source: str, workers: int, address: str, tags: tuple[str, ...], is_i
     if importlib.util.find_spec("ray") is None or importlib.util.find_spec("lance_ray") is None:
         raise click.UsageError("Ray is not installed: pip install 'soundbite[ray]'.")
     from soundbite_server.bulk.cluster import embed_collection, running_cluster
-    from soundbite_server.bulk.collections import find_recordings
+    from soundbite_server.bulk.share import find_recordings
     from soundbite_server.settings import Settings
     from soundbite_store import capabilities_of
 
@@ -93,7 +95,7 @@ def _say_json(each: Embedded) -> None:
 def _index(settings: Settings, workers: int, out: Console) -> None:
     import anyio
 
-    from soundbite_server.bulk.indexing import index_spaces
+    from soundbite_server.bulk.cluster import index_spaces
 
     for space in anyio.run(index_spaces, settings, workers):
         out.print(f"Indexed the clips of {space.id} with {workers} workers.")

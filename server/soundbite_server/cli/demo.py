@@ -13,7 +13,7 @@ from soundbite_server.cli.library import console, run_async
 @click.command("demo")
 @click.argument("samples", required=False, type=click.Path(path_type=Path, exists=True, file_okay=False))
 @run_async
-async def command(samples: Path | None) -> None:
+async def demo_command(samples: Path | None) -> None:
     """Embed the SAMPLES as an agent would, ask questions, and check every answer.
 
     Needs the repository's samples folder; nothing is kept and nothing leaves this machine.

@@ -1,4 +1,4 @@
-"""soundbite doctor"""
+"""soundbite doctor: the settings, the engine and the library looked over, and with --deep every row."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from soundbite_server.cli.failures import FAILED_EXIT_CODE, SETTINGS_EXIT_CODE
 from soundbite_server.cli.library import console, json_option, personal_library, print_json, run_async
 
 if TYPE_CHECKING:
-    from soundbite_server.cli.render.findings import Printer
+    from soundbite_server.cli.render.lines import Printer
     from soundbite_server.settings import Settings
-    from soundbite_store import ClipStore, Space
+    from soundbite_store import ClipStore, Space, SpaceScan
     from soundbite_tools.library import Library
+
 
 _LITTLE_SPACE_BYTES = 1024**3
 
@@ -27,12 +28,12 @@ _LITTLE_SPACE_BYTES = 1024**3
 @click.option("--live", is_flag=True, help="Ask the platform what its contract leaves open; embeds up to 30 s.")
 @json_option
 @run_async
-async def command(deep: bool, repair: bool, live: bool, as_json: bool) -> None:
+async def doctor_command(deep: bool, repair: bool, live: bool, as_json: bool) -> None:
     """Check the settings, the engine and the library, and say what to mend."""
     from rich.markup import escape
 
-    from soundbite_server.cli.live_check import check_live
-    from soundbite_server.cli.render.findings import Findings, Lines
+    from soundbite_server.cli.live import check_live
+    from soundbite_server.cli.render.lines import Findings, Lines
     from soundbite_server.settings import Settings
     from soundbite_tools.counts import count_of
 
@@ -80,12 +81,10 @@ def _print_settings(out: Printer, settings: Settings) -> None:
 async def _check_library(out: Printer, library: Library, *, deep: bool, repair: bool) -> int:
     from rich.markup import escape
 
-    from soundbite_server.cli.deep_check import check_deep
-
     current, store = (await library.spaces.current()).space, await library.store()
     out.print(f"[green]ok[/green]    platform answers: space {current.id}, {current.dimension} dimensions")
     # What can't be read can't be counted either.
-    problems = await check_deep(out, library, repair=repair) if deep else 0
+    problems = await _check_deep(out, library, repair=repair) if deep else 0
     if not problems:
         await _print_spaces(out, store, current)
     for said in store.healed:
@@ -137,3 +136,86 @@ def _check_disk(out: Printer, settings: Settings) -> int:
         return 1
     out.print(f"[green]ok[/green]    {free / 1e9:.0f} GB free on the disk of the library")
     return 0
+
+
+async def _check_deep(out: Printer, library: Library, *, repair: bool) -> int:
+    """Scan every space and return the number of problems that are left."""
+    store = await library.store()
+    problems = 0
+    for space in await store.space_names():
+        scan = await store.scan(space)
+        if scan is not None and not scan.is_sound and repair:
+            await _repair(out, library, scan)
+            scan = await store.scan(space)
+        if scan is not None:
+            problems += _print_scan(out, scan, repair=repair)
+    return problems
+
+
+def _print_scan(out: Printer, scan: SpaceScan, *, repair: bool) -> int:
+    from rich.markup import escape
+
+    if scan.is_sound:
+        out.print(f"[green]ok[/green]    {scan.rows} vectors of {escape(scan.space.id)} read, all as they were written")
+        return 0
+    assets = {row.asset_id for row in scan.damaged}
+    if assets:
+        advice = "" if repair else "; `soundbite doctor --deep --repair` embeds them again"
+        out.print(
+            f"[red]bad[/red]   {len(scan.damaged)} vectors of {len(assets)} recordings in {escape(scan.space.id)} "
+            f"were changed on the disk{advice}"
+        )
+    if scan.doubled:
+        out.print(f"[red]bad[/red]   {scan.doubled} rows of {escape(scan.space.id)} are there twice{_remedy(repair)}")
+    if scan.unreadable:
+        reason = f"{escape(scan.unreadable)}{_remedy(repair)}"
+        out.print(f"[red]bad[/red]   {escape(scan.space.id)} can be read up to row {scan.rows}: {reason}")
+    return 1
+
+
+def _remedy(repair: bool) -> str:
+    return "" if repair else " (`soundbite doctor --deep --repair` mends that)"
+
+
+async def _repair(out: Printer, library: Library, scan: SpaceScan) -> None:
+    from rich.markup import escape
+
+    from soundbite_server.cli.reembed import embed_missing
+
+    mended = None
+    if scan.doubled or scan.unreadable:
+        store = await library.store()
+        mended = await store.mend(scan.space)
+        out.print(
+            f"[yellow]note[/yellow]  {mended.doubled} second rows and {mended.unreadable} that can't be read were "
+            f"taken out of {escape(scan.space.id)}"
+        )
+        scan = await store.scan(scan.space) or scan  # behind what could not be read may be more
+    if not scan.damaged and not (mended and mended.unreadable):
+        return
+    if scan.space != (await library.spaces.current()).space:
+        out.print(f"[yellow]note[/yellow]  {escape(scan.space.id)} can be repaired only with the engine that made it")
+        return
+    await _embed_damaged_again(out, library, scan)
+    if mended and mended.unreadable:
+        await embed_missing(library, [], quietly=False)
+
+
+async def _embed_damaged_again(out: Printer, library: Library, scan: SpaceScan) -> None:
+    from rich.markup import escape
+
+    from soundbite_server.cli.reembed import embed_again, params_of, print_outcome
+    from soundbite_store import StoreError
+
+    ledger = await library.ledger()
+    for asset_id in sorted({row.asset_id for row in scan.damaged}):
+        asset = await ledger.get_asset(asset_id)
+        if asset is None:
+            out.print(f"[yellow]note[/yellow]  {escape(asset_id)} is not in the ledger; add its file again")
+            continue
+        for params in await params_of(library, asset):
+            # The same rows come out under the same keys, so they take the place of the damaged ones.
+            try:
+                print_outcome(asset, await embed_again(library, asset, params))
+            except StoreError as exc:
+                out.print(f"[red]bad[/red]   {escape(asset.title)}: {escape(str(exc))}")

@@ -1,4 +1,7 @@
-"""Anticipated failures end a command with one sentence on stderr and one of a few exit codes."""
+"""Anticipated failures end a command with one sentence on stderr and one of a few exit codes.
+
+Where a tool tells an agent which tool to call next, a person is told which command.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,24 @@ EXIT_CODES = {
     INPUT_EXIT_CODE: "wrong use, a name the library does not know, or nothing of the input could be used",
     SETTINGS_EXIT_CODE: "a setting can't be used; the sentence names its variable",
     INTERRUPTED_EXIT_CODE: "interrupted; what was begun goes on at the next start",
+}
+NEXT_STEPS = {
+    "asset_unready": "`soundbite tasks` says what became of them.",
+    "audio_too_long": "Cut it into shorter files and add those.",
+    "date_invalid": "Give --after as 2026-01-31 or 2026-01-31T18:00:00Z (UTC where no zone is given).",
+    "example_slow": "Add it with `soundbite add`, and give its id to --like.",
+    "filters_exclude_all": "Leave some of them out.",
+    "library_empty": "`soundbite add FILE` adds a recording.",
+    "library_pending": "`soundbite tasks` says how far they are; search when one is ready.",
+    "question_empty": 'Say what was said or heard, as in `soundbite search "the launch date"`, or give --like.',
+    "range_invalid": "Give --from below --to, with --min-seconds of room between them.",
+    "recording_removed": "`soundbite add` its file to have it again.",
+    "source_changed": "Add it again.",
+    "space_empty": "`soundbite reembed` embeds them all again; or go back to the engine or profile that made them.",
+    "still_embedding": "Repeat the command in a few seconds.",
+    "task_slow": "Add it again, in shorter files if it is long.",
+    "unknown_asset": "`soundbite list` shows what there is.",
+    "unknown_clip": "Give the id of a clip as a search shows it, a recording of `soundbite list`, or a file.",
 }
 
 
@@ -41,7 +62,6 @@ def _leave_for(exc: BaseException) -> None:
     # Imported here: --help must not pay for packages it does not use.
     from soundbite_api import PlatformError
     from soundbite_engine.errors import EngineError
-    from soundbite_server.cli.next_steps import next_step
     from soundbite_server.settings import SettingsError
     from soundbite_store import ExportProblem, StoreError
     from soundbite_tools.errors import ToolProblem, WorkFailed, from_platform, from_store
@@ -71,3 +91,8 @@ def _innermost(exc: BaseException) -> BaseException:
 def _leave(sentence: str, code: int) -> None:
     click.echo(f"soundbite: {sentence}", err=True)
     sys.exit(code)
+
+
+def next_step(code: str, otherwise: str) -> str:
+    """Return what a person does about a problem with this code: the problem's own next step where it fits both."""
+    return NEXT_STEPS.get(code, otherwise)

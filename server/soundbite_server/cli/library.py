@@ -1,4 +1,4 @@
-"""What the commands share: a library for a person, a console to print to, and JSON for a program.
+"""What the commands share: a person's library, a recording they name, a console, and JSON for a program.
 
 Nothing slow is imported before a command runs: help has to be there at once.
 """
@@ -17,12 +17,16 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from soundbite_store import Asset, Ledger
     from soundbite_tools.library import Library
+
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_ASSETS_READ = 100_000
+_NAMED = 5
 
 
 def run_async(body: Callable[P, Awaitable[R]]) -> Callable[P, R]:
@@ -85,3 +89,25 @@ def print_json(value: Any) -> None:
 def print_json_line(value: dict[str, Any]) -> None:
     """Print a value as one line of JSON on stdout, for commands that go on for a while."""
     click.echo(json.dumps(value, ensure_ascii=False))
+
+
+async def find_recording(ledger: Ledger, words: str) -> Asset:
+    """Return the one recording with this id, or the only one with these words in its title or path.
+
+    Raises:
+        UnknownId: there is none, or several.
+    """
+    from soundbite_tools.errors import UnknownId
+
+    if asset := await ledger.get_asset(words):
+        return asset
+    wanted = words.casefold()
+    known = await ledger.list_assets(limit=_ASSETS_READ)
+    found = [each for each in known if wanted == each.title.casefold()]
+    found = found or [each for each in known if wanted in f"{each.title}\n{each.source_uri}".casefold()]
+    if not found:
+        raise UnknownId(f"No recording is called {words!r}.", "`soundbite list` shows what there is.")
+    if len(found) > 1:
+        names = "; ".join(f"{each.title} ({each.asset_id})" for each in found[:_NAMED])
+        raise UnknownId(f"{len(found)} recordings are called {words!r}: {names}.", "Name one by its id.")
+    return found[0]

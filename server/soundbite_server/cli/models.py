@@ -28,14 +28,14 @@ def _names(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) ->
 
 
 @click.group("models")
-def command() -> None:
+def models_command() -> None:
     """Get and remove the model files that the profiles sounds and full need.
 
     They are downloaded only here, never while a tool works. A NAME is a profile, or a pack of `soundbite models list`.
     """
 
 
-@command.command("list")
+@models_command.command("list")
 @click.option("--check", is_flag=True, help="Read every installed file and compare it with its sha256.")
 @json_option
 def list_models(check: bool, as_json: bool) -> None:
@@ -44,7 +44,7 @@ def list_models(check: bool, as_json: bool) -> None:
 
     from soundbite_engine.packs.installed import PROFILES, damaged_files, is_installed
     from soundbite_engine.packs.registry import PACKS
-    from soundbite_server.cli.render.hanging import print_hanging
+    from soundbite_server.cli.render.lines import print_hanging
 
     models = _models()
     here = {pack.name: is_installed(models.folder, pack) for pack in PACKS.values()}
@@ -80,7 +80,7 @@ def _standing(is_here: bool, damaged: Sequence[str] | None) -> str:
 
 
 def _print_packs(packs: Sequence[tuple[Pack, str]]) -> None:
-    from soundbite_server.cli.render.tables import Column, print_table
+    from soundbite_server.cli.render.lines import Column, print_table
 
     columns = (
         Column("Pack"),
@@ -94,7 +94,7 @@ def _print_packs(packs: Sequence[tuple[Pack, str]]) -> None:
     print_table(columns, rows)
 
 
-@command.command("pull")
+@models_command.command("pull")
 @click.argument("name", shell_complete=_names)
 @click.option(
     "--from",
@@ -128,7 +128,7 @@ def pull_models(name: str, folder: Path | None) -> None:
         click.echo(models.missing(name) or f"Ready: set SOUNDBITE_PROFILE={name} to use it.")
 
 
-@command.command("remove")
+@models_command.command("remove")
 @click.argument("name", shell_complete=_names)
 def remove_models(name: str) -> None:
     """Delete a profile's model files; what it embedded stays in the library."""
@@ -139,7 +139,7 @@ def remove_models(name: str) -> None:
     click.echo(f"{freed / 1e6:,.1f} MB freed." if freed else f"Nothing of {name} was here.")
 
 
-@command.command("where")
+@models_command.command("where")
 def where_models() -> None:
     """Print the folder the model files lie in."""
     click.echo(_models().folder)

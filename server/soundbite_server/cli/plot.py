@@ -42,7 +42,7 @@ def _checked(context: click.Context, option: click.Parameter, path: Path) -> Pat
 
 
 @click.group("plot")
-def command() -> None:
+def plot_command() -> None:
     """Draw a recording, how it answers a question, or the whole library, as SVG or PNG.
 
     PNG needs the optional dependency: pip install "soundbite[plot]".
@@ -63,13 +63,13 @@ async def _contents(library: Library, asset: Asset, level_count: int) -> Content
     return contents
 
 
-@command.command("recording")
+@plot_command.command("recording")
 @click.argument("recording")
 @out_option("recording.svg")
 @run_async
 async def recording(recording: str, out: Path) -> None:
     """Draw a RECORDING: its waveform, its segments, what is said in them."""
-    from soundbite_server.cli.recordings import find_recording
+    from soundbite_server.cli.library import find_recording
     from soundbite_server.plots.recording import LEVELS, draw_recording
 
     async with personal_library() as library:
@@ -78,14 +78,14 @@ async def recording(recording: str, out: Path) -> None:
     write(picture, out)
 
 
-@command.command("answers")
+@plot_command.command("answers")
 @click.argument("recording")
 @click.argument("words", nargs=-1, required=True)
 @out_option("answers.svg")
 @run_async
 async def answers(recording: str, words: tuple[str, ...], out: Path) -> None:
     """Draw how well a RECORDING answers WORDS along its time."""
-    from soundbite_server.cli.recordings import find_recording
+    from soundbite_server.cli.library import find_recording
     from soundbite_server.plots.answers import draw_answers
     from soundbite_server.plots.recording import LEVELS
     from soundbite_tools.search.search_clips import MOST_CLIPS, search_clips
@@ -98,7 +98,7 @@ async def answers(recording: str, words: tuple[str, ...], out: Path) -> None:
     write(draw_answers(contents, question, found.clips), out)
 
 
-@command.command("map")
+@plot_command.command("map")
 @click.option(
     "--by",
     type=click.Choice(GROUPINGS),

@@ -1,4 +1,4 @@
-"""soundbite reembed"""
+"""soundbite reembed: embedding again what is in the library, after a change of engine and where rows were damaged."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ from soundbite_server.cli.library import console, json_option, personal_library,
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Task
+    from soundbite_tools.embed.params import EmbedParams
+    from soundbite_tools.library import Library
+
+_PAGE = 200
+_WAIT_S = 25.0
 
 
 @click.command("reembed")
 @json_option
 @run_async
-async def command(as_json: bool) -> None:
+async def reembed_command(as_json: bool) -> None:
     """Embed every recording again that the engine set now has not embedded.
 
     Needed after a change of engine, profile or model: vectors of two of them can't be compared. May be stopped at any
     time; the next call goes on where this one ended. The vectors made before stay.
     """
-    from soundbite_server.cli.reembedding import embed_missing
-
     done: list[tuple[Asset, Task]] = []
     async with personal_library() as library:
         space = (await library.spaces.current()).space
@@ -36,3 +39,57 @@ async def command(as_json: bool) -> None:
         console().print(f"Space {space.id} holds all recordings." if not failed else f"{failed} could not be embedded.")
     if failed:
         sys.exit(FAILED_EXIT_CODE)
+
+
+async def all_assets(library: Library) -> list[Asset]:
+    """Return every recording in the library."""
+    ledger = await library.ledger()
+    pages = range(0, await ledger.count_assets(), _PAGE)
+    return [asset for offset in pages for asset in await ledger.list_assets(_PAGE, offset)]
+
+
+async def params_of(library: Library, asset: Asset) -> list[EmbedParams]:
+    """Return how a recording was embedded before, as far as the engine set now can do it."""
+    from soundbite_tools.embed.params import EmbedParams
+
+    ready = await (await library.ledger()).list_tasks(None, asset_id=asset.asset_id, status="ready")
+    known = [EmbedParams.model_validate_json(task.params_json) for task in reversed(ready)]
+    if not library.config.natural_segmentation:
+        known = [params.model_copy(update={"segmentation": "fixed"}) for params in known]
+    return list(dict.fromkeys(known))
+
+
+async def embed_again(library: Library, asset: Asset, params: EmbedParams) -> Task:
+    """Embed a recording whatever the library holds of it, and return the finished task."""
+    from soundbite_tools.embed.reuse import begun
+
+    task = await begun(library, asset, params)
+    library.jobs.start(task.task_id)
+    while task.status == "processing":
+        task = await library.jobs.wait(task.task_id, _WAIT_S)
+    return task
+
+
+def print_outcome(asset: Asset, task: Task) -> bool:
+    """Print how it went; False when it failed."""
+    from rich.markup import escape
+
+    if task.status == "failed":
+        console(stderr=True).print(
+            f"[red]{escape(asset.title)}[/red]: {escape(task.error_message)} {escape(task.error_hint)}"
+        )
+        return False
+    console().print(f"[green]{escape(asset.title)}[/green]: embedded again")
+    return True
+
+
+async def embed_missing(library: Library, done: list[tuple[Asset, Task]], *, quietly: bool) -> None:
+    """Embed every recording of which the space of the engine set now lacks clips; what was done is added to `done`."""
+    from soundbite_tools.embed.reuse import finished_before
+
+    for asset in await all_assets(library):
+        for params in await params_of(library, asset):
+            if await finished_before(library, asset, params) is None:
+                done.append((asset, await embed_again(library, asset, params)))
+                if not quietly:
+                    print_outcome(*done[-1])

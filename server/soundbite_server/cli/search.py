@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 )
 @json_option
 @run_async
-async def command(
+async def search_command(
     words: tuple[str, ...],
     like: str,
     without: str,
@@ -68,7 +68,7 @@ async def command(
     as_json: bool,
 ) -> None:
     """Find the seconds of sound that answer WORDS, what was said or heard."""
-    from soundbite_server.cli.recordings import find_recording
+    from soundbite_server.cli.library import find_recording
     from soundbite_server.cli.render.hits import print_hits
     from soundbite_tools.search.search_clips import search_clips
 
@@ -108,7 +108,7 @@ def _file_named(like: str) -> tuple[Path, ...]:
 
 async def _example(ledger: Ledger, like: str) -> str:
     """What to compare with: an address and an id stay, other words name a recording."""
-    from soundbite_server.cli.recordings import find_recording
+    from soundbite_server.cli.library import find_recording
     from soundbite_tools.errors import UnknownId
     from soundbite_tools.search.examples import is_id
 
@@ -131,7 +131,7 @@ async def _write(library: Library, found: SearchResult, folder: Path, sound_form
 async def _play(library: Library, found: SearchResult) -> None:
     import anyio.to_thread
 
-    from soundbite_server.cli.render.players import NoPlayer, play
+    from soundbite_server.cli.render.hits import NoPlayer, play
     from soundbite_tools.read.get_clip import get_clip
 
     best = found.clips[0]

@@ -1,23 +1,39 @@
-"""soundbite serve"""
+"""soundbite serve and engine: the tools for agents, and the embedding platform of this machine alone."""
 
 from __future__ import annotations
 
 import functools
+import os
+import signal
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    import socket
+
+    from soundbite_engine import EngineConfig
+    from soundbite_server.settings import Settings
+
 
 # The SDK would make a handler of rich's for logs that go to another, and httpx its own command line.
 _UNUSED = ("rich",)
 # The SDK's streams over HTTP watch it for the end of the server; over stdio there are none.
 _UNUSED_OVER_STDIO = ("rich", "uvicorn")
+# Requests under way get this long to end; tasks go on at the next start.
+_GRACE_S = 10
+# Longer than clients keep an idle connection (httpx, and so the SDK: 5 s): a server that closes first may close one on
+# which a request is already under way.
+_KEEP_ALIVE_S = 75
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @click.command("serve")
 @click.option("--http", "address", metavar="HOST:PORT", help="Serve streamable HTTP there instead of stdio.")
-def command(address: str | None = None) -> None:
+def serve_command(address: str | None = None) -> None:
     """Serve the tools to an agent over stdio, or to several over HTTP.
 
     Settings come from the environment: TWELVELABS_API_KEY uses the hosted platform, without it everything runs on
@@ -49,11 +65,117 @@ def _server(address: str | None) -> Callable[[], Awaitable[Any]]:
         if sys.stdin.isatty():
             click.echo("Waiting for an agent on standard input; `soundbite config` sets one up.", err=True)
         return build_server(settings).run_stdio_async
-    import os
-
     from soundbite_server.http.config import HttpConfig
     from soundbite_server.http.serving import serve_http
 
     http = HttpConfig.from_environment(address, os.environ)
     log_to_stderr(settings.log_level, settings.log_format)
     return functools.partial(serve_http, settings, http)
+
+
+@click.command("engine")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+def engine_command(host: str, port: int) -> None:
+    """Serve the embedding platform of this machine alone, for the TwelveLabs SDK or anything that speaks its contract.
+
+    SOUNDBITE_ENGINE_KEY is the API key that callers must send; without it any key will do, and only this machine is
+    served. SOUNDBITE_ENGINE_REQUESTS_PER_MINUTE and SOUNDBITE_ENGINE_MEDIA_MINUTES_PER_HOUR limit them. SOUNDBITE_HOME,
+    SOUNDBITE_ALLOW_URLS, SOUNDBITE_WORKERS and SOUNDBITE_LOG_LEVEL are as for the other commands.
+    """
+    import anyio
+
+    from soundbite_server.logs import log_to_stderr
+    from soundbite_server.settings import Settings
+
+    is_loopback = host in _LOOPBACK
+    settings = Settings.from_environment(over_http=not is_loopback)
+    settings.check_profile()
+    settings.check_home()
+    config = _engine_config(settings, os.environ, is_loopback=is_loopback)
+    log_to_stderr(settings.log_level)
+    anyio.run(functools.partial(_serve_engine, config, host, port))
+
+
+def _engine_config(settings: Settings, env: Mapping[str, str], *, is_loopback: bool) -> EngineConfig:
+    from soundbite_engine import EngineConfig, RateLimits, UrlPolicy
+    from soundbite_server.settings import SettingsError
+
+    key = env.get("SOUNDBITE_ENGINE_KEY") or None
+    if key is None and not is_loopback:
+        raise SettingsError("--host: others can reach it; set SOUNDBITE_ENGINE_KEY, or serve on 127.0.0.1.")
+    try:
+        allow_urls = UrlPolicy.parse(settings.allow_urls)
+    except ValueError as exc:
+        raise SettingsError(f"SOUNDBITE_ALLOW_URLS can't be used: {exc}.") from exc
+    requests = _limit(env, "SOUNDBITE_ENGINE_REQUESTS_PER_MINUTE")
+    config = EngineConfig(
+        # Not the library's own engine: callers must not see the recordings a person keeps there.
+        home=settings.home / "served-engine",
+        profile=settings.profile,
+        models=settings.models,
+        allow_urls=allow_urls,
+        api_key=key,
+        limits=RateLimits(
+            requests_per_minute=requests,
+            media_minutes_per_hour=_limit(env, "SOUNDBITE_ENGINE_MEDIA_MINUTES_PER_HOUR"),
+        ),
+    )
+    return replace(config, workers=settings.workers) if settings.workers else config
+
+
+def _limit(env: Mapping[str, str], name: str) -> int | None:
+    from soundbite_server.settings import SettingsError
+
+    text = env.get(name) or "0"
+    if not text.isdecimal() or len(text) > 9:
+        raise SettingsError(f"{name} must be a whole number, 0 for no limit; it is {text!r}.")
+    return int(text) or None
+
+
+async def _serve_engine(config: EngineConfig, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; requests end, and tasks are left to the next start."""
+    import uvicorn
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    from soundbite_engine import Engine
+
+    with _listening(host, port) as listening:
+        async with Engine(config) as engine:
+            # Without a key, a site whose name an attacker points at this machine must find nobody (DNS rebinding).
+            names = ["*"] if config.api_key else [*_LOOPBACK, "[::1]"]
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    TrustedHostMiddleware(engine.app, allowed_hosts=names, www_redirect=False),
+                    lifespan="off",  # the engine's own context manager opens and closes it
+                    log_config=None,
+                    access_log=False,
+                    ws="none",
+                    timeout_keep_alive=_KEEP_ALIVE_S,
+                    timeout_graceful_shutdown=_GRACE_S,
+                    server_header=False,
+                )
+            )
+            # uvicorn raises the signal that stopped it once more, and the default action would end this process before
+            # the engine has closed.
+            for each in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(each, lambda *_: None)
+            _announce(config, listening)
+            await server.serve(sockets=[listening])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    from soundbite_server.http.serving import listen
+    from soundbite_server.settings import SettingsError
+
+    try:
+        return listen(host, port)
+    except OSError as exc:
+        raise SettingsError(f"--port: can't listen on {host}:{port}: {exc.strerror or exc}.") from exc
+
+
+def _announce(config: EngineConfig, listening: socket.socket) -> None:
+    address, port = listening.getsockname()[:2]
+    click.echo(f"TWELVELABS_BASE_URL=http://{f'[{address}]' if ':' in address else address}:{port}/v1.3")
+    key = "the key in SOUNDBITE_ENGINE_KEY" if config.api_key else "any key"
+    click.echo(f"Serving; the API key is {key}. Set the line above for whatever shall use it.", err=True)

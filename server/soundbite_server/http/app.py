@@ -9,8 +9,8 @@ from mcp.server.auth.settings import AuthSettings
 from mcp.server.transport_security import TransportSecuritySettings
 
 from soundbite_server.app import build_server
+from soundbite_server.http.callers import Limits
 from soundbite_server.http.config import HttpConfig
-from soundbite_server.http.limits import Limits
 from soundbite_server.http.services import HttpServices
 from soundbite_server.http.tokens import AnyToken, OAuthTokens, StaticTokens
 from soundbite_server.settings import SettingsError

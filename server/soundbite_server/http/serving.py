@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 from typing import TYPE_CHECKING
 
-from soundbite_server.http.app import ENDPOINT, build_http_app
 from soundbite_server.http.config import HttpConfig
-from soundbite_server.http.listening import listen
 from soundbite_server.settings import SettingsError
 
 if TYPE_CHECKING:
-    import socket
-
     from soundbite_server.settings import Settings
 
+
+_BACKLOG = 128
 # Requests under way get this long to end; embedding goes on at the next start.
 _GRACE_S = 10
 # Agents think for a while between calls; a connection closed just as they go on costs them the call.
 _KEPT_OPEN_S = 75
-
 log = logging.getLogger(__name__)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Listen on a TCP address; port 0 takes a free one. Clients that come from here on wait instead of being refused.
+
+    Raises: OSError when the address is unknown, taken or not to be had.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+    )[0]
+    # asyncio sends small pieces at once (TCP_NODELAY) only where a socket says that its protocol is TCP. Else the
+    # second piece of each answer waits until the client confirms the first, which it puts off for 40 ms.
+    listening = socket.socket(family, kind, protocol)
+    try:
+        if os.name == "posix":  # elsewhere it lets two servers take one address
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
 async def serve_http(settings: Settings, http: HttpConfig) -> None:
@@ -30,6 +51,8 @@ async def serve_http(settings: Settings, http: HttpConfig) -> None:
         SettingsError: the address can't be listened on.
     """
     import uvicorn
+
+    from soundbite_server.http.app import ENDPOINT, build_http_app
 
     listening = _listen(http)
     config = uvicorn.Config(

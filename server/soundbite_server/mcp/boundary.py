@@ -9,10 +9,12 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent
 
+from soundbite_server.http.callers import principal
 from soundbite_server.lifespan import Services
 from soundbite_tools.errors import ToolProblem
 
 if TYPE_CHECKING:
+    from soundbite_server.http.callers import AudioAllowance
     from soundbite_tools.library import Library
     from soundbite_tools.results import Result
 
@@ -69,3 +71,19 @@ def reporter(ctx: ToolContext) -> Callable[[float, str], Awaitable[None]]:
             await ctx.report_progress(fraction, 1.0, stage or None)
 
     return report
+
+
+async def count_call(ctx: ToolContext) -> None:
+    """Count a call.
+
+    Raises:
+        LimitReached: this principal called too often.
+    """
+    if http := ctx.request_context.lifespan_context.http:
+        http.limits.count_call(principal())
+
+
+def allowance(ctx: ToolContext) -> AudioAllowance | None:
+    """Return what this principal may have embedded; None where nothing limits that."""
+    http = ctx.request_context.lifespan_context.http
+    return http.limits.audio_of(principal()) if http else None

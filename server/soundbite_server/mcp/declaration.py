@@ -12,8 +12,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import ToolAnnotations
 from pydantic import ValidationError
 
-from soundbite_server.mcp.boundary import guarded
-from soundbite_server.mcp.callers import count_call
+from soundbite_server.mcp.boundary import count_call, guarded
 from soundbite_tools.untrusted import plain_text
 
 # Field titles repeat the names; what else describes answers is read by few hosts and paid for by all.

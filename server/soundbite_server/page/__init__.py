@@ -1,7 +1,1 @@
-"""The player: one HTML page with the clips of a search, inside an agent host or from this server."""
-
-from __future__ import annotations
-
-from soundbite_server.page.document import PLAYER_URI, player_page, player_policy
-
-__all__ = ["PLAYER_URI", "player_page", "player_policy"]
+"""The page of a person with a browser, and of agent hosts that show one: its HTML, style and scripts."""

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from model_server import Misbehaviour, serving
 
 from soundbite_engine.packs.installed import PROFILES
-from soundbite_server.cli.models import command
+from soundbite_server.cli.models import models_command
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(command, arguments)
+    return CliRunner().invoke(models_command, arguments)
 
 
 def test_where_follows_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

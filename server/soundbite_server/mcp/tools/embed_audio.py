@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from soundbite_server.mcp.boundary import ToolContext, answer, library_of, reporter
-from soundbite_server.mcp.callers import allowance
+from soundbite_server.mcp.boundary import ToolContext, allowance, answer, library_of, reporter
 from soundbite_server.mcp.declaration import declare
 from soundbite_tools.errors import SourceProblem
 from soundbite_tools.results import TaskResult
@@ -104,7 +103,7 @@ async def _with_upload(ctx: ToolContext, problem: SourceProblem, source: str) ->
     http = ctx.request_context.lifespan_context.http
     if http is None or problem.code not in _NOT_HERE:
         return problem
-    from soundbite_server.http.uploads import upload_step
+    from soundbite_server.http.media import upload_step
     from soundbite_tools.sources.received import SCHEME, forget_unused
 
     await forget_unused(await library_of(ctx))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from mcp_types import AudioContent, CallToolResult, TextContent
 from pydantic import Field
 
-from soundbite_server.http.principals import principal
+from soundbite_server.http.callers import principal
 from soundbite_server.mcp.boundary import ToolContext, as_result, guarded, library_of
 from soundbite_server.mcp.declaration import declare
 
@@ -70,7 +70,7 @@ def _with_link(ctx: ToolContext, clip: ClipDetail) -> ClipDetail:
     http = ctx.request_context.lifespan_context.http
     if http is None or not clip.path:
         return clip
-    from soundbite_server.http.clip_links import clip_link
+    from soundbite_server.http.media import clip_link
 
     url = clip_link(http, (ctx.headers or {}).get("host", ""), principal(), clip)
     return clip.model_copy(update={"url": url, "path": clip.path if http.shows_paths else ""})

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from soundbite_server.mcp.boundary import ToolContext, answer, library_of
 from soundbite_server.mcp.declaration import declare
-from soundbite_server.page.document import PLAYER_URI
+from soundbite_server.page.player import PLAYER_URI
 from soundbite_tools.results import SearchResult
 
 if TYPE_CHECKING:

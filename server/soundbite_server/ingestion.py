@@ -17,7 +17,7 @@ from soundbite_tools.sources.files import allowed_file, is_unchanged
 from soundbite_tools.untrusted import plain_tags
 
 if TYPE_CHECKING:
-    from soundbite_server.named_media import Named
+    from soundbite_server.sources import Named
     from soundbite_store import Asset
     from soundbite_tools.library import Library
 

@@ -1,4 +1,4 @@
-"""The page put together from its parts, each allowed by its own hash and nothing else."""
+"""The player: one HTML page with the clips of a search, inside an agent host (MCP App) or from this server."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Literal
+
+from mcp.server.apps import Apps, ResourceCsp
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from soundbite_server.http.services import Routes
 
 PLAYER_URI = "ui://soundbite/player"
 Bridge = Literal["host", "http"]
@@ -69,3 +75,35 @@ def _hash(text: str) -> str:
 
 def _read(name: str) -> str:
     return (_PARTS / name).read_text(encoding="utf-8")
+
+
+def player_app() -> Apps:
+    """Return the extension; search_clips names its page, other hosts show the text."""
+    apps = Apps()
+    apps.add_html_resource(
+        PLAYER_URI,
+        player_page("host"),
+        name="player",
+        title="Clip player",
+        description="Shows the clips of a search with their waveforms, and plays them.",
+        csp=ResourceCsp(connect_domains=[], resource_domains=[], frame_domains=[], base_uri_domains=[]),
+        prefers_border=True,
+    )
+    return apps
+
+
+def register_player_page(routes: Routes) -> None:
+    """Serve the page. It holds nothing of the library: what it shows it asks for with the person's own token."""
+
+    async def page(_: Request) -> Response:
+        return HTMLResponse(
+            player_page("http"),
+            headers={
+                "Content-Security-Policy": f"{player_policy('http')}; frame-ancestors 'none'",
+                "Referrer-Policy": "no-referrer",
+                "X-Content-Type-Options": "nosniff",
+                "Cache-Control": "no-cache",
+            },
+        )
+
+    routes.add("/", ["GET"], page)

@@ -1,4 +1,4 @@
-"""Uploads: how an agent on another machine gives a file to embed_audio, by a link that is good for one file."""
+"""Sound over HTTP, each by a signed link: clips for a person to open, and files that an agent sends to embed."""
 
 from __future__ import annotations
 
@@ -11,22 +11,67 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 
-from soundbite_server.http.guard import Routes
-from soundbite_server.http.links import LinkRefused
-from soundbite_server.http.principals import LOCAL, principal
+from soundbite_server.http.callers import LOCAL, principal
+from soundbite_server.http.services import LinkRefused, Routes
 from soundbite_tools.errors import ToolProblem
 from soundbite_tools.sources.received import SCHEME, received_folder, received_name
 
 if TYPE_CHECKING:
     from soundbite_server.http.services import HttpServices
     from soundbite_server.lifespan import Services
+    from soundbite_tools.results import ClipDetail
 
-_PATH = "/uploads/"
-_LIFETIME_S = 900.0
+
+_CLIPS_PATH = "/clips/"
+_CLIP_LINK_S = 3600.0
+_UPLOADS_PATH = "/uploads/"
+_UPLOAD_LINK_S = 900.0
 _LEFT_FREE_BYTES = 1024**3
 _BLOCK = 1024 * 1024
+
+
+def clip_link(http: HttpServices, host: str, principal: str, clip: ClipDetail) -> str:
+    """Return an address of the clip's sound."""
+    facts = {
+        "principal": principal,
+        "asset_id": clip.asset_id,
+        "start_sec": clip.start_sec,
+        "end_sec": clip.end_sec,
+        "audio_format": clip.audio_format,
+    }
+    return http.address(host, _CLIPS_PATH + http.links.made("clip", _CLIP_LINK_S, facts))
+
+
+def register_clip_links(routes: Routes, http: HttpServices, running: Callable[[], Services | None]) -> None:
+    """Answer requests for the sounds that links name."""
+
+    async def clip(request: Request) -> Response:
+        from soundbite_tools.read.get_clip import get_clip
+
+        services = running()
+        assert services is not None
+        try:
+            facts = http.links.read("clip", request.path_params["link"])
+            principal = facts.pop("principal")
+            http.limits.count_call(principal)
+            found = await get_clip(await services.library_of(principal), **facts)
+        except LinkRefused as exc:
+            return JSONResponse({"error": str(exc)}, exc.status)
+        except ToolProblem as exc:
+            return JSONResponse({"error": str(exc)}, 429 if exc.code == "limit_reached" else 404)
+        if not found.detail.path:
+            return JSONResponse({"error": " ".join(found.detail.notes)}, 404)
+        return FileResponse(
+            found.detail.path,
+            media_type=found.mime_type,
+            filename=f"{found.detail.title} {found.detail.time_range.replace(':', '.')}.{facts['audio_format']}",
+            content_disposition_type="inline",
+            headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-store"},
+        )
+
+    routes.add(_CLIPS_PATH + "{link}", ["GET"], clip)
 
 
 class UploadRefused(Exception):
@@ -41,7 +86,7 @@ def upload_step(http: HttpServices, host: str, name: str) -> str:
     """Return what an agent does with a file on its own machine: a fresh link, and the source to name afterwards."""
     upload_id = secrets.token_urlsafe(16)
     facts = {"principal": principal(), "upload_id": upload_id, "name": received_name(name)}
-    url = http.address(host, _PATH + http.links.made("upload", _LIFETIME_S, facts))
+    url = http.address(host, _UPLOADS_PATH + http.links.made("upload", _UPLOAD_LINK_S, facts))
     return (
         "If the file is on your machine, send it (POST or PUT its bytes, once, within 15 minutes, at most "
         f"{http.most_upload_bytes // 2**20} MB), for example with curl --data-binary '@FILE' '{url}' and then call "
@@ -70,7 +115,7 @@ def register_uploads(routes: Routes, http: HttpServices, running: Callable[[], S
         said = {"source": source, "bytes": size, "next_step": f'Call embed_audio(source="{source}").'}
         return JSONResponse(said, 201)
 
-    routes.add(_PATH + "{link}", ["POST", "PUT"], upload)
+    routes.add(_UPLOADS_PATH + "{link}", ["POST", "PUT"], upload)
 
 
 def _check_caller(owner: str) -> None:

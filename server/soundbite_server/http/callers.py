@@ -1,4 +1,4 @@
-"""How often each principal may call, and how much audio it may have embedded."""
+"""Who calls over HTTP, how often each may, and how much audio it may have embedded."""
 
 from __future__ import annotations
 
@@ -9,12 +9,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from mcp.server.auth.middleware.auth_context import get_access_token
+
 from soundbite_tools.errors import ToolProblem
 
+LOCAL = "local"
+"""Everybody on stdio, and over HTTP without tokens."""
 _MINUTE_S = 60.0
 _HOUR_S = 3600.0
 _MOST_PRINCIPALS = 10_000
 T = TypeVar("T")
+
+
+def principal() -> str:
+    """Return whose call this is: the name of a static token, or issuer and subject of one of an OAuth issuer."""
+    token = get_access_token()
+    if token is None:
+        return LOCAL
+    issuer = (token.claims or {}).get("iss", "")
+    return f"{issuer}#{token.subject}" if issuer else f"token:{token.subject}"
 
 
 class LimitReached(ToolProblem):

@@ -1,4 +1,4 @@
-"""Asks a live platform what its published contract leaves open, for at most 30 seconds of audio.
+"""soundbite doctor --live: what a platform's published contract leaves open, asked for at most 30 s of audio.
 
 The client is right under either answer; knowing it shows which of its precautions are at work.
 """
@@ -15,19 +15,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import anyio.to_thread
+from rich.markup import escape
+
 from soundbite_api import read_rate_limits
 
 if TYPE_CHECKING:
     import httpx
 
     from soundbite_api import PlatformClient, RateLimit
+    from soundbite_server.cli.render.lines import Printer
+    from soundbite_tools.library import Library
 
+
+REPORT_NAME = "live-probe.md"
 MOST_SECONDS = 30.0
 _RATE_HZ = 16_000
 _STEP_SEC = 4
 _PAST_END_SEC = 20.0
 _SHORT_SEC = 1
 _UNIT_SLACK = 1e-3
+
+
+async def check_live(out: Printer, library: Library) -> None:
+    """Ask the platform what its contract leaves open, print it, and keep it as a file in the library's folder.
+
+    Raises:
+        PlatformError: it does not answer.
+    """
+    report = await probe_platform(library.client)
+    for finding in report.findings:
+        out.print(f"[green]live[/green]  {finding.question}: {escape(finding.answer)}")
+    path = library.config.home / REPORT_NAME
+    await anyio.to_thread.run_sync(lambda: path.write_text(report.to_markdown(), encoding="utf-8"))
+    out.print(
+        f"[green]live[/green]  at most {report.seconds:g} seconds of audio were embedded; kept in {escape(str(path))}"
+    )
 
 
 @dataclass(frozen=True)

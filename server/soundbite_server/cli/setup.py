@@ -1,4 +1,4 @@
-"""How agent hosts are told of this server: one entry, written the way each of them reads it."""
+"""soundbite config and completion: how agent hosts and shells are told of this program."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import platformdirs
+
+from soundbite_server.cli.failures import FAILED_EXIT_CODE
 
 SERVER_NAME = "soundbite"
 # What a person may have set in this shell and would miss in a host, which starts the server without it.
@@ -57,6 +60,7 @@ _STORE_KEYS = (
 _FOLDERS = frozenset({"SOUNDBITE_HOME", "SOUNDBITE_STORE", "SOUNDBITE_ROOTS", "SOUNDBITE_MODELS"})
 KEY_VARIABLE = "TWELVELABS_API_KEY"
 KEY_PLACEHOLDER = "<your TwelveLabs API key>"
+SHELLS = ("bash", "zsh", "fish")
 
 
 class ClientConfigProblem(Exception):
@@ -211,3 +215,44 @@ HOSTS: dict[str, AgentHost] = {
     "cursor": AgentHost("Cursor", lambda: Path.home() / ".cursor" / "mcp.json", "mcpServers", {}),
     "codex": AgentHost("Codex", _codex, "mcp_servers", {}, is_toml=True),
 }
+
+
+@click.command("config")
+@click.option("--client", type=click.Choice(tuple(HOSTS)), required=True, help="The program that will start Soundbite.")
+@click.option("--install", "is_install", is_flag=True, help="Write it there, keeping a backup of what was.")
+def config_command(client: str, is_install: bool) -> None:
+    """Print what to write into an agent's configuration, or write it.
+
+    The settings of this shell (home, roots, profile, store, …) go into it; a key never does, only its place.
+    """
+    host, entry = HOSTS[client], entry_for(os.environ)
+    if not is_install:
+        click.echo(snippet(host, entry), nl=False)
+        click.echo(f"This belongs in {host.path()} ({host.name}); --install writes it there.", err=True)
+        return
+    try:
+        path, backup = install(host, entry)
+    except ClientConfigProblem as exc:
+        click.echo(snippet(host, entry), nl=False)
+        click.echo(f"soundbite: {exc}", err=True)
+        sys.exit(FAILED_EXIT_CODE)
+    kept = f"; what was there before is in {backup}" if backup else ""
+    click.echo(f"Written to {path}{kept}. Restart {host.name} to use it.")
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(SHELLS))
+@click.pass_context
+def completion_command(context: click.Context, shell: str) -> None:
+    """Print the script that makes a SHELL complete commands and options.
+
+    \b
+    bash: put into ~/.bashrc      eval "$(soundbite completion bash)"
+    zsh:  put into ~/.zshrc       eval "$(soundbite completion zsh)"
+    fish: run once                soundbite completion fish > ~/.config/fish/completions/soundbite.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind
+    click.echo(kind(context.find_root().command, {}, "soundbite", "_SOUNDBITE_COMPLETE").source())

@@ -1,0 +1,248 @@
+"""The commands that show and change what the library holds: list, show, tasks, usage, rm, export, import."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+import click
+
+from soundbite_server.cli.failures import FAILED_EXIT_CODE
+from soundbite_server.cli.library import console, json_option, personal_library, print_json, print_json_line, run_async
+
+if TYPE_CHECKING:
+    from soundbite_store import Exchanged
+    from soundbite_tools.results import LibraryListing, TaskResult
+
+_TASK_COLUMNS = ("Begun", "Status", "Recording", "Made", "Task")
+_STATUS_STYLES = {"ready": "green", "processing": "yellow", "failed": "red"}
+_USAGE_COLUMNS = ("Day (UTC)", "Platform", "Minutes embedded", "Minutes saved")
+
+
+@click.command("list")
+@click.option("--title", default="", help="Only recordings with these words in their title or path.")
+@click.option("--tag", "tags", multiple=True, help="Only recordings with this tag; may be repeated.")
+@click.option("--page", default=1, show_default=True, type=click.IntRange(1), help="Which page.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 50), help="Recordings a page.")
+@json_option
+@run_async
+async def list_command(title: str, tags: tuple[str, ...], page: int, limit: int, as_json: bool) -> None:
+    """Show the recordings in the library, newest first."""
+    from soundbite_tools.read.list_audio import list_audio
+
+    async with personal_library() as library:
+        listing = await list_audio(library, title=title, tags=list(tags), page=page, page_limit=limit)
+    if as_json:
+        print_json(listing)
+    elif listing.assets:
+        _print_recordings(listing)
+        if listing.total_assets > page * limit:
+            click.echo(f"{listing.total_assets - page * limit} more: --page {page + 1} shows them.")
+    elif listing.total_assets:
+        click.echo(f"There is no page {page}; the last is {-(-listing.total_assets // limit)}.")
+    elif tags or title:
+        asked = [*([f"the words {title!r}"] if title else []), *([f"the tag {' or '.join(tags)}"] if tags else [])]
+        click.echo(f"No recording has {' and '.join(asked)}; `soundbite list` shows all.")
+    else:
+        click.echo("The library is empty. `soundbite add FILE` adds a recording.")
+
+
+def _print_recordings(listing: LibraryListing) -> None:
+    from rich.text import Text
+
+    from soundbite_server.cli.render.lines import Column, print_table
+    from soundbite_tools.counts import count_of
+
+    out = console()
+    columns = (
+        Column("Title", is_wrapped=True),
+        Column("Length", is_number=True),
+        Column("Clips", is_number=True),
+        Column("Status"),
+        Column("Tags", is_wrapped=True),
+        Column("Asset"),
+    )
+    rows = (
+        (each.title, each.length, str(each.clip_count), each.status, ", ".join(each.tags), Text(each.asset_id, "dim"))
+        for each in listing.assets
+    )
+    print_table(columns, rows)
+    out.print(f"{count_of(listing.total_assets, 'recording')}, {listing.total_seconds / 60:.1f} minutes of sound.")
+    for note in listing.notes:
+        out.print(note, markup=False)
+
+
+@click.command("show")
+@click.argument("recording")
+@json_option
+@run_async
+async def show_command(recording: str, as_json: bool) -> None:
+    """Show a RECORDING, named by its id or a part of its title: loudness, segments, words and sounds along its time."""
+    from soundbite_server.cli.library import find_recording
+    from soundbite_server.cli.render.timeline import as_document, print_recording
+    from soundbite_tools.read.contents import contents_of
+
+    out = console()
+    async with personal_library() as library:
+        asset = await find_recording(await library.ledger(), recording)
+        contents = await contents_of(library, asset, level_count=0 if as_json else out.width)
+    if as_json:
+        print_json(as_document(contents))
+    else:
+        print_recording(out, contents)
+
+
+@click.command("tasks")
+@click.option("--status", type=click.Choice(list(_STATUS_STYLES)), help="Only these.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many at most.")
+@json_option
+@run_async
+async def tasks_command(status: str | None, limit: int, as_json: bool) -> None:
+    """Show the embedding tasks, newest first: how far they are, and why one failed.
+
+    Looking starts nothing. An agent's server, or the same `soundbite add` again, goes on with what was interrupted.
+    """
+    from soundbite_server.settings import Settings
+    from soundbite_store import Ledger
+    from soundbite_tools.embed.task_view import task_result
+
+    settings = Settings.from_environment()
+    settings.check_home()
+    wanted = cast("Literal['processing', 'ready', 'failed'] | None", status)
+    async with await Ledger.open(settings.home / "ledger.sqlite") as ledger:
+        found = [
+            (task.created_at, task_result(task, await ledger.get_asset(task.asset_id)))
+            for task in await ledger.list_tasks(limit, status=wanted)
+        ]
+    if as_json:
+        print_json([{**task.model_dump(mode="json"), "created": created.isoformat()} for created, task in found])
+        return
+    _print_tasks([(created.astimezone().strftime("%Y-%m-%d %H:%M"), task) for created, task in found])
+
+
+def _print_tasks(found: list[tuple[str, TaskResult]]) -> None:
+    from rich.text import Text
+
+    from soundbite_server.cli.render.lines import Column, print_table
+
+    if not found:
+        click.echo("No tasks.")
+        return
+    columns = [Column(name, is_wrapped=name in ("Recording", "Made")) for name in _TASK_COLUMNS]
+    rows = []
+    for begun, task in found:
+        status = f"{task.progress:.0%} {task.stage}" if task.status == "processing" else task.status
+        made = f"{task.embedding_count} embeddings" if task.embedding_count else task.error
+        rows.append((begun, Text(status, _STATUS_STYLES[task.status]), task.title, made, Text(task.task_id, "dim")))
+    print_table(columns, rows)
+
+
+@click.command("usage")
+@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 3650), help="How far to look back.")
+@json_option
+@run_async
+async def usage_command(days: int, as_json: bool) -> None:
+    """Show the minutes of audio embedded, and those saved because the sound was there already."""
+    from soundbite_server.cli.render.lines import Column, print_table
+    from soundbite_server.settings import Settings
+    from soundbite_store import Ledger
+
+    settings = Settings.from_environment()
+    settings.check_home()
+    today = datetime.now(UTC).date()
+    async with await Ledger.open(settings.home / "ledger.sqlite") as ledger:
+        counted = await ledger.usage_between(today - timedelta(days=days - 1), today)
+    if as_json:
+        print_json([asdict(each) for each in counted])
+        return
+    out = console()
+    if counted:
+        columns = [Column(name, is_number=name.startswith("Minutes")) for name in _USAGE_COLUMNS]
+        rows = ((each.day, each.platform, each.seconds_embedded, each.seconds_saved) for each in counted)
+        print_table(columns, ((day, platform, *map(_minutes, seconds)) for day, platform, *seconds in rows))
+    embedded = sum(each.seconds_embedded for each in counted)
+    saved = sum(each.seconds_saved for each in counted)
+    out.print(f"{_minutes(embedded)} minutes embedded in {days} days, {_minutes(saved)} saved.")
+    budgets = (("a file", settings.budget_file_minutes), ("a day", settings.budget_day_minutes))
+    for name, minutes in budgets:
+        if minutes and not settings.is_embedded:
+            out.print(f"The budget is {minutes:g} minutes {name}.")
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f}"
+
+
+@click.command("rm")
+@click.argument("recordings", nargs=-1, required=True)
+@click.option("-y", "--yes", "is_sure", is_flag=True, help="Do not ask.")
+@json_option
+@run_async
+async def rm_command(recordings: tuple[str, ...], is_sure: bool, as_json: bool) -> None:
+    """Remove RECORDINGS (ids, or parts of titles) from the library, with all that was made of them.
+
+    The files they came from are left alone.
+    """
+    from soundbite_server.cli.library import find_recording
+    from soundbite_tools.embed.remove_audio import remove_audio
+
+    out = console()
+    async with personal_library() as library:
+        ledger = await library.ledger()
+        found = {each.asset_id: each for each in [await find_recording(ledger, words) for words in recordings]}
+        for asset in found.values():
+            if not (is_sure or _is_confirmed(asset.title, asset.asset_id)):
+                continue
+            removed = await remove_audio(library, asset.asset_id)
+            if as_json:
+                print_json_line(removed.model_dump(mode="json"))
+            else:
+                out.print(removed.to_text(), markup=False)
+
+
+def _is_confirmed(title: str, asset_id: str) -> bool:
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"Nobody can be asked whether to remove {title}: say --yes.")
+    return click.confirm(f"Remove {title} ({asset_id}) and all that was made of it?", err=True)
+
+
+@click.command("export")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
+@run_async
+async def export_command(file: Path, as_json: bool) -> None:
+    """Write the library to one Parquet file: recordings, clips, vectors, transcripts."""
+    from soundbite_store import export_library
+
+    async with personal_library() as library:
+        done = await export_library(await library.store(), await library.ledger(), file)
+    _print_counts(done, "written", as_json=as_json)
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@json_option
+@run_async
+async def import_command(file: Path, as_json: bool) -> None:
+    """Add what an export holds to the library; what is there already stays."""
+    from soundbite_store import import_library
+
+    async with personal_library() as library:
+        done = await import_library(await library.store(), await library.ledger(), file)
+    _print_counts(done, "read", as_json=as_json)
+    if done.damaged:
+        console(stderr=True).print(f"{done.damaged} vectors were damaged in the file and left out.")
+        sys.exit(FAILED_EXIT_CODE)
+
+
+def _print_counts(done: Exchanged, verb: str, *, as_json: bool) -> None:
+    from soundbite_tools.counts import count_of
+
+    if as_json:
+        print_json(asdict(done))
+        return
+    counts = (done.assets, "recording"), (done.clips, "vector"), (done.transcripts, "transcript")
+    console().print(f"{', '.join(count_of(*count) for count in counts)} {verb}.")
