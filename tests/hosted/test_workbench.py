@@ -6,9 +6,9 @@ from pathlib import Path
 
 import av
 import pytest
-from soundbite_server.local_media import EngineWorkbench
 
 from soundbite_engine.workers.pool import WorkerPool
+from soundbite_server.local_media import EngineWorkbench
 from soundbite_tools.sources.local_media import MediaProblem
 
 SAMPLE = sorted((Path(__file__).parents[2] / "samples").glob("*.flac"))[0]
