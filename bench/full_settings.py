@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from peaks import peak_mb
+from machine.peaks import peak_mb
 from random_clap import BANDS, FRAMES, write_random_clap
 
 from soundbite_engine.sound.clap import SoundEncoder

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from library import ToolCallError, call
+from acoustics.scenes import RATE_HZ, Floats, audible, read_sound
+from machine.peaks import current_mb, process_family, proportional_mb
 from mcp import Client, StdioServerParameters, stdio_client
-from peaks import current_mb, process_family, proportional_mb
-from scenes import RATE_HZ, Floats, audible, read_sound
+from retrieval.embedded_library import ToolCallError, call
 
 from soundbite_engine.errors import MediaError
 

@@ -12,7 +12,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 from pocketsphinx import Decoder
-from words import spoken_words, word_errors
+from retrieval.words import spoken_words, word_errors
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 RATE_HZ = 16_000

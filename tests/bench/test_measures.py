@@ -19,7 +19,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("bench")
 def test_spans_share_time_over_the_time_they_cover() -> None:
-    from overlap import best_iou, iou
+    from acoustics.overlap import best_iou, iou
 
     assert iou((0.0, 4.0), (2.0, 6.0)) == pytest.approx(2 / 6)
     assert iou((0.0, 1.0), (2.0, 3.0)) == 0.0
@@ -29,7 +29,7 @@ def test_spans_share_time_over_the_time_they_cover() -> None:
 
 @pytest.mark.usefixtures("bench")
 def test_average_precision_is_the_mean_of_precision_at_each_right_answer() -> None:
-    from sound_vectors import average_precision
+    from acoustics.sound_vectors import average_precision
 
     scores = np.array([0.9, 0.8, 0.7, 0.6], np.float32)
     assert average_precision(scores, np.array([True, False, True, False])) == pytest.approx((1 + 2 / 3) / 2)
@@ -38,8 +38,8 @@ def test_average_precision_is_the_mean_of_precision_at_each_right_answer() -> No
 
 @pytest.mark.usefixtures("bench")
 def test_sounds_are_compared_with_other_folds_only() -> None:
-    from evalset import Recording
-    from sound_vectors import likeness
+    from acoustics.sound_vectors import likeness
+    from retrieval.evaluation_set import Recording
 
     def recording(label: str, fold: str) -> Recording:
         return Recording("x", "sound", label, fold, "", 1.0, "me")
@@ -54,7 +54,7 @@ def test_sounds_are_compared_with_other_folds_only() -> None:
 
 @pytest.mark.usefixtures("bench")
 def test_the_threshold_keeps_at_least_95_of_100_answerable_questions() -> None:
-    from rejection import rejection
+    from retrieval.rejection import rejection
 
     found = rejection([score / 100 for score in range(100)], [0.01, 0.04, 0.05, 0.9])
     assert (found.threshold, found.kept, found.rejected) == (0.05, 0.95, 0.5)
@@ -62,8 +62,8 @@ def test_the_threshold_keeps_at_least_95_of_100_answerable_questions() -> None:
 
 @pytest.mark.usefixtures("bench")
 def test_a_scene_holds_each_recording_where_it_says_and_the_same_for_the_same_seed() -> None:
-    from evalset import EvalSet, Recording
-    from scenes import LEVEL_DB, RATE_HZ, scenes
+    from acoustics.scenes import LEVEL_DB, RATE_HZ, scenes
+    from retrieval.evaluation_set import EvalSet, Recording
 
     names = ("memos.mp3", "standup.flac", "field-log.flac")
     recordings = tuple(Recording(name, "sound", "office", "", "", 80.0, "me") for name in names)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from overlap import Span, best_iou
-from scenes import Scene
+from acoustics.overlap import Span, best_iou
+from acoustics.scenes import Scene
 
 from soundbite_engine.workers.analysis import AnalysisRequest, analyse
 from soundbite_engine.workers.pool import WorkerPool

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from machine.models import chosen_models
 from mcp import Client
+
+from soundbite_server import Settings
 
 CALLS_AT_ONCE = 4  # enough to keep every worker of the engine busy
 WAIT_SEC = 20
@@ -70,3 +73,10 @@ async def _embedded(client: Client, path: Path) -> str:
     if task["status"] != "ready":
         raise ToolCallError(task.get("error", task["status"]))
     return str(task["asset_id"])
+
+
+def settings_for(home: Path, root: Path, profile: str) -> Settings:
+    """Settings of a library in `home` over the recordings below `root`."""
+    return Settings(
+        home=home, roots=(root,), log_level="WARNING", profile=profile, models_folder=chosen_models().folder
+    )

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from evalset import EvalSet, Recording
-from models import chosen_models
+from machine.models import chosen_models
+from retrieval.evaluation_set import EvalSet, Recording
 
 from soundbite_engine.profiles import load_profile
 from soundbite_engine.workers.analysis import AnalysisRequest, analyse

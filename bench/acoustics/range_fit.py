@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from library import Library, call, embed_all
+from acoustics.overlap import iou
+from acoustics.scenes import Event, Scene
+from machine.models import chosen_models
 from mcp import Client
-from models import chosen_models
-from overlap import iou
-from scenes import Event, Scene
-from words import spoken_words
+from retrieval.embedded_library import Library, call, embed_all
+from retrieval.words import spoken_words
 
 from soundbite_engine.audio.segments import MAX_SEGMENT_SEC
 from soundbite_server import Settings, build_server

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from evalset import EvalSet, Recording
+from retrieval.evaluation_set import EvalSet, Recording
 
 from soundbite_engine.audio.decode import decoded_blocks
 

@@ -1,7 +1,7 @@
 """Reads a folder in the evaluation format: recordings in manifest.csv, questions with known answers in queries.csv."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +55,16 @@ class EvalSet:
         """Length of all recordings together."""
         return sum(recording.seconds for recording in self.recordings)
 
+    @property
+    def speech(self) -> tuple[Recording, ...]:
+        """The recordings whose words somebody wrote down."""
+        return tuple(recording for recording in self.recordings if recording.is_speech)
+
+    @property
+    def sounds(self) -> tuple[Recording, ...]:
+        """The recordings of sounds without speech."""
+        return tuple(recording for recording in self.recordings if recording.is_sound)
+
 
 def read_eval_set(folder: Path) -> EvalSet:
     """Read the folder and check that it is whole.
@@ -62,28 +72,34 @@ def read_eval_set(folder: Path) -> EvalSet:
     Raises:
         EvalSetError: a file, a column or a recording is missing, or a query names a recording that isn't listed.
     """
+    columns = ("path", "kind", "label", "fold", "transcript", "seconds", "source")
     recordings = tuple(
         Recording(row["path"], row["kind"], row["label"], row["fold"], row["transcript"], _seconds(row), row["source"])
-        for row in _rows(folder / "manifest.csv", Recording)
+        for row in rows_of(folder / "manifest.csv", columns)
     )
     queries = tuple(
-        Query(row["path"], row["kind"], row["query"]) for row in _rows(folder / "queries.csv", Query, text="query")
+        Query(row["path"], row["kind"], row["query"])
+        for row in rows_of(folder / "queries.csv", ("path", "kind", "query"))
     )
     eval_set = EvalSet(folder, recordings, queries)
     _check(eval_set)
     return eval_set
 
 
-def _rows(path: Path, model: type, **renamed: str) -> Iterator[dict[str, str]]:
+def rows_of(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of a table that has at least these columns.
+
+    Raises:
+        EvalSetError: it can't be read, is empty, or lacks one.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except OSError as exc:
         raise EvalSetError(f"{path} can't be read: {exc.strerror}.") from exc
-    wanted = {renamed.get(name, name) for name in model.__annotations__}
-    if not rows or (absent := sorted(wanted - rows[0].keys())):
+    if not rows or (absent := sorted(set(columns) - rows[0].keys())):
         raise EvalSetError(f"{path} has no {', '.join(absent) if rows else 'rows'}.")
-    return iter(rows)
+    return rows
 
 
 def _seconds(row: dict[str, str]) -> float:

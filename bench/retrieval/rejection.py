@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from evalset import EvalSet, Query
-from library import Library, call
 from mcp import Client
+from retrieval.embedded_library import Library, call
+from retrieval.evaluation_set import EvalSet, Query
 
 from soundbite_server import Settings, build_server
 from soundbite_store import ClipStore
@@ -66,10 +66,15 @@ async def _delete(home: Path, asset_ids: Sequence[str]) -> None:
             await store.delete_asset(asset_id)
 
 
+def threshold_of(scores: Sequence[float]) -> float:
+    """The highest score that at least 95 % of the answerable questions reach."""
+    return sorted(scores)[int((1.0 - KEPT) * len(scores))]
+
+
 def rejection(answerable: Sequence[float], unanswerable: Sequence[float]) -> Rejection:
     """What a threshold that keeps 95 % of the answerable rejects."""
-    kept, asked = np.array(answerable), np.array(unanswerable)
-    threshold = float(np.sort(kept)[int((1.0 - KEPT) * kept.size)])
+    reached, asked = np.array(answerable), np.array(unanswerable)
+    threshold = threshold_of(answerable)
     return Rejection(
-        kept.size, asked.size, threshold, float((kept >= threshold).mean()), float((asked < threshold).mean())
+        reached.size, asked.size, threshold, float((reached >= threshold).mean()), float((asked < threshold).mean())
     )

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalset import EvalSet, Recording
-from library import embed_all
+from machine.models import chosen_models
+from machine.peaks import peak_mb, process_family
 from mcp import Client
-from models import chosen_models
-from peaks import peak_mb, process_family
+from retrieval.embedded_library import embed_all
+from retrieval.evaluation_set import EvalSet, Recording
 
 from soundbite_server import Settings, build_server
 
