@@ -194,8 +194,8 @@ class PlatformClient:
         task, space = answered.value, named_space(answered.headers, self._model_name)
         if task.data:
             self._dimensions.check(space, (item.embedding for item in task.data))
-            said = task.metadata.start_offset_sec if task.metadata else None
-            begun_sec = max(0.0, said or 0.0) if start_sec is None else start_sec
+            offset_sec = task.metadata.start_offset_sec if task.metadata else None
+            begun_sec = max(0.0, offset_sec or 0.0) if start_sec is None else start_sec
             task = task.model_copy(update={"data": absolute_times(task.data, begun_sec)})
         return TaskAnswer(task, space, retry_after_s(answered.headers))
 

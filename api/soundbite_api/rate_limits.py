@@ -36,14 +36,14 @@ def read_rate_limits(headers: Mapping[str, str], *, now_s: float | None = None) 
     """Return the limits an answer was checked against, in either form of the headers."""
     now = time.time() if now_s is None else now_s
     named = [name.strip().lower() for name in headers.get("x-ratelimit-dimensions", "").split(",") if name.strip()]
-    found = []
+    limits = []
     for name in [*named, ""]:
         prefix = f"x-ratelimit-{name}-" if name else "x-ratelimit-"
         limit, remaining, reset = (_number(headers.get(prefix + last)) for last in ("limit", "remaining", "reset"))
         if limit is not None or remaining is not None:
             wait_s = None if reset is None else max(0.0, reset - now if reset >= _EPOCH_FROM else reset)
-            found.append(RateLimit(name, limit, remaining, wait_s))
-    return tuple(found)
+            limits.append(RateLimit(name, limit, remaining, wait_s))
+    return tuple(limits)
 
 
 def retry_after_s(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
@@ -65,10 +65,10 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime | None = None) ->
 
 def refused_for_s(headers: Mapping[str, str], *, now: datetime | None = None) -> float | None:
     """Return how long a 429 asks to wait: `Retry-After`, else the reset of whatever limit is spent."""
-    asked = retry_after_s(headers, now=now)
-    if asked is not None:
-        return asked
-    resets = [each.reset_s for each in read_rate_limits(headers) if each.is_spent and each.reset_s is not None]
+    seconds = retry_after_s(headers, now=now)
+    if seconds is not None:
+        return seconds
+    resets = [limit.reset_s for limit in read_rate_limits(headers) if limit.is_spent and limit.reset_s is not None]
     return max(resets, default=None)
 
 
@@ -82,10 +82,10 @@ class RatePace:
     def note(self, kind: str, headers: Mapping[str, str]) -> None:
         """Take note of what an answer says; a spent media limit holds no call back, since most calls need none."""
         self._held_until.pop(kind, None)
-        for each in read_rate_limits(headers):
-            is_near = each.reset_s is not None and each.reset_s <= _LONGEST_HOLD_S
-            if each.is_spent and each.dimension in _REQUESTS and is_near:
-                self._held_until[kind] = self._clock() + (each.reset_s or 0.0)
+        for limit in read_rate_limits(headers):
+            is_near = limit.reset_s is not None and limit.reset_s <= _LONGEST_HOLD_S
+            if limit.is_spent and limit.dimension in _REQUESTS and is_near:
+                self._held_until[kind] = self._clock() + (limit.reset_s or 0.0)
 
     def wait_s(self, kind: str) -> float:
         """Return how long calls of this kind had better wait; 0 when they need not."""

@@ -83,9 +83,9 @@ class RetryPolicy:
                 await self.sleep(wait_s)
                 waited_s += wait_s
                 if recover is not None and not _was_not_processed(exc):
-                    found = await recover()
-                    if found is not None:
-                        return found
+                    result = await recover()
+                    if result is not None:
+                        return result
         raise AssertionError("attempts must be at least 1")
 
 

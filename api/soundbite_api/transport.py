@@ -87,12 +87,12 @@ class Transport:
             reply = await self._send_once(method, path, request)
             return Answered(await self._parsed(model, reply), reply.headers)
 
-        async def found() -> Answered[ModelT] | None:
+        async def recovered() -> Answered[ModelT] | None:
             value = await recover() if recover else None
             return None if value is None else Answered(value, httpx.Headers())
 
         return await self._policy(patience_s).run(
-            once, is_idempotent=_is_safe(method, is_idempotent), recover=found if recover else None
+            once, is_idempotent=_is_safe(method, is_idempotent), recover=recovered if recover else None
         )
 
     async def send(self, method: str, path: str) -> None:

@@ -64,7 +64,7 @@ async def upload_in_parts(
     session = await _open(transport, path, filename)
     if keep_ticket is not None:
         await keep_ticket(session.ticket())
-    urls = {each.chunk_index: each.url for each in session.upload_urls}
+    urls = {part.chunk_index: part.url for part in session.upload_urls}
     await _PartUpload(transport, path, session.ticket()).run(set(), urls, session.upload_headers or {})
     return session.asset_id
 
@@ -89,7 +89,7 @@ async def _completed(transport: Transport, ticket: UploadTicket) -> set[int] | N
             return None
         if status.status != "active":
             raise UploadExpired(f"The upload session is {status.status}.", code="upload_expired")
-        done |= {each.index for each in status.uploaded_chunks if each.status == "completed"}
+        done |= {part.index for part in status.uploaded_chunks if part.status == "completed"}
         if page >= status.page_info.total_page:
             break
     return done
@@ -176,14 +176,14 @@ class _PartUpload:
         async with self._asking:
             if index not in self._urls:
                 count = min(_URLS_AT_ONCE, self._ticket.total_chunks - index + 1)
-                asked = await self._transport.call(
+                addresses = await self._transport.call(
                     PartUrls,
                     "POST",
                     f"{self._session}/presigned-urls",
                     json={"start": index, "count": count},
                     is_idempotent=True,
                 )
-                self._urls |= {each.chunk_index: each.url for each in asked.value.upload_urls}
+                self._urls |= {part.chunk_index: part.url for part in addresses.value.upload_urls}
             if index not in self._urls:
                 raise MalformedResponse(f"The platform gave no address for part {index}.")
             return self._urls[index]

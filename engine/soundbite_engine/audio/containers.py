@@ -185,8 +185,8 @@ def audio_stream(container: InputContainer, name: str) -> AudioStream:
         MediaError: no audio track, no decoder for it, or absurd channels or rate.
     """
     if not container.streams.audio:
-        held = "video but no audio track" if container.streams.video else "no audio track"
-        raise MediaError("media_no_audio", f"{name} has {held}")
+        content = "video but no audio track" if container.streams.video else "no audio track"
+        raise MediaError("media_no_audio", f"{name} has {content}")
     stream = container.streams.audio[0]
     context = stream.codec_context
     if context is None:

@@ -59,11 +59,11 @@ class Tally:
 
     def warnings(self) -> tuple[str, ...]:
         """What a listener should know, one sentence each."""
-        found = []
+        sentences = []
         if self.damaged_packets:
-            found.append(f"decoded {self.heard_sec:.1f} s; {self.damaged_packets} damaged packets skipped")
+            sentences.append(f"decoded {self.heard_sec:.1f} s; {self.damaged_packets} damaged packets skipped")
         ending = self._early_ending()
-        return (*found, ending) if ending else tuple(found)
+        return (*sentences, ending) if ending else tuple(sentences)
 
     def _early_ending(self) -> str:
         heard = f"{self.heard_sec:.1f} s"

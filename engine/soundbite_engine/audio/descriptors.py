@@ -244,9 +244,9 @@ def _moments(values: Floats) -> list[float]:
 
 def _cepstral(frames: Frames, active: Flags) -> list[Floats]:
     cepstra = frames.mel_db @ cosine_basis(MEL_BANDS, CEPSTRA)
-    kept = cepstra[active]
+    active_cepstra = cepstra[active]
     moves = np.abs(np.diff(cepstra, axis=0))[active[1:]] if active[1:].any() else np.zeros((1, CEPSTRA), np.float32)
-    return [kept.mean(axis=0), kept.std(axis=0), moves.mean(axis=0)]
+    return [active_cepstra.mean(axis=0), active_cepstra.std(axis=0), moves.mean(axis=0)]
 
 
 def spectral_shape(power: Floats) -> dict[str, Floats]:

@@ -123,15 +123,15 @@ def _rate_and_end(path: str, end_sec: float | None) -> tuple[int, float]:
 
 def _flac_frames(blocks: Iterator[Samples], rate_hz: int) -> Iterator[AudioFrame]:
     # The encoder takes frames of one size, only the last may be shorter.
-    held, at = np.zeros(0, np.int16), 0
+    pending, at = np.zeros(0, np.int16), 0
     for block in blocks:
-        held = np.concatenate([held, block])
-        whole = held.size - held.size % _FLAC_FRAME_SAMPLES
+        pending = np.concatenate([pending, block])
+        whole = pending.size - pending.size % _FLAC_FRAME_SAMPLES
         for first in range(0, whole, _FLAC_FRAME_SAMPLES):
-            yield _flac_frame(held[first : first + _FLAC_FRAME_SAMPLES], rate_hz, at + first)
-        held, at = held[whole:], at + whole
-    if held.size:
-        yield _flac_frame(held, rate_hz, at)
+            yield _flac_frame(pending[first : first + _FLAC_FRAME_SAMPLES], rate_hz, at + first)
+        pending, at = pending[whole:], at + whole
+    if pending.size:
+        yield _flac_frame(pending, rate_hz, at)
 
 
 def _flac_frame(samples: Samples, rate_hz: int, pts: int) -> AudioFrame:

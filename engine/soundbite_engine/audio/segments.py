@@ -164,13 +164,13 @@ def _split_where_it_changes(ticks: Ticks, stretch: Stretch, max_sec: float) -> l
 
 def _peaks(values: Floats, height: float, distance: int) -> list[int]:
     """Indices of values above `height` that are the largest within `distance`, which also keeps off the ends."""
-    found: list[int] = []
+    peaks: list[int] = []
     for index in np.flatnonzero(values > height).tolist():
         around = values[max(0, index - distance) : index + distance + 1]
         is_inside = distance <= index < len(values) - distance
-        if is_inside and values[index] == around.max() and (not found or index - found[-1] >= distance):
-            found.append(index)
-    return found
+        if is_inside and values[index] == around.max() and (not peaks or index - peaks[-1] >= distance):
+            peaks.append(index)
+    return peaks
 
 
 def _smoothed(values: Floats, ticks: int) -> Floats:

@@ -40,10 +40,10 @@ class VoiceDetector:
         """One probability of speech for each whole tick of `samples` (512 samples, 32 ms)."""
         ticks = samples.size // TICK_SAMPLES
         scaled = samples[: ticks * TICK_SAMPLES].astype(np.float32) / 32768.0
-        found = np.empty(ticks, np.float32)
+        speech = np.empty(ticks, np.float32)
         for tick, frame in enumerate(scaled.reshape(ticks, TICK_SAMPLES)):
-            found[tick] = self._model.process(frame.data)
-        return found
+            speech[tick] = self._model.process(frame.data)
+        return speech
 
     def reset(self) -> None:
         """Forget what was heard, before another stream."""
@@ -61,8 +61,8 @@ def speech_stretches(
             bridged[-1] = Stretch(bridged[-1].first, stretch.last)
         else:
             bridged.append(stretch)
-    kept = [stretch for stretch in bridged if stretch.seconds >= min_speech_sec]
-    return _padded(kept, round(pad_sec / TICK_SEC), probabilities.size)
+    long_enough = [stretch for stretch in bridged if stretch.seconds >= min_speech_sec]
+    return _padded(long_enough, round(pad_sec / TICK_SEC), probabilities.size)
 
 
 def _hysteresis(probabilities: Floats) -> list[Stretch]:

@@ -43,7 +43,7 @@ def installed_builds(models: Path, pack: Pack) -> Mapping[str, Build]:
     """What the receipt says was installed, by file name; empty where there is none that can be read."""
     try:
         receipt: Mapping[str, Any] = json.loads((folder_of(models, pack) / RECEIPT).read_text(encoding="utf-8"))
-        return {name: Build(int(said["size_bytes"]), str(said["sha256"])) for name, said in receipt["files"].items()}
+        return {name: Build(int(entry["size_bytes"]), str(entry["sha256"])) for name, entry in receipt["files"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 

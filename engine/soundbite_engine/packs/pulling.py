@@ -55,14 +55,14 @@ def download(
     Raises:
         PackError: the address does not answer, offers another size, or breaks off again and again without progress.
     """
-    wanted = frozenset(sizes)
+    allowed = frozenset(sizes)
     tries = 0
     while True:
         before = _size(partial)
-        if before in wanted:
+        if before in allowed:
             return
         try:
-            _transfer(http, url, partial, wanted, on_bytes)
+            _transfer(http, url, partial, allowed, on_bytes)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as exc:
             raise PackError(
                 "pack_unreachable",
@@ -79,7 +79,7 @@ def download(
             sleep(_PAUSES.pause_s(tries))
 
 
-def _transfer(http: httpx.Client, url: str, partial: Path, wanted: frozenset[int], on_bytes: OnBytes) -> None:
+def _transfer(http: httpx.Client, url: str, partial: Path, allowed: frozenset[int], on_bytes: OnBytes) -> None:
     begun = _size(partial)
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={begun}-"} if begun else {})
     with http.stream("GET", url, headers=headers, follow_redirects=True) as response:
@@ -89,19 +89,19 @@ def _transfer(http: httpx.Client, url: str, partial: Path, wanted: frozenset[int
         _check_status(response, url)
         is_continued = response.status_code == 206 and _starts_at(response) == begun
         done = begun if is_continued else 0
-        _check_size(response, done, wanted, url)
+        _check_size(response, done, allowed, url)
         on_bytes(done)
         with partial.open("ab" if is_continued else "wb") as out:
             for chunk in response.iter_raw():  # as it comes: what a chunk still gathers would be lost in a break
                 done += len(chunk)
-                if done > max(wanted):
+                if done > max(allowed):
                     break
                 out.write(chunk)
                 on_bytes(done)
-    if done > max(wanted):
+    if done > max(allowed):
         partial.unlink()
-        raise _other_size(url, f"more than {max(wanted):,}", wanted)
-    if done not in wanted:
+        raise _other_size(url, f"more than {max(allowed):,}", allowed)
+    if done not in allowed:
         raise _BrokenOff("the connection was closed")
 
 
@@ -114,15 +114,15 @@ def _check_status(response: httpx.Response, url: str) -> None:
     raise PackError("pack_unreachable", f"{url} answers with HTTP status {status}; try a mirror or --from FOLDER.")
 
 
-def _check_size(response: httpx.Response, done: int, wanted: frozenset[int], url: str) -> None:
-    said = response.headers.get("content-length", "")
-    if said.isdigit() and done + int(said) not in wanted:
-        raise _other_size(url, f"{done + int(said):,}", wanted)
+def _check_size(response: httpx.Response, done: int, allowed: frozenset[int], url: str) -> None:
+    declared = response.headers.get("content-length", "")
+    if declared.isdigit() and done + int(declared) not in allowed:
+        raise _other_size(url, f"{done + int(declared):,}", allowed)
 
 
-def _other_size(url: str, found: str, wanted: frozenset[int]) -> PackError:
-    expected = " or ".join(f"{size:,}" for size in sorted(wanted))
-    return PackError("pack_mismatch", f"{url} offers {found} bytes where the file has {expected}; nothing was kept.")
+def _other_size(url: str, offered: str, allowed: frozenset[int]) -> PackError:
+    expected = " or ".join(f"{size:,}" for size in sorted(allowed))
+    return PackError("pack_mismatch", f"{url} offers {offered} bytes where the file has {expected}; nothing was kept.")
 
 
 def _starts_at(response: httpx.Response) -> int | None:
@@ -206,11 +206,11 @@ def _fetch(models: Path, pack: Pack, file: PackFile, origins: Origins, on_progre
     if here is not None:
         return here
     for candidate in _candidates(models, pack, file, origins):
-        found = build_in(candidate, file)
-        if found is not None:
+        build = build_in(candidate, file)
+        if build is not None:
             shutil.copyfile(candidate, target)
-            on_progress(file.name, found.size_bytes, found.size_bytes)
-            return found
+            on_progress(file.name, build.size_bytes, build.size_bytes)
+            return build
     if origins.folder is not None:
         raise PackError("pack_not_found", _not_in_folder(file, origins.folder))
     return _download(origins.address(pack, file), file, target, on_progress)
@@ -223,8 +223,8 @@ def _candidates(models: Path, pack: Pack, file: PackFile, origins: Origins) -> I
         yield from sorted(path for path in origins.folder.rglob("*") if path.is_file())
     elif origins.hub_cache is not None and isinstance(file.source, HubFile):
         source = file.source
-        kept = origins.hub_cache / f"models--{source.repository.replace('/', '--')}" / "snapshots" / source.revision
-        yield kept / source.path
+        snapshot = origins.hub_cache / f"models--{source.repository.replace('/', '--')}" / "snapshots" / source.revision
+        yield snapshot / source.path
 
 
 def _not_in_folder(file: PackFile, folder: Path) -> str:
@@ -238,12 +238,12 @@ def _download(url: str, file: PackFile, target: Path, on_progress: OnProgress) -
     sizes = [build.size_bytes for build in file.builds]
     with httpx.Client(timeout=TIMEOUT) as http:
         download(http, url, partial, sizes, lambda done: on_progress(file.name, done, file.build.size_bytes))
-    found = build_in(partial, file)
-    if found is None:
+    build = build_in(partial, file)
+    if build is None:
         partial.unlink()
         raise PackError(
             "pack_mismatch",
             f"What {url} sent is not {file.name}: its sha256 differs from the pinned one. Nothing was kept.",
         )
     partial.replace(target)
-    return found
+    return build

@@ -99,9 +99,9 @@ def find(connection: sqlite3.Connection, asset_id: str) -> AssetRecord | None:
     return None if row is None else _record(row)
 
 
-def page(connection: sqlite3.Connection, wanted: AssetFilter, page: Page) -> tuple[list[AssetRecord], int]:
+def page(connection: sqlite3.Connection, criteria: AssetFilter, page: Page) -> tuple[list[AssetRecord], int]:
     """One page of the assets that match, newest first, and how many match."""
-    where, values = _conditions(wanted)
+    where, values = _conditions(criteria)
     (total,) = connection.execute(f"SELECT count(*) FROM assets WHERE {where}", values).fetchone()  # noqa: S608
     rows = connection.execute(
         f"SELECT * FROM assets WHERE {where} ORDER BY created_at DESC, rowid DESC LIMIT ? OFFSET ?",  # noqa: S608
@@ -110,18 +110,18 @@ def page(connection: sqlite3.Connection, wanted: AssetFilter, page: Page) -> tup
     return [_record(row) for row in rows], total
 
 
-def _conditions(wanted: AssetFilter) -> tuple[str, list[str]]:
+def _conditions(criteria: AssetFilter) -> tuple[str, list[str]]:
     # Only fixed text goes into the statement; values are bound.
     conditions, values = ["is_inline = 0"], list[str]()
-    if wanted.ids:
-        conditions.append(f"id IN ({','.join('?' * len(wanted.ids))})")
-        values.extend(wanted.ids)
-    if wanted.types:
-        conditions.append("(" + " OR ".join(["file_type LIKE ? || '/%'"] * len(wanted.types)) + ")")
-        values.extend("application" if kind == "document" else kind for kind in wanted.types)
-    if wanted.filename:
+    if criteria.ids:
+        conditions.append(f"id IN ({','.join('?' * len(criteria.ids))})")
+        values.extend(criteria.ids)
+    if criteria.types:
+        conditions.append("(" + " OR ".join(["file_type LIKE ? || '/%'"] * len(criteria.types)) + ")")
+        values.extend("application" if kind == "document" else kind for kind in criteria.types)
+    if criteria.filename:
         conditions.append("instr(lower(filename), lower(?)) > 0")
-        values.append(wanted.filename)
+        values.append(criteria.filename)
     return " AND ".join(conditions), values
 
 

@@ -19,7 +19,7 @@ from soundbite_engine.platform.database import Database
 from soundbite_engine.platform.errors import FetchError, Refused, invalid, not_found
 from soundbite_engine.platform.fetch import Fetcher, name_in_url
 from soundbite_engine.platform.media_files import (
-    Arrived,
+    IncomingMedia,
     MediaFolder,
     check_identity,
     clean_name,
@@ -75,15 +75,15 @@ class Assets:
         return await self._create(new)
 
     async def create_from_upload(
-        self, arrived: Arrived, *, user_metadata: Mapping[str, Any] | None = None, is_inline: bool = False
+        self, received: IncomingMedia, *, user_metadata: Mapping[str, Any] | None = None, is_inline: bool = False
     ) -> AssetRecord:
         """An asset of bytes that have arrived; they are moved to where they stay."""
         new = NewAsset(
             "direct",
-            arrived.filename,
-            file_type(arrived.filename),
-            path=arrived.path,
-            size=arrived.size,
+            received.filename,
+            file_type(received.filename),
+            path=received.path,
+            size=received.size,
             user_metadata=user_metadata,
             is_inline=is_inline,
         )
@@ -145,7 +145,7 @@ class Assets:
             info = await probe(await self.media_path(ready), self._pool)
         except EngineError as exc:
             # The name a client knows goes in place of the stored file's.
-            name = Path(self.folder.kept(record.id, record.filename)).name
+            name = Path(self.folder.path_of(record.id, record.filename)).name
             await self._fail(record, exc.code, exc.message.replace(name, record.filename))
         except Exception:
             logger.exception("asset %s met an unexpected error", record.id)
@@ -165,31 +165,31 @@ class Assets:
         """The asset with its bytes where they stay."""
         if record.is_reference:
             return record
-        arrived, filename = record.path, record.filename
-        if arrived is None:
+        received, filename = record.path, record.filename
+        if received is None:
             assert record.source_url is not None
-            arrived = self.folder.incoming(f"{record.id}.download")
-            fetched = await self._fetcher.fetch(record.source_url, arrived)
-            if fetched.filename and record.filename == clean_name(name_in_url(record.source_url)):
-                filename = clean_name(fetched.filename)
-        kept = await asyncio.to_thread(self._keep, arrived, record.id, filename)
-        size = (await asyncio.to_thread(kept.stat)).st_size
+            received = self.folder.incoming(f"{record.id}.download")
+            download = await self._fetcher.fetch(record.source_url, received)
+            if download.filename and record.filename == clean_name(name_in_url(record.source_url)):
+                filename = clean_name(download.filename)
+        stored = await asyncio.to_thread(self._keep, received, record.id, filename)
+        size = (await asyncio.to_thread(stored.stat)).st_size
 
         def place(connection: sqlite3.Connection) -> bool:
             asset_records.rename(connection, record.id, filename)
-            return asset_records.place(connection, record.id, kept, size, self._owner.id)
+            return asset_records.place(connection, record.id, stored, size, self._owner.id)
 
         if not await self._database.write(place):
-            await asyncio.to_thread(remove, kept)
+            await asyncio.to_thread(remove, stored)
             raise not_found(record.id, "assets")
         return await self.get(record.id)
 
-    def _keep(self, arrived: Path, asset_id: str, filename: str) -> Path:
-        kept = self.folder.kept(asset_id, filename)
+    def _keep(self, received: Path, asset_id: str, filename: str) -> Path:
+        stored = self.folder.path_of(asset_id, filename)
         # After a crash between the move and its record, the file is already where it stays.
-        if not arrived.exists() and kept.exists():
-            return kept
-        return self.folder.keep(arrived, asset_id, filename)
+        if not received.exists() and stored.exists():
+            return stored
+        return self.folder.keep(received, asset_id, filename)
 
     async def get(self, asset_id: str) -> AssetRecord:
         """The asset as it is now.
@@ -202,9 +202,9 @@ class Assets:
             raise not_found(asset_id, "assets")
         return record
 
-    async def page(self, wanted: AssetFilter, page: Page) -> tuple[list[AssetRecord], int]:
+    async def page(self, criteria: AssetFilter, page: Page) -> tuple[list[AssetRecord], int]:
         """One page of the assets that match, and how many match."""
-        return await self._database.read(lambda c: asset_records.page(c, wanted, page))
+        return await self._database.read(lambda c: asset_records.page(c, criteria, page))
 
     async def ready(self, asset_id: str) -> AssetRecord:
         """The asset, once it may be used: the platform's guide never waits for that itself.
@@ -296,7 +296,7 @@ class Assets:
         for asset_id in await self._database.read(lambda c: asset_records.forgotten(c, before)):
             await self.discard(asset_id)
         await asyncio.to_thread(self.folder.tidy, before)
-        old = await asyncio.to_thread(self.folder.kept_before, before)
+        old = await asyncio.to_thread(self.folder.media_before, before)
         for asset_id in old.keys() - await self._database.read(asset_records.ids):
             await asyncio.to_thread(remove, old[asset_id])
 

@@ -77,20 +77,23 @@ class Embedded:
         items = json.dumps([asdict(item) for item in self.items])
         return StoredResult(int(self.vectors.shape[1]), items, self.vectors.astype("<f4").tobytes())
 
-    async def to_wire(self, head: Mapping[str, Any], asked: Collection[str]) -> AsyncIterator[bytes]:
+    async def to_wire(self, head: Mapping[str, Any], extensions: Collection[str]) -> AsyncIterator[bytes]:
         """The JSON object `head` with the embeddings as its `data`, in pieces; many are made off the event loop."""
         yield (json.dumps(head)[:-1] + (", " if head else "") + '"data": [').encode()
         for start in range(0, len(self.items), ITEMS_AT_ONCE):
             is_short = len(self.items) <= _FEW_ITEMS
-            piece = self._encode(start, asked) if is_short else await asyncio.to_thread(self._encode, start, asked)
+            if is_short:
+                piece = self._encode(start, extensions)
+            else:
+                piece = await asyncio.to_thread(self._encode, start, extensions)
             yield (b"," if start else b"") + piece
         yield b"]}"
 
-    def _encode(self, start: int, asked: Collection[str]) -> bytes:
+    def _encode(self, start: int, extensions: Collection[str]) -> bytes:
         # Eight decimals say all a float32 of a unit vector holds, in half the characters of its exact value.
         rows = np.round(self.vectors[start : start + ITEMS_AT_ONCE].astype(np.float64), DECIMALS).tolist()
         items = self.items[start : start + ITEMS_AT_ONCE]
-        wire = [_wire_item(item, row, asked) for item, row in zip(items, rows, strict=True)]
+        wire = [_wire_item(item, row, extensions) for item, row in zip(items, rows, strict=True)]
         return json.dumps(wire)[1:-1].encode()
 
 
@@ -112,18 +115,18 @@ def analysis_request(path: str, audio: AudioInput, profile: Profile) -> Analysis
 
 def metadata(record: AssetRecord, audio: AudioInput, analysis: Analysis) -> dict[str, Any]:
     """The wire's metadata of an audio answer; the SDK can't read one without options, scopes and duration."""
-    found = _metadata(record, audio, analysis.duration_sec, analysis.start_offset_sec, analysis.end_offset_sec)
+    wire = _metadata(record, audio, analysis.duration_sec, analysis.start_offset_sec, analysis.end_offset_sec)
     if analysis.warnings:
-        found[WARNINGS] = list(analysis.warnings)
+        wire[WARNINGS] = list(analysis.warnings)
     if analysis.transcript is not None and not covers_recording(analysis):
         # That of the whole recording is the asset's own; nobody should have to wait for it to read a window.
-        said = analysis.transcript
-        found[WINDOW_TRANSCRIPT] = {
+        transcript = analysis.transcript
+        wire[WINDOW_TRANSCRIPT] = {
             "status": "ready",
-            "words": timed_values(said.words),
-            "sentences": timed_values(said.sentences),
+            "words": timed_values(transcript.words),
+            "sentences": timed_values(transcript.sentences),
         }
-    return found
+    return wire
 
 
 def expected_metadata(record: AssetRecord, audio: AudioInput) -> dict[str, Any]:
@@ -135,7 +138,7 @@ def expected_metadata(record: AssetRecord, audio: AudioInput) -> dict[str, Any]:
 def _metadata(
     record: AssetRecord, audio: AudioInput, duration_sec: float | None, start_sec: float, end_sec: float | None
 ) -> dict[str, Any]:
-    found = {
+    wire = {
         "input_type": "audio",
         "input_filename": record.filename,
         "input_url": record.source_url,
@@ -145,7 +148,7 @@ def _metadata(
         "start_offset_sec": start_sec,
         "end_offset_sec": end_sec,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in wire.items() if value is not None}
 
 
 def covers_recording(analysis: Analysis) -> bool:
@@ -153,12 +156,12 @@ def covers_recording(analysis: Analysis) -> bool:
     return analysis.start_offset_sec <= 0 and analysis.end_offset_sec >= analysis.duration_sec
 
 
-def wire_metadata(kept: Mapping[str, Any], asked: Collection[str] = ()) -> dict[str, Any]:
+def wire_metadata(stored: Mapping[str, Any], extensions: Collection[str] = ()) -> dict[str, Any]:
     """The metadata to show: what we add to the contract appears only when it is asked for."""
-    return {key: value for key, value in kept.items() if key not in _EXTENSIONS or _EXTENSIONS[key] in asked}
+    return {key: value for key, value in stored.items() if key not in _EXTENSIONS or _EXTENSIONS[key] in extensions}
 
 
-def _wire_item(item: Item, vector: list[float], asked: Collection[str]) -> dict[str, Any]:
+def _wire_item(item: Item, vector: list[float], extensions: Collection[str]) -> dict[str, Any]:
     wire: dict[str, Any] = {
         "embedding": vector,
         "embedding_option": item.option,
@@ -166,9 +169,9 @@ def _wire_item(item: Item, vector: list[float], asked: Collection[str]) -> dict[
         "start_sec": item.start_sec,
         "end_sec": item.end_sec,
     }
-    if "transcript" in asked and item.option == "transcription":
+    if "transcript" in extensions and item.option == "transcription":
         wire["transcript"] = item.transcript
-    if "sounds" in asked and item.sounds:
+    if "sounds" in extensions and item.sounds:
         wire["sounds"] = list(item.sounds)
     return wire
 

@@ -143,10 +143,10 @@ def duration_exceeded(seconds: float | None, limit_s: float) -> MediaError:
 
     `seconds` is None where nobody knows how long it is, only that it is longer.
     """
-    found = f"more than {limit_s:.0f}" if seconds is None else f"{seconds:.1f}"
+    length = f"more than {limit_s:.0f}" if seconds is None else f"{seconds:.1f}"
     return MediaError(
         "duration_exceeded",
-        f"Duration ({found} seconds) exceeds maximum limit of {limit_s:.0f} seconds ({limit_s / 60:.0f} minutes)",
+        f"Duration ({length} seconds) exceeds maximum limit of {limit_s:.0f} seconds ({limit_s / 60:.0f} minutes)",
     )
 
 

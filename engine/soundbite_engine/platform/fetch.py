@@ -51,10 +51,10 @@ async def resolve(host: str, port: int) -> Sequence[str]:
         FetchError: there are none.
     """
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as exc:
         raise FetchError("url_failed", f"The host {host} is not known.") from exc
-    return [str(entry[4][0]) for entry in found]
+    return [str(entry[4][0]) for entry in entries]
 
 
 def is_public(address: str) -> bool:
@@ -126,7 +126,7 @@ def _is_listed(host: str, port: int, policy: UrlPolicy) -> bool:
 
 
 @dataclass(frozen=True)
-class Fetched:
+class Download:
     """What a download brought: bytes on disk, and the name its source gave it ("" when it gave none)."""
 
     size: int
@@ -172,7 +172,7 @@ class Fetcher:
         if parsed.path.lower().endswith((".m3u8", ".m3u")):
             raise FetchError("url_refused", _NO_HLS)
 
-    async def fetch(self, url: str, to: Path) -> Fetched:
+    async def fetch(self, url: str, to: Path) -> Download:
         """Download `url` to `to`; no file is left when that fails.
 
         Raises:
@@ -219,7 +219,7 @@ class Fetcher:
         assert failure is not None
         raise failure
 
-    async def _receive(self, response: httpx.Response, to: Path) -> Fetched:
+    async def _receive(self, response: httpx.Response, to: Path) -> Download:
         _check_answer(response)
         declared = response.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > self._largest_bytes:
@@ -237,7 +237,7 @@ class Fetcher:
                 raise FetchError("url_failed", "The URL answered with an empty body.")
             if declared.isdigit() and sink.size < int(declared):
                 raise FetchError("url_failed", "The download broke off before its end.")
-        return Fetched(sink.size, _filename(response))
+        return Download(sink.size, _filename(response))
 
     def _too_large(self) -> FetchError:
         limit = self._largest_bytes / 1024**3

@@ -119,11 +119,11 @@ class Limiter:
         windows = {"Request": self._window(category)}
         if category == "embeddings":
             windows["Duration"] = self._media
-        held = {name: window for name, window in windows.items() if window is not None}
-        if not held:
+        limited = {name: window for name, window in windows.items() if window is not None}
+        if not limited:
             return {}
-        headers = {"X-Ratelimit-Dimensions": ",".join(sorted(held))}
-        for name, window in held.items():
+        headers = {"X-Ratelimit-Dimensions": ",".join(sorted(limited))}
+        for name, window in limited.items():
             usage, prefix = window.usage(), f"x-ratelimit-{name.lower()}"
             headers[f"{prefix}-limit"] = str(math.floor(usage.limit))
             headers[f"{prefix}-remaining"] = str(math.floor(usage.remaining))

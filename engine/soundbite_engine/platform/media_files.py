@@ -135,7 +135,7 @@ class FileIdentity:
 
 
 @dataclass(frozen=True)
-class Arrived:
+class IncomingMedia:
     """Media whose bytes are in a file of the incoming folder."""
 
     path: Path
@@ -147,31 +147,31 @@ class MediaFolder:
     """The media files of one engine home."""
 
     def __init__(self, home: Path) -> None:
-        self._kept = home / "media"
+        self._media = home / "media"
         self._incoming = home / "incoming"
 
     def incoming(self, name: str) -> Path:
         """Where the bytes called `name` arrive."""
         return self._incoming / name
 
-    def kept(self, asset_id: str, filename: str) -> Path:
+    def path_of(self, asset_id: str, filename: str) -> Path:
         """Where an asset's bytes stay; the suffix is kept because it helps to recognise some formats."""
         suffix = Path(filename).suffix.lower()
-        return self._kept / (asset_id + (suffix if _SUFFIX.match(suffix) else ""))
+        return self._media / (asset_id + (suffix if _SUFFIX.match(suffix) else ""))
 
     def keep(self, arrived: Path, asset_id: str, filename: str) -> Path:
         """Move a file that has arrived whole to where it stays."""
-        self._kept.mkdir(parents=True, exist_ok=True)
-        return arrived.replace(self.kept(asset_id, filename))
+        self._media.mkdir(parents=True, exist_ok=True)
+        return arrived.replace(self.path_of(asset_id, filename))
 
     def tidy(self, before: float) -> None:
         """Delete what began to arrive before a time (seconds since 1970) and never did."""
         for path in _older(self._incoming, before):
             path.unlink(missing_ok=True)
 
-    def kept_before(self, before: float) -> dict[str, Path]:
+    def media_before(self, before: float) -> dict[str, Path]:
         """The media that has been here since before a time (seconds since 1970), by the id of its asset."""
-        return {path.name.partition(".")[0]: path for path in _older(self._kept, before)}
+        return {path.name.partition(".")[0]: path for path in _older(self._media, before)}
 
 
 def _older(folder: Path, before: float) -> Iterator[Path]:

@@ -25,7 +25,7 @@ from soundbite_api.embeddings import AudioInput, TextInput
 from soundbite_api.wire import Request as RequestBody
 from soundbite_engine.errors import DiskError
 from soundbite_engine.platform.errors import Refused, invalid, too_large
-from soundbite_engine.platform.media_files import Arrived, FileSink, clean_name
+from soundbite_engine.platform.media_files import FileSink, IncomingMedia, clean_name
 
 # Finite numbers only: JSON has no others, so an asset with one could never be shown again, nor a list that holds it.
 UserMetadata = dict[Annotated[str, Field(min_length=1)], str | int | FiniteFloat | bool | list[str] | None]
@@ -100,8 +100,8 @@ class UserMetadataRequest(RequestBody):
 
 def merged_metadata(current: UserMetadata, changes: UserMetadata) -> UserMetadata:
     """PATCH: null deletes a key, an empty text or list is ignored, other values replace."""
-    kept = {key: value for key, value in current.items() if changes.get(key, "") is not None}
-    return {**kept, **given_metadata(changes)}
+    unchanged = {key: value for key, value in current.items() if changes.get(key, "") is not None}
+    return {**unchanged, **given_metadata(changes)}
 
 
 def given_metadata(values: UserMetadata | None) -> UserMetadata:
@@ -117,7 +117,7 @@ class Page:
     limit: int = DEFAULT_LIMIT
 
     @classmethod
-    def asked(cls, query: QueryParams) -> Page:
+    def of_query(cls, query: QueryParams) -> Page:
         """Read `page` and `page_limit`.
 
         Raises:
@@ -171,7 +171,7 @@ async def read_model(request: Request, model: type[ModelT], largest_bytes: int =
     return model.model_validate_json(body)
 
 
-async def decode_base64(text: str, to: Path, largest_bytes: int) -> Arrived:
+async def decode_base64(text: str, to: Path, largest_bytes: int) -> IncomingMedia:
     """Write the bytes that base64 text stands for to a file.
 
     Raises:
@@ -189,15 +189,15 @@ async def decode_base64(text: str, to: Path, largest_bytes: int) -> Arrived:
             except (binascii.Error, ValueError) as exc:
                 raise invalid("audio.media_source.base64_string", f"It is not base64: {exc}.") from exc
             await sink.write(piece)
-    return Arrived(to, sink.size, "upload")
+    return IncomingMedia(to, sink.size, "upload")
 
 
 @dataclass
 class AssetForm:
-    """The fields of a POST /assets, and its file, which is in `arrived.path`."""
+    """The fields of a POST /assets, and its file, which is in `media.path`."""
 
     fields: dict[str, str] = field(default_factory=dict)
-    arrived: Arrived | None = None
+    media: IncomingMedia | None = None
 
 
 async def read_asset_form(request: Request, to: Path, largest_bytes: int) -> AssetForm:
@@ -259,11 +259,11 @@ async def _up_to(pieces: AsyncIterator[bytes], most_bytes: int, largest_file: in
         yield piece
 
 
-async def _store(upload: UploadFile, to: Path) -> Arrived:
+async def _store(upload: UploadFile, to: Path) -> IncomingMedia:
     async with FileSink(to) as sink:
         while piece := await upload.read(_SLICE):
             await sink.write(piece)
-    return Arrived(to, sink.size, clean_name(upload.filename or ""))
+    return IncomingMedia(to, sink.size, clean_name(upload.filename or ""))
 
 
 def _file_too_large(largest_bytes: int) -> Refused:

@@ -82,10 +82,10 @@ def find(connection: sqlite3.Connection, task_id: str) -> TaskRecord | None:
     return None if row is None else _record(row)
 
 
-def page(connection: sqlite3.Connection, wanted: TaskFilter, page: Page) -> tuple[list[TaskRecord], int]:
+def page(connection: sqlite3.Connection, criteria: TaskFilter, page: Page) -> tuple[list[TaskRecord], int]:
     """One page of the tasks that match, newest first, and how many match."""
     where = "created_at >= ? AND created_at <= ? AND (? = '' OR status = ?)"
-    values = (wanted.started_at, wanted.ended_at, wanted.status, wanted.status)
+    values = (criteria.started_at, criteria.ended_at, criteria.status, criteria.status)
     (total,) = connection.execute(f"SELECT count(*) FROM tasks WHERE {where}", values).fetchone()  # noqa: S608
     rows = connection.execute(
         f"SELECT * FROM tasks WHERE {where} ORDER BY created_at DESC, rowid DESC LIMIT ? OFFSET ?",  # noqa: S608
@@ -102,10 +102,10 @@ def unfinished(connection: sqlite3.Connection) -> list[TaskRecord]:
 
 def uses_asset(connection: sqlite3.Connection, asset_id: str) -> bool:
     """Whether a task that is not finished needs an asset."""
-    found = connection.execute(
+    row = connection.execute(
         "SELECT 1 FROM tasks WHERE asset_id = ? AND status = 'processing' LIMIT 1", (asset_id,)
     ).fetchone()
-    return found is not None
+    return row is not None
 
 
 def of_asset(connection: sqlite3.Connection, asset_id: str) -> list[str]:

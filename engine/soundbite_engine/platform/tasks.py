@@ -80,9 +80,9 @@ class Tasks:
         stored = await self._database.read(lambda c: task_records.find_result(c, task_id))
         return None if stored is None else await asyncio.to_thread(Embedded.of_stored, stored)
 
-    async def page(self, wanted: TaskFilter, page: Page) -> tuple[list[TaskRecord], int]:
+    async def page(self, criteria: TaskFilter, page: Page) -> tuple[list[TaskRecord], int]:
         """One page of the tasks that match, and how many match."""
-        return await self._database.read(lambda c: task_records.page(c, wanted, page))
+        return await self._database.read(lambda c: task_records.page(c, criteria, page))
 
     async def is_in_use(self, asset_id: str) -> bool:
         """Whether an unfinished task needs an asset."""

@@ -191,24 +191,24 @@ class Uploads:
         self._writing: set[tuple[str, int]] = set()
         self._key: bytes | None = None
 
-    async def create(self, asked: UploadRequest) -> UploadRecord:
+    async def create(self, body: UploadRequest) -> UploadRecord:
         """A session, and the asset that will come of it.
 
         Raises:
             Refused: the file is too large.
         """
         largest = self._config.largest_multipart_bytes
-        if asked.total_size > largest:
+        if body.total_size > largest:
             raise too_large(
-                f"File size ({asked.total_size / 2**30:.1f} GB) exceeds maximum limit of {largest / 2**30:g} GB"
+                f"File size ({body.total_size / 2**30:.1f} GB) exceeds maximum limit of {largest / 2**30:g} GB"
             )
-        name = clean_name(asked.filename)
-        new = NewAsset("multipart", name, file_type(name), user_metadata=given_metadata(asked.user_metadata) or None)
+        name = clean_name(body.filename)
+        new = NewAsset("multipart", name, file_type(name), user_metadata=given_metadata(body.user_metadata) or None)
         now, chunk_size = time.time(), self._config.chunk_bytes
 
         def insert(connection: sqlite3.Connection) -> UploadRecord:
             asset = asset_records.insert(connection, new, None)
-            return insert_session(connection, asset.id, now, now + SESSION_S, asked.total_size, chunk_size)
+            return insert_session(connection, asset.id, now, now + SESSION_S, body.total_size, chunk_size)
 
         return await self._database.write(insert)
 
@@ -268,9 +268,9 @@ class Uploads:
         record = await self.get(upload_id)
         if not record.is_completed:
             await self._active(upload_id)
-        arrived = await self.chunks(upload_id)
+        received = await self.chunks(upload_id)
         for chunk in completed:
-            _check_proof(record, chunk, arrived.get(chunk.chunk_index))
+            _check_proof(record, chunk, received.get(chunk.chunk_index))
         indexes = [chunk.chunk_index for chunk in completed]
 
         def change(connection: sqlite3.Connection) -> Reported:
@@ -298,8 +298,8 @@ class Uploads:
         """
         # Whoever reaches the engine may send anything here: no key is asked for.
         expires_at = int(query["expires"]) if _EXPIRY.fullmatch(query.get("expires", "")) else 0
-        wanted = _signature(await self._signing_key(), upload_id, index, expires_at)
-        if not hmac.compare_digest(wanted.encode(), query.get("signature", "").encode("utf-8", "replace")):
+        expected = _signature(await self._signing_key(), upload_id, index, expires_at)
+        if not hmac.compare_digest(expected.encode(), query.get("signature", "").encode("utf-8", "replace")):
             raise Refused(403, "unauthorized", "The upload address is not valid.")
         if expires_at < time.time():
             raise Refused(403, "unauthorized", "The upload address has expired; ask for another.")
@@ -333,11 +333,11 @@ class Uploads:
         return self._assets.folder.incoming(f"{record.id}.upload")
 
 
-def _check_proof(record: UploadRecord, claimed: CompletedChunk, arrived: Chunk | None) -> None:
+def _check_proof(record: UploadRecord, claimed: CompletedChunk, received: Chunk | None) -> None:
     record.size_of(claimed.chunk_index)
-    if arrived is None:
+    if received is None:
         raise invalid("completed_chunks", f"Chunk {claimed.chunk_index} has not been uploaded.")
-    if claimed.proof.strip('"') != arrived.etag or claimed.chunk_size != arrived.size:
+    if claimed.proof.strip('"') != received.etag or claimed.chunk_size != received.size:
         raise invalid(
             "completed_chunks", f"The proof or size of chunk {claimed.chunk_index} does not match the upload."
         )

@@ -29,15 +29,15 @@ class _ResultUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         is_numpy = module.partition(".")[0] == "numpy" and name in _NUMPY_NAMES
         is_own = module.startswith("soundbite_engine.") and "." not in name
-        found = super().find_class(module, name) if is_numpy or is_own else None
+        value = super().find_class(module, name) if is_numpy or is_own else None
         # Not all that a module of ours names is a value of ours: it imports what opens files and starts threads.
-        if found is None or not (is_numpy or (found.__module__ == module and _is_value(found))):
+        if value is None or not (is_numpy or (value.__module__ == module and _is_value(value))):
             raise FrameError(f"a worker sent a {module}.{name}")
-        return found
+        return value
 
 
-def _is_value(found: Any) -> bool:
-    return isinstance(found, type) and (is_dataclass(found) or issubclass(found, EngineError))
+def _is_value(value: Any) -> bool:
+    return isinstance(value, type) and (is_dataclass(value) or issubclass(value, EngineError))
 
 
 def encode(value: object) -> bytes:

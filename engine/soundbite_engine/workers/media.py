@@ -73,7 +73,7 @@ async def levels(path: Path, count: int, pool: WorkerPool) -> tuple[float, bytes
         MediaError: unreadable, or without sound.
         WorkerError: the process that looked at it failed.
     """
-    found: tuple[float, bytes] = await pool.run(
+    heights: tuple[float, bytes] = await pool.run(
         "levels", str(path), int(count), timeout_s=LEVELS_TIMEOUT_S, is_urgent=True
     )
-    return found
+    return heights

@@ -32,8 +32,8 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 
 def worker_environment(environ: dict[str, str]) -> dict[str, str]:
     """`environ` without secrets, and with every numeric library held to one thread."""
-    kept = {name: value for name, value in environ.items() if not any(m in name.upper() for m in _SECRET_MARKS)}
-    return {**kept, **_ONE_THREAD}
+    inherited = {name: value for name, value in environ.items() if not any(m in name.upper() for m in _SECRET_MARKS)}
+    return {**inherited, **_ONE_THREAD}
 
 
 class _Worker:

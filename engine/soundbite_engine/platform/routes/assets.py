@@ -38,17 +38,17 @@ _METADATA = TypeAdapter(UserMetadata)
 
 def asset_routes(services: Services) -> list[Route]:
     """The routes of assets."""
-    found = AssetRoutes(services)
+    handlers = AssetRoutes(services)
     one = "/assets/{asset_id}"
     return [
-        Route("/assets", found.create, methods=["POST"]),
-        Route("/assets", found.page, methods=["GET"]),
-        Route(one, found.get, methods=["GET"]),
-        Route(one, found.delete, methods=["DELETE"]),
-        Route(f"{one}/transcription", found.transcription, methods=["GET"]),
-        Route(f"{one}/user-metadata", found.update_metadata, methods=["PATCH"]),
-        Route(f"{one}/user-metadata", found.replace_metadata, methods=["PUT"]),
-        Route(f"{one}/user-metadata", found.delete_metadata, methods=["DELETE"]),
+        Route("/assets", handlers.create, methods=["POST"]),
+        Route("/assets", handlers.page, methods=["GET"]),
+        Route(one, handlers.get, methods=["GET"]),
+        Route(one, handlers.delete, methods=["DELETE"]),
+        Route(f"{one}/transcription", handlers.transcription, methods=["GET"]),
+        Route(f"{one}/user-metadata", handlers.update_metadata, methods=["PATCH"]),
+        Route(f"{one}/user-metadata", handlers.replace_metadata, methods=["PUT"]),
+        Route(f"{one}/user-metadata", handlers.delete_metadata, methods=["DELETE"]),
     ]
 
 
@@ -71,13 +71,13 @@ class AssetRoutes:
         if form.fields["method"] == "url":
             record = await self._assets.create_from_url(form.fields["url"], filename=name, user_metadata=metadata)
         else:
-            assert form.arrived is not None
-            arrived = replace(form.arrived, filename=clean_name(name)) if name else form.arrived
-            record = await self._assets.create_from_upload(arrived, user_metadata=metadata)
+            assert form.media is not None
+            media = replace(form.media, filename=clean_name(name)) if name else form.media
+            record = await self._assets.create_from_upload(media, user_metadata=metadata)
         return JSONResponse(asset_json(record), status_code=201)
 
     async def page(self, request: Request) -> Response:
-        page = Page.asked(request.query_params)
+        page = Page.of_query(request.query_params)
         records, total = await self._assets.page(_filter(request), page)
         return JSONResponse({"data": [asset_json(record) for record in records], "page_info": page.info(total)})
 
@@ -100,9 +100,9 @@ class AssetRoutes:
         return Response(status_code=204)
 
     async def transcription(self, request: Request) -> Response:
-        asked = _included(request)
+        parts = _included(request)
         record = await self._services.transcriptions.get(request.path_params["asset_id"])
-        return JSONResponse(_transcription_json(record, asked))
+        return JSONResponse(_transcription_json(record, parts))
 
     async def update_metadata(self, request: Request) -> Response:
         body = await read_model(request, UserMetadataRequest)
@@ -124,7 +124,7 @@ class AssetRoutes:
 
 def asset_json(record: AssetRecord) -> dict[str, Any]:
     """An asset as the wire shows it."""
-    found: dict[str, Any] = {
+    wire: dict[str, Any] = {
         "_id": record.id,
         "method": record.method,
         "status": record.status,
@@ -133,12 +133,12 @@ def asset_json(record: AssetRecord) -> dict[str, Any]:
         "created_at": rfc3339(record.created_at),
     }
     if record.status == "ready":
-        found |= {"size": record.size, "duration": record.duration, "technical_metadata": record.technical_metadata}
+        wire |= {"size": record.size, "duration": record.duration, "technical_metadata": record.technical_metadata}
     if record.user_metadata:
-        found["user_metadata"] = record.user_metadata
+        wire["user_metadata"] = record.user_metadata
     if record.status == "failed":
-        found["error"] = {"message": record.error or "The file could not be processed."}
-    return found
+        wire["error"] = {"message": record.error or "The file could not be processed."}
+    return wire
 
 
 def _check_form(form: AssetForm) -> dict[str, Any] | None:
@@ -153,9 +153,9 @@ def _check_form(form: AssetForm) -> dict[str, Any] | None:
         raise invalid("method", "Must be one of: url, direct.")
     if method == "url" and not fields.get("url", "").strip():
         raise missing("url")
-    if method == "direct" and form.arrived is None:
+    if method == "direct" and form.media is None:
         raise missing("file")
-    if (method == "url" and form.arrived is not None) or (method == "direct" and fields.get("url")):
+    if (method == "url" and form.media is not None) or (method == "direct" and fields.get("url")):
         raise invalid("method", "Give either a url or a file, as the method says.")
     for name in ("enable_hls", "enable_thumbnail"):
         if fields.get(name, "true") not in ("true", "false"):
@@ -185,23 +185,23 @@ def _filter(request: Request) -> AssetFilter:
 
 
 def _included(request: Request) -> list[str]:
-    asked = _listed(request.query_params.getlist("include")) or ["words"]
-    for part in asked:
+    parts = _listed(request.query_params.getlist("include")) or ["words"]
+    for part in parts:
         if part not in _PARTS:
             raise invalid("include", f"Must be one of: {', '.join(_PARTS)}.")
-    return asked
+    return parts
 
 
 def _listed(values: list[str]) -> list[str]:
     return [entry for value in values for entry in value.split(",") if entry]
 
 
-def _transcription_json(record: TranscriptionRecord, asked: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {"status": record.status}
+def _transcription_json(record: TranscriptionRecord, parts: list[str]) -> dict[str, Any]:
+    wire: dict[str, Any] = {"status": record.status}
     if record.status == "failed":
-        found["error"] = {"message": record.error or "The asset could not be transcribed."}
+        wire["error"] = {"message": record.error or "The asset could not be transcribed."}
     if record.status == "ready":
         # Speakers are not told apart, so an utterance is a sentence.
         entries = {"words": record.words, "sentences": record.sentences, "utterances": record.sentences}
-        found |= {part: entries[part] for part in _PARTS if part in asked}
-    return found
+        wire |= {part: entries[part] for part in _PARTS if part in parts}
+    return wire

@@ -34,20 +34,20 @@ class EmbeddingRoutes:
 
     async def create(self, request: Request) -> Response:
         services = self._services
-        asked = await read_model(request, EmbedRequest, largest_body(services))
-        check_model(asked.model_name, services.embedder.profile)
-        if asked.input_type == "text":
-            if asked.text is None:
+        body = await read_model(request, EmbedRequest, largest_body(services))
+        check_model(body.model_name, services.embedder.profile)
+        if body.input_type == "text":
+            if body.text is None:
                 raise missing("text")
-            if asked.audio is not None:
+            if body.audio is not None:
                 raise invalid("audio", "It does not go with the input_type text.")
-            embedded = await services.embedder.embed_text(asked.text.input_text)
+            embedded = await services.embedder.embed_text(body.text.input_text)
             return embeddings_response(embedded, {}, space_headers(services.embedder.profile))
-        if asked.audio is None:
+        if body.audio is None:
             raise missing("audio")
-        if asked.text is not None:
+        if body.text is not None:
             raise invalid("text", "It does not go with the input_type audio.")
-        return await self._embed_audio(request, asked.audio)
+        return await self._embed_audio(request, body.audio)
 
     async def _embed_audio(self, request: Request, audio: AudioInput) -> Response:
         services = self._services
@@ -62,6 +62,6 @@ class EmbeddingRoutes:
         finally:
             if asset.is_inline:
                 await services.assets.discard(asset.id)
-        asked = included(request)
-        head = {"metadata": wire_metadata(outcome.metadata, asked)}
-        return embeddings_response(outcome.embedded, head, space_headers(services.embedder.profile), asked)
+        extensions = included(request)
+        head = {"metadata": wire_metadata(outcome.metadata, extensions)}
+        return embeddings_response(outcome.embedded, head, space_headers(services.embedder.profile), extensions)

@@ -47,10 +47,10 @@ def base_url(request: Request) -> str:
 
 
 def embeddings_response(
-    embedded: Embedded, head: Mapping[str, Any], headers: Mapping[str, str], asked: Collection[str] = ()
+    embedded: Embedded, head: Mapping[str, Any], headers: Mapping[str, str], extensions: Collection[str] = ()
 ) -> Response:
     """An answer with vectors, written piece by piece; `headers` say of which space they are."""
-    return StreamingResponse(embedded.to_wire(head, asked), media_type="application/json", headers=headers)
+    return StreamingResponse(embedded.to_wire(head, extensions), media_type="application/json", headers=headers)
 
 
 def space_headers(profile: Profile, space: str = "") -> dict[str, str]:
@@ -98,5 +98,5 @@ async def take_source(services: Services, audio: AudioInput) -> AssetRecord:
         return await services.assets.create_from_url(source.url, is_inline=True)
     assert source.base64_string is not None
     arriving = services.assets.folder.incoming(f"{new_id()}.inline")
-    arrived = await decode_base64(source.base64_string, arriving, services.config.largest_base64_bytes)
-    return await services.assets.create_from_upload(arrived, is_inline=True)
+    media = await decode_base64(source.base64_string, arriving, services.config.largest_base64_bytes)
+    return await services.assets.create_from_upload(media, is_inline=True)

@@ -32,11 +32,11 @@ _STATUSES = ("processing", "ready", "failed")
 
 def task_routes(services: Services) -> list[Route]:
     """The routes of embedding tasks."""
-    found = TaskRoutes(services)
+    handlers = TaskRoutes(services)
     return [
-        Route("/embed-v2/tasks", found.create, methods=["POST"]),
-        Route("/embed-v2/tasks", found.page, methods=["GET"]),
-        Route("/embed-v2/tasks/{task_id}", found.get, methods=["GET"]),
+        Route("/embed-v2/tasks", handlers.create, methods=["POST"]),
+        Route("/embed-v2/tasks", handlers.page, methods=["GET"]),
+        Route("/embed-v2/tasks/{task_id}", handlers.get, methods=["GET"]),
     ]
 
 
@@ -48,18 +48,18 @@ class TaskRoutes:
 
     async def create(self, request: Request) -> Response:
         services = self._services
-        asked = await read_model(request, TaskRequest, largest_body(services))
-        check_model(asked.model_name, services.embedder.profile)
-        if asked.audio is None:
+        body = await read_model(request, TaskRequest, largest_body(services))
+        check_model(body.model_name, services.embedder.profile)
+        if body.audio is None:
             raise missing("audio")
-        asset = await take_source(services, asked.audio)
+        asset = await take_source(services, body.audio)
         try:
-            is_counted = await self._admit(asset, asked.audio)
+            is_counted = await self._admit(asset, body.audio)
         except BaseException:
             if asset.is_inline:
                 await services.assets.discard(asset.id)
             raise
-        record = await services.tasks.create(asset.id, asked.audio, asked.model_name, is_counted=is_counted)
+        record = await services.tasks.create(asset.id, body.audio, body.model_name, is_counted=is_counted)
         headers = {"Location": f"{base_url(request)}/embed-v2/tasks/{record.id}"}
         return JSONResponse({"_id": record.id, "status": "processing", "data": None}, status_code=202, headers=headers)
 
@@ -79,20 +79,20 @@ class TaskRoutes:
     async def get(self, request: Request) -> Response:
         services = self._services
         record = await services.tasks.get(request.path_params["task_id"])
-        head, asked = _task_json(record), included(request)
+        head, extensions = _task_json(record), included(request)
         if record.status == "ready":
             embedded = await services.tasks.result(record.id)
             if embedded is None:
                 raise Refused(404, "resource_not_exist", GONE)
-            head["metadata"] = wire_metadata(record.metadata or {}, asked)
+            head["metadata"] = wire_metadata(record.metadata or {}, extensions)
             headers = space_headers(services.embedder.profile, record.space)
-            return embeddings_response(embedded, head, headers, asked)
-        if record.status == "processing" and "progress" in asked:
+            return embeddings_response(embedded, head, headers, extensions)
+        if record.status == "processing" and "progress" in extensions:
             head["progress"] = {"stage": record.stage or "queued", "fraction": record.fraction}
         return JSONResponse(head | {"data": None}, headers=space_headers(services.embedder.profile))
 
     async def page(self, request: Request) -> Response:
-        page = Page.asked(request.query_params)
+        page = Page.of_query(request.query_params)
         records, total = await self._services.tasks.page(_filter(request), page)
         listed = [_listed_json(record, await self._metadata(record)) for record in records]
         return JSONResponse({"data": listed, "page_info": page.info(total)})
@@ -109,27 +109,27 @@ class TaskRoutes:
 
 
 def _task_json(record: TaskRecord) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    wire: dict[str, Any] = {
         "_id": record.id,
         "status": record.status,
         "created_at": rfc3339(record.created_at),
         "updated_at": rfc3339(record.updated_at),
     }
     if record.status == "failed":
-        found["error"] = {"message": record.error or "The embedding task failed. Please try again later."}
-    return found
+        wire["error"] = {"message": record.error or "The embedding task failed. Please try again later."}
+    return wire
 
 
 def _listed_json(record: TaskRecord, about: dict[str, Any] | None) -> dict[str, Any]:
-    found = _task_json(record) | {"model_name": record.model_name}
+    wire = _task_json(record) | {"model_name": record.model_name}
     if about is not None:
         metadata = {key: value for key, value in about.items() if not key.startswith("embedding_")}
         options, scopes = about["embedding_options"], about["embedding_scopes"]
         # The SDK and the published specification spell these differently (contract 3.7).
         metadata |= {"audio_embedding_option": options, "audio_embedding_options": options}
         metadata |= {"audio_embedding_scope": scopes, "audio_embedding_scopes": scopes}
-        found["audio_embedding"] = {"metadata": metadata}
-    return found
+        wire["audio_embedding"] = {"metadata": metadata}
+    return wire
 
 
 def _filter(request: Request) -> TaskFilter:

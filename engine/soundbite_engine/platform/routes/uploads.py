@@ -28,16 +28,16 @@ PARTS = "/parts/"
 
 def upload_routes(services: Services) -> list[Route]:
     """The routes of upload sessions; they come before those of assets, whose ids they would match."""
-    found = UploadRoutes(services)
-    all_of_them = "/assets/multipart-uploads"
-    one = f"{all_of_them}/{{upload_id}}"
+    handlers = UploadRoutes(services)
+    sessions = "/assets/multipart-uploads"
+    one = f"{sessions}/{{upload_id}}"
     return [
-        Route(all_of_them, found.create, methods=["POST"]),
-        Route(all_of_them, found.incomplete, methods=["GET"]),
-        Route(one, found.report, methods=["POST"]),
-        Route(one, found.get, methods=["GET"]),
-        Route(f"{one}/presigned-urls", found.part_urls, methods=["POST"]),
-        Route(f"{one}{PARTS}{{chunk_index:int}}", found.receive, methods=["PUT"]),
+        Route(sessions, handlers.create, methods=["POST"]),
+        Route(sessions, handlers.incomplete, methods=["GET"]),
+        Route(one, handlers.report, methods=["POST"]),
+        Route(one, handlers.get, methods=["GET"]),
+        Route(f"{one}/presigned-urls", handlers.part_urls, methods=["POST"]),
+        Route(f"{one}{PARTS}{{chunk_index:int}}", handlers.receive, methods=["PUT"]),
     ]
 
 
@@ -82,12 +82,12 @@ class UploadRoutes:
         return JSONResponse(answer)
 
     async def get(self, request: Request) -> Response:
-        page = Page.asked(request.query_params)
+        page = Page.of_query(request.query_params)
         record = await self._uploads.get(request.path_params["upload_id"])
         return JSONResponse(_status_json(record, await self._uploads.chunks(record.id), page))
 
     async def incomplete(self, request: Request) -> Response:
-        page = Page.asked(request.query_params)
+        page = Page.of_query(request.query_params)
         records, total = await self._uploads.incomplete(page)
         return JSONResponse({"data": [_summary_json(record) for record in records], "page_info": page.info(total)})
 
@@ -132,12 +132,12 @@ def _status_json(record: UploadRecord, chunks: Mapping[int, Chunk], page: Page) 
 
 
 def _chunk_json(index: int, chunk: Chunk | None) -> dict[str, Any]:
-    found: dict[str, Any] = {"index": index, "status": "pending", "uploaded_at": None}
+    wire: dict[str, Any] = {"index": index, "status": "pending", "uploaded_at": None}
     if chunk is not None:
-        found["updated_at"] = rfc3339(chunk.updated_at)
+        wire["updated_at"] = rfc3339(chunk.updated_at)
         if chunk.reported_at is not None:
-            found |= {"status": "completed", "uploaded_at": rfc3339(chunk.reported_at)}
-    return found
+            wire |= {"status": "completed", "uploaded_at": rfc3339(chunk.reported_at)}
+    return wire
 
 
 def _summary_json(record: UploadRecord) -> dict[str, Any]:
