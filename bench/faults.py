@@ -29,6 +29,8 @@ from soundbite_api import PlatformClient, PollPolicy, RetryPolicy
 from soundbite_store import Space
 from soundbite_tools.config import LibraryConfig
 from soundbite_tools.embed.embed_audio import embed_audio
+from soundbite_tools.embed.housekeeping import make_ready
+from soundbite_tools.embed.jobs import Jobs
 from soundbite_tools.errors import ToolProblem
 from soundbite_tools.library import Library
 from soundbite_tools.sources.local_media import Heard, Media, SoundFormat
@@ -82,11 +84,11 @@ def write_tone(path: Path, hz: float, seconds: float) -> Path:
     return path
 
 
-async def run(folder: Path, line: FaultyTransport, jobs: int) -> Outcome:
+async def run(folder: Path, line: FaultyTransport, count: int) -> Outcome:
     """Embed so many recordings of their own content, a few at a time."""
     paths = [
         write_tone(folder / f"tone{number}.wav", 200 + number, LONG_SEC if number % 2 else SHORT_SEC)
-        for number in range(jobs)
+        for number in range(count)
     ]
     failures: list[str] = []
     started, places = time.perf_counter(), anyio.Semaphore(32)
@@ -111,17 +113,17 @@ async def run(folder: Path, line: FaultyTransport, jobs: int) -> Outcome:
             config=config,
             client=PlatformClient(http, largest_direct_bytes=LARGEST_DIRECT_BYTES, **client_options),
             workbench=WavFiles(),
-            background=background,
             store_uri=folder / "store",
             ledger_path=folder / "ledger.sqlite",
         )
-        library.start()
+        jobs = Jobs(library, background)
+        background.start_soon(make_ready, jobs)
 
         async def embed(path: Path) -> None:
             async with places:
                 try:
-                    task = await embed_audio(library, path.name, wait_seconds=0)
-                    ended = await library.jobs.wait(task.task_id, LONGEST_SEC)
+                    task = await embed_audio(jobs, path.name, wait_seconds=0)
+                    ended = await jobs.wait(task.task_id, LONGEST_SEC)
                 except ToolProblem as problem:
                     failures.append(problem.message)
                 else:
@@ -132,7 +134,7 @@ async def run(folder: Path, line: FaultyTransport, jobs: int) -> Outcome:
             for path in paths:
                 group.start_soon(embed, path)
         store, ledger = await library.store(), await library.ledger()
-        ready = len(await ledger.list_tasks(limit=jobs * 2, status="ready"))
+        ready = len(await ledger.list_tasks(limit=count * 2, status="ready"))
         vectors = await store.count(Space("marengo3.0", 512))
         background.cancel_scope.cancel()
     await library.aclose()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.embed.get_task import get_task
 from soundbite_tools.embed.params import DEFAULT_SEGMENT_SEC, EmbedParams
-from soundbite_tools.embed.reuse import finished_before
+from soundbite_tools.embed.registry import finished_task
 from soundbite_tools.embed.task_view import task_result
 from soundbite_tools.errors import ToolProblem
 from soundbite_tools.results import TaskResult
@@ -19,6 +19,7 @@ from soundbite_tools.untrusted import plain_tags
 if TYPE_CHECKING:
     from soundbite_server.sources import Named
     from soundbite_store import Asset
+    from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.library import Library
 
 _WAIT_S = 25.0
@@ -37,7 +38,7 @@ def _unshown(fraction: float, stage: str) -> None:
 
 
 async def add_one(
-    library: Library, named: Named, labels: Labels, show: Callable[[float, str], None] = _unshown
+    jobs: Jobs, named: Named, labels: Labels, show: Callable[[float, str], None] = _unshown
 ) -> TaskResult:
     """Add one recording, or say what is known of it; a failure is a result."""
 
@@ -45,11 +46,11 @@ async def add_one(
         show(fraction, stage)
 
     try:
-        if known := await _unchanged(library, named, labels):
+        if known := await _unchanged(jobs.library, named, labels):
             return known
-        task = await embed_audio(library, named.source, title=labels.title, tags=labels.tags, wait_seconds=0)
+        task = await embed_audio(jobs, named.source, title=labels.title, tags=labels.tags, wait_seconds=0)
         while task.status == "processing":
-            task = await get_task(library, task.task_id, wait_seconds=_WAIT_S, on_progress=listen)
+            task = await get_task(jobs, task.task_id, wait_seconds=_WAIT_S, on_progress=listen)
     except ToolProblem as exc:
         return TaskResult(task_id="", status="failed", error=exc.message, error_code=exc.code, next_step=exc.next_step)
     return task
@@ -74,7 +75,7 @@ async def known_as_asked(library: Library, asset: Asset, labels: Labels) -> Task
     """What is known of a recording that the engine set now has embedded, if it has these labels already."""
     if (labels.title, plain_tags(labels.tags)) not in (("", ()), (asset.title, asset.tags)):
         return None
-    task = await finished_before(library, asset, _params(library))
+    task = await finished_task(library, asset, _params(library))
     return task_result(task, asset).model_copy(update={"is_reused": True}) if task else None
 
 

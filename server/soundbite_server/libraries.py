@@ -21,6 +21,8 @@ from soundbite_api import PlatformClient, PollPolicy
 from soundbite_engine.config import UrlPolicy
 from soundbite_store import Ledger
 from soundbite_tools.config import EMBEDDED, LibraryConfig, UrlRules
+from soundbite_tools.embed.housekeeping import make_ready
+from soundbite_tools.embed.jobs import Jobs
 from soundbite_tools.library import Library
 
 if TYPE_CHECKING:
@@ -96,17 +98,17 @@ async def _import(name: str) -> Any:
 
 
 @asynccontextmanager
-async def open_library(settings: Settings) -> AsyncIterator[Library]:
-    """Open the platform and the library; leaving stops its jobs, which the next opening takes up again."""
-    async with open_platform(settings) as platform, library_on(platform, settings) as library:
-        yield library
+async def open_library(settings: Settings) -> AsyncIterator[Jobs]:
+    """Open the platform and the library with its jobs; leaving stops those, and the next opening takes them up."""
+    async with open_platform(settings) as platform, library_on(platform, settings) as jobs:
+        yield jobs
 
 
 @asynccontextmanager
 async def library_on(
     platform: Platform, settings: Settings, *, is_callers: bool = False, is_over_http: bool = False
-) -> AsyncIterator[Library]:
-    """Open a library on a platform that others may use too.
+) -> AsyncIterator[Jobs]:
+    """Open a library, and what runs its jobs, on a platform that others may use too.
 
     One of a caller knows only what it made there itself; over HTTP no path is relative.
     """
@@ -119,15 +121,15 @@ async def library_on(
             config=replace(library_config(settings, is_over_http=is_over_http), only_own_ids=is_callers),
             client=platform.client,
             workbench=platform.workbench,
-            background=background,
             store_uri=settings.store_uri,
             store_access=settings.store_access,
             ledger_path=settings.home / "ledger.sqlite",
         )
         closing.push_async_callback(library.aclose)
-        library.start()
+        jobs = Jobs(library, background)
+        background.start_soon(make_ready, jobs)
         try:
-            yield library
+            yield jobs
         finally:
             background.cancel_scope.cancel()
 
@@ -157,14 +159,14 @@ class _Held:
 
     def __init__(self) -> None:
         self.opened, self.closing = anyio.Event(), anyio.Event()
-        self.library: Library | None = None
+        self.jobs: Jobs | None = None
         self.failure: Exception | None = None
         self.used_at = time.monotonic()
 
     @property
     def is_idle(self) -> bool:
         """Whether nobody has called for long and nothing runs."""
-        is_busy = self.library is not None and self.library.jobs.is_busy
+        is_busy = self.jobs is not None and self.jobs.is_busy
         return self.opened.is_set() and not is_busy and time.monotonic() - self.used_at > _IDLE_S
 
 
@@ -178,12 +180,12 @@ class Shelf:
         self._group = group
         self._held: dict[str, _Held] = {}
 
-    async def own(self) -> Library:
-        """Return the library of the settings themselves."""
+    async def own(self) -> Jobs:
+        """Return the jobs of the settings' own library."""
         return await self._get("")
 
-    async def of_caller(self, principal: str) -> Library:
-        """Return a caller's library, made at the first call.
+    async def of_caller(self, principal: str) -> Jobs:
+        """Return the jobs of a caller's library, made at the first call.
 
         Raises:
             whatever keeps it from being opened; the next call tries again.
@@ -205,17 +207,17 @@ class Shelf:
         for held in self._held.values():
             held.closing.set()
 
-    async def _get(self, folder: str) -> Library:
+    async def _get(self, folder: str) -> Jobs:
         if (held := self._held.get(folder)) is None:
             self._close_idle()
             held = self._held[folder] = _Held()
             self._group.start_soon(self._hold, folder, held)
         held.used_at = time.monotonic()
         await held.opened.wait()
-        if held.library is None:
+        if held.jobs is None:
             assert held.failure is not None
             raise held.failure
-        return held.library
+        return held.jobs
 
     async def _hold(self, folder: str, held: _Held) -> None:
         try:
@@ -225,14 +227,14 @@ class Shelf:
                 is_callers=bool(folder),
                 is_over_http=self._is_over_http,
             )
-            async with opening as held.library:
+            async with opening as held.jobs:
                 held.opened.set()
                 await held.closing.wait()
         except Exception as exc:
             log.exception("A library failed")
             held.failure = exc
         finally:
-            held.library = None
+            held.jobs = None
             if self._held.get(folder) is held:
                 del self._held[folder]
             held.opened.set()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from soundbite_server.http.services import HttpServices
     from soundbite_server.libraries import Shelf
     from soundbite_server.settings import Settings
+    from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.library import Library
 
 
@@ -77,7 +78,23 @@ class Services:
         return await self.library_of(principal())
 
     async def library_of(self, caller: str) -> Library:
-        """Return the library that a caller works on: its own where callers have some, else that of the settings.
+        """Return the library that a caller works on.
+
+        Raises:
+            WorkFailed: it can't be opened.
+        """
+        return (await self.jobs_of(caller)).library
+
+    async def jobs(self) -> Jobs:
+        """Return what runs the jobs in the library of whoever makes the present call.
+
+        Raises:
+            WorkFailed: it can't be opened.
+        """
+        return await self.jobs_of(principal())
+
+    async def jobs_of(self, caller: str) -> Jobs:
+        """Return the jobs of the library that a caller works on: its own where callers have some, else the settings'.
 
         Raises:
             WorkFailed: it can't be opened.

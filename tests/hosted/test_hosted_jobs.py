@@ -9,11 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
+from tool_calls import embed_audio, get_task
 
 from soundbite_engine import Engine, EngineConfig
 from soundbite_store import ClipFilter, Space
-from soundbite_tools.embed.embed_audio import embed_audio
-from soundbite_tools.embed.get_task import get_task
 from soundbite_tools.errors import ToolProblem, UnknownId, WorkFailed
 
 Open = Callable[..., Any]

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tool_calls import embed_audio
 
 from soundbite_store import ClipFilter, Space
-from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.shipping import shipment
 

@@ -15,7 +15,6 @@ import pytest
 
 from soundbite_api import PlatformClient, RetryPolicy
 from soundbite_tools.config import LibraryConfig
-from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.library import Library
 from soundbite_tools.sources.local_media import Media, MediaProblem, SoundFormat
 
@@ -23,6 +22,7 @@ from soundbite_tools.sources.local_media import Media, MediaProblem, SoundFormat
 sys.path.insert(0, str(Path(__file__).parent))
 from running_library import running_library
 from scripted_platform import ScriptedPlatform
+from tool_calls import embed_audio
 
 RATE_HZ = 8000
 OpenLibrary = Callable[..., AbstractAsyncContextManager[Library]]

@@ -10,25 +10,33 @@ import anyio
 
 from soundbite_api import PlatformClient
 from soundbite_tools.config import LibraryConfig
+from soundbite_tools.embed.housekeeping import make_ready
+from soundbite_tools.embed.jobs import Jobs
 from soundbite_tools.library import Library
 from soundbite_tools.sources.local_media import Workbench
+
+
+class RunningLibrary(Library):
+    """A library and what runs its jobs."""
+
+    jobs: Jobs
 
 
 @asynccontextmanager
 async def running_library(
     folder: Path, config: LibraryConfig, client: PlatformClient, workbench: Workbench
-) -> AsyncIterator[Library]:
+) -> AsyncIterator[RunningLibrary]:
     """Open the library; leaving is a shutdown that stops its jobs."""
     async with anyio.create_task_group() as background:
-        library = Library(
+        library = RunningLibrary(
             config=config,
             client=client,
             workbench=workbench,
-            background=background,
             store_uri=folder / "store",
             ledger_path=folder / "ledger.sqlite",
         )
-        library.start()
+        library.jobs = Jobs(library, background)
+        background.start_soon(make_ready, library.jobs)
         yield library
         background.cancel_scope.cancel()
     await library.aclose()

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from scripted_platform import ScriptedPlatform
+from tool_calls import embed_audio
 
 from soundbite_tools.budget import fits
-from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.errors import EmptyLibrary, QuestionProblem
 from soundbite_tools.groups import clip_rows
 from soundbite_tools.groups.classify_clips import classify_clips

@@ -10,10 +10,9 @@ from typing import Any
 import httpx
 import pytest
 from scripted_platform import SPACE, ScriptedPlatform
+from tool_calls import embed_audio, get_task
 
 from soundbite_store import ClipFilter, Space
-from soundbite_tools.embed.embed_audio import embed_audio
-from soundbite_tools.embed.get_task import get_task
 from soundbite_tools.errors import ToolProblem
 from soundbite_tools.read.list_audio import list_audio
 

@@ -7,8 +7,8 @@ from typing import Any
 import anyio
 import pytest
 from scripted_platform import ScriptedPlatform
+from tool_calls import embed_audio
 
-from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.errors import QuestionProblem, ToolProblem, UnknownId
 from soundbite_tools.read.get_clip import get_clip
 from soundbite_tools.search.search_clips import search_clips

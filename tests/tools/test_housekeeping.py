@@ -5,7 +5,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from soundbite_tools.embed.embed_audio import embed_audio
+from tool_calls import embed_audio
+
 from soundbite_tools.embed.housekeeping import keep_newest, tidy
 from soundbite_tools.read.get_clip import get_clip
 

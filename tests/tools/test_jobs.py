@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 from scripted_platform import SPACE, ScriptedPlatform
+from tool_calls import embed_audio, get_task
 
 from soundbite_store import Space, StoreFull
-from soundbite_tools.embed.embed_audio import embed_audio
-from soundbite_tools.embed.get_task import get_task
 from soundbite_tools.embed.waiting import within_limits
 from soundbite_tools.errors import EmptyLibrary, ToolProblem
 from soundbite_tools.read.list_audio import list_audio

@@ -9,12 +9,10 @@ from typing import Any
 import httpx
 import pytest
 from scripted_platform import SPACE, ScriptedPlatform
+from tool_calls import embed_audio, get_task, remove_audio
 
 from soundbite_store import ClipFilter, ClipStore, Ledger, Space, StoreBusy
 from soundbite_tools.embed import writing
-from soundbite_tools.embed.embed_audio import embed_audio
-from soundbite_tools.embed.get_task import get_task
-from soundbite_tools.embed.remove_audio import remove_audio
 from soundbite_tools.errors import QuestionProblem, UnknownId, WorkFailed
 from soundbite_tools.read.get_clip import get_clip
 from soundbite_tools.read.list_audio import list_audio

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from scripted_platform import ScriptedPlatform
+from tool_calls import embed_audio
 
 from soundbite_store import ClipStore, StoreError
 from soundbite_tools.budget import MOST_TOKENS, tokens
-from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.errors import EmptyLibrary, QuestionProblem, ToolProblem, UnknownId
 from soundbite_tools.search.search_clips import search_clips
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from scripted_platform import ScriptedPlatform, speech_vector
+from tool_calls import embed_audio
 
 from soundbite_store import TimedText
-from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.errors import QuestionProblem, SourceProblem, UnknownId
 from soundbite_tools.read.list_audio import list_audio
 from soundbite_tools.search.borders import snapped

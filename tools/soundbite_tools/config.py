@@ -75,6 +75,25 @@ class LibraryConfig:
     """How long a task of the platform is waited for."""
 
     @property
+    def clips_folder(self) -> Path:
+        """Sounds cut for playing, each of which can be cut again."""
+        return self.home / "clips"
+
+    @property
+    def outgoing_folder(self) -> Path:
+        """Folders with files made for an upload, deleted when it ends."""
+        return self.home / "outgoing"
+
+    def may_read(self, path: Path) -> bool:
+        """Return whether a real path lies in a folder that may be read, and in none below it that is hidden."""
+        for root in self.roots:
+            folder = root.resolve()
+            # A hidden folder that is named itself is open, also inside another one.
+            if path.is_relative_to(folder) and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+                return True
+        return False
+
+    @property
     def is_embedded(self) -> bool:
         """Whether the platform runs on this machine, so that nothing is billed."""
         return self.platform == EMBEDDED

@@ -4,35 +4,65 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
-from soundbite_store import ClipStore, Ledger, Sharing, StoreAccess, StoreError, capabilities_of
-from soundbite_tools.embed.housekeeping import tidy
-from soundbite_tools.embed.jobs import Jobs
-from soundbite_tools.sources.files import is_inside
-from soundbite_tools.spaces import SpaceFinder
+from soundbite_store import ClipStore, Ledger, Sharing, Space, StoreAccess, StoreError, capabilities_of
 
 if TYPE_CHECKING:
-    from anyio.abc import TaskGroup
-
-    from soundbite_api import PlatformClient
-    from soundbite_store import Task
+    from soundbite_api import EmbeddedSpace, PlatformClient
     from soundbite_tools.config import LibraryConfig
     from soundbite_tools.sources.local_media import Workbench
 
 # What other machines wrote shows this much later at the most; each look is a request or two.
 _CATCH_UP_EVERY_S = 5.0
 _CATCH_UP_AGAIN_S = 60.0
+# Any text does: only the space of the answer and the length of its vector are looked at.
+_PROBE = "sound"
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class CurrentSpace:
+    """A space, and the widths of the blocks its vectors are made of (empty where the platform does not say)."""
+
+    space: Space
+    blocks: Mapping[str, int]
+
+
+class SpaceFinder:
+    """Asks the platform once which space it embeds into; answers that come later correct it."""
+
+    def __init__(self, client: PlatformClient) -> None:
+        self._client = client
+        self._asking = anyio.Lock()
+        self._current: CurrentSpace | None = None
+
+    async def current(self) -> CurrentSpace:
+        """Return the space of what the platform embeds now.
+
+        Raises:
+            PlatformError: the platform does not say.
+        """
+        async with self._asking:
+            if self._current is None:
+                answer = await self._client.embed_text(_PROBE)
+                self._current = current_space(answer.space, len(answer.vector))
+        return self._current
+
+    def seen(self, current: CurrentSpace) -> None:
+        """Take note of the space of an answer."""
+        self._current = current
+
+
 class Library:
-    """What the tools work on. Made by the server's lifespan, which also owns the task group for its jobs.
+    """The store, the ledger, the platform's client with its space, local media, and the configuration.
 
     Nothing is opened by making one: the store and the ledger open when they are first needed. The platform client
     should ask for the extensions `progress` and `transcript` where the platform is our engine.
@@ -44,7 +74,6 @@ class Library:
         config: LibraryConfig,
         client: PlatformClient,
         workbench: Workbench,
-        background: TaskGroup,
         store_uri: str | Path,
         ledger_path: Path,
         store_access: StoreAccess | None = None,
@@ -53,10 +82,6 @@ class Library:
         self.client = client
         self.workbench = workbench
         self.spaces = SpaceFinder(client)
-        self.jobs = Jobs(self, background)
-        self.clipped_assets: set[str] = set()
-        """Recordings known to have clips of their own; a search asks the store about the others only."""
-        self._background = background
         self._store_uri = store_uri
         self._store_access = store_access
         self._ledger_path = ledger_path
@@ -70,12 +95,8 @@ class Library:
         self._clock = time.monotonic
         self._caught_up_until = 0.0
 
-    def start(self) -> None:
-        """Load what is slow and take up unfinished jobs, in the background."""
-        self._background.start_soon(self._warm_up)
-
     async def aclose(self) -> None:
-        """Close the store and the ledger; call it once the task group has ended."""
+        """Close the store and the ledger; call it once everything that works on them has ended."""
         with anyio.CancelScope(shield=True):
             await self._open.aclose()
 
@@ -104,28 +125,18 @@ class Library:
         await self._catch_up(self._ledger)
         return self._ledger
 
-    async def share(self, asset_id: str, finished: Task | None = None) -> None:
-        """Tell the machines that share the store of a recording; `finished` counts as ready already.
+    async def sharing(self) -> Sharing | None:
+        """Return what tells the machines that share the store of recordings; None where no others do.
 
         Raises:
-            StoreError: they can't be told.
+            StoreError: the store or the ledger can't be opened.
         """
-        if self._is_shared:
-            await (await self._sharing_of(await self.ledger())).publish(asset_id, finished)
-
-    async def withdraw(self, asset_id: str) -> None:
-        """Tell them that a recording was removed.
-
-        Raises:
-            StoreError: they can't be told.
-        """
-        if self._is_shared:
-            await (await self._sharing_of(await self.ledger())).withdraw(asset_id)
+        return await self._sharing_of(await self.ledger()) if self._is_shared else None
 
     async def _sharing_of(self, ledger: Ledger) -> Sharing:
         if self._sharing is None:
             store = await self.store()
-            self._sharing = Sharing(store.catalogue, ledger, lambda path: is_inside(path.resolve(), self.config))
+            self._sharing = Sharing(store.catalogue, ledger, lambda path: self.config.may_read(path.resolve()))
         return self._sharing
 
     async def _catch_up(self, ledger: Ledger) -> None:
@@ -143,11 +154,8 @@ class Library:
                 pause_s = _CATCH_UP_AGAIN_S
             self._caught_up_until = self._clock() + pause_s
 
-    async def _warm_up(self) -> None:
-        try:
-            await self.jobs.resume_unfinished()
-            await (await self.store()).warm()
-            await tidy(self)
-        except (StoreError, OSError) as exc:
-            # The call that needs the store says it again, to someone who can act on it.
-            log.warning("The library can't be made ready: %s", exc)
+
+def current_space(space: EmbeddedSpace, dimension: int) -> CurrentSpace:
+    """Return the space of an answer; blocks that do not add up to the vector are no blocks."""
+    blocks = space.blocks if sum(space.blocks.values()) == dimension else {}
+    return CurrentSpace(Space(space.id, dimension), blocks)

@@ -20,7 +20,7 @@ from soundbite_tools.results import TaskResult
 
 if TYPE_CHECKING:
     from soundbite_store import StoreAccess
-    from soundbite_tools.library import Library
+    from soundbite_tools.embed.jobs import Jobs
 
 
 _S3 = "s3://"
@@ -143,17 +143,17 @@ def _worker_home() -> tempfile.TemporaryDirectory[str]:
 
 
 async def _embed_all(settings: Settings, recordings: Sequence[Recording], labels: Labels) -> list[Embedded]:
-    async with open_library(settings) as library:
-        return [await _embed(library, settings, each, labels) for each in recordings]
+    async with open_library(settings) as jobs:
+        return [await _embed(jobs, settings, each, labels) for each in recordings]
 
 
-async def _embed(library: Library, settings: Settings, recording: Recording, labels: Labels) -> Embedded:
+async def _embed(jobs: Jobs, settings: Settings, recording: Recording, labels: Labels) -> Embedded:
     try:
         if recording.is_in_bucket:
-            result = await _embed_fetched(library, settings, recording, labels)
+            result = await _embed_fetched(jobs, settings, recording, labels)
         else:
             path = Path(recording.address)
-            result = await add_one(library, Named(recording.address, path), labels)
+            result = await add_one(jobs, Named(recording.address, path), labels)
     except StoreError as exc:
         return Embedded(recording, str(exc))
     if result.status == "failed":
@@ -161,7 +161,8 @@ async def _embed(library: Library, settings: Settings, recording: Recording, lab
     return Embedded(recording, "", result.audio_seconds, result.is_reused)
 
 
-async def _embed_fetched(library: Library, settings: Settings, recording: Recording, labels: Labels) -> TaskResult:
+async def _embed_fetched(jobs: Jobs, settings: Settings, recording: Recording, labels: Labels) -> TaskResult:
+    library = jobs.library
     known = await (await library.ledger()).find_asset_by_source(recording.address)
     if known is not None and known.size_bytes == recording.size_bytes:
         asked = replace(labels, title=known.title if labels.tags else "")
@@ -170,17 +171,19 @@ async def _embed_fetched(library: Library, settings: Settings, recording: Record
     path = await anyio.to_thread.run_sync(fetch, recording, settings.home / "fetched", settings.store_access)
     try:
         titled = replace(labels, title=PurePosixPath(recording.address).stem)
-        result = await add_one(library, Named(str(path), path), titled)
+        result = await add_one(jobs, Named(str(path), path), titled)
         if result.status == "ready":
-            await _say_where(library, result.asset_id, recording)
+            await _say_where(jobs, result.asset_id, recording)
     finally:
         path.unlink(missing_ok=True)
     return result
 
 
-async def _say_where(library: Library, asset_id: str, recording: Recording) -> None:
+async def _say_where(jobs: Jobs, asset_id: str, recording: Recording) -> None:
+    library = jobs.library
     ledger, store = await library.ledger(), await library.store()
     if asset := await ledger.get_asset(asset_id):
         await ledger.put_asset(replace(asset, source_uri=recording.address, source_kind="url", mtime_ns=0))
         await store.update_asset(asset_id, source_uri=recording.address)
-        await library.share(asset_id)
+        if sharing := await library.sharing():
+            await sharing.publish(asset_id)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from soundbite_server.cli.failures import FAILED_EXIT_CODE, INPUT_EXIT_CODE
-from soundbite_server.cli.library import console, personal_library, print_json_line, run_async
+from soundbite_server.cli.library import console, personal_jobs, print_json_line, run_async
 from soundbite_server.sources import FolderWatch, Named, NothingFound, find_named, folders_among
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from soundbite_server.cli.render.progress import AddProgress
     from soundbite_server.ingestion import Labels
-    from soundbite_tools.library import Library
+    from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.results import TaskResult
 
 _AT_ONCE = 2
@@ -66,24 +66,22 @@ async def add_command(
     if is_watched and not folders:
         raise click.UsageError("--watch goes with a folder.")
     readable = [*folders, *(each.path for each in named if each.path)]
-    async with personal_library(readable) as library:
+    async with personal_jobs(readable) as jobs:
         watch = FolderWatch(folders)
         watch.take([each.path for each in named if each.path])
-        outcome = await _add(library, named, Labels(title, tags), as_json=as_json)
+        outcome = await _add(jobs, named, Labels(title, tags), as_json=as_json)
         if is_watched:
-            await _go_on(library, watch, Labels(title, tags), as_json=as_json)
+            await _go_on(jobs, watch, Labels(title, tags), as_json=as_json)
     if outcome.failed:
         sys.exit(INPUT_EXIT_CODE if outcome.failed == outcome.count else FAILED_EXIT_CODE)
 
 
-async def _add(library: Library, named: list[Named], labels: Labels, *, as_json: bool) -> _Outcome:
+async def _add(jobs: Jobs, named: list[Named], labels: Labels, *, as_json: bool) -> _Outcome:
     from soundbite_server.cli.render.progress import AddProgress
 
     out = console(stderr=as_json)
     with AddProgress(out, named, redirects=not as_json) as progress:
-        outcome = await _add_all(
-            library, named, labels, progress, _say_json if as_json else functools.partial(_say, out)
-        )
+        outcome = await _add_all(jobs, named, labels, progress, _say_json if as_json else functools.partial(_say, out))
     if not as_json and outcome.count > 1:
         added = outcome.count - outcome.present - outcome.failed
         out.print(
@@ -94,7 +92,7 @@ async def _add(library: Library, named: list[Named], labels: Labels, *, as_json:
 
 
 async def _add_all(
-    library: Library,
+    jobs: Jobs,
     named: Sequence[Named],
     labels: Labels,
     progress: AddProgress,
@@ -112,7 +110,7 @@ async def _add_all(
     async def add(each: Named) -> None:
         async with slots:
             with progress.of(each) as show:
-                result = await add_one(library, each, labels, show)
+                result = await add_one(jobs, each, labels, show)
             if result.status == "ready" and result.task_id in made:
                 # Two files of equal content at once share a task; it counts once.
                 result = result.model_copy(update={"is_reused": True})
@@ -129,13 +127,13 @@ async def _add_all(
     return outcome
 
 
-async def _go_on(library: Library, watch: FolderWatch, labels: Labels, *, as_json: bool) -> None:
+async def _go_on(jobs: Jobs, watch: FolderWatch, labels: Labels, *, as_json: bool) -> None:
     import anyio
 
     console(stderr=True).print("[dim]Watching for new recordings; Ctrl-C ends it.[/dim]")
     while True:
         if fresh := watch.look():
-            await _add(library, [Named(str(path), path) for path in fresh], labels, as_json=as_json)
+            await _add(jobs, [Named(str(path), path) for path in fresh], labels, as_json=as_json)
         await anyio.sleep(_LOOK_EVERY_S)
 
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from soundbite_server.cli.failures import FAILED_EXIT_CODE, SETTINGS_EXIT_CODE
-from soundbite_server.cli.library import console, json_option, personal_library, print_json, run_async
+from soundbite_server.cli.library import console, json_option, personal_jobs, print_json, run_async
 
 if TYPE_CHECKING:
     from soundbite_server.cli.render.lines import Printer
     from soundbite_server.settings import Settings
     from soundbite_store import ClipStore, Space, SpaceScan
-    from soundbite_tools.library import Library
+    from soundbite_tools.embed.jobs import Jobs
 
 
 _LITTLE_SPACE_BYTES = 1024**3
@@ -49,11 +49,11 @@ async def doctor_command(deep: bool, repair: bool, live: bool, as_json: bool) ->
     if settings.is_embedded:
         problems += _check_weights(out)
         _print_isolation(out)
-    async with personal_library() as library:
-        problems += await _check_library(out, library, deep=deep or repair, repair=repair)
+    async with personal_jobs() as jobs:
+        problems += await _check_library(out, jobs, deep=deep or repair, repair=repair)
         if live:
-            await check_live(out, library)
-        unfinished = await (await library.ledger()).unfinished_tasks()
+            await check_live(out, jobs.library)
+        unfinished = await (await jobs.library.ledger()).unfinished_tasks()
         out.print(f"[green]ok[/green]    {count_of(len(unfinished), 'task')} under way")
     if isinstance(out, Findings):
         print_json({"findings": out.said, "problems": problems})
@@ -78,13 +78,13 @@ def _print_settings(out: Printer, settings: Settings) -> None:
         out.print(f"      root     {escape(str(root))}")
 
 
-async def _check_library(out: Printer, library: Library, *, deep: bool, repair: bool) -> int:
+async def _check_library(out: Printer, jobs: Jobs, *, deep: bool, repair: bool) -> int:
     from rich.markup import escape
 
-    current, store = (await library.spaces.current()).space, await library.store()
+    current, store = (await jobs.library.spaces.current()).space, await jobs.library.store()
     out.print(f"[green]ok[/green]    platform answers: space {current.id}, {current.dimension} dimensions")
     # What can't be read can't be counted either.
-    problems = await _check_deep(out, library, repair=repair) if deep else 0
+    problems = await _check_deep(out, jobs, repair=repair) if deep else 0
     if not problems:
         await _print_spaces(out, store, current)
     for said in store.healed:
@@ -138,14 +138,14 @@ def _check_disk(out: Printer, settings: Settings) -> int:
     return 0
 
 
-async def _check_deep(out: Printer, library: Library, *, repair: bool) -> int:
+async def _check_deep(out: Printer, jobs: Jobs, *, repair: bool) -> int:
     """Scan every space and return the number of problems that are left."""
-    store = await library.store()
+    store = await jobs.library.store()
     problems = 0
     for space in await store.space_names():
         scan = await store.scan(space)
         if scan is not None and not scan.is_sound and repair:
-            await _repair(out, library, scan)
+            await _repair(out, jobs, scan)
             scan = await store.scan(space)
         if scan is not None:
             problems += _print_scan(out, scan, repair=repair)
@@ -177,14 +177,14 @@ def _remedy(repair: bool) -> str:
     return "" if repair else " (`soundbite doctor --deep --repair` mends that)"
 
 
-async def _repair(out: Printer, library: Library, scan: SpaceScan) -> None:
+async def _repair(out: Printer, jobs: Jobs, scan: SpaceScan) -> None:
     from rich.markup import escape
 
     from soundbite_server.cli.reembed import embed_missing
 
     mended = None
     if scan.doubled or scan.unreadable:
-        store = await library.store()
+        store = await jobs.library.store()
         mended = await store.mend(scan.space)
         out.print(
             f"[yellow]note[/yellow]  {mended.doubled} second rows and {mended.unreadable} that can't be read were "
@@ -193,29 +193,29 @@ async def _repair(out: Printer, library: Library, scan: SpaceScan) -> None:
         scan = await store.scan(scan.space) or scan  # behind what could not be read may be more
     if not scan.damaged and not (mended and mended.unreadable):
         return
-    if scan.space != (await library.spaces.current()).space:
+    if scan.space != (await jobs.library.spaces.current()).space:
         out.print(f"[yellow]note[/yellow]  {escape(scan.space.id)} can be repaired only with the engine that made it")
         return
-    await _embed_damaged_again(out, library, scan)
+    await _embed_damaged_again(out, jobs, scan)
     if mended and mended.unreadable:
-        await embed_missing(library, [], quietly=False)
+        await embed_missing(jobs, [], quietly=False)
 
 
-async def _embed_damaged_again(out: Printer, library: Library, scan: SpaceScan) -> None:
+async def _embed_damaged_again(out: Printer, jobs: Jobs, scan: SpaceScan) -> None:
     from rich.markup import escape
 
     from soundbite_server.cli.reembed import embed_again, params_of, print_outcome
     from soundbite_store import StoreError
 
-    ledger = await library.ledger()
+    ledger = await jobs.library.ledger()
     for asset_id in sorted({row.asset_id for row in scan.damaged}):
         asset = await ledger.get_asset(asset_id)
         if asset is None:
             out.print(f"[yellow]note[/yellow]  {escape(asset_id)} is not in the ledger; add its file again")
             continue
-        for params in await params_of(library, asset):
+        for params in await params_of(jobs.library, asset):
             # The same rows come out under the same keys, so they take the place of the damaged ones.
             try:
-                print_outcome(asset, await embed_again(library, asset, params))
+                print_outcome(asset, await embed_again(jobs, asset, params))
             except StoreError as exc:
                 out.print(f"[red]bad[/red]   {escape(asset.title)}: {escape(str(exc))}")

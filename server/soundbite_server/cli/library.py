@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from soundbite_store import Asset, Ledger
+    from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.library import Library
 
 
@@ -43,7 +44,14 @@ def run_async(body: Callable[P, Awaitable[R]]) -> Callable[P, R]:
 
 @asynccontextmanager
 async def personal_library(named: Iterable[Path] = ()) -> AsyncIterator[Library]:
-    """Open the library for the person at the keyboard.
+    """Open the library for the person at the keyboard, as `personal_jobs` does."""
+    async with personal_jobs(named) as jobs:
+        yield jobs.library
+
+
+@asynccontextmanager
+async def personal_jobs(named: Iterable[Path] = ()) -> AsyncIterator[Jobs]:
+    """Open the library, with what runs its jobs, for the person at the keyboard.
 
     The files they name on the command line may be read wherever they are, and what they ask for is done: roots and
     read-only protect from agents.
@@ -58,8 +66,8 @@ async def personal_library(named: Iterable[Path] = ()) -> AsyncIterator[Library]
     # Why a task failed is what the command itself says.
     log_to_stderr("WARNING", except_from="soundbite_tools.embed.jobs")
     roots = tuple(dict.fromkeys((*settings.roots, *map(_real_folder, named))))
-    async with open_library(settings.model_copy(update={"roots": roots, "read_only": False})) as library:
-        yield library
+    async with open_library(settings.model_copy(update={"roots": roots, "read_only": False})) as jobs:
+        yield jobs
 
 
 def _real_folder(path: Path) -> Path:

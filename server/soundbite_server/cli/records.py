@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Literal, cast
 import click
 
 from soundbite_server.cli.failures import FAILED_EXIT_CODE
-from soundbite_server.cli.library import console, json_option, personal_library, print_json, print_json_line, run_async
+from soundbite_server.cli.library import (
+    console,
+    json_option,
+    personal_jobs,
+    personal_library,
+    print_json,
+    print_json_line,
+    run_async,
+)
 
 if TYPE_CHECKING:
     from soundbite_store import Exchanged
@@ -190,13 +198,13 @@ async def rm_command(recordings: tuple[str, ...], is_sure: bool, as_json: bool) 
     from soundbite_tools.embed.remove_audio import remove_audio
 
     out = console()
-    async with personal_library() as library:
-        ledger = await library.ledger()
+    async with personal_jobs() as jobs:
+        ledger = await jobs.library.ledger()
         found = {each.asset_id: each for each in [await find_recording(ledger, words) for words in recordings]}
         for asset in found.values():
             if not (is_sure or _is_confirmed(asset.title, asset.asset_id)):
                 continue
-            removed = await remove_audio(library, asset.asset_id)
+            removed = await remove_audio(jobs, asset.asset_id)
             if as_json:
                 print_json_line(removed.model_dump(mode="json"))
             else:

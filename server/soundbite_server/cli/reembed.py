@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from soundbite_server.cli.failures import FAILED_EXIT_CODE
-from soundbite_server.cli.library import console, json_option, personal_library, print_json, run_async
+from soundbite_server.cli.library import console, json_option, personal_jobs, print_json, run_async
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Task
+    from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.embed.params import EmbedParams
     from soundbite_tools.library import Library
 
@@ -29,9 +30,9 @@ async def reembed_command(as_json: bool) -> None:
     time; the next call goes on where this one ended. The vectors made before stay.
     """
     done: list[tuple[Asset, Task]] = []
-    async with personal_library() as library:
-        space = (await library.spaces.current()).space
-        await embed_missing(library, done, quietly=as_json)
+    async with personal_jobs() as jobs:
+        space = (await jobs.library.spaces.current()).space
+        await embed_missing(jobs, done, quietly=as_json)
     failed = sum(task.status == "failed" for _, task in done)
     if as_json:
         print_json({"space": space.id, "embedded": len(done) - failed, "failed": failed})
@@ -59,14 +60,12 @@ async def params_of(library: Library, asset: Asset) -> list[EmbedParams]:
     return list(dict.fromkeys(known))
 
 
-async def embed_again(library: Library, asset: Asset, params: EmbedParams) -> Task:
+async def embed_again(jobs: Jobs, asset: Asset, params: EmbedParams) -> Task:
     """Embed a recording whatever the library holds of it, and return the finished task."""
-    from soundbite_tools.embed.reuse import begun
-
-    task = await begun(library, asset, params)
-    library.jobs.start(task.task_id)
+    task = await jobs.registry.begin(asset, params)
+    jobs.start(task.task_id)
     while task.status == "processing":
-        task = await library.jobs.wait(task.task_id, _WAIT_S)
+        task = await jobs.wait(task.task_id, _WAIT_S)
     return task
 
 
@@ -83,13 +82,13 @@ def print_outcome(asset: Asset, task: Task) -> bool:
     return True
 
 
-async def embed_missing(library: Library, done: list[tuple[Asset, Task]], *, quietly: bool) -> None:
+async def embed_missing(jobs: Jobs, done: list[tuple[Asset, Task]], *, quietly: bool) -> None:
     """Embed every recording of which the space of the engine set now lacks clips; what was done is added to `done`."""
-    from soundbite_tools.embed.reuse import finished_before
+    from soundbite_tools.embed.registry import finished_task
 
-    for asset in await all_assets(library):
-        for params in await params_of(library, asset):
-            if await finished_before(library, asset, params) is None:
-                done.append((asset, await embed_again(library, asset, params)))
+    for asset in await all_assets(jobs.library):
+        for params in await params_of(jobs.library, asset):
+            if await finished_task(jobs.library, asset, params) is None:
+                done.append((asset, await embed_again(jobs, asset, params)))
                 if not quietly:
                     print_outcome(*done[-1])

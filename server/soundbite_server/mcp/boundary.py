@@ -15,6 +15,7 @@ from soundbite_tools.errors import ToolProblem
 
 if TYPE_CHECKING:
     from soundbite_server.http.callers import AudioAllowance
+    from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.library import Library
     from soundbite_tools.results import Result
 
@@ -29,6 +30,15 @@ async def library_of(ctx: ToolContext) -> Library:
         WorkFailed: it can't be opened.
     """
     return await ctx.request_context.lifespan_context.library()
+
+
+async def jobs_of(ctx: ToolContext) -> Jobs:
+    """Return what runs the jobs of the library that this server serves.
+
+    Raises:
+        WorkFailed: it can't be opened.
+    """
+    return await ctx.request_context.lifespan_context.jobs()
 
 
 async def answer(call: Callable[[], Awaitable[Result]]) -> CallToolResult:

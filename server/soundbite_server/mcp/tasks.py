@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 
     from soundbite_store import Task
+    from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.library import Library
 
 
@@ -175,9 +176,9 @@ class EmbeddingTasks:
 
     async def cancel(self, task_id: str, ctx: ServerRequestContext[Any, Any]) -> None:
         """Stop the job; its task has failed then, and embedding again starts another."""
-        library = await _library(ctx)
-        await library.jobs.stop(task_id)
-        ledger = await library.ledger()
+        jobs: Jobs = await ctx.lifespan_context.jobs()
+        await jobs.stop(task_id)
+        ledger = await jobs.library.ledger()
         task = await ledger.get_task(task_id)
         if task and task.status == "processing":
             await ledger.update_task(
@@ -188,7 +189,7 @@ class EmbeddingTasks:
                 error_message="The task was cancelled.",
                 error_hint="Call embed_audio again to embed the recording after all.",
             )
-            library.jobs.notify(task_id)
+            jobs.notify(task_id)
 
 
 async def _library(ctx: ServerRequestContext[Any, Any]) -> Library:

@@ -73,6 +73,7 @@ class ClipStore:
         self._upkeep: dict[Space, Upkeep] = {}
         self._first_look: asyncio.Task[None] | None = None
         self._counters: dict[Space, TermCounter] = {}
+        self._clipped_assets: dict[Space, set[str]] = {}
 
     @classmethod
     async def open(
@@ -184,7 +185,10 @@ class ClipStore:
 
         async def write() -> int:
             where = ClipFilter(asset_ids=(asset_id,))
-            return sum([await table.delete(where) for table in await self._all_tables()])
+            rows = sum([await table.delete(where) for table in await self._all_tables()])
+            for known in self._clipped_assets.values():
+                known.discard(asset_id)
+            return rows
 
         return await self._unstoppable(write())
 
@@ -252,6 +256,20 @@ class ClipStore:
     async def has_clips(self, space: Space, where: ClipFilter = _EVERYTHING) -> bool:
         """Whether any row matches."""
         return await self.count(space, where) > 0
+
+    async def assets_with_clips(self, space: Space, asset_ids: Iterable[str]) -> set[str]:
+        """Those of the assets that have clips of their own in a space, by sound or by words, not fused or whole only.
+
+        Asked once for each: it stays true until the asset is deleted.
+        """
+        wanted, known = set(asset_ids), self._clipped_assets.setdefault(space, set())
+        for asset_id in wanted - known:
+            for option in ("audio", "transcription"):
+                own = ClipFilter(asset_ids=(asset_id,), embedding_option=option, embedding_scope="clip")
+                if await self.has_clips(space, own):
+                    known.add(asset_id)
+                    break
+        return wanted & known
 
     async def embedding_counts(self, space: Space, where: ClipFilter = _EVERYTHING) -> list[EmbeddingCount]:
         """The matching rows counted by scope and option, with the time they span."""

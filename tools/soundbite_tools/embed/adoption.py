@@ -24,6 +24,7 @@ from soundbite_tools.untrusted import LONGEST_TITLE, MOST_TAGS, plain_tags, plai
 
 if TYPE_CHECKING:
     from soundbite_api import EmbeddingMetadata, EmbeddingTask, TaskAnswer
+    from soundbite_tools.embed.registry import Registry
     from soundbite_tools.library import Library
 
 # Ids that the ledger gives; the platform's are hexadecimal.
@@ -54,7 +55,7 @@ async def seen_elsewhere(library: Library, task_id: str, wait_s: float) -> TaskR
 
 
 async def taken_in(
-    library: Library, task_id: str, wait_s: float, *, title: str = "", tags: Sequence[str] = ()
+    registry: Registry, library: Library, task_id: str, wait_s: float, *, title: str = "", tags: Sequence[str] = ()
 ) -> Task | TaskResult:
     """Return the ledger's task for a ready task of the platform, or how that one stands while it is not ready.
 
@@ -70,7 +71,7 @@ async def taken_in(
     if known and (known.status != "failed" or known.task_id == task_id):
         return known
     found = await _asked(library, task_id, wait_s)
-    return found if isinstance(found, TaskResult) else await _kept(library, found.task, title, tags)
+    return found if isinstance(found, TaskResult) else await _entered(registry, library, found.task, title, tags)
 
 
 async def _asked(library: Library, task_id: str, wait_s: float) -> TaskAnswer | TaskResult:
@@ -138,25 +139,12 @@ def _unknown(task_id: str) -> UnknownId:
     )
 
 
-async def _kept(library: Library, found: EmbeddingTask, title: str, tags: Sequence[str]) -> Task:
-    ledger = await library.ledger()
+async def _entered(registry: Registry, library: Library, found: EmbeddingTask, title: str, tags: Sequence[str]) -> Task:
     asset = await _asset(library, found)
     asset = replace(
         asset, title=plain_text(title, LONGEST_TITLE) or asset.title, tags=plain_tags(tuple(tags))[:MOST_TAGS]
     )
-    async with library.jobs.beginning:
-        # Two calls at once for one id share a task.
-        if (known := await ledger.find_task(found.id)) and known.status != "failed":
-            return known
-        await ledger.put_asset(await ledger.get_asset(asset.asset_id) or asset)
-        return await ledger.create_task(
-            asset_id=asset.asset_id,
-            space="",
-            platform=library.config.platform,
-            params_json=_params(found).model_dump_json(),
-            stage="queued",
-            platform_task_id=found.id,
-        )
+    return await registry.adopt(asset, _params(found), found.id)
 
 
 async def _asset(library: Library, found: EmbeddingTask) -> Asset:

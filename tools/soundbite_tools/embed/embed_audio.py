@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Literal
 
 import anyio
@@ -20,8 +19,7 @@ from soundbite_tools.embed.params import (
     ParameterProblem,
     check_length,
 )
-from soundbite_tools.embed.recordings import described, enter
-from soundbite_tools.embed.reuse import begun, finished_before, under_way
+from soundbite_tools.embed.registry import described, finished_task, unfinished_task
 from soundbite_tools.embed.spending import check_budget
 from soundbite_tools.embed.steps import check_start
 from soundbite_tools.embed.task_view import task_result
@@ -33,8 +31,8 @@ from soundbite_tools.sources.sources import TASK_SCHEME, choose, resolve
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Task
-    from soundbite_tools.embed.allowances import Allowance
-    from soundbite_tools.embed.jobs import ProgressListener
+    from soundbite_tools.embed.jobs import Jobs, ProgressListener
+    from soundbite_tools.embed.spending import Allowance
     from soundbite_tools.library import Library
 
 _AS_IT_IS = "This task was made elsewhere and is taken in as it is: nothing was computed."
@@ -42,7 +40,7 @@ _AS_IT_IS = "This task was made elsewhere and is taken in as it is: nothing was 
 
 @translated
 async def embed_audio(
-    library: Library,
+    jobs: Jobs,
     source: str = "",
     *,
     url: str = "",
@@ -71,12 +69,13 @@ async def embed_audio(
     Raises:
         ToolProblem: the source or a parameter can't be used, or the embedding failed while this call waited.
     """
+    library, registry = jobs.library, jobs.registry
     given = choose(source, url=url, base64_string=base64_string, asset_id=asset_id)
     if given.kind == "task":
         end = anyio.current_time() + within_limits(wait_seconds)
         task_id = given.value.removeprefix(TASK_SCHEME)
-        found = await taken_in(library, task_id, within_limits(wait_seconds), title=title, tags=tags)
-        return await _from_elsewhere(library, found, max(0.0, end - anyio.current_time()), on_progress)
+        found = await taken_in(registry, library, task_id, within_limits(wait_seconds), title=title, tags=tags)
+        return await _from_elsewhere(jobs, found, max(0.0, end - anyio.current_time()), on_progress)
     params = EmbedParams.checked(
         start_sec=start_sec,
         end_sec=end_sec,
@@ -89,17 +88,17 @@ async def embed_audio(
     named = await resolve(given, library.config)
     try:
         asset = await described(library, named)
-        async with library.jobs.admitting if allowance else nullcontext():
+        async with registry.admission(allowance):
             ready = await _ready_or_allowed(library, asset, params, allowance)
             # Kept from here on: what was refused is no recording of the library.
-            asset = await enter(library, asset, title=title, tags=tags)
-            task = ready or await begun(library, asset, params, allowance)
+            asset = await registry.enter(asset, title=title, tags=tags)
+            task = ready or await registry.begin(asset, params, allowance)
     finally:
-        await forget_refused(library, named)
+        await forget_refused(library, named.path, named.asset_id)
     if ready:
         return await _reused(library, ready, asset)
-    library.jobs.start(task.task_id)
-    task = await library.jobs.wait(task.task_id, within_limits(wait_seconds), on_progress)
+    jobs.start(task.task_id)
+    task = await jobs.wait(task.task_id, within_limits(wait_seconds), on_progress)
     if task.status == "failed":
         raise WorkFailed(task.error_message, task.error_hint, code=task.error_code)
     ledger = await library.ledger()
@@ -112,25 +111,25 @@ async def _ready_or_allowed(
     """Return the task that holds all this already, None where it may be embedded."""
     check_start(params.start_sec, asset.duration_sec)
     check_length(params, asset.duration_sec, library.config.longest_audio_sec)
-    if ready := await finished_before(library, asset, params):
+    if ready := await finished_task(library, asset, params):
         return ready
     start_sec, end_sec = params.window(asset.duration_sec)
     await check_budget(library, end_sec - start_sec, asset_id=asset.asset_id, params=params)
-    if allowance and not await under_way(library, asset, params):
+    if allowance and not await unfinished_task(library, asset, params):
         allowance.check()
     return None
 
 
 async def _from_elsewhere(
-    library: Library, found: Task | TaskResult, wait_s: float, on_progress: ProgressListener | None
+    jobs: Jobs, found: Task | TaskResult, wait_s: float, on_progress: ProgressListener | None
 ) -> TaskResult:
     if isinstance(found, TaskResult):
         return found
-    library.jobs.start(found.task_id)
-    task = await library.jobs.wait(found.task_id, wait_s, on_progress)
+    jobs.start(found.task_id)
+    task = await jobs.wait(found.task_id, wait_s, on_progress)
     if task.status == "failed":
         raise WorkFailed(task.error_message, task.error_hint, code=task.error_code)
-    result = task_result(task, await (await library.ledger()).get_asset(task.asset_id))
+    result = task_result(task, await (await jobs.library.ledger()).get_asset(task.asset_id))
     return result.model_copy(update={"is_reused": True, "notes": [_AS_IT_IS, *result.notes]})
 
 

@@ -14,7 +14,7 @@ from soundbite_tools.embed.waiting import within_limits
 from soundbite_tools.results import EmbeddingPreview
 
 if TYPE_CHECKING:
-    from soundbite_tools.embed.jobs import ProgressListener
+    from soundbite_tools.embed.jobs import Jobs, ProgressListener
     from soundbite_tools.library import Library
     from soundbite_tools.results import TaskResult
 
@@ -27,7 +27,7 @@ _NOT_WORKED_ON = "This server is read-only and does not work on it; one that may
 
 @translated
 async def get_task(
-    library: Library,
+    jobs: Jobs,
     task_id: str,
     *,
     wait_seconds: float = 0.0,
@@ -43,13 +43,14 @@ async def get_task(
     Raises:
         UnknownId: there is no such task, here or on the platform.
     """
+    library = jobs.library
     task = await known_task(library, task_id.strip())
     if task is None:
         return await seen_elsewhere(library, task_id.strip(), within_limits(wait_seconds))
     if task.status == "processing" and task.platform == library.config.platform:
         # Whoever ran it may have died since the start; if not, this does nothing.
-        library.jobs.start(task.task_id)
-        task = await library.jobs.wait(task.task_id, within_limits(wait_seconds), on_progress)
+        jobs.start(task.task_id)
+        task = await jobs.wait(task.task_id, within_limits(wait_seconds), on_progress)
     ledger = await library.ledger()
     result = task_result(task, await ledger.get_asset(task.asset_id))
     if task.status == "processing" and task.platform != library.config.platform:

@@ -11,18 +11,27 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
+from soundbite_store import StoreError
 from soundbite_tools.sources.received import forget_unused
 
 if TYPE_CHECKING:
+    from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.library import Library
 
-CLIPS_FOLDER = "clips"
-"""Below the home folder: sounds cut for playing, each of which can be cut again."""
-OUTGOING_FOLDER = "outgoing"
-"""Below the home folder: folders with files made for an upload, deleted when it ends."""
 _LONGEST_UPLOAD_NS = 24 * 3600 * 10**9
 
 log = logging.getLogger(__name__)
+
+
+async def make_ready(jobs: Jobs) -> None:
+    """Take up unfinished tasks, load what is slow, and tidy; whoever opens a library runs it in the background."""
+    try:
+        await jobs.resume_unfinished()
+        await (await jobs.library.store()).warm()
+        await tidy(jobs.library)
+    except (StoreError, OSError) as exc:
+        # The call that needs the store says it again, to someone who can act on it.
+        log.warning("The library can't be made ready: %s", exc)
 
 
 async def tidy(library: Library) -> None:
@@ -33,10 +42,10 @@ async def tidy(library: Library) -> None:
     Raises:
         StoreError: the ledger can't be read.
     """
-    home, most = library.config.home, library.config.most_clips_bytes
-    if deleted := await anyio.to_thread.run_sync(keep_newest, home / CLIPS_FOLDER, most):
+    config = library.config
+    if deleted := await anyio.to_thread.run_sync(keep_newest, config.clips_folder, config.most_clips_bytes):
         log.info("Deleted %d sounds that were cut for playing and not used for longest", deleted)
-    await anyio.to_thread.run_sync(_delete_old, home / OUTGOING_FOLDER)
+    await anyio.to_thread.run_sync(_delete_old, config.outgoing_folder)
     await forget_unused(library)
     await (await library.ledger()).drop_spent_locks()
 

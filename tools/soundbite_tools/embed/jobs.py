@@ -12,6 +12,7 @@ from opentelemetry import trace
 
 from soundbite_api import PlatformError
 from soundbite_store import StoreError, Task
+from soundbite_tools.embed.registry import Registry
 from soundbite_tools.embed.removal import is_removed
 from soundbite_tools.embed.steps import embed
 from soundbite_tools.errors import ToolProblem, UnknownId, WorkFailed, from_platform, from_store
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from soundbite_store import Ledger
-    from soundbite_tools.embed.allowances import Allowance
     from soundbite_tools.library import Library
 
 ProgressListener = Callable[[float, str], Awaitable[None]]
@@ -43,18 +43,13 @@ class _Run:
 
 
 class Jobs:
-    """Runs tasks in the server's task group; at most one process runs a task, and killing it loses nothing."""
+    """Runs the tasks of a library in a task group; one process runs a task, and killing it loses nothing."""
 
     def __init__(self, library: Library, background: TaskGroup) -> None:
-        self._library = library
+        self.library = library
+        self.registry = Registry(library)
         self._background = background
         self._slots = anyio.Semaphore(library.config.jobs_at_once)
-        self.beginning = anyio.Lock()
-        """Held while a task is looked for and made, so that two calls do not make two."""
-        self.admitting = anyio.Lock()
-        """Held from the look at an allowance until the task counts, so that two calls do not take the same rest."""
-        self.uncounted: dict[str, Allowance] = {}
-        """Whose audio a task is that was begun before anybody knew how long it is."""
         self._running: dict[str, _Run] = {}
         self._changed: dict[str, anyio.Event] = {}
 
@@ -69,11 +64,11 @@ class Jobs:
         Raises:
             StoreError: the ledger can't be read.
         """
-        if self._library.config.is_read_only:
+        if self.library.config.is_read_only:
             return
-        ledger = await self._library.ledger()
+        ledger = await self.library.ledger()
         for task in await ledger.unfinished_tasks():
-            if task.platform == self._library.config.platform:
+            if task.platform == self.library.config.platform:
                 self.start(task.task_id)
 
     def start(self, task_id: str) -> None:
@@ -81,7 +76,7 @@ class Jobs:
 
         Harmless when it runs already, here or in another process.
         """
-        if task_id not in self._running and not self._library.config.is_read_only:
+        if task_id not in self._running and not self.library.config.is_read_only:
             self._running[task_id] = _Run()
             self._background.start_soon(self._run, task_id)
 
@@ -125,7 +120,7 @@ class Jobs:
             changed.set()
 
     async def _task(self, task_id: str) -> Task:
-        ledger = await self._library.ledger()
+        ledger = await self.library.ledger()
         if task := await ledger.get_task(task_id):
             return task
         raise UnknownId(
@@ -144,13 +139,13 @@ class Jobs:
             log.error("Task %s stays unfinished: %s", task_id, exc)
         finally:
             del self._running[task_id]
-            self.uncounted.pop(task_id, None)
+            self.registry.forget(task_id)
             run.ended.set()
             self.notify(task_id)
 
     async def _take_turn(self, task_id: str) -> None:
         async with self._slots:
-            ledger = await self._library.ledger()
+            ledger = await self.library.ledger()
             lock = ledger.task_lock(task_id)
             if not await lock.try_acquire():
                 return
@@ -192,7 +187,7 @@ class Jobs:
 
     async def _finish(self, task: Task, ledger: Ledger) -> None:
         try:
-            await embed(self._library, task, _Progress(self, ledger, task))
+            await embed(self.library, self.registry, task, _Progress(self, ledger, task))
         except Exception as exc:
             problem = _as_problem(exc)
             if problem.code == "internal_error":

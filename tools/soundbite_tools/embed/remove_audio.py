@@ -19,6 +19,7 @@ from soundbite_tools.results import RemovalResult
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, OwnerLock, Task
+    from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.library import Library
 
 # Clients give up on calls that take much longer.
@@ -27,7 +28,7 @@ _LONGEST_ID = 100
 
 
 @translated
-async def remove_audio(library: Library, asset_id: str) -> RemovalResult:
+async def remove_audio(jobs: Jobs, asset_id: str) -> RemovalResult:
     """Remove a recording: its clips, transcripts, tasks, cached sound, and the upload where we made it.
 
     The file it came from is left alone. A job that embeds it is stopped first, in whichever process it runs. The same
@@ -40,21 +41,22 @@ async def remove_audio(library: Library, asset_id: str) -> RemovalResult:
     named = asset_id.strip()[:_LONGEST_ID]
     if not named:
         raise QuestionProblem("No recording was named.", "Give an asset_id of list_audio.")
+    library = jobs.library
     ledger, store = await library.ledger(), await library.store()
     asset = await ledger.get_asset(named)
     tasks = await ledger.list_tasks(None, asset_id=named)
-    async with _stopped(library, tasks):
+    async with _stopped(jobs, tasks):
         uploads = await _uploads(library, asset, tasks)
         notes = [note for each in sorted(uploads) if (note := await _deleted(library, each))]
         home = library.config.home
         files = await anyio.to_thread.run_sync(_remove_files, home, asset, named)
         # The ledger comes last: until then the recording is listed, and can be removed again after a crash.
         rows = await store.delete_asset(named)
-        await library.withdraw(named)
+        if sharing := await library.sharing():
+            await sharing.withdraw(named)
         forgotten = await ledger.forget_asset(named)
         rows += await _written_meanwhile(library, named)
         files += await anyio.to_thread.run_sync(_remove_files, home, None, named)  # cut before it was forgotten
-    library.clipped_assets.discard(named)
     is_removed = bool(rows or files or forgotten.assets or forgotten.tasks or forgotten.transcripts)
     return RemovalResult(
         asset_id=named,
@@ -71,14 +73,14 @@ async def remove_audio(library: Library, asset_id: str) -> RemovalResult:
 
 
 @asynccontextmanager
-async def _stopped(library: Library, tasks: Sequence[Task]) -> AsyncIterator[None]:
+async def _stopped(jobs: Jobs, tasks: Sequence[Task]) -> AsyncIterator[None]:
     """Hold what runs the unfinished ones of these tasks, so that nothing works on the recording meanwhile."""
-    ledger = await library.ledger()
+    ledger = await jobs.library.ledger()
     running = [task for task in tasks if task.status == "processing"]
     for task in running:
         await mark_removed(ledger, task.task_id)
-        library.jobs.notify(task.task_id)
-        await library.jobs.stop(task.task_id)
+        jobs.notify(task.task_id)
+        await jobs.stop(task.task_id)
     locks = [ledger.task_lock(task.task_id) for task in running]
     try:
         await _take(locks)

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import anyio.to_thread
 
 from soundbite_tools.clock import clock_range, number
-from soundbite_tools.embed.housekeeping import OUTGOING_FOLDER
 from soundbite_tools.errors import SourceProblem, sentence
 from soundbite_tools.sources.local_media import MediaProblem
 
@@ -78,7 +77,7 @@ async def packed(library: Library, asset: Asset, shipped: Shipment) -> AsyncIter
     if not shipped.is_cut and await _is_taken_as_is(library, path):
         yield path, shipped.filename
         return
-    folder = library.config.home / OUTGOING_FOLDER
+    folder = library.config.outgoing_folder
     await anyio.to_thread.run_sync(lambda: folder.mkdir(parents=True, exist_ok=True))
     with tempfile.TemporaryDirectory(dir=folder) as made:
         out = Path(made) / "sound.flac"

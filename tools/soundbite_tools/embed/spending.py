@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.errors import ToolProblem
@@ -13,6 +13,22 @@ if TYPE_CHECKING:
     from soundbite_tools.library import Library
 
 _FIRST_DAY = date(2000, 1, 1)
+
+
+class Allowance(Protocol):
+    """What one caller may have embedded, where whoever serves callers counts that."""
+
+    def check(self) -> None:
+        """Look whether more may be embedded.
+
+        Raises:
+            ToolProblem: not now.
+        """
+        ...
+
+    def count(self, seconds: float) -> None:
+        """Count seconds of audio that are taken on."""
+        ...
 
 
 class BudgetExceeded(ToolProblem):

@@ -10,7 +10,6 @@ import anyio
 
 from soundbite_api import BackOff, NotFound, PlatformError
 from soundbite_store import ClipFilter, Space
-from soundbite_tools.embed.allowances import count_found
 from soundbite_tools.embed.figures import TaskFigures
 from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.platform_tasks import embed_upload, follow, has_ended, is_worth_repeating
@@ -22,6 +21,7 @@ from soundbite_tools.errors import WorkFailed
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Task
+    from soundbite_tools.embed.registry import Registry
     from soundbite_tools.embed.uploads import Upload
     from soundbite_tools.embed.writing import Answer
     from soundbite_tools.library import Library
@@ -33,7 +33,7 @@ _LONGEST_PAUSE_S = 900.0
 log = logging.getLogger(__name__)
 
 
-async def embed(library: Library, task: Task, report: Report) -> None:
+async def embed(library: Library, registry: Registry, task: Task, report: Report) -> None:
     """Bring a task to `ready`: its clips are in the store before the ledger says so.
 
     What the platform says may pass is tried again from the step it failed at, a few times with growing pauses.
@@ -50,10 +50,10 @@ async def embed(library: Library, task: Task, report: Report) -> None:
         raise gone()
     params = EmbedParams.model_validate_json(task.params_json)
     try:
-        upload, answer = await _answer_patiently(library, task, asset, params, report)
+        upload, answer = await _answer_patiently(library, registry, task, asset, params, report)
         await report("writing", 0.97)
         figures = await write(library, task, asset, params, answer, upload)
-        count_found(library, task.task_id, figures.seconds, may_refuse=False)
+        registry.count(task.task_id, figures.seconds, may_refuse=False)
     except Exception:
         await remove_upload(library, task, asset, params)
         raise
@@ -92,12 +92,12 @@ async def _is_written(library: Library, task: Task) -> bool:
 
 
 async def _answer_patiently(
-    library: Library, task: Task, asset: Asset, params: EmbedParams, report: Report
+    library: Library, registry: Registry, task: Task, asset: Asset, params: EmbedParams, report: Report
 ) -> tuple[Upload, Answer]:
     ledger, config = await library.ledger(), library.config
     for attempt in range(config.job_attempts):
         try:
-            return await _answer(library, task, asset, params, report)
+            return await _answer(library, registry, task, asset, params, report)
         except PlatformError as exc:
             if has_ended(exc):
                 await ledger.update_task(task.task_id, platform_task_id="")
@@ -111,7 +111,7 @@ async def _answer_patiently(
 
 
 async def _answer(
-    library: Library, task: Task, asset: Asset, params: EmbedParams, report: Report
+    library: Library, registry: Registry, task: Task, asset: Asset, params: EmbedParams, report: Report
 ) -> tuple[Upload, Answer]:
     if task.platform_task_id:
         upload = earlier_upload(library, task, asset, params)
@@ -126,5 +126,5 @@ async def _answer(
     start_sec, end_sec = params.window(duration_sec)
     # The length of a URL's or an asset's sound is known only now.
     await check_budget(library, end_sec - start_sec, task=task)
-    count_found(library, task.task_id, end_sec - start_sec, may_refuse=True)
+    registry.count(task.task_id, end_sec - start_sec, may_refuse=True)
     return upload, await embed_upload(library, task, params, upload, report)

@@ -15,8 +15,8 @@ from soundbite_tools.embed.figures import TaskFigures, count_kinds
 from soundbite_tools.embed.removal import gone, is_removed
 from soundbite_tools.embed.rows import Recording, clips_of
 from soundbite_tools.errors import WorkFailed
+from soundbite_tools.library import current_space
 from soundbite_tools.read.transcripts import FoundTranscript, TimedWords, find_transcript
-from soundbite_tools.spaces import current_space
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Clip, StoredTranscript, Task, TimedText
@@ -96,7 +96,8 @@ async def _take_back_if_removed(library: Library, task: Task) -> None:
     ledger, store = await library.ledger(), await library.store()
     if await ledger.get_task(task.task_id) is None and await ledger.get_asset(task.asset_id) is None:
         await store.delete_asset(task.asset_id)
-        await library.withdraw(task.asset_id)
+        if sharing := await library.sharing():
+            await sharing.withdraw(task.asset_id)
         await ledger.forget_asset(task.asset_id)
 
 
@@ -110,7 +111,8 @@ async def say_ready(library: Library, task: Task, figures: TaskFigures) -> None:
     if known := await ledger.get_task(task.task_id):
         # Machines that share the store are told first: killed in between, this is done again.
         finished = replace(known, status="ready", stage="", progress=1.0, seconds_embedded=seconds_embedded)
-        await library.share(known.asset_id, replace(finished, finished_at=datetime.now(UTC)))
+        if sharing := await library.sharing():
+            await sharing.publish(known.asset_id, replace(finished, finished_at=datetime.now(UTC)))
     await ledger.update_task(task.task_id, status="ready", stage="", progress=1.0, seconds_embedded=seconds_embedded)
     await ledger.add_usage(library.config.platform, seconds_embedded=figures.seconds)
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from soundbite_tools.embed.housekeeping import CLIPS_FOLDER
 from soundbite_tools.embed.removal import gone
 from soundbite_tools.errors import sentence
 from soundbite_tools.sources.files import is_unchanged, shown, write_whole
@@ -43,7 +42,7 @@ async def cut_sound(
     source = await sound_file(library, asset)
     if source is None:
         return CutSound(None, b"", mime_type, _why_silent(asset))
-    path = library.config.home / CLIPS_FOLDER / _name(asset, start_sec, end_sec, sound_format)
+    path = library.config.clips_folder / _name(asset, start_sec, end_sec, sound_format)
     if sound := await anyio.to_thread.run_sync(_kept, path):
         return CutSound(path, sound, mime_type)
     try:

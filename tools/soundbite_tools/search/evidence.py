@@ -52,7 +52,7 @@ async def gather(
     if vectors.sound is not None:
         asked["sound"] = search.nearest(vectors.sound, "audio")
     if vectors.whole is not None:
-        asked["fused"] = search.loose(vectors.whole, library.clipped_assets)
+        asked["fused"] = search.loose(vectors.whole)
     if text:
         asked["words"] = search.holding(said)
     # Not a task group, which wraps what fails in it: the store's own error tells what to do.
@@ -78,7 +78,7 @@ class _Search:
         where = replace(self.where, embedding_option=option, embedding_scope="clip")
         return await self.store.vector_search(self.space, vector, where=where, limit=self.limit)
 
-    async def loose(self, vector: Vector, clipped_assets: set[str]) -> Sequence[ClipHit]:
+    async def loose(self, vector: Vector) -> Sequence[ClipHit]:
         """Hits in recordings that were embedded without separate clips: only fused ones, or only as a whole."""
         hits = []
         for where in (
@@ -86,11 +86,8 @@ class _Search:
             replace(self.where, embedding_scope="asset"),
         ):
             hits += await self.store.vector_search(self.space, vector, where=where, limit=_LOOSE_HITS)
-        for asset_id in {hit.clip.asset_id for hit in hits} - clipped_assets:
-            if await self._has_clips(asset_id):
-                # It stays true for as long as the recording can be found at all, so it is asked once.
-                clipped_assets.add(asset_id)
-        return [hit for hit in hits if hit.clip.asset_id not in clipped_assets]
+        clipped = await self.store.assets_with_clips(self.space, {hit.clip.asset_id for hit in hits})
+        return [hit for hit in hits if hit.clip.asset_id not in clipped]
 
     async def as_said(self, text: str) -> str:
         """`text`, a number that no clip holds as it is asked ("23") in the form that clips hold ("twenty three")."""
@@ -115,10 +112,3 @@ class _Search:
         if not text:
             return {}
         return weights(await self.store.term_document_counts(self.space, distinct_terms(text)[:MOST_TERMS], _SPOKEN))
-
-    async def _has_clips(self, asset_id: str) -> bool:
-        for option in ("audio", "transcription"):
-            own = ClipFilter(asset_ids=(asset_id,), embedding_option=option, embedding_scope="clip")
-            if await self.store.has_clips(self.space, own):
-                return True
-        return False

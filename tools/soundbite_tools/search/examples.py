@@ -11,11 +11,11 @@ import numpy as np
 
 from soundbite_store import Clip, ClipFilter
 from soundbite_tools.errors import UnknownId
+from soundbite_tools.library import CurrentSpace
 from soundbite_tools.search.heard_examples import heard_vectors
 from soundbite_tools.search.queries import QueryVectors, Vector, scaled, split
 from soundbite_tools.sources.received import forget_refused
 from soundbite_tools.sources.sources import ASSET_ID, choose, resolve
-from soundbite_tools.spaces import CurrentSpace
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
@@ -66,7 +66,7 @@ async def example_of(library: Library, like: str) -> Example:
         vectors, note = await heard_vectors(library, source)
         return Example(vectors, source.asset_id, 0.0, 0.0, note)
     finally:
-        await forget_refused(library, source)
+        await forget_refused(library, source.path, source.asset_id)
 
 
 def is_id(text: str) -> bool:

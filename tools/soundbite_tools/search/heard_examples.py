@@ -14,13 +14,13 @@ import numpy as np
 from soundbite_api import MediaSource, NotFound, PlatformError
 from soundbite_tools.clock import number
 from soundbite_tools.embed.params import BOTH_OPTIONS, DEFAULT_SEGMENT_SEC, SEPARATE, EmbedParams
-from soundbite_tools.embed.recordings import described
+from soundbite_tools.embed.registry import described
 from soundbite_tools.embed.shipping import packed, shipment
 from soundbite_tools.embed.spending import check_budget
 from soundbite_tools.embed.waiting import LONGEST_WAIT_S
 from soundbite_tools.errors import QuestionProblem
+from soundbite_tools.library import CurrentSpace, current_space
 from soundbite_tools.search.queries import QueryVectors, Vector, scaled
-from soundbite_tools.spaces import CurrentSpace, current_space
 
 if TYPE_CHECKING:
     from soundbite_api import AudioEmbeddings

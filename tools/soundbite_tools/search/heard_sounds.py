@@ -13,8 +13,7 @@ from soundbite_tools.search.queries import query_vectors
 from soundbite_tools.search.words import terms_of
 
 if TYPE_CHECKING:
-    from soundbite_tools.library import Library
-    from soundbite_tools.spaces import CurrentSpace
+    from soundbite_tools.library import CurrentSpace, Library
 
 # A sound that is named in words counts as heard from this strength on.
 _LEAST_STRENGTH = 0.5

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundbite_store import BadVector
-from soundbite_tools.spaces import CurrentSpace, current_space
+from soundbite_tools.library import CurrentSpace, current_space
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library

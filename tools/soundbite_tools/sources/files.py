@@ -38,7 +38,7 @@ def allowed_file(name: str, config: LibraryConfig) -> Path:
         SourceProblem: no such file, a folder, outside the allowed folders, or relative where nothing is to start from.
     """
     path = _real_path(name, config)
-    if not is_inside(path, config):
+    if not config.may_read(path):
         # The same answer whether or not it exists: what lies outside is nobody's business.
         raise SourceProblem(
             f"{shown(name)} is outside the folders that may be read.", _allowed_folders(config), code="path_refused"
@@ -145,16 +145,6 @@ def _real_path(name: str, config: LibraryConfig) -> Path:
             code="path_invalid",
         )
     return path
-
-
-def is_inside(path: Path, config: LibraryConfig) -> bool:
-    """Return whether a real path lies in a folder that may be read, and in none below it that is hidden."""
-    for root in config.roots:
-        folder = root.resolve()
-        # A hidden folder that is named itself is open, also inside another one.
-        if path.is_relative_to(folder) and not any(part.startswith(".") for part in path.relative_to(folder).parts):
-            return True
-    return False
 
 
 def _allowed_folders(config: LibraryConfig) -> str:

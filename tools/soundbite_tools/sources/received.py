@@ -18,7 +18,6 @@ from soundbite_tools.untrusted import plain_text
 if TYPE_CHECKING:
     from soundbite_tools.config import LibraryConfig
     from soundbite_tools.library import Library
-    from soundbite_tools.sources.sources import Source
 
 SCHEME = "upload:"
 UPLOAD_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
@@ -54,16 +53,15 @@ def received_file(upload_id: str, config: LibraryConfig) -> Path:
     return names[0]
 
 
-async def forget_refused(library: Library, source: Source) -> None:
+async def forget_refused(library: Library, path: Path | None, asset_id: str) -> None:
     """Delete the copy of inline audio of which nothing was entered into the library.
 
     Raises:
         StoreError: the ledger can't be read.
     """
-    path = source.path
     if path is None or path.parent != library.config.home / INLINE_FOLDER:
         return
-    if await (await library.ledger()).get_asset(source.asset_id) is None:
+    if await (await library.ledger()).get_asset(asset_id) is None:
         await anyio.to_thread.run_sync(_delete, path)
 
 

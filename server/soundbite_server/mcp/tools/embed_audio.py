@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from soundbite_server.mcp.boundary import ToolContext, allowance, answer, library_of, reporter
+from soundbite_server.mcp.boundary import ToolContext, allowance, answer, jobs_of, library_of, reporter
 from soundbite_server.mcp.declaration import declare
 from soundbite_tools.errors import SourceProblem
 from soundbite_tools.results import TaskResult
@@ -71,9 +71,8 @@ async def embed_audio(
     async def call() -> TaskResult:
         from soundbite_tools.embed.embed_audio import embed_audio as embed
 
-        library = await library_of(ctx)
         embedding = embed(
-            library,
+            await jobs_of(ctx),
             source=source,
             url=url,
             base64_string=base64_string,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from soundbite_server.mcp.boundary import ToolContext, answer, library_of, reporter
+from soundbite_server.mcp.boundary import ToolContext, answer, jobs_of, reporter
 from soundbite_server.mcp.declaration import declare
 from soundbite_tools.results import TaskResult
 
@@ -40,7 +40,7 @@ async def get_task(
         from soundbite_tools.embed.get_task import get_task as look
 
         return await look(
-            await library_of(ctx),
+            await jobs_of(ctx),
             task_id,
             wait_seconds=wait_seconds,
             detail=detail,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from soundbite_server.mcp.boundary import ToolContext, answer, library_of
+from soundbite_server.mcp.boundary import ToolContext, answer, jobs_of
 from soundbite_server.mcp.declaration import declare
 from soundbite_tools.results import RemovalResult
 
@@ -38,6 +38,6 @@ async def remove_audio(
     async def call() -> RemovalResult:
         from soundbite_tools.embed.remove_audio import remove_audio as remove
 
-        return await remove(await library_of(ctx), asset_id)
+        return await remove(await jobs_of(ctx), asset_id)
 
     return await answer(call)
