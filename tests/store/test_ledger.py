@@ -157,7 +157,10 @@ async def test_recordings_of_other_spaces_are_counted_without_looking_at_those_o
             task = await ledger.create_task(asset_id=asset_id, space=space, platform="e")
             await ledger.update_task(task.task_id, status="ready")
         await ledger.create_task(asset_id="a_6", space="z", platform="e")
-        assert [await ledger.count_left_behind(space) for space in ("m", "a", "z", "other")] == [2, 1, 3, 4]
+        assert await ledger.left_behind("m") == {"a": 2}  # a_4 was embedded in z, and then in a
+        assert await ledger.left_behind("a") == {"m": 1}
+        assert await ledger.left_behind("z") == {"m": 2, "a": 1}
+        assert await ledger.left_behind("other") == {"m": 2, "a": 2}
 
         def fill(db: sqlite3.Connection) -> None:
             columns = [row[1] for row in db.execute("PRAGMA table_info(tasks)")]
@@ -177,7 +180,7 @@ async def test_recordings_of_other_spaces_are_counted_without_looking_at_those_o
             return 0
 
         await ledger._ledger.read(lambda db: db.set_progress_handler(count_steps, 1))
-        assert await ledger.count_left_behind("m") == 2
+        assert await ledger.left_behind("m") == {"a": 2}
         assert 0 < steps < 300
 
 

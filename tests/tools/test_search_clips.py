@@ -11,6 +11,7 @@ from tool_calls import embed_audio
 from soundbite_store import ClipStore, StoreError
 from soundbite_tools.budget import MOST_TOKENS, tokens
 from soundbite_tools.errors import EmptyLibrary, QuestionProblem, ToolProblem, UnknownId
+from soundbite_tools.search.scope import maker_of
 from soundbite_tools.search.search_clips import search_clips
 
 OpenLibrary = Callable[..., Any]
@@ -237,7 +238,7 @@ async def test_vectors_of_another_space_are_not_searched_and_the_reason_is_given
         first, second = await two_recordings(library)
     platform.space = "scripted-2"
     async with open_library() as library:
-        with pytest.raises(ToolProblem, match="2 in scripted-1") as said:
+        with pytest.raises(ToolProblem, match=r"2 recordings embedded by an earlier .* \(scripted-1\)") as said:
             await search_clips(library, "river")
         assert "soundbite reembed" in said.value.next_step
         await embed_audio(library, first)
@@ -247,10 +248,25 @@ async def test_vectors_of_another_space_are_not_searched_and_the_reason_is_given
             await search_clips(library, "river", asset_ids=["x" * 10_000])
         assert len(str(refused.value)) < 200
         [note] = [note for note in (await search_clips(library, "river")).notes if "not searched" in note]
-        assert note.startswith("1 recording was embedded by another engine or profile only")
+        assert note.startswith("1 recording was embedded by an earlier edition of the engine only")
         assert "`soundbite reembed`" in note
         await embed_audio(library, second)
         assert not [note for note in (await search_clips(library, "river")).notes if "not searched" in note]
+
+
+@pytest.mark.parametrize(
+    ("other", "current", "maker"),
+    [
+        ("soundbite-base-2", "soundbite-base-3", "an earlier edition of the engine"),
+        ("soundbite-full-2-fp32-0a1b2c3d", "soundbite-full-10", "an earlier edition of the engine"),
+        ("soundbite-base-3", "soundbite-base-2", "another engine or profile"),
+        ("soundbite-full-2", "soundbite-full-2-fp32", "another engine or profile"),
+        ("soundbite-base-2", "soundbite-sounds-3", "another engine or profile"),
+        ("marengo3.0", "soundbite-base-3", "another engine or profile"),
+    ],
+)
+def test_who_made_the_vectors_of_a_space_is_told_from_its_name(other: str, current: str, maker: str) -> None:
+    assert maker_of(other, current) == maker
 
 
 async def test_a_store_that_fails_in_the_middle_of_a_search_is_named_with_a_next_step(

@@ -120,21 +120,26 @@ class TaskRecords:
         """
         return OwnerLock(self._lock_dir, f"{_LOCK_PREFIX}{task_id}")
 
-    async def count_left_behind(self, space: str) -> int:
-        """The number of recordings that are embedded in other spaces and not in this one."""
+    async def left_behind(self, space: str) -> dict[str, int]:
+        """The number of recordings that are embedded in other spaces and not in this one, by the space of the last."""
         # Two ranges of an index that SQLite would not take by itself: the tasks of the space itself, nearly always all
         # there are, are not gone through.
         sql = """
             WITH others AS (
-                SELECT asset_id FROM tasks INDEXED BY tasks_ready_by_space
+                SELECT asset_id, space, created_at FROM tasks INDEXED BY tasks_ready_by_space
                 WHERE status = 'ready' AND space > '' AND space < :space
-                UNION
-                SELECT asset_id FROM tasks INDEXED BY tasks_ready_by_space WHERE status = 'ready' AND space > :space
-            )
-            SELECT count(*) FROM others WHERE NOT EXISTS
-                (SELECT 1 FROM tasks WHERE status = 'ready' AND space = :space AND asset_id = others.asset_id)
+                UNION ALL
+                SELECT asset_id, space, created_at FROM tasks INDEXED BY tasks_ready_by_space
+                WHERE status = 'ready' AND space > :space
+            ),
+            -- Beside max(), SQLite takes the other columns from the row that has it.
+            last AS (SELECT asset_id, space, max(created_at) FROM others GROUP BY asset_id)
+            SELECT space, count(*) FROM last WHERE NOT EXISTS
+                (SELECT 1 FROM tasks WHERE status = 'ready' AND space = :space AND asset_id = last.asset_id)
+            GROUP BY space
         """
-        return int(await self._ledger.read(lambda db: db.execute(sql, {"space": space}).fetchone()[0]))
+        rows = await self._ledger.read(lambda db: db.execute(sql, {"space": space}).fetchall())
+        return {name: int(count) for name, count in rows}
 
     async def drop_spent_locks(self) -> int:
         """Delete the lock files of tasks that are finished or gone; returns their number."""

@@ -14,11 +14,12 @@ from pydantic import ValidationError
 from soundbite_api import AssetFailed, NotFound, PlatformError, UploadTicket
 from soundbite_tools.embed.shipping import Shipment, packed, shipment
 from soundbite_tools.errors import SourceProblem
-from soundbite_tools.sources.files import is_unchanged
+from soundbite_tools.sources.files import is_unchanged, read_facts
 
 if TYPE_CHECKING:
     from soundbite_api import Asset as PlatformAsset
     from soundbite_store import Asset, Task
+    from soundbite_tools.config import LibraryConfig
     from soundbite_tools.embed.params import EmbedParams
     from soundbite_tools.library import Library
 
@@ -151,7 +152,7 @@ async def _create(library: Library, asset: Asset, shipped: Shipment) -> Platform
     if asset.source_kind == "url":
         return await client.create_asset_from_url(asset.source_uri, filename=shipped.filename, is_unique_name=True)
     path = Path(asset.source_uri)
-    if not await anyio.to_thread.run_sync(is_unchanged, path, asset.size_bytes, asset.mtime_ns):
+    if not await anyio.to_thread.run_sync(_is_same_file, path, asset, library.config):
         raise SourceProblem(
             f"{path.name} changed or went away before it was embedded.",
             "Call embed_audio with it again.",
@@ -167,6 +168,16 @@ async def _create(library: Library, asset: Asset, shipped: Shipment) -> Platform
     ticket = _ticket(await ledger.get_platform_asset(uploads, shipped.content_key))
     async with packed(library, asset, shipped) as (file, name):
         return await client.upload_file(file, filename=name, is_unique_name=True, ticket=ticket, keep_ticket=keep)
+
+
+def _is_same_file(path: Path, asset: Asset, config: LibraryConfig) -> bool:
+    if is_unchanged(path, asset.size_bytes, asset.mtime_ns):
+        return True
+    try:
+        # A copy that was put back, or a library that moved to another disk: the content counts, not its date.
+        return read_facts(path, config).content_hash == asset.content_hash
+    except SourceProblem:
+        return False
 
 
 def _ticket(text: str | None) -> UploadTicket | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from soundbite_store import ClipFilter, Space
+from soundbite_tools.counts import count_of
 from soundbite_tools.errors import EmptyLibrary, QuestionProblem, UnknownId
 from soundbite_tools.search.heard_sounds import clips_with_sounds
 from soundbite_tools.search.selection import Selection
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 _ASSETS_READ = 10_000
 _TAGS_NAMED = 15
 _LONGEST_ID = 100
+
+
+# `soundbite-base-2`, `soundbite-full-2-fp32`: what comes behind the number tells builds of one edition apart.
+_EDITION = re.compile(r"(?P<engine>[a-z-]+)-(?P<number>\d+)(?P<build>-.+)?")
 
 
 @dataclass(frozen=True)
@@ -52,11 +58,22 @@ async def searched_clips(library: Library, selection: Selection) -> Searched:
     raise await _no_match(library, selection)
 
 
+def maker_of(other: str, current: str) -> str:
+    """Return who made the vectors of another space, in words, seen from the current one."""
+    theirs, ours = _EDITION.fullmatch(other), _EDITION.fullmatch(current)
+    if theirs and ours and theirs["engine"] == ours["engine"] and int(theirs["number"]) < int(ours["number"]):
+        return "an earlier edition of the engine"
+    return "another engine or profile"
+
+
 async def _say_empty(library: Library, space: Space) -> None:
     store, ledger = await library.store(), await library.ledger()
     others = [info for info in await store.spaces() if info.clips and info.space != space]
     if others:
-        held = ", ".join(f"{info.assets} in {info.space.id}" for info in others)
+        held = " and ".join(
+            f"{count_of(info.assets, 'recording')} embedded by {maker_of(info.space.id, space.id)} ({info.space.id})"
+            for info in others
+        )
         raise QuestionProblem(
             f"No recording has vectors of {space.id}, which the platform makes now; there are {held}. "
             "Vectors of different spaces can't be compared.",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from soundbite_tools.boundary import translated
 from soundbite_tools.budget import Room, first_that_fits
+from soundbite_tools.counts import count_of
 from soundbite_tools.results import SearchResult
 from soundbite_tools.search.answers import answers
 from soundbite_tools.search.cursors import cursor_at, offset_of
@@ -15,7 +17,7 @@ from soundbite_tools.search.question import Modality, Question
 from soundbite_tools.search.range_view import Answer, with_text
 from soundbite_tools.search.ranges import spread, time_ranges
 from soundbite_tools.search.ranking import WEAK_SCORE
-from soundbite_tools.search.scope import searched_clips
+from soundbite_tools.search.scope import maker_of, searched_clips
 from soundbite_tools.search.selection import Selection
 from soundbite_tools.untrusted import plain_text
 
@@ -116,13 +118,13 @@ def _quality(page: Sequence[Answer], first: int) -> list[str]:
 
 
 async def _not_searched(library: Library, space: Space) -> list[str]:
-    count = await (await library.ledger()).count_left_behind(space.id)
-    if not count:
-        return []
-    recordings = "1 recording was" if count == 1 else f"{count} recordings were"
+    counts: Counter[str] = Counter()
+    for other, count in (await (await library.ledger()).left_behind(space.id)).items():
+        counts[maker_of(other, space.id)] += count
     return [
-        f"{recordings} embedded by another engine or profile only, whose vectors can't be compared, and not searched: "
-        "`soundbite reembed` on the command line embeds them again."
+        f"{count_of(count, 'recording')} {'was' if count == 1 else 'were'} embedded by {maker} only, whose vectors "
+        "can't be compared, and not searched: `soundbite reembed` on the command line embeds them again."
+        for maker, count in counts.items()
     ]
 
 
