@@ -21,8 +21,8 @@ from pathlib import Path
 
 import anyio
 import httpx
-from faulty_transport import FaultyTransport
-from hosted_platform import BASE_URL, KEY, HostedPlatform
+from hosted_service.bad_line import FaultyTransport
+from hosted_service.platform import BASE_URL, KEY, HostedPlatform
 from pydantic import SecretStr
 
 from soundbite_api import PlatformClient, PollPolicy, RetryPolicy

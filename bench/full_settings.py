@@ -2,10 +2,10 @@
 
     python bench/full_settings.py [--only clap|whisper] [--rounds N]
 
-CLAP's audio encoder and Whisper base in their real widths with random weights (random_clap.py, and the Whisper of the
-tests): the arithmetic is the published networks', the answers are noise. Each line is a way to use all cores or one:
-so many processes of so many threads, each given so many windows at a time (ten seconds for CLAP, 28 for Whisper, with
-90 tokens written to each, five beams). Printed are seconds of sound for each second that passes, of all processes
+CLAP's audio encoder and Whisper base in their real widths with random weights (networks/random_clap.py, and the Whisper
+of the tests): the arithmetic is the published networks', the answers are noise. Each line is a way to use all cores or
+one: so many processes of so many threads, each given so many windows at a time (ten seconds for CLAP, 28 for Whisper,
+with 90 tokens written to each, five beams). Printed are seconds of sound for each second that passes, of all processes
 together, and the memory of one. Needs the extra `full` and the development dependencies.
 """
 
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 from machine.peaks import peak_mb
-from random_clap import BANDS, FRAMES, write_random_clap
+from networks.random_clap import BANDS, FRAMES, write_random_clap
 
 from soundbite_engine.sound.clap import SoundEncoder
 from soundbite_engine.speech.whisper import WINDOW_SEC

@@ -21,8 +21,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from kill_embed import embed_run
-from kill_worker import OLD_SPACE, SPACE, clip
+from crashes.embedding import embed_run
+from crashes.writer import OLD_SPACE, SPACE, clip
 
 from soundbite_store import ClipStore
 
@@ -146,7 +146,7 @@ def make_old(folder: Path) -> None:
 
 
 async def started(folder: Path, kind: str, turn: int) -> Process:
-    script = Path(__file__).with_name("kill_worker.py")
+    script = Path(__file__).parent / "crashes" / "writer.py"
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(script), str(folder), kind, str(turn), stdin=PIPE, stdout=PIPE
     )

@@ -2,8 +2,8 @@
 
     python bench/peers.py --clips 10000 100000 --json peers.json
 
-The environments of the peers are made in --venvs once and need the package index; peer_server.py tells how they are
-fed. All servers are spoken to by the same lines of code, one after the other, each alone.
+The environments of the peers are made in --venvs once and need the package index; text_servers/server.py tells how they
+are fed. All servers are spoken to by the same lines of code, one after the other, each alone.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from peer_data import Corpus, fill_soundbite, make_corpus
-from peer_install import PEERS, environment, weigh
-from protocol import HELLO, Server
+from serving.stdio_server import HELLO, Server
+from text_servers.corpus import Corpus, fill_soundbite, make_corpus
+from text_servers.install import PEERS, environment, weigh
 
 BENCH = Path(__file__).parent
+FEEDER = BENCH / "text_servers" / "server.py"
 FOUND = 5
 _CHARS_A_TOKEN = 3.5
 _LONGEST_END_S = 5.0
@@ -66,7 +67,7 @@ def subjects(venvs: Path) -> list[Subject]:
     def peer(name: str) -> Callable[[Path], list[str]]:
         # Its environment is made when it is started, not when it is only listed.
         def command(folder: Path) -> list[str]:
-            return [str(environment(venvs, name)), str(BENCH / "peer_server.py"), "serve", name, str(folder)]
+            return [str(environment(venvs, name)), str(FEEDER), "serve", name, str(folder)]
 
         return command
 
@@ -97,7 +98,7 @@ def fill(subject: Subject, venvs: Path, folder: Path, corpus: Corpus) -> None:
     if subject.name == "soundbite":
         asyncio.run(fill_soundbite(folder, corpus.texts))
         return
-    command = [str(environment(venvs, subject.name)), str(BENCH / "peer_server.py"), "fill", subject.name, str(folder)]
+    command = [str(environment(venvs, subject.name)), str(FEEDER), "fill", subject.name, str(folder)]
     subprocess.run(command, input="\n".join(corpus.texts), text=True, env=_peer_environment(), check=True)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from kill_worker import SPACE, clip
+from crashes.writer import SPACE, clip
 
 from soundbite_store import ClipStore, StoreError
 

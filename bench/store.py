@@ -2,7 +2,7 @@
 
 Run `python bench/store.py [--rows 10000 100000 1000000] [--no-peers]`; a million rows take 5 GB of disk, 10 with the
 peers, and eight minutes. Vectors of 512 numbers in clusters, two embeddings to a clip. `x` is the time as a multiple of
-an exact numpy search over the same vectors in memory, measured before and after. The peers of bench/store_peers.txt
+an exact numpy search over the same vectors in memory, measured before and after. The peers of bench/storage/peers.txt
 join in where they are installed. What is wanted at a size stands at its end, each limit reached or missed.
 """
 
@@ -22,10 +22,10 @@ from typing import Any
 import lancedb
 import numpy as np
 from numpy.typing import NDArray
-from protocol import started
-from store_data import SPACE, TAG, Sounds, clip_number, clips, is_tagged, tables
-from store_limits import FILTERED_RECALL, IDLE_MB, INGEST, RECALL, TIME, verdicts
-from store_peers import HITS, PEERS, numpy_exact
+from serving.stdio_server import started
+from storage.data import SPACE, TAG, Sounds, clip_number, clips, is_tagged, tables
+from storage.limits import FILTERED_RECALL, IDLE_MB, INGEST, RECALL, TIME, verdicts
+from storage.peers import HITS, PEERS, numpy_exact
 
 from soundbite_store import Clip, ClipFilter, ClipHit, ClipStore
 from soundbite_store.lance.rows import to_table

@@ -61,8 +61,7 @@ class Service:
         return answer
 
 
-load("hosted_records")
-hosted = load("hosted_platform")
+hosted = load("hosted_service.platform")
 
 
 @dataclass

@@ -35,9 +35,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from bench_scripts import load
 from running_library import running_library
 
-load("hosted_records")
-hosted = load("hosted_platform")
-load("faulty_transport")
+hosted = load("hosted_service.platform")
 
 
 class ThreadWorkbench:

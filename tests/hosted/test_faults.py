@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 async def test_no_job_is_lost_or_doubled_while_a_third_of_all_calls_goes_wrong(
     seed: int, tmp_path: Path, platform: Any, load_bench: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    faults, line = load_bench("faults"), sys.modules["faulty_transport"]
+    faults, line = load_bench("faults"), load_bench("hosted_service.bad_line")
     platform.chunk_bytes = faults.PART_BYTES
     bad = line.FaultyTransport(httpx.ASGITransport(app=platform.app), 1 / 3, seed)
     outcome = await faults.run(tmp_path, bad, 10)

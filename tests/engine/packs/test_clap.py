@@ -83,7 +83,7 @@ def test_a_network_of_the_real_width_hears_each_window_by_itself(
     tmp_path: Path, tones: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[3] / "bench"))
-    from random_clap import write_random_clap
+    from networks.random_clap import write_random_clap
 
     encoder = SoundEncoder(write_random_clap(tmp_path)["int8"])
     quiet = tones[::-1] * np.float32(0.01)

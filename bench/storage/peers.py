@@ -1,7 +1,7 @@
 """Other ways to find the nearest vectors, each behind the same two functions; those not installed are left out.
 
-`pip install -r bench/store_peers.txt`, in an environment of its own if need be, installs them. Those that take rows in
-parts stop at a deadline.
+`pip install -r bench/storage/peers.txt`, in an environment of its own if need be, installs them. Those that take rows
+in parts stop at a deadline.
 """
 
 from __future__ import annotations

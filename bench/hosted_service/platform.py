@@ -20,7 +20,7 @@ from typing import Any
 
 import av
 import httpx
-from hosted_records import (
+from hosted_service.records import (
     BASE_URL,
     Asset,
     Task,

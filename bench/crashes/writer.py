@@ -1,6 +1,6 @@
 """The process that bench/kills.py kills: says `ready`, waits for a line, then works until it is killed.
 
-Run as `kill_worker.py STORE write|index|optimise|migrate ROUND`. Prints the number of each clip once its write was
+Run as `crashes/writer.py STORE write|index|optimise|migrate ROUND`. Prints the number of each clip once its write was
 acknowledged.
 """
 
@@ -12,7 +12,7 @@ import itertools
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "store"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "store"))
 from clip_writer import clip as clip_of
 
 from soundbite_store import Clip, ClipStore, Space

@@ -1,7 +1,7 @@
 """Kills whole servers while they embed: what a tool called ready stays, and what was begun is finished, once.
 
-Part of bench/kills.py. As `kill_embed.py HOME ROUND` it is the process that gets killed: a server with its engine, and
-a client that adds one recording after the other and prints the number of each that is ready.
+Part of bench/kills.py. As `crashes/embedding.py HOME ROUND` it is the process that gets killed: a server with its
+engine, and a client that adds one recording after the other and prints the number of each that is ready.
 """
 
 from __future__ import annotations

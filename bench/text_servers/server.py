@@ -1,7 +1,7 @@
 """One of the peers, fed and started inside its own environment; bench/peers.py calls this with that Python.
 
-    python peer_server.py fill chroma-mcp FOLDER < texts, a line each
-    python peer_server.py serve chroma-mcp FOLDER
+    python text_servers/server.py fill chroma-mcp FOLDER < texts, a line each
+    python text_servers/server.py serve chroma-mcp FOLDER
 
 Neither peer starts on a machine without network: both download an embedding model. Here both look texts up in
 Soundbite's own table instead, so that all three servers compare the same vectors and pay the same for them.
