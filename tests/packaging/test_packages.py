@@ -80,6 +80,7 @@ def test_what_the_bundle_starts_is_there() -> None:
     server = document("packaging/mcpb/manifest.json")["server"]
     assert (ROOT / server["entry_point"]).is_file()
     assert server["mcp_config"]["args"][-2:] == ["soundbite", "serve"]
+    assert "--no-dev" in server["mcp_config"]["args"]  # else uv installs what only developers need
 
 
 def test_the_skill_names_tools_that_exist() -> None:
