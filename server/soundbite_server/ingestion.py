@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from soundbite_tools.embed.embed_audio import embed_audio
-from soundbite_tools.embed.get_task import get_task
+from soundbite_tools.embed.get_task import get_task, task_result
 from soundbite_tools.embed.params import DEFAULT_SEGMENT_SEC, EmbedParams
 from soundbite_tools.embed.registry import finished_task
-from soundbite_tools.embed.task_view import task_result
 from soundbite_tools.errors import ToolProblem
 from soundbite_tools.results import TaskResult
 from soundbite_tools.sources.files import allowed_file, is_unchanged
-from soundbite_tools.untrusted import plain_tags
+from soundbite_tools.text import plain_tags
 
 if TYPE_CHECKING:
     from soundbite_server.sources import Named

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from soundbite_tools.sources.files import shown
+from soundbite_tools.text import printable
 
 # What a folder is looked through for; a file named outright is tried whatever it is called.
 # fmt: off
@@ -40,7 +40,7 @@ class Named:
     @property
     def name(self) -> str:
         """What to call it while it is worked on: one line, without characters that steer a terminal."""
-        return shown(self.path.name if self.path else self.source.rstrip("/").rpartition("/")[2] or self.source)
+        return printable(self.path.name if self.path else self.source.rstrip("/").rpartition("/")[2] or self.source)
 
     @property
     def size_bytes(self) -> int:
@@ -101,13 +101,13 @@ def _paths(word: str) -> list[Path]:
     except FileNotFoundError:
         pass  # may be a pattern, and otherwise it is said when its turn comes
     except OSError as exc:
-        raise NothingFound(f"{shown(word)} can't be looked at: {exc.strerror}.") from exc
+        raise NothingFound(f"{printable(word)} can't be looked at: {exc.strerror}.") from exc
     if path.is_dir():
-        return _some(media_in(path), f"There are no audio or video files in {shown(str(path))}.")
+        return _some(media_in(path), f"There are no audio or video files in {printable(str(path))}.")
     if path.exists() or not _PATTERN.search(word):
         return [path]
     # Some shells (that of Windows for one) hand patterns on, and quotes protect them in the others.
-    return _some(_matching(path), f"No audio or video file matches {shown(word)}.")
+    return _some(_matching(path), f"No audio or video file matches {printable(word)}.")
 
 
 def _matching(pattern: Path) -> list[Path]:

@@ -12,7 +12,7 @@ from tool_calls import embed_audio
 
 from soundbite_store import ClipFilter, Space
 from soundbite_tools.embed.params import EmbedParams
-from soundbite_tools.embed.shipping import shipment
+from soundbite_tools.embed.uploads import shipment
 
 Open = Callable[..., Any]
 Tone = Callable[..., Path]

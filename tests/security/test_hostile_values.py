@@ -10,7 +10,7 @@ from typing import Any
 from mcp import Client
 
 from soundbite_store import ClipStore
-from soundbite_tools.untrusted import LONGEST_TAG, LONGEST_TITLE, plain_tags, plain_text
+from soundbite_tools.text import LONGEST_TAG, LONGEST_TITLE, plain_tags, plain_text
 
 SEEDS = [
     "' OR '1'='1",

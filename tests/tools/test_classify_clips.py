@@ -8,9 +8,9 @@ import pytest
 from scripted_platform import ScriptedPlatform
 from tool_calls import embed_audio
 
-from soundbite_tools.budget import fits
 from soundbite_tools.errors import EmptyLibrary, QuestionProblem, UnknownId
 from soundbite_tools.groups.classify_clips import classify_clips
+from soundbite_tools.text import fits
 
 OpenLibrary = Callable[..., Any]
 NONE = "none of these"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from soundbite_tools.clock import clock, clock_length, clock_range, seconds
+from soundbite_tools.text import clock, clock_length, clock_range, seconds
 
 
 @pytest.mark.parametrize(

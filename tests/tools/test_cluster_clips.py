@@ -8,12 +8,12 @@ import pytest
 from scripted_platform import ScriptedPlatform
 from tool_calls import embed_audio
 
-from soundbite_tools.budget import fits
 from soundbite_tools.errors import EmptyLibrary, QuestionProblem
-from soundbite_tools.groups import clip_rows
+from soundbite_tools.groups import clips
 from soundbite_tools.groups.classify_clips import classify_clips
-from soundbite_tools.groups.clip_points import clip_points
+from soundbite_tools.groups.clips import clip_points
 from soundbite_tools.groups.cluster_clips import cluster_clips
+from soundbite_tools.text import fits
 
 OpenLibrary = Callable[..., Any]
 
@@ -93,7 +93,7 @@ async def test_of_more_clips_than_are_compared_a_sample_of_all_recordings_is(
     topics: ScriptedPlatform,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(clip_rows, "MOST_CLIPS", 60)
+    monkeypatch.setattr(clips, "MOST_CLIPS", 60)
     topics.duration, topics.says = 300.0, ("river bridge water", "cake oven butter") * 25
     async with open_library() as library:
         for number in range(4):
@@ -115,7 +115,7 @@ async def test_of_more_clips_than_are_compared_a_sample_of_all_recordings_is(
 async def test_of_many_clips_that_are_embedded_as_one_vector_a_sample_is_taken_too(
     open_library: OpenLibrary, recording: Path, topics: ScriptedPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clip_rows, "MOST_CLIPS", 30)
+    monkeypatch.setattr(clips, "MOST_CLIPS", 30)
     topics.duration, topics.says = 600.0, ("river bridge water", "cake oven butter") * 50
     async with open_library() as library:
         await embed_audio(library, recording.name, embedding_type=["fused_embedding"], embedding_scope=["clip"])

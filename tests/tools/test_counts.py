@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from soundbite_tools.counts import count_of
+from soundbite_tools.text import count_of
 
 
 @pytest.mark.parametrize(("number", "said"), [(0, "0 clips"), (1, "1 clip"), (12345, "12,345 clips")])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from soundbite_tools.groups.cluster_clips import telling_words
 from soundbite_tools.groups.kmeans import grouped
-from soundbite_tools.groups.telling_words import telling_words
 
 
 def bundles(count: int, size: int = 30, spread: float = 0.05) -> np.ndarray:

@@ -10,7 +10,7 @@ from scripted_platform import SPACE, ScriptedPlatform
 from tool_calls import embed_audio, get_task
 
 from soundbite_store import Space, StoreFull
-from soundbite_tools.embed.waiting import within_limits
+from soundbite_tools.embed.params import within_limits
 from soundbite_tools.errors import EmptyLibrary, ToolProblem
 from soundbite_tools.read.list_audio import list_audio
 from soundbite_tools.search.search_clips import search_clips

@@ -8,10 +8,9 @@ import pytest
 from scripted_platform import ScriptedPlatform
 from tool_calls import embed_audio
 
-from soundbite_tools.budget import fits
-from soundbite_tools.clock import number
 from soundbite_tools.errors import QuestionProblem, UnknownId
 from soundbite_tools.read.read_transcript import read_transcript
+from soundbite_tools.text import fits, number
 
 OpenLibrary = Callable[..., Any]
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from soundbite_tools.budget import ROOMS, Room, first_that_fits, fits, tokens
 from soundbite_tools.results import (
     AssetResult,
     ClipDetail,
@@ -20,6 +19,7 @@ from soundbite_tools.results import (
     TranscriptLine,
     TranscriptResult,
 )
+from soundbite_tools.text import ROOMS, Room, first_that_fits, fits, tokens
 
 CLIP = ClipResult(
     clip_id="c_1",

@@ -9,10 +9,10 @@ from scripted_platform import ScriptedPlatform
 from tool_calls import embed_audio
 
 from soundbite_store import ClipStore, StoreError
-from soundbite_tools.budget import MOST_TOKENS, tokens
 from soundbite_tools.errors import EmptyLibrary, QuestionProblem, ToolProblem, UnknownId
-from soundbite_tools.search.scope import maker_of
 from soundbite_tools.search.search_clips import search_clips
+from soundbite_tools.search.selection import maker_of
+from soundbite_tools.text import MOST_TOKENS, tokens
 
 OpenLibrary = Callable[..., Any]
 

@@ -14,7 +14,7 @@ from tool_calls import embed_audio
 from soundbite_store import TimedText
 from soundbite_tools.errors import QuestionProblem, SourceProblem, UnknownId
 from soundbite_tools.read.list_audio import list_audio
-from soundbite_tools.search.borders import snapped
+from soundbite_tools.search.ranges import snapped
 from soundbite_tools.search.search_clips import search_clips
 
 OpenLibrary = Callable[..., Any]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soundbite_tools.untrusted import plain_tags, plain_text, shortened
+from soundbite_tools.text import plain_tags, plain_text, shortened
 
 
 @pytest.mark.parametrize(

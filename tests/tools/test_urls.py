@@ -4,7 +4,7 @@ import pytest
 
 from soundbite_tools.config import UrlRules
 from soundbite_tools.errors import SourceProblem
-from soundbite_tools.sources.urls import allowed_url
+from soundbite_tools.sources.sources import allowed_url
 
 PUBLIC = UrlRules()
 

@@ -3,6 +3,7 @@
 ToolProblem                message: what is wrong; next_step: what to do now; code: a stable name
 |-- SourceProblem          the sound to embed can't be read or may not be
 |-- UnknownId              no such asset, clip or task
+|   `-- RecordingRemoved   there no longer
 |-- QuestionProblem        a search that can't be answered as asked
 |-- EmptyLibrary           nothing has been embedded yet
 `-- WorkFailed             the platform or the store did not do its part
@@ -10,11 +11,17 @@ ToolProblem                message: what is wrong; next_step: what to do now; co
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from soundbite_api import PlatformError
     from soundbite_store import StoreError
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class ToolProblem(Exception):
@@ -42,6 +49,15 @@ class UnknownId(ToolProblem):
     code = "unknown_id"
 
 
+class RecordingRemoved(UnknownId):
+    """A recording was removed while something worked on it."""
+
+    code = "recording_removed"
+
+    def __init__(self) -> None:
+        super().__init__("The recording was removed.", "Call embed_audio with its source to have it again.")
+
+
 class QuestionProblem(ToolProblem):
     """A search or a range that can't be answered as asked."""
 
@@ -64,6 +80,35 @@ class WorkFailed(ToolProblem):
     """The platform, the store or the decoder did not do its part."""
 
     code = "work_failed"
+
+
+def translated(tool: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+    """Return the tool with errors of the platform and the store turned into problems with a next step."""
+
+    @functools.wraps(tool)
+    async def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await tool(*args, **kwargs)
+        except ToolProblem:
+            raise
+        except Exception as exc:
+            if problem := problem_of(exc):
+                raise problem from exc
+            raise
+
+    return run
+
+
+def problem_of(error: Exception) -> ToolProblem | None:
+    """Return the problem that an error of the tools, the platform or the store means; None for any other."""
+    from soundbite_api import PlatformError
+    from soundbite_store import StoreError
+
+    if isinstance(error, ToolProblem):
+        return error
+    if isinstance(error, PlatformError):
+        return from_platform(error)
+    return from_store(error) if isinstance(error, StoreError) else None
 
 
 def from_platform(error: PlatformError) -> WorkFailed:

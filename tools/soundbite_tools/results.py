@@ -11,8 +11,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from soundbite_tools.clock import number
-from soundbite_tools.counts import count_of
+from soundbite_tools.text import count_of, number
 
 
 class Result(BaseModel):

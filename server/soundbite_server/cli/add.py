@@ -140,7 +140,7 @@ async def _go_on(jobs: Jobs, watch: FolderWatch, labels: Labels, *, as_json: boo
 def _say(out: Console, named: Named, task: TaskResult) -> None:
     from rich.markup import escape
 
-    from soundbite_tools.clock import clock_length
+    from soundbite_tools.text import clock_length
 
     if task.status == "failed":
         # On a terminal the bars are drawn anew below what their own console prints, and over anything else.
@@ -158,7 +158,7 @@ def _known_as(named: Named, task: TaskResult) -> str:
     """Say under which title equal content came in before, where the file's own name does not lead to it."""
     from rich.markup import escape
 
-    from soundbite_tools.untrusted import LONGEST_TITLE, plain_text
+    from soundbite_tools.text import LONGEST_TITLE, plain_text
 
     if named.path is None or plain_text(named.path.stem, LONGEST_TITLE) == task.title:
         return ""

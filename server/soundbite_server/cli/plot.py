@@ -113,9 +113,9 @@ async def library_map(by: str, tags: tuple[str, ...], out: Path) -> None:
     """Draw the clips of the library on a map: near each other where they sound or mean alike."""
     from soundbite_server.plots.library_map import draw_map
     from soundbite_server.plots.mapping import mapped
-    from soundbite_tools.counts import count_of
-    from soundbite_tools.groups.clip_points import clip_points
+    from soundbite_tools.groups.clips import clip_points
     from soundbite_tools.groups.map_layout import MOST_POINTS
+    from soundbite_tools.text import count_of
 
     async with personal_library() as library:
         points = await clip_points(library, MOST_POINTS, tags=tags)

@@ -62,7 +62,7 @@ def _print_recordings(listing: LibraryListing) -> None:
     from rich.text import Text
 
     from soundbite_server.cli.render.lines import Column, print_table
-    from soundbite_tools.counts import count_of
+    from soundbite_tools.text import count_of
 
     out = console()
     columns = (
@@ -115,7 +115,7 @@ async def tasks_command(status: str | None, limit: int, as_json: bool) -> None:
     """
     from soundbite_server.settings import Settings
     from soundbite_store import Ledger
-    from soundbite_tools.embed.task_view import task_result
+    from soundbite_tools.embed.get_task import task_result
 
     settings = Settings.from_environment()
     settings.check_home()
@@ -247,7 +247,7 @@ async def import_command(file: Path, as_json: bool) -> None:
 
 
 def _print_counts(done: Exchanged, verb: str, *, as_json: bool) -> None:
-    from soundbite_tools.counts import count_of
+    from soundbite_tools.text import count_of
 
     if as_json:
         print_json(asdict(done))

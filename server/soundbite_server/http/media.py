@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from soundbite_server.http.callers import LOCAL, principal
 from soundbite_server.http.services import LinkRefused, Routes
 from soundbite_tools.errors import ToolProblem
-from soundbite_tools.sources.received import SCHEME, received_folder, received_name
+from soundbite_tools.sources.files import SCHEME, received_folder, received_name
 
 if TYPE_CHECKING:
     from soundbite_server.http.services import HttpServices

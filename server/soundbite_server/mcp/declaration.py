@@ -13,7 +13,7 @@ from mcp_types import ToolAnnotations
 from pydantic import ValidationError
 
 from soundbite_server.mcp.boundary import count_call, guarded
-from soundbite_tools.untrusted import plain_text
+from soundbite_tools.text import plain_text
 
 # Field titles repeat the names; what else describes answers is read by few hosts and paid for by all.
 _INPUT_NOISE = frozenset({"title"})

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from soundbite_server.mcp.boundary import ToolContext, library_of
-from soundbite_tools.clock import clock
 from soundbite_tools.errors import ToolProblem, UnknownId
-from soundbite_tools.untrusted import plain_text
+from soundbite_tools.text import clock, plain_text
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -114,9 +113,9 @@ def register_resources(server: MCPServer[Services], running: Callable[[], Servic
 
 async def asset(asset_id: str, ctx: ToolContext) -> str:
     """Return one recording and its latest task as JSON."""
-    from soundbite_tools.clock import seconds
-    from soundbite_tools.embed.task_view import shown_source, standing
-    from soundbite_tools.read.list_audio import TASKS_LOOKED_AT
+    from soundbite_tools.read.list_audio import TASKS_LOOKED_AT, standing
+    from soundbite_tools.sources.sources import shown_source
+    from soundbite_tools.text import seconds
 
     async with _told():
         ledger = await (await library_of(ctx)).ledger()

@@ -198,7 +198,7 @@ async def _library(ctx: ServerRequestContext[Any, Any]) -> Library:
 
 
 async def _state(task: Task, library: Library) -> TaskState:
-    from soundbite_tools.embed.task_view import task_result
+    from soundbite_tools.embed.get_task import task_result
 
     if task.status == "processing":
         message = f"{task.stage or 'queued'}, {task.progress:.0%}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from soundbite_server.plots.recording import MARGIN, SOUND, SPEECH, WIDTH, draw_heading, draw_segments
 from soundbite_server.plots.svg import FAINT, Drawing, fitting
 from soundbite_server.plots.time_axis import TimeAxis
-from soundbite_tools.clock import clock_length
+from soundbite_tools.text import clock_length
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

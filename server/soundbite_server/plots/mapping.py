@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from soundbite_server.plots.library_map import MappedClip
-from soundbite_tools.clock import clock_range
+from soundbite_tools.groups.cluster_clips import telling_words
 from soundbite_tools.groups.kmeans import grouped
 from soundbite_tools.groups.map_layout import laid_out
-from soundbite_tools.groups.telling_words import telling_words
-from soundbite_tools.untrusted import shortened
+from soundbite_tools.text import clock_range, shortened
 
 if TYPE_CHECKING:
     from soundbite_store import Clip
-    from soundbite_tools.groups.clip_points import ClipPoints
+    from soundbite_tools.groups.clips import ClipPoints
 
 _UNTAGGED, _WORDLESS = "no tag", "no words"
 _NAMING_WORDS = 3

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from soundbite_server.plots.svg import FAINT, PALETTE, Drawing, fitting, wrapped
 from soundbite_server.plots.time_axis import TimeAxis
-from soundbite_tools.clock import clock_length, clock_range
-from soundbite_tools.counts import count_of
+from soundbite_tools.text import clock_length, clock_range, count_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from soundbite_server.plots.svg import FAINT
-from soundbite_tools.clock import clock
+from soundbite_tools.text import clock
 
 if TYPE_CHECKING:
     from soundbite_server.plots.svg import Drawing

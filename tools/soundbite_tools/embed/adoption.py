@@ -13,14 +13,12 @@ import anyio
 
 from soundbite_api import NotFound, TaskFailed
 from soundbite_store import Asset, Task
-from soundbite_tools.clock import clock_range, seconds
-from soundbite_tools.embed.figures import count_kinds
 from soundbite_tools.embed.params import BOTH_OPTIONS, BOTH_SCOPES, EmbedParams
-from soundbite_tools.embed.task_view import title_for
+from soundbite_tools.embed.spending import count_kinds
 from soundbite_tools.errors import UnknownId, sentence
 from soundbite_tools.results import TaskResult
-from soundbite_tools.sources.sources import TASK_SCHEME, asset_id_for
-from soundbite_tools.untrusted import LONGEST_TITLE, MOST_TAGS, plain_tags, plain_text
+from soundbite_tools.sources.sources import TASK_SCHEME, asset_id_for, title_for
+from soundbite_tools.text import LONGEST_TITLE, MOST_TAGS, clock_range, plain_tags, plain_text, seconds
 
 if TYPE_CHECKING:
     from soundbite_api import EmbeddingMetadata, EmbeddingTask, TaskAnswer

@@ -7,26 +7,25 @@ from typing import TYPE_CHECKING, Literal
 
 import anyio
 
-from soundbite_tools.boundary import translated
 from soundbite_tools.embed.adoption import taken_in
-from soundbite_tools.embed.figures import TaskFigures
+from soundbite_tools.embed.get_task import task_result
 from soundbite_tools.embed.params import (
     BOTH_OPTIONS,
     BOTH_SCOPES,
     DEFAULT_SEGMENT_SEC,
+    DEFAULT_WAIT_S,
     SEPARATE,
     EmbedParams,
     ParameterProblem,
     check_length,
+    within_limits,
 )
 from soundbite_tools.embed.registry import described, finished_task, unfinished_task
-from soundbite_tools.embed.spending import check_budget
+from soundbite_tools.embed.spending import TaskFigures, check_budget
 from soundbite_tools.embed.steps import check_start
-from soundbite_tools.embed.task_view import task_result
-from soundbite_tools.embed.waiting import DEFAULT_WAIT_S, within_limits
-from soundbite_tools.errors import WorkFailed
+from soundbite_tools.errors import WorkFailed, translated
 from soundbite_tools.results import TaskResult
-from soundbite_tools.sources.received import forget_refused
+from soundbite_tools.sources.files import forget_refused
 from soundbite_tools.sources.sources import TASK_SCHEME, choose, resolve
 
 if TYPE_CHECKING:

@@ -2,27 +2,73 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Literal
 
 from soundbite_store import Clip, ClipFilter, Space, Task
-from soundbite_tools.boundary import translated
-from soundbite_tools.clock import clock_range, seconds
 from soundbite_tools.embed.adoption import known_task, seen_elsewhere
-from soundbite_tools.embed.figures import TaskFigures
-from soundbite_tools.embed.task_view import task_result
-from soundbite_tools.embed.waiting import within_limits
-from soundbite_tools.results import EmbeddingPreview
+from soundbite_tools.embed.params import EmbedParams, within_limits
+from soundbite_tools.embed.spending import TaskFigures
+from soundbite_tools.errors import translated
+from soundbite_tools.results import EmbeddingPreview, TaskResult
+from soundbite_tools.sources.sources import shown_source
+from soundbite_tools.text import clock_range, plain_text, seconds
 
 if TYPE_CHECKING:
+    from soundbite_store import Asset
     from soundbite_tools.embed.jobs import Jobs, ProgressListener
     from soundbite_tools.library import Library
-    from soundbite_tools.results import TaskResult
 
+
+_MOST_NOTES = 8
+_LONGEST_NOTE = 300
 EMBEDDINGS_PER_PAGE = 40
 _FIRST_VALUES = 10
 _OF_ANOTHER_PLATFORM = "It was begun on another platform, and goes on when a server uses that one again."
 _EMBED_HERE = "Call embed_audio with the same source to embed it on this platform."
 _NOT_WORKED_ON = "This server is read-only and does not work on it; one that may write goes on with it when it runs."
+
+
+def task_result(task: Task, asset: Asset | None) -> TaskResult:
+    """Return a task with what to do next."""
+    params = EmbedParams.model_validate_json(task.params_json)
+    figures = TaskFigures.of(task)
+    known_sec = asset.duration_sec if asset else 0.0
+    start_sec, end_sec = (figures.start_sec, figures.end_sec) if figures.counts else params.window(known_sec)
+    covered_sec = max(0.0, end_sec - start_sec)
+    return TaskResult(
+        task_id=task.task_id,
+        status=task.status,
+        asset_id=task.asset_id,
+        title=asset.title if asset else "",
+        source=shown_source(asset) if asset else "",
+        tags=list(asset.tags) if asset else [],
+        stage=(task.stage or "queued") if task.status == "processing" else "",
+        progress=round(task.progress, 2) if task.status == "processing" else 0.0,
+        audio_seconds=seconds(covered_sec),
+        start_sec=seconds(start_sec),
+        end_sec=seconds(end_sec),
+        time_range=clock_range(start_sec, end_sec) if covered_sec else "",
+        segmentation=params.segmentation_label,
+        embedding_count=figures.embedding_count if task.status == "ready" else 0,
+        embedding_counts=list(figures.counts) if task.status == "ready" else [],
+        dimension=figures.dimension if task.status == "ready" else 0,
+        space=task.space,
+        seconds_embedded=seconds(task.seconds_embedded),
+        seconds_saved=seconds(task.seconds_saved),
+        notes=[plain_text(note, _LONGEST_NOTE) for note in json.loads(task.notes_json)][:_MOST_NOTES],
+        error=plain_text(task.error_message, _LONGEST_NOTE),
+        error_code=task.error_code,
+        next_step=_next_step(task),
+    )
+
+
+def _next_step(task: Task) -> str:
+    if task.status == "processing":
+        return f'Call get_task(task_id="{task.task_id}", wait_seconds=20) until the status is ready.'
+    if task.status == "failed":
+        return plain_text(task.error_hint, _LONGEST_NOTE) or "Call embed_audio again."
+    return "Call search_clips to find something in it."
 
 
 @translated

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from soundbite_store import StoreError
-from soundbite_tools.sources.received import forget_unused
+from soundbite_tools.sources.files import INLINE_FOLDER, UPLOADS_FOLDER, delete
 
 if TYPE_CHECKING:
     from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.library import Library
 
+_UNUSED_S = 24 * 3600.0
 _LONGEST_UPLOAD_NS = 24 * 3600 * 10**9
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,28 @@ async def tidy(library: Library) -> None:
     await anyio.to_thread.run_sync(_delete_old, config.outgoing_folder)
     await forget_unused(library)
     await (await library.ledger()).drop_spent_locks()
+
+
+async def forget_unused(library: Library) -> None:
+    """Delete audio that was sent more than a day ago and not embedded.
+
+    Raises:
+        StoreError: the ledger can't be read.
+    """
+    ledger, home = await library.ledger(), library.config.home
+    for sent, files in await anyio.to_thread.run_sync(_old_ones, home / UPLOADS_FOLDER, home / INLINE_FOLDER):
+        if not [path for path in files if await ledger.find_asset_by_source(str(path))]:
+            await anyio.to_thread.run_sync(delete, sent)
+
+
+def _old_ones(*folders: Path) -> list[tuple[Path, list[Path]]]:
+    before = time.time() - _UNUSED_S
+    found = []
+    for path in (path for folder in folders for path in folder.glob("*")):
+        with contextlib.suppress(OSError):  # another process was quicker
+            if path.stat().st_mtime < before:
+                found.append((path, list(path.iterdir()) if path.is_dir() else [path]))
+    return found
 
 
 def keep_newest(folder: Path, most_bytes: int) -> int:

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 import anyio
 from opentelemetry import trace
 
-from soundbite_api import PlatformError
 from soundbite_store import StoreError, Task
 from soundbite_tools.embed.registry import Registry
-from soundbite_tools.embed.removal import is_removed
 from soundbite_tools.embed.steps import embed
-from soundbite_tools.errors import ToolProblem, UnknownId, WorkFailed, from_platform, from_store
+from soundbite_tools.embed.writing import is_removed
+from soundbite_tools.errors import UnknownId, WorkFailed, problem_of
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -189,7 +188,11 @@ class Jobs:
         try:
             await embed(self.library, self.registry, task, _Progress(self, ledger, task))
         except Exception as exc:
-            problem = _as_problem(exc)
+            problem = problem_of(exc) or WorkFailed(
+                "Something unexpected went wrong while embedding.",
+                "Try once more; the server's log says what happened.",
+                code="internal_error",
+            )
             if problem.code == "internal_error":
                 log.exception("Task %s failed", task.task_id)
             else:
@@ -221,17 +224,3 @@ class _Progress:
         self._stage, self._fraction = stage, fraction
         await self._ledger.update_task(self._task_id, stage=stage, progress=fraction)
         self._jobs.notify(self._task_id)
-
-
-def _as_problem(exc: Exception) -> ToolProblem:
-    if isinstance(exc, ToolProblem):
-        return exc
-    if isinstance(exc, PlatformError):
-        return from_platform(exc)
-    if isinstance(exc, StoreError):
-        return from_store(exc)
-    return WorkFailed(
-        "Something unexpected went wrong while embedding.",
-        "Try once more; the server's log says what happened.",
-        code="internal_error",
-    )

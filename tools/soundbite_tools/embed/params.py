@@ -8,8 +8,8 @@ from typing import Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from soundbite_api import AudioInput, FixedSegmentation, MediaSource, Segmentation
-from soundbite_tools.clock import number
 from soundbite_tools.errors import ToolProblem, sentence
+from soundbite_tools.text import number
 
 Option = Literal["audio", "transcription"]
 Scope = Literal["clip", "asset"]
@@ -21,6 +21,8 @@ SEPARATE: tuple[Structure, ...] = ("separate_embedding",)
 DEFAULT_SEGMENT_SEC = 6
 
 _ORDER = (*get_args(Option), *get_args(Scope), *get_args(Structure))
+DEFAULT_WAIT_S = 20.0
+LONGEST_WAIT_S = 25.0
 
 
 class ParameterProblem(ToolProblem):
@@ -138,3 +140,8 @@ def check_length(params: EmbedParams, duration_sec: float, longest_sec: float) -
 def _in_order(values: Sequence[str]) -> tuple[str, ...]:
     # The same set in another order, or with repeats, asks for the same.
     return tuple(sorted(dict.fromkeys(values), key=lambda value: _ORDER.index(value) if value in _ORDER else -1))
+
+
+def within_limits(wait_seconds: float) -> float:
+    """Return the seconds to wait, between 0 and 25; 0 where it is no number."""
+    return max(0.0, min(wait_seconds, LONGEST_WAIT_S))

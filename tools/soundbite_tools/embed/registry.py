@@ -14,12 +14,12 @@ import anyio
 
 from soundbite_api import NotFound
 from soundbite_store import Asset, ClipFilter, Space, Task
-from soundbite_tools.embed.figures import TaskFigures
 from soundbite_tools.embed.params import EmbedParams
-from soundbite_tools.embed.task_view import title_for
+from soundbite_tools.embed.spending import TaskFigures
 from soundbite_tools.errors import SourceProblem, UnknownId, sentence
 from soundbite_tools.sources.local_media import MediaProblem
-from soundbite_tools.untrusted import LONGEST_TITLE, MOST_TAGS, plain_tags, plain_text
+from soundbite_tools.sources.sources import title_for
+from soundbite_tools.text import LONGEST_TITLE, MOST_TAGS, plain_tags, plain_text
 
 if TYPE_CHECKING:
     from soundbite_tools.embed.spending import Allowance

@@ -12,13 +12,11 @@ import anyio.to_thread
 
 from soundbite_api import NotFound, PlatformError
 from soundbite_store import ClipFilter, StoreBusy
-from soundbite_tools.boundary import translated
-from soundbite_tools.embed.removal import mark_removed
-from soundbite_tools.errors import QuestionProblem, WorkFailed, sentence
+from soundbite_tools.errors import QuestionProblem, RecordingRemoved, WorkFailed, sentence, translated
 from soundbite_tools.results import RemovalResult
 
 if TYPE_CHECKING:
-    from soundbite_store import Asset, OwnerLock, Task
+    from soundbite_store import Asset, Ledger, OwnerLock, Task
     from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.library import Library
 
@@ -78,7 +76,7 @@ async def _stopped(jobs: Jobs, tasks: Sequence[Task]) -> AsyncIterator[None]:
     ledger = await jobs.library.ledger()
     running = [task for task in tasks if task.status == "processing"]
     for task in running:
-        await mark_removed(ledger, task.task_id)
+        await _mark_removed(ledger, task.task_id)
         jobs.notify(task.task_id)
         await jobs.stop(task.task_id)
     locks = [ledger.task_lock(task.task_id) for task in running]
@@ -88,6 +86,18 @@ async def _stopped(jobs: Jobs, tasks: Sequence[Task]) -> AsyncIterator[None]:
     finally:
         for lock in locks:
             await lock.release()
+
+
+async def _mark_removed(ledger: Ledger, task_id: str) -> None:
+    problem = RecordingRemoved()
+    await ledger.update_task(
+        task_id,
+        status="failed",
+        stage="",
+        error_code=problem.code,
+        error_message=problem.message,
+        error_hint=problem.next_step,
+    )
 
 
 async def _take(locks: Sequence[OwnerLock]) -> None:

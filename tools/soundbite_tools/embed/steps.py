@@ -4,33 +4,158 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import anyio
 
-from soundbite_api import BackOff, NotFound, PlatformError
+from soundbite_api import (
+    BackOff,
+    MalformedResponse,
+    MediaSource,
+    NotFound,
+    PlatformError,
+    PlatformFault,
+    PlatformUnreachable,
+    PollPolicy,
+    TaskFailed,
+)
 from soundbite_store import ClipFilter, Space
-from soundbite_tools.embed.figures import TaskFigures
 from soundbite_tools.embed.params import EmbedParams
-from soundbite_tools.embed.platform_tasks import embed_upload, follow, has_ended, is_worth_repeating
-from soundbite_tools.embed.removal import gone
-from soundbite_tools.embed.spending import check_budget
+from soundbite_tools.embed.spending import TaskFigures, check_budget
 from soundbite_tools.embed.uploads import earlier_upload, ready_asset, remove_upload
-from soundbite_tools.embed.writing import finish, write
-from soundbite_tools.errors import WorkFailed
+from soundbite_tools.embed.writing import Answer, finish, write
+from soundbite_tools.errors import RecordingRemoved, WorkFailed
 
 if TYPE_CHECKING:
+    from soundbite_api import AudioInput, EmbeddingData, EmbeddingMetadata, EmbeddingTask, TaskAnswer
     from soundbite_store import Asset, Task
     from soundbite_tools.embed.registry import Registry
     from soundbite_tools.embed.uploads import Upload
-    from soundbite_tools.embed.writing import Answer
     from soundbite_tools.library import Library
+
 
 Report = Callable[[str, float], Awaitable[None]]
 
-_LONGEST_PAUSE_S = 900.0
+SHORTEST_TASK_SEC = 4.0
+_SAME_SEC = 0.5
+_LISTED = 50
+# Clocks differ; tasks that the ledger knows are left out anyway.
+_LOOKED_BACK = timedelta(hours=1)
+_EMBEDDED_POLLS = PollPolicy(first_s=0.1, longest_s=2.0)
 
 log = logging.getLogger(__name__)
+_LONGEST_PAUSE_S = 900.0
+
+
+async def embed_upload(library: Library, task: Task, params: EmbedParams, upload: Upload, report: Report) -> Answer:
+    """Return the embeddings of an asset: at once where it is short, else as a task of the platform.
+
+    Raises:
+        PlatformError, WorkFailed, StoreError: it could not be embedded.
+    """
+    start_sec, end_sec = params.window(upload.duration_sec)
+    audio = _audio_input(params, upload)
+    if 0.0 < end_sec - start_sec <= library.config.longest_sync_sec:
+        await report("embedding", 0.1)
+        try:
+            sync = await library.client.embed_audio(audio)
+            return _in_recording(Answer(sync.response.data, sync.response.metadata, sync.space), upload)
+        except (PlatformUnreachable, PlatformFault, MalformedResponse) as exc:
+            if end_sec - start_sec < SHORTEST_TASK_SEC or exc.code == "wrong_dimension":
+                raise
+            # What became of it can't be known. A task can be found again, so the second try is one.
+            log.info("Embedding at once failed, going on with a task: %s", exc.message)
+    begun = await library.client.create_task(audio, recover=_finder(library, params, upload))
+    await (await library.ledger()).update_task(task.task_id, platform_task_id=begun.id)
+    return await follow(library, begun.id, params, upload, report)
+
+
+async def follow(
+    library: Library, platform_task_id: str, params: EmbedParams, upload: Upload, report: Report
+) -> Answer:
+    """Return the embeddings of a task of the platform once it is ready.
+
+    Raises:
+        TaskFailed: the platform gave it up.
+        NotFound: the platform does not know it any more.
+        PlatformError, WorkFailed: it could not be followed to its end.
+    """
+
+    async def tell(answer: TaskAnswer) -> None:
+        progress = answer.task.progress
+        await report(progress.stage if progress else "embedding", 0.05 + 0.9 * progress.fraction if progress else 0.1)
+
+    polls = _EMBEDDED_POLLS if library.config.is_embedded else None
+    start_sec = 0.0 if upload.is_cut else params.start_sec
+    with anyio.move_on_after(library.config.longest_task_s):
+        answer = await library.client.wait_for_task(platform_task_id, start_sec=start_sec, polls=polls, on_answer=tell)
+        return _in_recording(Answer(answer.task.data or [], answer.task.metadata, answer.space), upload)
+    raise WorkFailed(
+        f"The platform's task was not ready after {library.config.longest_task_s / 3600:g} hours.",
+        "Call embed_audio again, with a shorter window (start_sec, end_sec) if the recording is long.",
+        code="task_slow",
+    )
+
+
+def is_worth_repeating(error: PlatformError) -> bool:
+    """Return whether the whole job may succeed a little later; a task that ended so has to be made anew."""
+    return error.is_retryable or (isinstance(error, MalformedResponse) and error.code == "not_json")
+
+
+def has_ended(error: PlatformError) -> bool:
+    """Return whether the platform's task is over, so that following it again is of no use."""
+    return isinstance(error, TaskFailed | NotFound)
+
+
+def _audio_input(params: EmbedParams, upload: Upload) -> AudioInput:
+    if upload.is_cut:
+        params = params.model_copy(update={"start_sec": 0.0, "end_sec": 0.0})
+    return params.audio_input(MediaSource(asset_id=upload.id))
+
+
+def _in_recording(answer: Answer, upload: Upload) -> Answer:
+    """Return the answer with times of the recording, where only a window of it was uploaded."""
+    if not upload.is_cut:
+        return answer
+    offset_sec = upload.offset_sec
+
+    def moved(item: EmbeddingData) -> EmbeddingData:
+        if item.start_sec is None or item.end_sec is None:
+            return item
+        return item.model_copy(update={"start_sec": item.start_sec + offset_sec, "end_sec": item.end_sec + offset_sec})
+
+    # The length of what was uploaded is not that of the recording.
+    about: EmbeddingMetadata | None = None
+    return replace(answer, data=[moved(item) for item in answer.data], metadata=about)
+
+
+def _finder(
+    library: Library, params: EmbedParams, upload: Upload
+) -> Callable[[], Awaitable[EmbeddingTask | None]] | None:
+    """Return what looks for a task whose making was not answered, None where it could not be told from others."""
+    if not upload.unique_name:
+        return None
+    audio, options = _audio_input(params, upload), set(params.embedding_option)
+
+    async def find() -> EmbeddingTask | None:
+        ledger = await library.ledger()
+        page = await library.client.list_tasks(page_limit=_LISTED, started_at=datetime.now(UTC) - _LOOKED_BACK)
+        for each in page.data:
+            about = each.audio_embedding.metadata if each.audio_embedding else None
+            if about is None or about.input_filename != upload.unique_name or each.status == "failed":
+                continue
+            is_same = abs((about.start_offset_sec or 0.0) - audio.start_sec) < _SAME_SEC and (
+                audio.end_sec is None
+                or about.end_offset_sec is None
+                or abs(about.end_offset_sec - audio.end_sec) < _SAME_SEC
+            )
+            if is_same and about.options <= options and await ledger.find_task(each.id) is None:
+                return each
+        return None
+
+    return find
 
 
 async def embed(library: Library, registry: Registry, task: Task, report: Report) -> None:
@@ -47,7 +172,7 @@ async def embed(library: Library, registry: Registry, task: Task, report: Report
         await _end(library, task, asset, TaskFigures.of(task))
         return
     if asset is None:
-        raise gone()
+        raise RecordingRemoved()
     params = EmbedParams.model_validate_json(task.params_json)
     try:
         upload, answer = await _answer_patiently(library, registry, task, asset, params, report)

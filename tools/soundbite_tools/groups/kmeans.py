@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from soundbite_tools.groups.sampling import evenly
+from soundbite_tools.groups.clips import evenly
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.intp]

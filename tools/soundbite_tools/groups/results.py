@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from soundbite_tools.clock import number
-from soundbite_tools.counts import count_of
 from soundbite_tools.results import Result, closing, span
+from soundbite_tools.text import count_of, number
 
 
 class LabelShare(BaseModel):

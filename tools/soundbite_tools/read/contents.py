@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from soundbite_store import ClipFilter, StoredClip
-from soundbite_tools.boundary import translated
-from soundbite_tools.read.sounds import sound_file
+from soundbite_tools.errors import translated
+from soundbite_tools.read.get_clip import sound_file
 from soundbite_tools.sources.local_media import Levels, MediaProblem
 
 if TYPE_CHECKING:

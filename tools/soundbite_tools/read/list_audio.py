@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from soundbite_tools.boundary import translated
-from soundbite_tools.budget import Room, first_that_fits
-from soundbite_tools.clock import clock_length, seconds
-from soundbite_tools.embed.figures import TaskFigures
-from soundbite_tools.embed.spending import spending_note
-from soundbite_tools.embed.task_view import shown_source, standing
+from soundbite_tools.embed.spending import TaskFigures, spending_note
+from soundbite_tools.errors import translated
 from soundbite_tools.results import AssetResult, LibraryListing
-from soundbite_tools.untrusted import plain_tags, shortened
+from soundbite_tools.sources.sources import shown_source
+from soundbite_tools.text import Room, clock_length, first_that_fits, plain_tags, seconds, shortened
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Task
@@ -56,6 +53,13 @@ async def list_audio(
         )
 
     return first_that_fits(made)
+
+
+def standing(tasks: Sequence[Task]) -> str:
+    """Return how a recording stands by its tasks, the newest first: ready where one of them is, else as the newest."""
+    if any(task.status == "ready" for task in tasks):
+        return "ready"
+    return tasks[0].status if tasks else "failed"
 
 
 def _matches(asset: Asset, title: str, tags: tuple[str, ...]) -> bool:

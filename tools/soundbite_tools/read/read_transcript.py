@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soundbite_store import TimedText
-from soundbite_tools.boundary import translated
-from soundbite_tools.budget import MOST_TOKENS, tokens
-from soundbite_tools.clock import clock_range, number, seconds
-from soundbite_tools.errors import QuestionProblem, UnknownId
+from soundbite_tools.errors import QuestionProblem, UnknownId, translated
 from soundbite_tools.results import TranscriptLine, TranscriptResult
-from soundbite_tools.untrusted import plain_text
+from soundbite_tools.text import MOST_TOKENS, clock_range, number, plain_text, seconds, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

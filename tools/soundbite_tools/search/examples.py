@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
 import numpy as np
 
+from soundbite_api import MediaSource, NotFound, PlatformError
 from soundbite_store import Clip, ClipFilter
-from soundbite_tools.errors import UnknownId
-from soundbite_tools.library import CurrentSpace
-from soundbite_tools.search.heard_examples import heard_vectors
+from soundbite_tools.embed.params import BOTH_OPTIONS, DEFAULT_SEGMENT_SEC, LONGEST_WAIT_S, SEPARATE, EmbedParams
+from soundbite_tools.embed.registry import described
+from soundbite_tools.embed.spending import check_budget
+from soundbite_tools.embed.uploads import packed, shipment
+from soundbite_tools.errors import QuestionProblem, UnknownId
+from soundbite_tools.library import CurrentSpace, current_space
 from soundbite_tools.search.queries import QueryVectors, Vector, scaled, split
-from soundbite_tools.sources.received import forget_refused
+from soundbite_tools.sources.files import forget_refused
 from soundbite_tools.sources.sources import ASSET_ID, choose, resolve
+from soundbite_tools.text import number
 
 if TYPE_CHECKING:
+    from soundbite_api import AudioEmbeddings
+    from soundbite_store import Asset
     from soundbite_tools.library import Library
+    from soundbite_tools.sources.sources import Source
+
 
 _CLIP_ID = re.compile(r"c_[0-9a-f]{16}")
 _MAY_BE_FILE = re.compile(r"[./\\]")
 # A recording without a vector of its own is the mean of its clips; more than these change the mean little.
 _MOST_CLIPS_MEANT = 1000
+# A few seconds say what a sound is like; more only takes longer.
+LONGEST_EXAMPLE_SEC = 30.0
+log = logging.getLogger(__name__)
+_KINDS = {"transcription": "heard speech", "audio": "heard sound"}
 
 
 @dataclass(frozen=True)
@@ -104,3 +121,107 @@ def _vectors(rows: Sequence[Clip], current: CurrentSpace) -> QueryVectors:
 def _mean(rows: Sequence[Clip], option: str) -> Vector | None:
     vectors = [row.vector for row in rows if row.embedding_option == option]
     return scaled(np.mean(vectors, axis=0)) if vectors else None
+
+
+async def heard_vectors(library: Library, source: Source) -> tuple[QueryVectors, str]:
+    """Return the vectors of a sound, the first 30 seconds of it, and a note where it is longer.
+
+    The vectors are remembered by its content, so that the next page or the same question costs nothing.
+
+    Raises:
+        SourceProblem, BudgetExceeded: it can't be read, or may not be embedded.
+        QuestionProblem: it holds nothing that can be compared, or listening to it took too long.
+        PlatformError, StoreError: it could not be embedded.
+    """
+    current, asset = await library.spaces.current(), await described(library, source)
+    found = await _remembered(library, current, source)
+    if not found:
+        answer = await _listened(library, asset)
+        current = current_space(answer.space, len(answer.response.data[0].embedding) if answer.response.data else 0)
+        found = await _remember(library, current, source, answer)
+    if not found:
+        raise QuestionProblem(
+            "The example holds no sound that can be compared.", "Give another sound, or words.", code="example_empty"
+        )
+    whole, note = scaled(np.sum(list(found.values()), axis=0)), ""
+    if asset.duration_sec > LONGEST_EXAMPLE_SEC:
+        note = f"Only the first {number(LONGEST_EXAMPLE_SEC)} seconds of the example were listened to."
+    return QueryVectors(current, found.get("transcription"), found.get("audio"), whole), note
+
+
+async def _remembered(library: Library, current: CurrentSpace, source: Source) -> dict[str, Vector]:
+    ledger = await library.ledger()
+    kept = {
+        option: await ledger.get_query_vector(current.space.id, kind, source.content_hash)
+        for option, kind in _KINDS.items()
+    }
+    return {option: vector for option, vector in kept.items() if vector is not None}
+
+
+async def _remember(
+    library: Library, current: CurrentSpace, source: Source, answer: AudioEmbeddings
+) -> dict[str, Vector]:
+    ledger, found = await library.ledger(), dict[str, Vector]()
+    for item in answer.response.data:
+        vector = scaled(np.asarray(item.embedding, dtype=np.float32))
+        if vector is not None and item.embedding_option in _KINDS:
+            found[item.embedding_option] = vector
+            kind = _KINDS[item.embedding_option]
+            await ledger.put_query_vector(current.space.id, kind, source.content_hash, vector)
+    return found
+
+
+async def _listened(library: Library, asset: Asset) -> AudioEmbeddings:
+    with anyio.move_on_after(LONGEST_WAIT_S):
+        async with _uploaded(library, asset) as upload:
+            ready = await library.client.wait_for_asset(upload)
+            end_sec = min(asset.duration_sec or ready.duration or LONGEST_EXAMPLE_SEC, LONGEST_EXAMPLE_SEC)
+            await check_budget(library, end_sec)
+            params = _params(end_sec)
+            answer = await library.client.embed_audio(params.audio_input(MediaSource(asset_id=upload)))
+            await (await library.ledger()).add_usage(library.config.platform, seconds_embedded=end_sec)
+            return answer
+    raise QuestionProblem(
+        "Listening to that sound took too long.",
+        "Add it with embed_audio, and give its asset_id in like.",
+        code="example_slow",
+    )
+
+
+@asynccontextmanager
+async def _uploaded(library: Library, asset: Asset) -> AsyncIterator[str]:
+    client, path = library.client, Path(asset.source_uri)
+    if asset.source_kind == "url":
+        made = await client.create_asset_from_url(asset.source_uri)
+    elif library.config.file_urls:
+        made = await client.create_asset_from_url(path.as_uri(), filename=asset.title[:255])
+    else:
+        shipped = shipment(asset, _params(LONGEST_EXAMPLE_SEC), library.config)
+        async with packed(library, asset, shipped) as (file, name):
+            made = await client.upload_file(file, filename=name)
+    try:
+        yield made.id
+    finally:
+        with anyio.CancelScope(shield=True):
+            await _deleted(library, made.id)
+
+
+async def _deleted(library: Library, upload: str) -> None:
+    try:
+        await library.client.delete_asset(upload, is_forced=True)
+    except NotFound:
+        pass
+    except PlatformError as exc:
+        log.warning("The example %s could not be deleted from the platform: %s", upload, exc.message)
+
+
+def _params(end_sec: float) -> EmbedParams:
+    return EmbedParams.checked(
+        start_sec=0.0,
+        end_sec=end_sec,
+        segmentation="fixed",
+        segment_sec=DEFAULT_SEGMENT_SEC,
+        embedding_option=BOTH_OPTIONS,
+        embedding_scope=("asset",),
+        embedding_type=SEPARATE,
+    )

@@ -1,12 +1,21 @@
-"""Time ranges: neighbouring answers of one recording become one, answers that overlap collapse."""
+"""Time ranges: neighbouring clips that answer become one, with the words in it and the borders a listener wants."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from soundbite_tools.search.ranking import Scored
+from soundbite_store import ClipFilter, Space, StoredClip, TimedText
+from soundbite_tools.results import ClipResult, PartScore
+from soundbite_tools.search.ranking import WEAK_SCORE, Scored
+from soundbite_tools.text import clock_range, distinct_sounds, seconds, shortened
+
+if TYPE_CHECKING:
+    from soundbite_tools.library import Library
+    from soundbite_tools.text import Room
+
 
 # Clips that follow each other have no gap when segments are fixed, and a breath's pause when they are natural.
 NEIGHBOUR_GAP_SEC = 1.0
@@ -15,6 +24,11 @@ NEIGHBOUR_SHARE = 0.75
 LEAST_NEIGHBOUR_SCORE = 0.35
 LONGEST_RANGE_SEC = 40.0
 _SAME_SHARE = 0.5
+# Heard from the very first sound on, a clip seems cut off.
+_PADDING_SEC = 0.5
+# A sentence that reaches further out than a segment is another one's.
+_FURTHEST_SEC = 6.0
+_LONGEST_SOUNDS = 120
 
 
 @dataclass(frozen=True)
@@ -122,3 +136,130 @@ def _grown(found: TimeRange, near: list[Scored], others: Sequence[TimeRange]) ->
                     break
         else:
             return found
+
+
+@dataclass(frozen=True)
+class Borders:
+    """Start and end of a range, and of what is worth playing around it, in seconds of the recording."""
+
+    start_sec: float
+    end_sec: float
+    listen_start_sec: float
+    listen_end_sec: float
+
+
+async def borders_of(library: Library, ranges: Sequence[TimeRange], *, with_room: bool) -> list[Borders]:
+    """Return the borders of each range, and with `with_room` what is worth playing around it, else the range itself.
+
+    Natural segments begin and end where sounds do already. Segments of one length cut sentences apart, so a range of
+    such is moved to the borders of the sentences that are said in it.
+
+    Raises:
+        StoreError: the ledger can't be read.
+    """
+    ledger = await library.ledger()
+    assets = await ledger.get_assets(found.asset_id for found in ranges) if with_room else {}
+    lengths = {asset_id: asset.duration_sec for asset_id, asset in assets.items()}
+    cut = [found.asset_id for found in ranges if _is_cut_anywhere(found)]
+    sentences = await ledger.get_sentences(cut, library.config.platform) if cut else {}
+    return [
+        _borders(found, sentences.get(found.asset_id, ()), lengths.get(found.asset_id, 0.0) if with_room else None)
+        for found in ranges
+    ]
+
+
+def snapped(start_sec: float, end_sec: float, sentences: Sequence[TimedText]) -> tuple[float, float]:
+    """Return the range moved to the borders of the sentences that lie in it by half or more; as it is where none do."""
+    inside = [
+        each
+        for each in sentences
+        if min(end_sec, each.end_sec) - max(start_sec, each.start_sec) >= (each.end_sec - each.start_sec) / 2
+        and each.end_sec > each.start_sec
+    ]
+    if not inside:
+        return start_sec, end_sec
+    first, last = min(each.start_sec for each in inside), max(each.end_sec for each in inside)
+    return max(first, start_sec - _FURTHEST_SEC), min(last, end_sec + _FURTHEST_SEC)
+
+
+def _borders(found: TimeRange, sentences: Sequence[TimedText], length_sec: float | None) -> Borders:
+    start_sec, end_sec = snapped(found.start_sec, found.end_sec, sentences)
+    if length_sec is None:
+        return Borders(start_sec, end_sec, start_sec, end_sec)
+    listen_end_sec = end_sec + _PADDING_SEC
+    return Borders(
+        start_sec,
+        end_sec,
+        max(0.0, start_sec - _PADDING_SEC),
+        min(listen_end_sec, max(length_sec, end_sec)) if length_sec else listen_end_sec,
+    )
+
+
+def _is_cut_anywhere(found: TimeRange) -> bool:
+    return found.best.clip.segmentation.startswith("fixed") and "speech" in found.best.matched
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A time range with what is said in it."""
+
+    found: TimeRange
+    borders: Borders
+    text: str
+    sounds: str
+
+    def result(self, room: Room, *, is_detailed: bool) -> ClipResult:
+        """Return the range as a result that keeps to its room."""
+        best, found, borders = self.found.best, self.found, self.borders
+        return ClipResult(
+            clip_id=best.clip.clip_id,
+            asset_id=best.clip.asset_id,
+            title=shortened(best.clip.title, room.title),
+            start_sec=seconds(borders.start_sec),
+            end_sec=seconds(borders.end_sec),
+            time_range=clock_range(borders.start_sec, borders.end_sec),
+            score=round(best.score, 2),
+            is_weak=best.score < WEAK_SCORE,
+            matched=best.matched,
+            text=shortened(self.text, room.text) if room.text else "",
+            sounds=shortened(self.sounds, _LONGEST_SOUNDS),
+            tags=list(best.clip.tags[: room.tags]),
+            listen_start_sec=seconds(borders.listen_start_sec) if is_detailed else 0.0,
+            listen_end_sec=seconds(borders.listen_end_sec) if is_detailed else 0.0,
+            parts=_parts(found) if is_detailed else [],
+        )
+
+
+async def with_text(library: Library, space: Space, ranges: Sequence[TimeRange], *, with_room: bool) -> list[Answer]:
+    """Return the ranges with the words said in them, and with `with_room` what is worth playing around each.
+
+    Raises:
+        StoreError: the store can't be read.
+    """
+    # The row that was found by its sound does not carry the words; a sibling of the same span may.
+    silent = [each.clip.clip_id for found in ranges for each in found.clips if not each.clip.transcript]
+    said = await _transcripts(library, space, silent)
+    borders = await borders_of(library, ranges, with_room=with_room)
+    return [
+        Answer(found, at, _said(found, said), distinct_sounds(each.clip.sound_words for each in found.clips))
+        for found, at in zip(ranges, borders, strict=True)
+    ]
+
+
+def _said(found: TimeRange, said: Mapping[str, str]) -> str:
+    texts = (each.clip.transcript or said.get(each.clip.clip_id, "") for each in found.clips)
+    return " ".join(filter(None, texts))
+
+
+async def _transcripts(library: Library, space: Space, clip_ids: Sequence[str]) -> dict[str, str]:
+    if not clip_ids:
+        return {}
+    store = await library.store()
+    where = ClipFilter(clip_ids=tuple(clip_ids))
+    rows: list[StoredClip] = await store.clips(space, where, limit=6 * len(clip_ids))
+    return {row.clip_id: row.transcript for row in rows if row.transcript}
+
+
+def _parts(found: TimeRange) -> list[PartScore]:
+    parts = sorted(found.best.parts.items(), key=lambda item: (-item[1].score, item[0]))
+    return [PartScore(part=name, score=round(part.score, 3), rank=part.rank) for name, part in parts]

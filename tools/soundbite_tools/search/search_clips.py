@@ -3,34 +3,137 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from soundbite_tools.boundary import translated
-from soundbite_tools.budget import Room, first_that_fits
-from soundbite_tools.counts import count_of
+from soundbite_store import ClipFilter
+from soundbite_tools.errors import QuestionProblem, translated
 from soundbite_tools.results import SearchResult
-from soundbite_tools.search.answers import answers
-from soundbite_tools.search.cursors import cursor_at, offset_of
-from soundbite_tools.search.question import Modality, Question
-from soundbite_tools.search.range_view import Answer, with_text
-from soundbite_tools.search.ranges import spread, time_ranges
-from soundbite_tools.search.ranking import WEAK_SCORE
-from soundbite_tools.search.scope import maker_of, searched_clips
-from soundbite_tools.search.selection import Selection
-from soundbite_tools.untrusted import plain_text
+from soundbite_tools.search.evidence import gather
+from soundbite_tools.search.examples import example_of, is_id
+from soundbite_tools.search.queries import SOUND, query_vectors
+from soundbite_tools.search.ranges import Answer, spread, time_ranges, with_text
+from soundbite_tools.search.ranking import WEAK_SCORE, Scored, by_example, by_question, combined, lessened
+from soundbite_tools.search.selection import Modality, Question, Selection, maker_of, searched_clips
+from soundbite_tools.search.words import distinct_terms
+from soundbite_tools.text import Room, count_of, first_that_fits, plain_text
 
 if TYPE_CHECKING:
     from soundbite_store import Space
     from soundbite_tools.library import Library
+    from soundbite_tools.search.selection import Searched, maker_of
 
+
+_MARK_CHARS = 12
+_UNNAMED_SOUND = (
+    "The question names no sound that this engine profile knows. The base profile knows plain words only (speech, "
+    "music, silence, loud, quiet, rhythm, noise, tone, high, low, knock, hum and words close to them). "
+    "Use one of them, or give a clip that sounds like it in like."
+)
 DEFAULT_TOP_K = 5
 MOST_CLIPS = 50
 LAST_PAGE_ENDS = 200
 _HITS_PER_CLIP = 8
 _FEWEST_HITS = 100
 _LONGEST_SHOWN_QUERY = 300
+
+
+def cursor_at(offset: int, search: object) -> str:
+    """Return the cursor of the answer number `offset` of a search; equal searches have equal cursors."""
+    return base64.urlsafe_b64encode(f"{offset}.{_mark(search)}".encode()).decode().rstrip("=")
+
+
+def offset_of(cursor: str, search: object) -> int:
+    """Return where a cursor points; an empty one points to the beginning.
+
+    Raises:
+        QuestionProblem: it is no cursor, or that of another search.
+    """
+    if not cursor.strip():
+        return 0
+    try:
+        padded = cursor.strip() + "=" * (-len(cursor.strip()) % 4)
+        offset, _, mark = base64.urlsafe_b64decode(padded).decode("ascii").partition(".")
+        number = int(offset)
+    except (binascii.Error, ValueError) as exc:
+        raise _bad("The cursor is not one that a search gave.") from exc
+    if mark != _mark(search) or number < 0:
+        raise _bad("The cursor belongs to another search.")
+    return number
+
+
+def _mark(search: object) -> str:
+    return hashlib.sha256(json.dumps(search, sort_keys=True, default=str).encode()).hexdigest()[:_MARK_CHARS]
+
+
+def _bad(message: str) -> QuestionProblem:
+    return QuestionProblem(
+        message,
+        "Repeat the search with the same arguments and the next_cursor of its last answer, or without a cursor.",
+        code="cursor_invalid",
+    )
+
+
+async def answers(
+    library: Library, question: Question, searched: Searched, limit: int
+) -> tuple[list[Scored], list[str]]:
+    """Return the clips that answer, best first, from `limit` hits of each kind of evidence, and notes for the caller.
+
+    Raises:
+        ToolProblem: an example can't be used.
+        PlatformError, StoreError: they could not be asked.
+    """
+    where, notes, found = searched.where, list[str](), list[list[Scored]]()
+    if question.words:
+        scored, note = await _for_words(library, question.words, question.modality, where, limit)
+        found.append(scored)
+        notes += [note] if note else []
+    if question.like:
+        scored, note = await _for_example(library, question.like, question.modality, where, limit)
+        found.append(scored)
+        notes += [note] if note else []
+    scored = combined(*found) if len(found) > 1 else found[0]
+    if question.without and scored:
+        words = 0 if is_id(question.without) else len(distinct_terms(question.without))
+        scored = lessened(scored, await _unwanted(library, question, scored), words)
+    return scored, notes
+
+
+async def _for_words(
+    library: Library, text: str, modality: Modality, where: ClipFilter, limit: int
+) -> tuple[list[Scored], str]:
+    vectors = (await query_vectors(library, text)).only(modality)
+    scored = by_question(await gather(library, vectors, text, where, limit, modality))
+    is_unnamed = modality == SOUND and vectors.sound is None and not scored
+    return scored, _UNNAMED_SOUND if is_unnamed else ""
+
+
+async def _for_example(
+    library: Library, like: str, modality: Modality, where: ClipFilter, limit: int
+) -> tuple[list[Scored], str]:
+    wanted = await example_of(library, like)
+    evidence = await gather(library, wanted.vectors.only(modality), "", where, limit)
+    scored = [
+        each
+        for each in by_example(evidence)
+        if not wanted.is_itself(each.clip.asset_id, each.clip.start_sec, each.clip.end_sec)
+    ]
+    return scored, wanted.note
+
+
+async def _unwanted(library: Library, question: Question, scored: Sequence[Scored]) -> list[Scored]:
+    # Asked of the clips found and of no others: each must be told how much it is like what is not wanted.
+    where = ClipFilter(clip_ids=tuple(each.clip.clip_id for each in scored))
+    limit = len(scored)
+    if is_id(question.without):
+        wanted = await example_of(library, question.without)
+        return by_example(await gather(library, wanted.vectors.only(question.modality), "", where, limit))
+    return (await _for_words(library, question.without, question.modality, where, limit))[0]
 
 
 @translated

@@ -1,25 +1,39 @@
-"""Local files as sources: only inside the allowed folders, only regular ones, known by their content."""
+"""Local files as sources: inside the allowed folders or sent by callers, regular ones, known by their content."""
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import os
+import re
+import shutil
 import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio.to_thread
+
 from soundbite_tools.errors import SourceProblem, WorkFailed
+from soundbite_tools.text import plain_text, printable
 
 if TYPE_CHECKING:
     from soundbite_tools.config import LibraryConfig
+    from soundbite_tools.library import Library
+
 
 INLINE_FOLDER = "inline"
 """Below the home folder: audio that came inside a call."""
 _BLOCK = 1024 * 1024
 _MOST_NAMES_READ = 2000
+SCHEME = "upload:"
+UPLOAD_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
+UPLOADS_FOLDER = "uploads"
+"""Below the home folder: a folder for each file that was received."""
+_LONGEST_NAME = 100
+_FALLBACK = "recording"
 
 
 @dataclass(frozen=True)
@@ -41,15 +55,15 @@ def allowed_file(name: str, config: LibraryConfig) -> Path:
     if not config.may_read(path):
         # The same answer whether or not it exists: what lies outside is nobody's business.
         raise SourceProblem(
-            f"{shown(name)} is outside the folders that may be read.", _allowed_folders(config), code="path_refused"
+            f"{printable(name)} is outside the folders that may be read.", _allowed_folders(config), code="path_refused"
         )
     try:
         mode = path.lstat().st_mode
     except OSError as exc:
-        raise SourceProblem(f"There is no file {shown(name)}.", _did_you_mean(path), code="file_missing") from exc
+        raise SourceProblem(f"There is no file {printable(name)}.", _did_you_mean(path), code="file_missing") from exc
     if stat.S_ISDIR(mode):
         raise SourceProblem(
-            f"{shown(name)} is a folder.",
+            f"{printable(name)} is a folder.",
             "Give one audio file at a time; `soundbite add FOLDER` embeds whole folders.",
             code="is_folder",
         )
@@ -73,7 +87,7 @@ def read_facts(path: Path, config: LibraryConfig) -> FileFacts:
                 digest.update(block)
     except OSError as exc:
         raise SourceProblem(
-            f"{shown(path.name)} can't be read: {exc.strerror or type(exc).__name__}.",
+            f"{printable(path.name)} can't be read: {exc.strerror or type(exc).__name__}.",
             "Check the file's permissions, or give another file.",
             code="file_unreadable",
         ) from exc
@@ -127,7 +141,7 @@ def _real_path(name: str, config: LibraryConfig) -> Path:
     if config.working_folder is None and not Path(name).is_absolute():
         # Also a name that begins with ~: the caller's home folder is not this process's.
         raise SourceProblem(
-            f"{shown(name)} is a relative path, and over HTTP caller and server have no folder in common.",
+            f"{printable(name)} is a relative path, and over HTTP caller and server have no folder in common.",
             f"Give the whole path of a file on the server. {_allowed_folders(config)}",
             code="path_relative",
         )
@@ -136,11 +150,11 @@ def _real_path(name: str, config: LibraryConfig) -> Path:
     except (OSError, RuntimeError, UnicodeEncodeError) as exc:
         # A loop of links, a name too long, an unknown ~user, or characters that no file name has.
         raise SourceProblem(
-            f"{shown(name)} is not a usable path.", "Give the path of an audio file.", code="path_invalid"
+            f"{printable(name)} is not a usable path.", "Give the path of an audio file.", code="path_invalid"
         ) from exc
     if not _is_text(path):
         raise SourceProblem(
-            f"{shown(name)} has a name that is not UTF-8, which the library can't keep.",
+            f"{printable(name)} has a name that is not UTF-8, which the library can't keep.",
             "Rename the file, and give it again.",
             code="path_invalid",
         )
@@ -167,16 +181,16 @@ def _did_you_mean(path: Path) -> str:
 def _check_size(path: Path, facts: os.stat_result, config: LibraryConfig) -> None:
     if not stat.S_ISREG(facts.st_mode):
         raise SourceProblem(
-            f"{shown(path.name)} is not a regular file.", "Give the path of an audio file.", code="not_a_file"
+            f"{printable(path.name)} is not a regular file.", "Give the path of an audio file.", code="not_a_file"
         )
     if facts.st_size == 0:
         raise SourceProblem(
-            f"{shown(path.name)} is empty (0 bytes).", "Give a file that holds sound.", code="source_empty"
+            f"{printable(path.name)} is empty (0 bytes).", "Give a file that holds sound.", code="source_empty"
         )
     limit = config.largest_file_bytes if config.file_urls else config.largest_upload_bytes
     if facts.st_size > limit:
         raise SourceProblem(
-            f"{shown(path.name)} is {facts.st_size / 2**20:.0f} MB, more than the {limit / 2**20:.0f} MB taken.",
+            f"{printable(path.name)} is {facts.st_size / 2**20:.0f} MB, more than the {limit / 2**20:.0f} MB taken.",
             "Cut it into parts or compress it, and embed those.",
             code="source_too_large",
         )
@@ -190,7 +204,56 @@ def _is_text(path: Path) -> bool:
     return True
 
 
-def shown(name: str) -> str:
-    """Return a file name or path as one line of a terminal: what can't be printed becomes "?", a long one is cut."""
-    visible = "".join(char if char.isprintable() else "?" for char in name)
-    return visible if len(visible) <= 200 else f"…{visible[-199:]}"
+def received_name(name: str) -> str:
+    """Return the last part of a path as the name of a file of ours."""
+    last = plain_text(re.split(r"[/\\]", name)[-1], 4 * _LONGEST_NAME).replace(":", "_").lstrip(".")
+    return last[-_LONGEST_NAME:].strip() or _FALLBACK
+
+
+def received_folder(upload_id: str, config: LibraryConfig) -> Path:
+    """Return the folder that holds one received file; it is there from the moment its bytes begin to arrive."""
+    if not UPLOAD_ID.fullmatch(upload_id):
+        raise _unknown(upload_id)
+    return config.home / UPLOADS_FOLDER / upload_id
+
+
+def received_file(upload_id: str, config: LibraryConfig) -> Path:
+    """Return the file that was received under an id.
+
+    Raises:
+        SourceProblem: none was, or not by this library.
+    """
+    folder = received_folder(upload_id, config)
+    names = [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
+    if not names:
+        raise _unknown(upload_id)
+    return names[0]
+
+
+async def forget_refused(library: Library, path: Path | None, asset_id: str) -> None:
+    """Delete the copy of inline audio of which nothing was entered into the library.
+
+    Raises:
+        StoreError: the ledger can't be read.
+    """
+    if path is None or path.parent != library.config.home / INLINE_FOLDER:
+        return
+    if await (await library.ledger()).get_asset(asset_id) is None:
+        await anyio.to_thread.run_sync(delete, path)
+
+
+def delete(path: Path) -> None:
+    """Delete a file, or a folder with all in it; harmless where another process was quicker."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _unknown(upload_id: str) -> SourceProblem:
+    return SourceProblem(
+        f"There is no upload {plain_text(upload_id, 80)!r}.",
+        "An upload waits a day for embed_audio; send the file again, to a new address.",
+        code="upload_unknown",
+    )

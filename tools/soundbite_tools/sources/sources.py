@@ -5,32 +5,93 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import ipaddress
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import anyio.to_thread
 
 from soundbite_tools.errors import SourceProblem
-from soundbite_tools.sources.files import FileFacts, allowed_file, keep_inline, read_facts
-from soundbite_tools.sources.received import SCHEME, received_file
-from soundbite_tools.sources.urls import allowed_url
+from soundbite_tools.sources.files import SCHEME, FileFacts, allowed_file, keep_inline, read_facts, received_file
+from soundbite_tools.text import plain_text
 
 if TYPE_CHECKING:
-    from soundbite_tools.config import LibraryConfig
+    from soundbite_store import Asset
+    from soundbite_tools.config import LibraryConfig, UrlRules
 
+
+_LONGEST_URL = 2048
 SourceKind = Literal["file", "url", "base64", "asset"]
 GivenKind = Literal["file", "url", "base64", "asset", "upload", "task"]
 TASK_SCHEME = "task:"
 """Names a task that the platform has and the library has not."""
-
 # Ids of ours (a_...), and ids as the platform gives them: 24 hexadecimal digits (contract 2.1).
 ASSET_ID = re.compile(r"a_[0-9a-f]{20}|[0-9a-f]{24}")
 _ID_SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LONGEST_PATH = 4096
+_LONGEST_SHOWN = 300
 _GIVE_ONE = "Give exactly one of source, url, base64_string and asset_id."
+
+
+def allowed_url(value: str, rules: UrlRules) -> str:
+    """Return the address if it may be a source.
+
+    Raises:
+        SourceProblem: URLs are off, the scheme is not https, or the address is a private one.
+    """
+    parts = _split(value)
+    host = (parts.hostname or "").lower().rstrip(".")
+    port = parts.port or {"https": 443, "http": 80}[parts.scheme]
+    if host in rules.hosts or f"{host}:{port}" in rules.hosts:
+        return value
+    if rules.mode == "off":
+        raise SourceProblem(
+            "URLs are not taken as sources here.",
+            "Give a file path or base64 audio; SOUNDBITE_ALLOW_URLS opens URLs.",
+            code="url_refused",
+        )
+    if parts.scheme != "https":
+        raise SourceProblem("Only https URLs are taken.", "Use the https address of the file.", code="url_refused")
+    if _is_private(host):
+        raise SourceProblem(
+            f"{host} is not a public address.",
+            "Give a public https URL or a file path; SOUNDBITE_ALLOW_URLS can allow one host.",
+            code="url_refused",
+        )
+    return value
+
+
+def _split(value: str) -> SplitResult:
+    next_step = "Give a direct link to a media file, such as https://example.com/talk.mp3."
+    # urlsplit drops tabs and line breaks silently, so that what is checked would not be what is sent.
+    if len(value) > _LONGEST_URL or any(not char.isprintable() or char.isspace() for char in value):
+        raise SourceProblem("The URL is too long or holds spaces or control characters.", next_step, code="url_invalid")
+    try:
+        parts = urlsplit(value)
+        is_usable = bool(parts.hostname) and parts.port != 0
+    except ValueError as exc:
+        raise SourceProblem("The URL can't be read.", next_step, code="url_invalid") from exc
+    if parts.scheme not in ("http", "https"):
+        raise SourceProblem("Only https URLs are taken.", next_step, code="url_invalid")
+    if not is_usable:
+        raise SourceProblem("The URL names no host, or none that can be asked.", next_step, code="url_invalid")
+    if parts.username is not None or parts.password is not None:
+        raise SourceProblem("The URL holds a user name or password.", next_step, code="url_invalid")
+    return parts
+
+
+def _is_private(host: str) -> bool:
+    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        # Not in standard form: a name, or a number that only some resolvers take for an address (0x7f.1, 2130706433).
+        return host.rpartition(".")[2].isdigit() or host.rpartition(".")[2].startswith("0x")
+    return not address.is_global
 
 
 @dataclass(frozen=True)
@@ -102,6 +163,23 @@ async def resolve(given: GivenSource, config: LibraryConfig) -> Source:
 def asset_id_for(content_hash: str) -> str:
     """Return the id of a recording: equal content has an equal id, whatever the file is called."""
     return f"a_{content_hash[:20]}"
+
+
+def title_for(name: str) -> str:
+    """Return a title made from a file name."""
+    return Path(name).stem or name
+
+
+def shown_source(asset: Asset) -> str:
+    """Return where a recording came from, as results show it: of a URL without its query, which may hold a secret."""
+    if asset.source_kind == "base64":
+        return "inline audio"
+    if asset.source_kind == "asset":
+        return f"asset {asset.source_uri} of the platform"
+    if asset.source_kind == "url":
+        address, mark, _ = asset.source_uri.partition("?")
+        return plain_text(address, _LONGEST_SHOWN) + ("?…" if mark else "")
+    return plain_text(asset.source_uri, _LONGEST_SHOWN)
 
 
 def _guess(value: str) -> GivenKind:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from soundbite_tools.clock import clock
+from soundbite_tools.text import clock
 
 if TYPE_CHECKING:
     from types import TracebackType

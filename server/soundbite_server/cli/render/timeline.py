@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from soundbite_server.plots.time_axis import STEPS_SEC
-from soundbite_tools.clock import clock, clock_length, clock_range
-from soundbite_tools.embed.task_view import shown_source
+from soundbite_tools.sources.sources import shown_source
+from soundbite_tools.text import clock, clock_length, clock_range
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -103,7 +103,8 @@ async def _with_upload(ctx: ToolContext, problem: SourceProblem, source: str) ->
     if http is None or problem.code not in _NOT_HERE:
         return problem
     from soundbite_server.http.media import upload_step
-    from soundbite_tools.sources.received import SCHEME, forget_unused
+    from soundbite_tools.embed.housekeeping import forget_unused
+    from soundbite_tools.sources.files import SCHEME
 
     await forget_unused(await library_of(ctx))
     step = upload_step(http, (ctx.headers or {}).get("host", ""), source.removeprefix(SCHEME))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from soundbite_tools.embed.uploads import Upload
     from soundbite_tools.library import Library
 
+
 _TRIES = 20
 _POLLS = PollPolicy(first_s=0.25, longest_s=10.0)
 

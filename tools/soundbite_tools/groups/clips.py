@@ -1,25 +1,29 @@
-"""The clips of a selection with their vectors, for tools that look at all of them at once."""
+"""The clips of a selection with their vectors, of many a sample, for what looks at all of them at once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from soundbite_store import Clip, StoredClip
-from soundbite_tools.errors import QuestionProblem
-from soundbite_tools.groups.sampling import evenly, sampled
+from soundbite_store import Clip, ClipFilter, StoredClip
+from soundbite_tools.errors import QuestionProblem, translated
 from soundbite_tools.search.queries import SOUND, SPEECH
+from soundbite_tools.search.selection import Selection, searched_clips
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
-    from soundbite_tools.search.scope import Searched
+    from soundbite_tools.search.selection import Searched
+
 
 MOST_CLIPS = 5_000
 _SEPARATE = {SPEECH: ("transcription",), SOUND: ("audio",), "any": ("transcription", "audio")}
+T = TypeVar("T")
+# A share of all clips is so many clips more or less.
+_TO_SPARE = 1.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,3 +108,57 @@ def _described(rows: dict[str, Clip]) -> StoredClip:
         transcript=next((row.transcript for row in rows.values() if row.transcript), ""),
         sound_words=next((row.sound_words for row in rows.values() if row.sound_words), ""),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class ClipPoints:
+    """Clips in the order of recording and time, and their vectors in the same order, shape (n, dimension)."""
+
+    clips: tuple[Clip, ...]
+    vectors: NDArray[np.float64]
+    left_out: int
+    """Clips of the library that are not among them, for there would be too many."""
+
+
+@translated
+async def clip_points(library: Library, most: int, *, tags: tuple[str, ...] = ()) -> ClipPoints:
+    """Return at most `most` clips of the platform's space, spread evenly over the library.
+
+    Raises:
+        ToolProblem: there is none, nothing has one of the tags, or the store can't be read.
+    """
+    searched = await searched_clips(library, Selection.checked(tags=tags))
+    store, where = await library.store(), replace(searched.where, embedding_scope="clip")
+    # Not all vectors of a library fit into memory.
+    spans = _spans(await store.embeddings(searched.space, sampled(where, most, searched.count)))
+    if not spans:
+        raise QuestionProblem(
+            "These recordings were embedded as a whole only.",
+            "Embed them with embedding_scope clip, or choose others.",
+            code="nothing_to_compare",
+        )
+    chosen = evenly(spans, most)
+    vectors = np.stack([np.sum([row.vector for row in same], axis=0, dtype=np.float64) for same in chosen])
+    return ClipPoints(tuple(_fullest(same) for same in chosen), vectors, max(searched.count, len(spans)) - len(chosen))
+
+
+def _spans(rows: Iterable[Clip]) -> list[list[Clip]]:
+    spans: dict[str, list[Clip]] = {}
+    for row in rows:
+        spans.setdefault(row.clip_id, []).append(row)
+    return list(spans.values())
+
+
+def _fullest(same: list[Clip]) -> Clip:
+    return max(same, key=lambda row: bool(row.transcript))
+
+
+def sampled(where: ClipFilter, most: int, count: int) -> ClipFilter:
+    """Return the filter, which lets `count` clips through, narrowed to about `most` of them, rather more than fewer."""
+    share = _TO_SPARE * most / count
+    return where if share >= 1.0 else replace(where, share=share)
+
+
+def evenly(items: Sequence[T], most: int) -> list[T]:
+    """Return at most `most` of the items, in their order."""
+    return [items[round(at)] for at in np.linspace(0, len(items) - 1, min(most, len(items)))]

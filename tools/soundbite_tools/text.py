@@ -1,0 +1,152 @@
+"""Texts of answers: words of others made safe to show, times and counts as people read them, and how much fits."""
+
+from __future__ import annotations
+
+import json
+import math
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+LONGEST_TITLE = 120
+LONGEST_TAG = 40
+MOST_TAGS = 20
+BETWEEN_SOUNDS = "; "
+"""Between the names of sounds in the `sound_words` of a clip."""
+MOST_TOKENS = 8_000
+_CHARS_PER_TOKEN = 3.5
+# Room for what the protocol and the client wrap around an answer.
+_SHARE = 0.95
+
+
+def plain_text(text: str, longest: int) -> str:
+    """Return the text on one line, without invisible characters, at most `longest` characters long."""
+    kept = "".join(_visible(char) for char in text)
+    return shortened(" ".join(kept.split()), longest)
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return the text cut at a word where possible, with an ellipsis where something is missing."""
+    if len(text) <= longest:
+        return text
+    cut = text[: longest - 1]
+    space = cut.rfind(" ")
+    # A word boundary is worth a fifth of the space, not more: some languages have none.
+    return (cut[:space] if space > longest * 0.8 else cut) + "…"
+
+
+def printable(name: str) -> str:
+    """Return a file name or path as one line of a terminal: what can't be printed becomes "?", a long one is cut."""
+    visible = "".join(char if char.isprintable() else "?" for char in name)
+    return visible if len(visible) <= 200 else f"…{visible[-199:]}"
+
+
+def plain_tags(tags: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    """Return tags in lower case, cleaned, without repeats, in the order given."""
+    cleaned = (plain_text(tag, LONGEST_TAG).lower() for tag in tags)
+    return tuple(dict.fromkeys(tag for tag in cleaned if tag))
+
+
+def distinct_sounds(sound_words: Iterable[str]) -> str:
+    """Return the names of sounds in several texts as one text, each name once."""
+    names = [name for words in sound_words for name in words.split(BETWEEN_SOUNDS) if name]
+    return BETWEEN_SOUNDS.join(dict.fromkeys(names))
+
+
+def _visible(char: str) -> str:
+    category = unicodedata.category(char)
+    if category in ("Zs", "Zl", "Zp") or char in "\t\n\r\v\f":
+        return " "
+    # Cc control, Cf format (zero-width, bidi, tags), Cs lone surrogates, Co private use, Cn unassigned.
+    return "" if category.startswith("C") else char
+
+
+def clock(seconds: float) -> str:
+    """Return whole seconds as `mm:ss`, from an hour on as `h:mm:ss`."""
+    minutes, second = divmod(math.floor(max(0.0, seconds)), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute:02}:{second:02}"
+
+
+def clock_length(seconds: float) -> str:
+    """Return a length as `mm:ss`, rounded up like the ends of ranges, so that nothing ends after the recording."""
+    return clock(math.ceil(max(0.0, seconds) - 1e-6))
+
+
+def clock_range(start_sec: float, end_sec: float) -> str:
+    """Return a range as `12:30-12:36`; the end is rounded up, so that the range holds what it names."""
+    return f"{clock(start_sec)}-{clock_length(max(start_sec, end_sec))}"
+
+
+def seconds(value: float) -> float:
+    """Return seconds rounded to hundredths, as results show them."""
+    return round(value + 0.0, 2)
+
+
+def number(value: float) -> str:
+    """Return a number as the structured form has it, without an empty fraction: `6`, `12.5`, `14399.87`."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return `1 clip`, `2 clips`: a number and its noun, for nouns that take an s."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much an answer may hold: characters of a text and of a title, tags of an entry, and entries."""
+
+    text: int
+    title: int
+    tags: int
+    entries: int = 50
+
+
+ROOMS = (
+    Room(text=800, title=120, tags=5),
+    Room(text=400, title=120, tags=5),
+    Room(text=200, title=80, tags=3),
+    Room(text=100, title=60, tags=2),
+    Room(text=50, title=40, tags=1),
+    Room(text=30, title=30, tags=0),
+    Room(text=30, title=30, tags=0, entries=35),
+    Room(text=0, title=30, tags=0, entries=25),
+)
+
+
+class Answer(Protocol):
+    """What a tool answers, in both of its forms."""
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]:
+        """Return the structured form."""
+        ...
+
+    def to_text(self) -> str:
+        """Return the form in words."""
+        ...
+
+
+AnswerT = TypeVar("AnswerT", bound=Answer)
+
+
+def tokens(text: str) -> float:
+    """Return how many tokens a text may take: 3.5 ASCII characters each, any other character one of its own."""
+    plain = len(text) if text.isascii() else len(text.encode("ascii", "ignore"))
+    return plain / _CHARS_PER_TOKEN + (len(text) - plain)
+
+
+def fits(result: Answer) -> bool:
+    """Return whether both forms of an answer stay under the limit."""
+    structured = json.dumps(result.model_dump(mode="json"), ensure_ascii=False)
+    return max(tokens(structured), tokens(result.to_text())) <= MOST_TOKENS * _SHARE
+
+
+def first_that_fits(made: Callable[[Room], AnswerT]) -> AnswerT:
+    """Return the answer made with the most room at which it fits, else with the least."""
+    *wider, least = ROOMS
+    for room in wider:
+        if fits(result := made(room)):
+            return result
+    return made(least)
