@@ -15,7 +15,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
 from soundbite_server import Settings
-from soundbite_server.libraries import open_library
+from soundbite_server.libraries import open_jobs
 from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.embed.get_task import get_task
 from soundbite_tools.search.search_clips import search_clips
@@ -39,11 +39,11 @@ class SoundbiteRetriever(BaseRetriever):
 
 async def main(recording: str, question: str) -> None:
     """Embed a recording and print the documents that answer the question."""
-    async with open_library(Settings.from_environment()) as library:
-        task = await embed_audio(library, recording)
+    async with open_jobs(Settings.from_environment()) as jobs:
+        task = await embed_audio(jobs, recording)
         while task.status == "processing":
-            task = await get_task(library, task.task_id, wait_seconds=20)
-        for document in await SoundbiteRetriever(library=library).ainvoke(question):
+            task = await get_task(jobs, task.task_id, wait_seconds=20)
+        for document in await SoundbiteRetriever(library=jobs.library).ainvoke(question):
             print(document.metadata["title"], document.metadata["time_range"], document.page_content)
 
 

@@ -13,7 +13,7 @@ from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from soundbite_server import Settings
-from soundbite_server.libraries import open_library
+from soundbite_server.libraries import open_jobs
 from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.embed.get_task import get_task
 from soundbite_tools.library import Library
@@ -43,11 +43,11 @@ class SoundbiteRetriever(BaseRetriever):
 
 async def main(recording: str, question: str) -> None:
     """Embed a recording and print the nodes that answer the question."""
-    async with open_library(Settings.from_environment()) as library:
-        task = await embed_audio(library, recording)
+    async with open_jobs(Settings.from_environment()) as jobs:
+        task = await embed_audio(jobs, recording)
         while task.status == "processing":
-            task = await get_task(library, task.task_id, wait_seconds=20)
-        for found in await SoundbiteRetriever(library).aretrieve(question):
+            task = await get_task(jobs, task.task_id, wait_seconds=20)
+        for found in await SoundbiteRetriever(jobs.library).aretrieve(question):
             print(found.node.metadata["title"], found.node.metadata["time_range"], found.node.get_content())
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from soundbite_server import Settings
-from soundbite_server.libraries import open_library
+from soundbite_server.libraries import open_jobs
 from soundbite_server.plots.answers import draw_answers
 from soundbite_server.plots.recording import draw_recording
 from soundbite_tools.read.contents import contents_of
@@ -30,13 +30,13 @@ except ImportError:  # run as plain Python
 recording = Path(os.environ.get("RECORDING", "../samples/memos.mp3")).resolve()
 settings = Settings(home=Path(mkdtemp()), roots=(recording.parent,))""",
     """The library is open as long as the block lasts; an unfinished job goes on at the next opening.""",
-    """async with open_library(settings) as library:
-    task = await embed_audio(library, str(recording))
+    """async with open_jobs(settings) as jobs:
+    task = await embed_audio(jobs, str(recording))
     while task.status == "processing":
-        task = await get_task(library, task.task_id, wait_seconds=20)
-    asset = await (await library.ledger()).get_asset(task.asset_id)
-    contents = await contents_of(library, asset, level_count=900)
-    found = await search_clips(library, "tickets for the concert")""",
+        task = await get_task(jobs, task.task_id, wait_seconds=20)
+    asset = await (await jobs.library.ledger()).get_asset(task.asset_id)
+    contents = await contents_of(jobs.library, asset, level_count=900)
+    found = await search_clips(jobs.library, "tickets for the concert")""",
     "display(SVG(draw_recording(contents)))",
     'display(SVG(draw_answers(contents, "tickets for the concert", found.clips)))',
 )

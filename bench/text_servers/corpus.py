@@ -49,9 +49,9 @@ def make_corpus(clips: int, questions: int) -> Corpus:
 async def fill_soundbite(home: Path, texts: list[str]) -> None:
     """Write the clips as a library whose recordings are 500 clips long."""
     embedder = StaticTextEmbedder.load()
-    async with open_library(Settings(home=home, roots=())) as jobs:
-        store, ledger = await jobs.library.store(), await jobs.library.ledger()
-        space = (await jobs.library.spaces.current()).space
+    async with open_library(Settings(home=home, roots=())) as library:
+        store, ledger = await library.store(), await library.ledger()
+        space = (await library.spaces.current()).space
         for asset in {_asset_id(number) for number in range(len(texts))}:
             await ledger.put_asset(_asset(asset))
         for first in range(0, len(texts), _BATCH):

@@ -98,7 +98,14 @@ async def _import(name: str) -> Any:
 
 
 @asynccontextmanager
-async def open_library(settings: Settings) -> AsyncIterator[Jobs]:
+async def open_library(settings: Settings) -> AsyncIterator[Library]:
+    """Open the platform and the library, as `open_jobs` does, for whoever starts no jobs of their own."""
+    async with open_jobs(settings) as jobs:
+        yield jobs.library
+
+
+@asynccontextmanager
+async def open_jobs(settings: Settings) -> AsyncIterator[Jobs]:
     """Open the platform and the library with its jobs; leaving stops those, and the next opening takes them up."""
     async with open_platform(settings) as platform, library_on(platform, settings) as jobs:
         yield jobs

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from soundbite_server.ingestion import Labels, add_one, known_as_asked
-from soundbite_server.libraries import open_library
+from soundbite_server.libraries import open_jobs
 from soundbite_server.settings import Settings
 from soundbite_server.sources import SUFFIXES, Named, media_in
 from soundbite_store import StoreError, StoreUnavailable
@@ -143,7 +143,7 @@ def _worker_home() -> tempfile.TemporaryDirectory[str]:
 
 
 async def _embed_all(settings: Settings, recordings: Sequence[Recording], labels: Labels) -> list[Embedded]:
-    async with open_library(settings) as jobs:
+    async with open_jobs(settings) as jobs:
         return [await _embed(jobs, settings, each, labels) for each in recordings]
 
 

@@ -56,7 +56,7 @@ async def personal_jobs(named: Iterable[Path] = ()) -> AsyncIterator[Jobs]:
     The files they name on the command line may be read wherever they are, and what they ask for is done: roots and
     read-only protect from agents.
     """
-    from soundbite_server.libraries import open_library
+    from soundbite_server.libraries import open_jobs
     from soundbite_server.logs import log_to_stderr
     from soundbite_server.settings import Settings
 
@@ -66,7 +66,7 @@ async def personal_jobs(named: Iterable[Path] = ()) -> AsyncIterator[Jobs]:
     # Why a task failed is what the command itself says.
     log_to_stderr("WARNING", except_from="soundbite_tools.embed.jobs")
     roots = tuple(dict.fromkeys((*settings.roots, *map(_real_folder, named))))
-    async with open_library(settings.model_copy(update={"roots": roots, "read_only": False})) as jobs:
+    async with open_jobs(settings.model_copy(update={"roots": roots, "read_only": False})) as jobs:
         yield jobs
 
 
