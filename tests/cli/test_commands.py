@@ -396,6 +396,16 @@ def test_what_does_not_fit_in_a_window_goes_on_below_its_text(
         ] == []
 
 
+def test_doctor_lists_all_weights_with_their_licences(shelf: Any, run: Any) -> None:
+    texts = [
+        line["text"]
+        for line in document(run("doctor", "--json").out)["findings"]
+        if line["text"].startswith("weights ")
+    ]
+    licences = {text.split()[1].rstrip(":"): text.split(" licence")[0].split()[-1] for text in texts}
+    assert licences == {"whisper-tiny.en": "MIT", "minilm-l6-v2": "Apache-2.0", "silero-vad": "MIT"}
+
+
 def test_doctor_says_whether_decoders_run_without_network(shelf: Any, run: Any) -> None:
     said = [line for line in document(run("doctor", "--json").out)["findings"] if "network" in line["text"]]
     assert [line["level"] for line in said if line["level"] != "setting"] == ["ok" if can_leave_network() else "note"]

@@ -13,6 +13,7 @@ from soundbite_server.cli.failures import FAILED_EXIT_CODE, SETTINGS_EXIT_CODE
 from soundbite_server.cli.library import console, json_option, personal_jobs, print_json, run_async
 
 if TYPE_CHECKING:
+    from soundbite_engine.packs.installed import Models
     from soundbite_server.cli.render.lines import Printer
     from soundbite_server.settings import Settings
     from soundbite_store import ClipStore, Space, SpaceScan
@@ -47,7 +48,7 @@ async def doctor_command(deep: bool, repair: bool, live: bool, as_json: bool) ->
             print_json({"findings": out.said, "problems": problems + 1})
         sys.exit(SETTINGS_EXIT_CODE)
     if settings.is_embedded:
-        problems += _check_weights(out)
+        problems += _check_weights(out, settings.models)
         _print_isolation(out)
     async with personal_jobs() as jobs:
         problems += await _check_library(out, jobs, deep=deep or repair, repair=repair)
@@ -103,7 +104,9 @@ async def _print_spaces(out: Printer, store: ClipStore, current: Space) -> None:
         out.print(f"{mark} {held} in space {info.space.id}{rest}")
 
 
-def _check_weights(out: Printer) -> int:
+def _check_weights(out: Printer, models: Models) -> int:
+    from soundbite_engine.packs.installed import is_installed
+    from soundbite_engine.packs.registry import PACKS
     from soundbite_engine.packs.shipped import INSTALL_AGAIN, shipped_weights
 
     problems = 0
@@ -114,6 +117,12 @@ def _check_weights(out: Printer) -> int:
         else:
             about = f"{weights.size_bytes / 1e6:.0f} MB, checked; {weights.licence} licence, {weights.source}"
             out.print(f"[green]ok[/green]    weights {weights.name}: {about}")
+    about = f"MIT licence, Silero Team, part of faster-whisper {version('faster-whisper')}"
+    out.print(f"[green]ok[/green]    weights silero-vad: {about}")
+    for pack in PACKS.values():
+        if is_installed(models.folder, pack):
+            about = f"{pack.size_bytes / 1e6:.0f} MB, pulled; {pack.licence} licence"
+            out.print(f"[green]ok[/green]    weights {pack.name}: {about}")
     return problems
 
 
