@@ -28,8 +28,8 @@ from storage.limits import FILTERED_RECALL, IDLE_MB, INGEST, RECALL, TIME, verdi
 from storage.peers import HITS, PEERS, numpy_exact
 
 from soundbite_store import Clip, ClipFilter, ClipHit, ClipStore
-from soundbite_store.lance.rows import to_table
 from soundbite_store.lance.schema import clips_schema
+from soundbite_store.rows import to_table
 
 QUERIES = 40
 FEWER = 10  # of a peer that takes a second for each
@@ -96,7 +96,9 @@ async def measure_ingest(store: ClipStore, sounds: Sounds, rows: int, folder: Pa
         await store.upsert(SPACE, batch)
     ours = (time.perf_counter() - started) / (len(batches) - 1)
     raw = (raw + await added(folder / "raw after", batches[half:], plain_rows)) / 2
-    arrow = await added(folder / "arrow", [to_table(SPACE, batch) for batch in batches], lambda table: table)
+    arrow = await added(
+        folder / "arrow", [to_table(SPACE, clips_schema(SPACE), batch) for batch in batches], lambda table: table
+    )
     started = time.perf_counter()
     await store.tidied()
     print(

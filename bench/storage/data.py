@@ -10,7 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from soundbite_store import Clip, Space, StoredClip, clip_id_for
-from soundbite_store.lance.rows import to_table
+from soundbite_store.lance.schema import clips_schema
+from soundbite_store.rows import to_table
 
 # The space of the engine's base profile: a server started on the store searches it like its own.
 SPACE = Space("soundbite-base-2", 512)
@@ -54,7 +55,7 @@ def tables(vectors: NDArray[np.float32], sounds: Sounds, batch: int = 20_000) ->
     """All rows as Arrow tables."""
     for first in range(0, len(vectors), batch):
         part = vectors[first : first + batch]
-        yield to_table(SPACE, clips(part, sounds.transcripts(len(part)), first))
+        yield to_table(SPACE, clips_schema(SPACE), clips(part, sounds.transcripts(len(part)), first))
 
 
 def is_tagged(rows: int) -> NDArray[np.bool_]:

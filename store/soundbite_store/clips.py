@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     import numpy as np
     from numpy.typing import NDArray
 
     from soundbite_store.vectors import Space
+
+TEXT_COLUMNS = ("transcript", "sound_words")
+"""What a search for words looks through."""
+# The index that a large table has for filters by a field, and whether its values seldom repeat.
+BTREE, BITMAP, LABELS = ({"index": kind} for kind in ("btree", "bitmap", "labels"))
+DISTINCT = {"is_distinct": True}
 
 
 def clip_id_for(asset_id: str, start_sec: float, end_sec: float) -> str:
@@ -22,28 +27,32 @@ def clip_id_for(asset_id: str, start_sec: float, end_sec: float) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredClip:
-    """One embedding of one clip, without its vector."""
+    """One embedding of one clip, without its vector.
 
-    clip_id: str
-    asset_id: str
-    content_hash: str
-    task_id: str
+    The columns of a clips table, of an export and of the copy in memory are these fields. One that comes later is
+    `str | None = None`, stands at the end, and has a step in lance/schema.py for the libraries before it.
+    """
+
+    clip_id: str = field(metadata=BTREE | DISTINCT)
+    asset_id: str = field(metadata=BTREE)
+    content_hash: str = field(metadata=BTREE)
+    task_id: str = field(metadata=BTREE)
     title: str
     source_uri: str
-    embedding_option: str
+    embedding_option: str = field(metadata=BITMAP)
     """`audio`, `transcription` or `fused`."""
-    embedding_scope: str
+    embedding_scope: str = field(metadata=BITMAP)
     """`clip` or `asset`."""
-    start_sec: float
-    end_sec: float
-    transcript: str
+    transcript: str = field(metadata=DISTINCT)
     sound_words: str
     """Names of what is heard besides speech, the surest first, separated by `; `."""
-    tags: tuple[str, ...]
     metadata_json: str
     segmentation: str
     """How the asset was cut: `fixed:6`, `natural`, ..."""
-    created_at: datetime
+    start_sec: float
+    end_sec: float
+    tags: tuple[str, ...] = field(metadata=LABELS)
+    created_at: datetime = field(metadata=BTREE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -7,10 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from soundbite_store.clips import StoredClip
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipFilter:
-    """All conditions must hold. None means any; an empty tuple of ids matches nothing."""
+    """All conditions must hold. None means any; an empty tuple of ids matches nothing.
+
+    A field with the name of a clip's text column asks for that value; the others have conditions below.
+    """
 
     clip_ids: tuple[str, ...] | None = None
     exclude_clip_ids: tuple[str, ...] = ()
@@ -47,14 +52,8 @@ class ClipFilter:
                 yield _one_of(column, values)
         if self.exclude_clip_ids:
             yield f"NOT ({_one_of('clip_id', self.exclude_clip_ids)})"
-        for column, value in (
-            ("content_hash", self.content_hash),
-            ("task_id", self.task_id),
-            ("segmentation", self.segmentation),
-            ("embedding_option", self.embedding_option),
-            ("embedding_scope", self.embedding_scope),
-        ):
-            if value is not None:
+        for column in EQUALS:
+            if (value := getattr(self, column)) is not None:
                 yield f"{column} = {quoted(value)}"
         if self.tags_any is not None:
             yield f"array_has_any(tags, [{_listed(self.tags_any)}])" if self.tags_any else "false"
@@ -75,6 +74,10 @@ class ClipFilter:
             yield f"end_sec - start_sec >= {_number(self.min_seconds)}"
         if self.created_after is not None:
             yield f"created_at > {_timestamp(self.created_after)}"
+
+
+EQUALS = tuple(name for name in ClipFilter.__dataclass_fields__ if name in StoredClip.__dataclass_fields__)
+"""The columns that a filter of the same name asks for one value of."""
 
 
 def share_end(share: float) -> str:

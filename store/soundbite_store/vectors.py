@@ -120,8 +120,3 @@ def checksums(vectors: NDArray[np.float32]) -> list[int]:
 def checksum(vector: NDArray[np.float32]) -> int:
     """CRC-32 of one vector's bytes."""
     return checksums(vector[None])[0]
-
-
-def text_checksum(transcript: str, sound_words: str) -> int:
-    """CRC-32 of a row's words."""
-    return zlib.crc32(f"{transcript}\0{sound_words}".encode("utf-8", "surrogatepass"))

@@ -11,8 +11,9 @@ import pytest
 
 from soundbite_store import Clip, ClipStore, Mended, OwnerLock, Space, StoreBusy, StoreUnavailable
 from soundbite_store.errors import tells_of_damage, translated
-from soundbite_store.lance.rows import to_table
+from soundbite_store.lance.schema import clips_schema
 from soundbite_store.repair import mending
+from soundbite_store.rows import to_table
 
 if TYPE_CHECKING:
     from lancedb import AsyncTable
@@ -23,7 +24,7 @@ MakeClip = Callable[..., Clip]
 async def add_past_the_keys(store: ClipStore, space: Space, clips: Sequence[Clip], **changes: int) -> None:
     """Write rows as LanceDB alone does, without a look at what is there."""
     table = await store._connection.table_for_writing(space)
-    rows = to_table(space, clips)
+    rows = to_table(space, clips_schema(space), clips)
     for name, value in changes.items():
         index = rows.schema.get_field_index(name)
         column = [value] * rows.num_rows

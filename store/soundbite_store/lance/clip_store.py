@@ -20,10 +20,9 @@ from soundbite_store.errors import StoreError, StoreUnavailable
 from soundbite_store.filters import ClipFilter, quoted, quoted_list
 from soundbite_store.lance.connection import StoreConnection
 from soundbite_store.lance.places import StoreAccess
-from soundbite_store.lance.rows import full_clips
-from soundbite_store.lance.search import TermCounter, text_hits, vector_hits
 from soundbite_store.lance.upkeep import Upkeep
 from soundbite_store.repair.mending import Mended, SpaceScan, scan_table
+from soundbite_store.rows import full_clips
 from soundbite_store.shared.catalogue import Catalogue
 from soundbite_store.vectors import Space, SpaceInfo, VectorIndex
 
@@ -72,7 +71,6 @@ class ClipStore:
         self._writes: set[asyncio.Task[Any]] = set()
         self._upkeep: dict[Space, Upkeep] = {}
         self._first_look: asyncio.Task[None] | None = None
-        self._counters: dict[Space, TermCounter] = {}
         self._clipped_assets: dict[Space, set[str]] = {}
 
     @classmethod
@@ -209,7 +207,7 @@ class ClipStore:
         table = await self._connection.table(space)
         if table is None or limit < 1:
             return []
-        return await vector_hits(table, vector, where, limit, exact)
+        return await table.search.by_vector(vector, where, limit, exact=exact)
 
     @_traced
     async def text_search(
@@ -219,7 +217,7 @@ class ClipStore:
         table = await self._connection.table(space)
         if table is None or limit < 1:
             return []
-        return await text_hits(table, text, where, limit)
+        return await table.search.by_words(text, where, limit)
 
     @_traced
     async def term_document_counts(
@@ -229,7 +227,7 @@ class ClipStore:
         table = await self._connection.table(space)
         if table is None:
             return TermCounts(0, dict.fromkeys(terms, 0))
-        return await self._counters.setdefault(space, TermCounter()).counts(table, terms, where)
+        return await table.search.term_counts(terms, where)
 
     @_traced
     async def clips(
@@ -291,7 +289,7 @@ class ClipStore:
         Raises: StoreUnavailable, StoreFull or StoreBusy, where that is why rows can't be read just now.
         """
         table = await self._connection.table(space)
-        return None if table is None else await scan_table(table)
+        return None if table is None else await scan_table(space, table.lance)
 
     @_traced
     async def mend(self, space: Space) -> Mended:

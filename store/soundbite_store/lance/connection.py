@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 from soundbite_store.errors import StoreCorrupt, lance_errors
 from soundbite_store.lance.indexes import create_text_indexes, drop_broken_indexes, has_text_indexes
 from soundbite_store.lance.places import FOLDER, StoreAccess, capabilities_of, reaching
-from soundbite_store.lance.schema import SCHEMA_VERSION, check_schema, clips_schema, migrate, schema_version, space_of
+from soundbite_store.lance.schema import (
+    SCHEMA_VERSION,
+    check_schema,
+    clips_schema,
+    migrate,
+    rows_schema,
+    schema_version,
+    space_of,
+)
 from soundbite_store.lance.table import ClipTable
 from soundbite_store.locks import OwnerLock, WriteGate, until_committed
 from soundbite_store.repair.durability import TableFolder
@@ -161,6 +169,7 @@ class StoreConnection:
             if self.capabilities.migrate and schema_version(schema) < SCHEMA_VERSION:
                 async with self.gate(space.table_name).entered():
                     await migrate(raw)
+                schema = await raw.schema()
             if not await has_text_indexes(raw):
                 async with self.gate(space.table_name).entered():
                     await create_indexes(raw)
@@ -168,6 +177,7 @@ class StoreConnection:
         table = ClipTable(
             space,
             raw,
+            rows_schema(space, schema),
             self.gate(space.table_name),
             OwnerLock(self._lock_dir, f"{space.table_name}.optimise") if self._lock_dir else None,
             TableFolder(folder) if folder else None,

@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from soundbite_store.clips import TEXT_COLUMNS
 from soundbite_store.errors import StoreError, lance_errors, tells_of_damage
+from soundbite_store.rows import COLUMNS, vectors_of
 from soundbite_store.vectors import VectorIndex
 
 if TYPE_CHECKING:
@@ -35,7 +37,6 @@ _PROBE_HITS = 10
 # Halves the training of a large index at equal recall.
 _TRAINING_ITERATIONS = 10
 _FACTS_KEY = "soundbite_vector_index"
-TEXT_COLUMNS = ("transcript", "sound_words")
 KEEP_VERSIONS_FOR = timedelta(hours=1)
 """Other processes may still be reading an older version."""
 _FRAGMENTS_BEFORE_COMPACTION = 16
@@ -140,7 +141,7 @@ async def _probe_queries(table: AsyncTable) -> NDArray[np.float32]:
 
     rows = await table.count_rows()
     offsets = [index * rows // _PROBE_QUERIES for index in range(_PROBE_QUERIES)]
-    vectors = _matrix(await table.take_offsets(offsets).select(["vector"]).to_arrow())
+    vectors = vectors_of(await table.take_offsets(offsets).select(["vector"]).to_arrow())
     half = len(vectors) // 2
     between = vectors[:half] + vectors[half : 2 * half]
     mixed = np.concatenate([vectors[half:], between]).astype(np.float32)
@@ -158,7 +159,7 @@ async def _true_nearest(table: AsyncTable, queries: NDArray[np.float32]) -> list
 
     def take(batch: Any) -> None:
         nonlocal scores, ids
-        all_scores = np.concatenate([scores, queries @ _matrix(batch).T], axis=1)
+        all_scores = np.concatenate([scores, queries @ vectors_of(batch).T], axis=1)
         batch_ids = np.asarray(batch.column("_rowid"), dtype=np.int64)
         all_ids = np.concatenate([ids, np.broadcast_to(batch_ids, (len(queries), len(batch_ids)))], axis=1)
         best = np.argpartition(-all_scores, _PROBE_HITS - 1, axis=1)[:, :_PROBE_HITS]
@@ -173,14 +174,6 @@ async def _found(table: AsyncTable, query: NDArray[np.float32], plan: SearchPlan
     near = table.query().nearest_to(query).distance_type("cosine").nprobes(plan.nprobes)
     near = near.refine_factor(plan.refine_factor(_PROBE_HITS)).limit(_PROBE_HITS).select(["_distance"])
     return set((await near.with_row_id().to_arrow()).column("_rowid").to_pylist())
-
-
-def _matrix(rows: Any) -> NDArray[np.float32]:
-    import numpy as np
-
-    vectors = rows.column("vector")
-    flat = (vectors.combine_chunks() if hasattr(vectors, "combine_chunks") else vectors).flatten()
-    return np.asarray(flat, dtype=np.float32).reshape(rows.num_rows, -1)
 
 
 async def create_text_indexes(table: AsyncTable) -> None:
@@ -213,15 +206,11 @@ async def build_filter_indexes(table: AsyncTable) -> None:
 
     if await table.count_rows() < INDEX_MIN_ROWS:
         return
-    wanted = {
-        **dict.fromkeys(("embedding_option", "embedding_scope"), Bitmap()),
-        **dict.fromkeys(("asset_id", "clip_id", "content_hash", "task_id", "created_at"), BTree()),
-        "tags": LabelList(),
-    }
-    indexed = await _indexed_columns(table)
-    for column, config in wanted.items():
-        if column not in indexed:
-            await table.create_index(column, config=config)
+    kinds = {"bitmap": Bitmap, "btree": BTree, "labels": LabelList}
+    known = set((await table.schema()).names) - await _indexed_columns(table)
+    for column in COLUMNS:
+        if column.index and column.name in known:
+            await table.create_index(column.name, config=kinds[column.index]())
 
 
 async def wants_upkeep(table: AsyncTable) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from soundbite_store.errors import SpaceMismatch, StoreCorrupt, StoreError, StoreTooNew, lance_errors
 from soundbite_store.locks import until_committed
+from soundbite_store.rows import COLUMNS
 from soundbite_store.vectors import Space
 
 if TYPE_CHECKING:
@@ -25,31 +26,14 @@ def clips_schema(space: Space) -> pa.Schema:
     """The schema of a table for one space; the width of its vectors is part of it."""
     import pyarrow as pa
 
-    text = [
-        "clip_id",
-        "asset_id",
-        "content_hash",
-        "task_id",
-        "title",
-        "source_uri",
-        "embedding_option",
-        "embedding_scope",
-        "transcript",
-        "sound_words",
-        "metadata_json",
-        "segmentation",
-    ]
     return pa.schema(
         [
             pa.field("row_id", pa.string(), nullable=False, metadata=PRIMARY_KEY),
-            *(pa.field(name, pa.string(), nullable=False) for name in text),
-            pa.field("start_sec", pa.float64(), nullable=False),
-            pa.field("end_sec", pa.float64(), nullable=False),
-            pa.field("tags", pa.list_(pa.string()), nullable=False),
-            pa.field("created_at", pa.timestamp("us", "UTC"), nullable=False),
+            *(column.arrow() for column in COLUMNS if not column.is_optional),
             pa.field("checksum", pa.int64(), nullable=False),
             pa.field("vector", pa.list_(pa.float32(), space.dimension), nullable=False),
             pa.field("text_checksum", pa.int64(), nullable=True),  # since version 2
+            *(column.arrow() for column in COLUMNS if column.is_optional),  # since later ones, in their order
         ],
         metadata={
             VERSION_KEY: str(SCHEMA_VERSION).encode(),
@@ -59,6 +43,14 @@ def clips_schema(space: Space) -> pa.Schema:
             b"distance": b"cosine",
         },
     )
+
+
+def rows_schema(space: Space, table: pa.Schema) -> pa.Schema:
+    """The schema of rows for a table: one that can't be migrated lacks the columns that came later."""
+    import pyarrow as pa
+
+    schema = clips_schema(space)
+    return pa.schema([field for field in schema if field.name in table.names], schema.metadata)
 
 
 def schema_version(schema: pa.Schema) -> int:

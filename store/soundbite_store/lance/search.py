@@ -1,4 +1,4 @@
-"""Searches of one clips table, by vector and by words."""
+"""Searches of one clips table, by vector and by words, through LanceDB or in the copy in memory."""
 
 from __future__ import annotations
 
@@ -6,25 +6,17 @@ import asyncio
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from soundbite_store.clips import ClipHit, TermCounts
+from soundbite_store.clips import TEXT_COLUMNS, ClipHit, TermCounts
 from soundbite_store.errors import lance_errors
 from soundbite_store.filters import ClipFilter
-from soundbite_store.lance.indexes import (
-    EXACT,
-    OF_THE_SERVICE,
-    TEXT_COLUMNS,
-    SearchPlan,
-    matching,
-    plan_search,
-    vector_index_of,
-)
-from soundbite_store.lance.rows import CLIP_COLUMNS, stored_clips
+from soundbite_store.lance.indexes import EXACT, OF_THE_SERVICE, SearchPlan, matching, plan_search, vector_index_of
 from soundbite_store.resident.words import is_simple
+from soundbite_store.rows import stored_clips
 from soundbite_store.vectors import VectorIndex, unit_vector
 
 if TYPE_CHECKING:
@@ -33,21 +25,203 @@ if TYPE_CHECKING:
     from lancedb import AsyncTable
     from numpy.typing import ArrayLike, NDArray
 
-    from soundbite_store.lance.table import ClipTable
+    from soundbite_store.lance.places import StoreCapabilities
+    from soundbite_store.resident.clips import ResidentClips
 
+MAX_HITS = 1_000
+MAX_QUERY_CHARS = 2_000
+_TIMEOUT = timedelta(seconds=30)
 _REMEMBERED_COUNTS = 1_000
 # The time that a file system gives a change may be some milliseconds coarse.
 _CERTAIN_AFTER_S = 1.0
-MAX_HITS = 1_000
-MAX_QUERY_CHARS = 2_000
-SEARCH_TIMEOUT = timedelta(seconds=30)
 # A clip has at most one row for each of three options and two scopes. Two of them are usual, so twice the hits are
 # asked for first, and all that there can be only when that gave too few clips.
 _ROWS_PER_CLIP = (2, 6)
 # A word in this many clips tells nothing; counting on would only cost time.
 _MAX_DOCUMENT_COUNT = 10_000
-_REMEMBERED = 5_000
-_AT_ONCE = 4
+_REMEMBERED_TERMS = 5_000
+_TERMS_AT_ONCE = 4
+
+
+class ClipSearch(Protocol):
+    """Answers from the rows of one table: LanceDB's from the disk, or those of the copy in memory."""
+
+    async def nearest(self, vector: NDArray[np.float32], where: ClipFilter, count: int) -> list[ClipHit]:
+        """The rows nearest to a unit vector by cosine, in no order."""
+
+    async def holding(self, words: str, where: ClipFilter, count: int) -> list[ClipHit]:
+        """The rows that hold any of the words, those that answer best by BM25, in no order."""
+
+    async def holders(self, terms: Iterable[str], where: ClipFilter) -> dict[str, int]:
+        """How many rows hold any word of each term."""
+
+    async def matching(self, where: ClipFilter) -> int:
+        """How many rows a filter lets through."""
+
+
+class TableSearch:
+    """Answers questions about one table from memory where its rows are there, and through LanceDB where not."""
+
+    def __init__(
+        self, dimension: int, lance: LanceSearch, resident: Callable[[], Awaitable[ResidentClips | None]]
+    ) -> None:
+        """`resident` gives the copy in memory of the newest version, where there is one."""
+        self._dimension = dimension
+        self._lance = lance
+        self._resident = resident
+
+    async def by_vector(self, vector: ArrayLike, where: ClipFilter, limit: int, *, exact: bool) -> list[ClipHit]:
+        """The clips nearest to a vector, best first, each clip once."""
+        unit = unit_vector(vector, self._dimension)
+        resident = await self._resident()
+
+        async def nearest(count: int) -> list[ClipHit]:
+            if resident and resident.has_vectors:
+                return await resident.nearest(unit, where, count)
+            return await self._lance.nearest(unit, where, count, exact=exact, resident=resident)
+
+        return await _distinct_clips(nearest, where, limit)
+
+    async def by_words(self, text: str, where: ClipFilter, limit: int) -> list[ClipHit]:
+        """The clips whose transcript or sound words hold words of the text, best BM25 first, each clip once."""
+        words = _searchable(text)
+        if not words:
+            return []
+        resident = await self._resident() if is_simple(words) else None
+        search: ClipSearch = resident or self._lance
+
+        async def holding(count: int) -> list[ClipHit]:
+            return await search.holding(words, where, count)
+
+        return await _distinct_clips(holding, where, limit)
+
+    async def term_counts(self, terms: Iterable[str], where: ClipFilter) -> TermCounts:
+        """How many rows there are, and how many of them hold each term (at most 10,000 are counted)."""
+        counts = dict.fromkeys(terms, 0)
+        resident = await self._resident()
+        simple = [term for term in counts if is_simple(term)] if resident else []
+        if resident:
+            counts |= await resident.holders(simple, where)
+        counts |= await self._lance.holders([term for term in counts if term not in simple], where)
+        search: ClipSearch = resident or self._lance
+        documents = await search.matching(where)
+        return TermCounts(documents, {term: min(count, _MAX_DOCUMENT_COUNT) for term, count in counts.items()})
+
+
+class LanceSearch:
+    """Searches through LanceDB."""
+
+    def __init__(
+        self, table: AsyncTable, facts: TableFacts, columns: Sequence[str], capabilities: StoreCapabilities
+    ) -> None:
+        """`columns` are those of a clip."""
+        self._table = table
+        self._facts = facts
+        self._columns = columns
+        self._capabilities = capabilities
+        self._terms = _TermCounter()
+
+    async def nearest(
+        self,
+        vector: NDArray[np.float32],
+        where: ClipFilter,
+        count: int,
+        *,
+        exact: bool = False,
+        resident: ResidentClips | None = None,
+    ) -> list[ClipHit]:
+        """The rows nearest to a unit vector; LanceDB need not read those that are in memory, which takes longest."""
+        condition = where.to_sql()
+        if not await self._facts.count(condition):  # remembered, where LanceDB would look through the rows each time
+            return []
+        query = self._table.query().nearest_to(_as_arrow(vector)).distance_type("cosine").limit(count)
+        if condition:
+            query = query.where(condition)
+        plan = EXACT if exact else await self._plan(condition)
+        if plan.exact:
+            query = query.bypass_vector_index()
+        else:
+            query = query.nprobes(plan.nprobes).refine_factor(plan.refine_factor(count))
+        if resident:
+            with lance_errors():
+                rows = await query.select(["_distance"]).with_row_id().to_arrow(timeout=_TIMEOUT)
+            hits = resident.at(rows.column("_rowid").to_numpy().astype("int64"), _cosines(rows))
+            if hits is not None:  # others may have written meanwhile
+                return hits
+        with lance_errors():
+            rows = await query.select([*self._columns, "_distance"]).to_arrow(timeout=_TIMEOUT)
+        return _hits(rows, _cosines(rows))
+
+    async def holding(self, words: str, where: ClipFilter, count: int) -> list[ClipHit]:
+        """The rows that hold any of the words, those that answer best by BM25, in no order."""
+        # One query for each column, their scores added here: LanceDB's own query over both scores every row that
+        # holds any word, which takes 50 times as long where a word is in every row.
+        by_row: dict[int, ClipHit] = {}
+        for column in TEXT_COLUMNS:
+            query = self._column_search(words, column, where.to_sql()).limit(count).select([*self._columns, "_score"])
+            with lance_errors():
+                rows = await query.with_row_id().to_arrow(timeout=_TIMEOUT)
+            hits = _hits(rows, rows.column("_score").to_pylist())
+            for row_id, hit in zip(rows.column("_rowid").to_pylist(), hits, strict=True):
+                before = by_row.get(row_id)
+                by_row[row_id] = ClipHit(hit.clip, hit.score + (before.score if before else 0.0))
+        return list(by_row.values())
+
+    async def holders(self, terms: Iterable[str], where: ClipFilter) -> dict[str, int]:
+        """How many rows hold any word of each term, at most 10,000 counted."""
+        condition, wanted = where.to_sql(), list(terms)
+        version = await self._facts.version() if wanted else 0
+
+        async def count(term: str) -> int:
+            return await self._terms.count(version, (term, condition), lambda: self._count(term, condition))
+
+        return dict(zip(wanted, await asyncio.gather(*map(count, wanted)), strict=True))
+
+    async def matching(self, where: ClipFilter) -> int:
+        """How many rows a filter lets through."""
+        return await self._facts.count(where.to_sql())
+
+    async def _plan(self, condition: str) -> SearchPlan:
+        rows = await self._facts.count()
+        index = await self._facts.vector_index() if self._capabilities.optimize else OF_THE_SERVICE
+        return plan_search(index, rows, await self._facts.count(condition))
+
+    async def _count(self, term: str, condition: str) -> int:
+        words = _searchable(term)
+        rows_with: set[int] = set()
+        for column in TEXT_COLUMNS if words else ():
+            query = self._column_search(words, column, condition).limit(_MAX_DOCUMENT_COUNT).select(["_score"])
+            with lance_errors():
+                rows = await query.with_row_id().to_arrow(timeout=_TIMEOUT)
+            rows_with.update(rows.column("_rowid").to_pylist())
+        return len(rows_with)
+
+    def _column_search(self, words: str, column: str, condition: str) -> Any:
+        query = self._table.query().nearest_to_text(matching(words, column))
+        return query.where(condition) if condition else query
+
+
+class _TermCounter:
+    """Document frequencies, remembered for as long as the table does not change."""
+
+    def __init__(self) -> None:
+        self._version = -1
+        self._counts: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._turns = asyncio.Semaphore(_TERMS_AT_ONCE)
+
+    async def count(self, version: int, key: tuple[str, str], look: Callable[[], Awaitable[int]]) -> int:
+        if version != self._version:
+            self._version = version
+            self._counts.clear()
+        if key not in self._counts:
+            async with self._turns:
+                count = await look()
+            if version != self._version:
+                return count
+            self._counts[key] = count
+            if len(self._counts) > _REMEMBERED_TERMS:
+                self._counts.popitem(last=False)
+        return self._counts[key]
 
 
 class TableFacts:
@@ -81,11 +255,11 @@ class TableFacts:
         if self._manifests is None:
             return None
         try:
-            found = self._manifests.stat()
+            newest = self._manifests.stat()
         except OSError:
             return None
-        is_certain = time.time() - found.st_mtime > _CERTAIN_AFTER_S
-        return (found.st_mtime_ns, found.st_ino) if is_certain else None
+        is_certain = time.time() - newest.st_mtime > _CERTAIN_AFTER_S
+        return (newest.st_mtime_ns, newest.st_ino) if is_certain else None
 
     async def count(self, condition: str = "") -> int:
         """The number of rows that match an SQL condition."""
@@ -93,12 +267,12 @@ class TableFacts:
         if condition in self._counts:
             return self._counts[condition]
         with lance_errors():
-            counted = int(await self._table.count_rows(condition or None))
+            count = int(await self._table.count_rows(condition or None))
         if version == self._version:  # another task may have seen a newer version meanwhile
-            self._counts[condition] = counted
+            self._counts[condition] = count
             if len(self._counts) > _REMEMBERED_COUNTS:
                 self._counts.popitem(last=False)
-        return counted
+        return count
 
     async def vector_index(self) -> VectorIndex | None:
         """How to search the vector index, or None while the table has none."""
@@ -106,98 +280,18 @@ class TableFacts:
         return self._index
 
 
-async def vector_hits(table: ClipTable, vector: ArrayLike, where: ClipFilter, limit: int, exact: bool) -> list[ClipHit]:
-    """The clips nearest to a vector, best first, each clip once."""
-    query_vector = unit_vector(vector, table.space.dimension)
-    condition = where.to_sql()
-    resident = await table.resident()
-    if resident and resident.has_vectors:
-
-        async def compared(count: int) -> list[ClipHit]:
-            return resident.nearest(query_vector, where, count)
-
-        return await _distinct_clips(compared, where, limit)
-    if not await table.facts.count(condition):  # remembered, where LanceDB would look through the rows each time
-        return []
-    plan = EXACT if exact else await _plan(table, condition)
-
-    async def nearest(count: int) -> list[ClipHit]:
-        query = table.lance.query().nearest_to(_as_arrow(query_vector)).distance_type("cosine")
-        if condition:
-            query = query.where(condition)
-        if plan.exact:
-            query = query.bypass_vector_index()
-        else:
-            query = query.nprobes(plan.nprobes).refine_factor(plan.refine_factor(count))
-        if resident:
-            # Where the clips are in memory LanceDB need not read them, which takes longer than finding them.
-            with lance_errors():
-                rows = await query.limit(count).select(["_distance"]).with_row_id().to_arrow(timeout=SEARCH_TIMEOUT)
-            hits = resident.at(rows.column("_rowid").to_numpy().astype("int64"), _cosines(rows))
-            if hits is not None:  # others may have written meanwhile
-                return hits
-        query = query.limit(count).select([*CLIP_COLUMNS, "_distance"])
-        with lance_errors():
-            rows = await query.to_arrow(timeout=SEARCH_TIMEOUT)
-        return _hits(rows, _cosines(rows))
-
-    return await _distinct_clips(nearest, where, limit)
-
-
-async def text_hits(table: ClipTable, text: str, where: ClipFilter, limit: int) -> list[ClipHit]:
-    """The clips whose transcript or sound words hold words of the text, best BM25 first, each clip once."""
-    words = searchable(text)
-    if not words:
-        return []
-    if is_simple(words) and (resident := await table.resident()):
-
-        async def weighed(count: int) -> list[ClipHit]:
-            return resident.holding(words, where, count)
-
-        return await _distinct_clips(weighed, where, limit)
-    condition = where.to_sql()
-
-    async def holding(count: int) -> list[ClipHit]:
-        # One query for each column, their scores added here: LanceDB's own query over both scores every row that
-        # holds any word, which takes 50 times as long where a word is in every row.
-        by_row: dict[int, ClipHit] = {}
-        for column in TEXT_COLUMNS:
-            query = column_search(table, words, column, condition).limit(count).select([*CLIP_COLUMNS, "_score"])
-            with lance_errors():
-                rows = await query.with_row_id().to_arrow(timeout=SEARCH_TIMEOUT)
-            hits = _hits(rows, rows.column("_score").to_pylist())
-            for row_id, hit in zip(rows.column("_rowid").to_pylist(), hits, strict=True):
-                before = by_row.get(row_id)
-                by_row[row_id] = ClipHit(hit.clip, hit.score + (before.score if before else 0.0))
-        return list(by_row.values())
-
-    return await _distinct_clips(holding, where, limit)
-
-
-def column_search(table: ClipTable, words: str, column: str, condition: str) -> Any:
-    """A query for the rows that hold any of the words in one column."""
-    query = table.lance.query().nearest_to_text(matching(words, column))
-    return query.where(condition) if condition else query
-
-
-def searchable(text: str) -> str:
+def _searchable(text: str) -> str:
     """The text as far as a search takes it; empty when there is nothing to look for."""
     return text[:MAX_QUERY_CHARS].replace("\0", " ").strip()
-
-
-async def _plan(table: ClipTable, condition: str) -> SearchPlan:
-    rows = await table.facts.count()
-    index = await table.facts.vector_index() if table.capabilities.optimize else OF_THE_SERVICE
-    return plan_search(index, rows, await table.facts.count(condition))
 
 
 async def _distinct_clips(
     search: Callable[[int], Awaitable[list[ClipHit]]], where: ClipFilter, limit: int
 ) -> list[ClipHit]:
     wanted = min(limit, MAX_HITS)
-    one_row_each = where.embedding_option is not None and where.embedding_scope is not None
+    has_one_row = where.embedding_option is not None and where.embedding_scope is not None
     best: dict[str, ClipHit] = {}
-    for factor in (1,) if one_row_each else _ROWS_PER_CLIP:
+    for factor in (1,) if has_one_row else _ROWS_PER_CLIP:
         hits = await search(wanted * factor)
         best.clear()
         for hit in sorted(hits, key=lambda hit: (-hit.score, hit.clip.asset_id, hit.clip.start_sec)):
@@ -220,58 +314,3 @@ def _cosines(rows: pa.Table) -> list[float]:
 
 def _hits(rows: pa.Table, scores: list[float]) -> list[ClipHit]:
     return [ClipHit(clip, score) for clip, score in zip(stored_clips(rows), scores, strict=True)]
-
-
-class TermCounter:
-    """Document frequencies of one table, remembered for as long as the table does not change."""
-
-    def __init__(self) -> None:
-        self._version = -1
-        self._counts: OrderedDict[tuple[str, str], int] = OrderedDict()
-        self._turns = asyncio.Semaphore(_AT_ONCE)
-
-    async def counts(self, table: ClipTable, terms: Iterable[str], where: ClipFilter) -> TermCounts:
-        """How many rows there are, and how many of them hold each term (at most 10,000 are counted)."""
-        counts = dict.fromkeys(terms, 0)
-        unknown = list(counts)
-        if resident := await table.resident():
-            known = resident.holders(filter(is_simple, counts), where)
-            counts |= {term: min(count, _MAX_DOCUMENT_COUNT) for term, count in known.items()}
-            unknown = [term for term in counts if term not in known]
-        condition = where.to_sql()
-        if unknown:
-            await self._forget_older(table)
-            found = await asyncio.gather(*(self._count(table, term, condition) for term in unknown))
-            counts |= zip(unknown, found, strict=True)
-        documents = resident.matching(where) if resident else await table.facts.count(condition)
-        return TermCounts(documents, counts)
-
-    async def _forget_older(self, table: ClipTable) -> None:
-        version = await table.facts.version()
-        if version != self._version:
-            self._version = version
-            self._counts.clear()
-
-    async def _count(self, table: ClipTable, term: str, condition: str) -> int:
-        key = (term, condition)
-        if key not in self._counts:
-            version = self._version
-            async with self._turns:
-                counted = await _matching(table, term, condition)
-            if version != self._version:
-                return counted
-            self._counts[key] = counted
-            if len(self._counts) > _REMEMBERED:
-                self._counts.popitem(last=False)
-        return self._counts[key]
-
-
-async def _matching(table: ClipTable, term: str, condition: str) -> int:
-    words = searchable(term)
-    holders: set[int] = set()
-    for column in TEXT_COLUMNS if words else ():
-        query = column_search(table, words, column, condition).limit(_MAX_DOCUMENT_COUNT).select(["_score"])
-        with lance_errors():
-            rows = await query.with_row_id().to_arrow(timeout=SEARCH_TIMEOUT)
-        holders.update(rows.column("_rowid").to_pylist())
-    return min(len(holders), _MAX_DOCUMENT_COUNT)

@@ -26,11 +26,11 @@ from soundbite_store.lance.indexes import (
     wants_vector_index,
 )
 from soundbite_store.lance.places import FOLDER, StoreCapabilities
-from soundbite_store.lance.rows import CLIP_COLUMNS, full_clips, stored_clips, to_table
-from soundbite_store.lance.search import TableFacts
+from soundbite_store.lance.search import LanceSearch, TableFacts, TableSearch
 from soundbite_store.locks import until_committed
 from soundbite_store.repair.mending import Mended, mend_rows
-from soundbite_store.resident.index import Residence
+from soundbite_store.resident.index import ResidentIndex
+from soundbite_store.rows import CLIP_COLUMNS, full_clips, stored_clips, to_table
 from soundbite_store.vectors import Space, SpaceInfo, VectorIndex
 
 if TYPE_CHECKING:
@@ -52,42 +52,52 @@ class ClipTable:
         self,
         space: Space,
         table: AsyncTable,
+        schema: pa.Schema,
         gate: WriteGate,
         optimiser: OwnerLock | None,
         folder: TableFolder | None,
         capabilities: StoreCapabilities = FOLDER,
         reopen: Callable[[], Awaitable[AsyncTable | None]] | None = None,
     ) -> None:
-        """`reopen` gives another handle on the table; with it the clips of a table in a folder are held in memory."""
+        """`schema` is that of the rows it takes.
+
+        `reopen` gives another handle on the table; with it the clips of a table in a folder are held in memory.
+        """
         self.space = space
         self.lance = table
         self.facts = TableFacts(table, folder.path if folder else None)
+        self._schema = schema
+        self._columns = [name for name in CLIP_COLUMNS if name in schema.names]
         self._gate = gate
         self._optimiser = optimiser
         self._folder = folder
         self.capabilities = capabilities
         self._presence = AssetPresence(self.facts, folder, reopen)
         self._info: tuple[int, SpaceInfo] | None = None
-        self._residence = Residence(space.dimension, self.facts, reopen) if folder and reopen else None
+        self._resident = ResidentIndex(space.dimension, self.facts, reopen) if folder and reopen else None
+        lance_search = LanceSearch(table, self.facts, self._columns, capabilities)
+        self.search = TableSearch(space.dimension, lance_search, self.resident)
 
     async def resident(self) -> ResidentClips | None:
         """The clips of the newest version in memory; None where they are too many, elsewhere, or not read yet."""
-        return await self._residence.clips() if self._residence else None
+        return await self._resident.clips() if self._resident else None
 
     async def settled(self) -> None:
         """Wait until clips that are being read into memory are there."""
-        if self._residence:
-            await self._residence.settled()
+        if self._resident:
+            await self._resident.settled()
 
     async def close(self) -> None:
         """Stop reading clips into memory, and let go of them."""
-        if self._residence:
-            await self._residence.close()
+        if self._resident:
+            await self._resident.close()
 
     async def upsert(self, clips: Sequence[Clip], *, replace_assets: bool) -> UpsertResult:
         """Write rows in one commit; they are on disk when this returns."""
         assets = tuple(dict.fromkeys(clip.asset_id for clip in clips))
-        rows, _ = await asyncio.gather(asyncio.to_thread(to_table, self.space, clips), self._look_ahead(assets))
+        rows, _ = await asyncio.gather(
+            asyncio.to_thread(to_table, self.space, self._schema, clips), self._look_ahead(assets)
+        )
         async with self._gate.entered():
             result = await until_committed(lambda: self._write(rows, assets, replace_assets))
             await self._written()
@@ -238,11 +248,11 @@ class ClipTable:
         return await self.facts.count(where.to_sql())
 
     async def clips(self, where: ClipFilter, limit: int, offset: int) -> list[StoredClip]:
-        table = await self._select(CLIP_COLUMNS, where, limit, offset)
+        table = await self._select(self._columns, where, limit, offset)
         return await asyncio.to_thread(stored_clips, table)
 
     async def embeddings(self, where: ClipFilter, limit: int, offset: int) -> list[Clip]:
-        table = await self._select((*CLIP_COLUMNS, "vector"), where, limit, offset)
+        table = await self._select([*self._columns, "vector"], where, limit, offset)
         return await asyncio.to_thread(full_clips, table)
 
     async def batches(self) -> AsyncIterator[pa.Table]:
@@ -250,7 +260,7 @@ class ClipTable:
         import pyarrow as pa
 
         with lance_errors():
-            async for batch in await self.lance.query().select([*CLIP_COLUMNS, "checksum", "vector"]).to_batches():
+            async for batch in await self.lance.query().select([*self._columns, "checksum", "vector"]).to_batches():
                 yield pa.Table.from_batches([batch])
 
     async def embedding_counts(self, where: ClipFilter) -> list[EmbeddingCount]:
@@ -282,8 +292,8 @@ class ClipTable:
 
     async def _written(self) -> None:
         await self._make_durable()
-        if self._residence:
-            self._residence.note_write()
+        if self._resident:
+            self._resident.note_write()
 
     async def _make_durable(self, *, with_indexes: bool = False) -> None:
         if self._folder:

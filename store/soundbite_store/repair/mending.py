@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from soundbite_store.errors import StoreError, StoreUnavailable, lance_errors, tells_of_damage
 from soundbite_store.filters import quoted
-from soundbite_store.vectors import Space, checksums, text_checksum
+from soundbite_store.rows import text_checksum, vectors_of
+from soundbite_store.vectors import Space, checksums
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from lancedb import AsyncTable
 
-    from soundbite_store.lance.table import ClipTable
 
 _NAMED = ("row_id", "asset_id", "clip_id", "embedding_option", "embedding_scope")
 SCANNED = (*_NAMED, "transcript", "sound_words", "text_checksum", "checksum", "vector")
@@ -53,7 +53,7 @@ class SpaceScan:
         return not (self.damaged or self.doubled or self.unreadable)
 
 
-async def scan_table(table: ClipTable) -> SpaceScan:
+async def scan_table(space: Space, table: AsyncTable) -> SpaceScan:
     """Read all rows and compare vectors and words with their checksums: LanceDB itself returns flipped bits as data.
 
     Raises: StoreUnavailable, StoreFull or StoreBusy, where that is why rows can't be read just now.
@@ -64,7 +64,7 @@ async def scan_table(table: ClipTable) -> SpaceScan:
     unreadable = ""
     try:
         with lance_errors():
-            async for batch in await table.lance.query().select(list(SCANNED)).to_batches():
+            async for batch in await table.query().select(list(SCANNED)).to_batches():
                 damaged += await asyncio.to_thread(_damaged, batch)
                 found = batch.column("row_id").to_pylist()
                 rows += len(found)
@@ -74,7 +74,7 @@ async def scan_table(table: ClipTable) -> SpaceScan:
         if not tells_of_damage(exc):
             raise
         unreadable = str(exc)
-    return SpaceScan(table.space, rows, tuple(damaged), doubled, unreadable)
+    return SpaceScan(space, rows, tuple(damaged), doubled, unreadable)
 
 
 def _damaged(batch: pa.RecordBatch) -> list[DamagedRow]:
@@ -85,16 +85,12 @@ def _damaged(batch: pa.RecordBatch) -> list[DamagedRow]:
 
 def wrong_rows(batch: pa.RecordBatch) -> list[int]:
     """Which rows of the columns SCANNED have a vector or words that are not those of their checksums."""
-    import numpy as np
-
-    flat = np.asarray(batch.column("vector").flatten(), dtype="<f4")
-    vectors = flat.reshape(batch.num_rows, batch.schema.field("vector").type.list_size)
-    found = zip(checksums(vectors), batch.column("checksum").to_pylist(), strict=True)
+    sums = zip(checksums(vectors_of(batch)), batch.column("checksum").to_pylist(), strict=True)
     words = zip(batch.column("transcript").to_pylist(), batch.column("sound_words").to_pylist(), strict=True)
     of_words = batch.column("text_checksum").to_pylist()
     return [
         index
-        for index, ((is_, was), text, of_text) in enumerate(zip(found, words, of_words, strict=True))
+        for index, ((is_, was), text, of_text) in enumerate(zip(sums, words, of_words, strict=True))
         # Rows from before version 2 have no checksum of their words.
         if is_ != was or of_text not in (None, text_checksum(*text))
     ]

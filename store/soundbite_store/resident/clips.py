@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from soundbite_store.clips import ClipHit
+from soundbite_store.clips import TEXT_COLUMNS, ClipHit
 from soundbite_store.filters import ClipFilter
-from soundbite_store.lance.rows import RowReader
 from soundbite_store.resident.rows import GrowingArray, ResidentRows
 from soundbite_store.resident.words import ResidentWords, words_of
+from soundbite_store.rows import RowReader, vectors_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 # A filter that leaves a smaller share of the rows is answered faster by picking them out first.
 _FEW = 0.2
-_TEXTS = ("transcript", "sound_words")
 
 
 class ResidentVectors:
@@ -106,7 +105,7 @@ class ResidentClips:
         self._reader = RowReader()
         self._rows = ResidentRows()
         self._vectors: dict[tuple[str, str], ResidentVectors] = {}
-        self._words = {name: ResidentWords() for name in _TEXTS}
+        self._words = {name: ResidentWords() for name in TEXT_COLUMNS}
         self._vector_bytes = 0
 
     @property
@@ -145,7 +144,7 @@ class ResidentClips:
         for name, words in self._words.items():
             words.extend([getattr(clip, name) for clip in clips])
         if self._has_vectors:
-            self._extend_vectors(_matrix(table, self._dimension), clips, first)
+            self._extend_vectors(vectors_of(table), clips, first)
 
     def _extend_vectors(self, vectors: NDArray[np.float32], clips: Sequence[StoredClip], first: int) -> None:
         import numpy as np
@@ -154,10 +153,10 @@ class ResidentClips:
         for offset, clip in enumerate(clips):
             kinds.setdefault((clip.embedding_option, clip.embedding_scope), []).append(offset)
         for kind, offsets in kinds.items():
-            held = self._vectors.setdefault(kind, ResidentVectors(self._dimension))
+            known = self._vectors.setdefault(kind, ResidentVectors(self._dimension))
             chosen = vectors if len(offsets) == len(clips) else vectors[offsets]
-            held.extend(np.array(offsets, "int32") + np.int32(first), chosen)
-        self._vector_bytes = sum(each.size for each in self._vectors.values())
+            known.extend(np.array(offsets, "int32") + np.int32(first), chosen)
+        self._vector_bytes = sum(part.size for part in self._vectors.values())
 
     def drop_vectors(self) -> None:
         """Hold the rows without vectors from now on."""
@@ -168,7 +167,7 @@ class ResidentClips:
         """Take the rows that are not at one of these addresses as deleted."""
         self._rows.keep_only(addresses)
 
-    def nearest(self, query: NDArray[np.float32], where: ClipFilter, count: int) -> list[ClipHit]:
+    async def nearest(self, query: NDArray[np.float32], where: ClipFilter, count: int) -> list[ClipHit]:
         """The rows nearest to a unit vector by cosine, in no order."""
         mask = self._rows.matching(where)
         hits = []
@@ -186,12 +185,12 @@ class ResidentClips:
         hits = zip(rows.tolist(), self._rows.is_there[rows].tolist(), scores, strict=True)
         return [ClipHit(self._rows.clips[row], score) for row, is_there, score in hits if is_there]
 
-    def holding(self, text: str, where: ClipFilter, count: int) -> list[ClipHit]:
-        """The rows that hold any word of a text, those that answer best by BM25, in no order."""
+    async def holding(self, words: str, where: ClipFilter, count: int) -> list[ClipHit]:
+        """The rows that hold any of the words, those that answer best by BM25, in no order."""
         import numpy as np
 
-        words = words_of(text)
-        scores = sum(held.scores(words, self._rows.is_there) for held in self._words.values())
+        cut = words_of(words)
+        scores = sum(column.scores(cut, self._rows.is_there) for column in self._words.values())
         scores = np.where(self._rows.matching(where), scores, 0.0)
         rows = np.flatnonzero(scores)
         if len(rows) > count:
@@ -199,31 +198,23 @@ class ResidentClips:
         # As wide as LanceDB has them: what is equal there has to be equal here, so that ties end in one order.
         return self._hits(rows, scores[rows].astype("float32"))
 
-    def holders(self, terms: Iterable[str], where: ClipFilter) -> dict[str, int]:
+    async def holders(self, terms: Iterable[str], where: ClipFilter) -> dict[str, int]:
         """How many rows hold any word of each term."""
         import numpy as np
 
         mask = self._rows.matching(where)
         counts = {}
         for term in terms:
-            found = [held.holders(word) for held in self._words.values() for word in words_of(term)]
-            filled = [rows for rows in found if len(rows)]
+            by_word = [column.holders(word) for column in self._words.values() for word in words_of(term)]
+            filled = [rows for rows in by_word if len(rows)]
             rows = filled[0] if len(filled) == 1 else np.unique(np.concatenate(filled)) if filled else ()
             counts[term] = int(mask[rows].sum()) if len(rows) else 0
         return counts
 
-    def matching(self, where: ClipFilter) -> int:
+    async def matching(self, where: ClipFilter) -> int:
         """How many rows a filter lets through."""
         return int(self._rows.matching(where).sum())
 
     def _hits(self, rows: NDArray[Any], scores: NDArray[Any]) -> list[ClipHit]:
         clips = self._rows.clips
         return [ClipHit(clips[row], score) for row, score in zip(rows.tolist(), scores.tolist(), strict=True)]
-
-
-def _matrix(table: pa.Table, dimension: int) -> NDArray[np.float32]:
-    import numpy as np
-
-    flat = table.column("vector").combine_chunks().flatten()
-    matrix: NDArray[np.float32] = np.asarray(flat, dtype=np.float32).reshape(-1, dimension)
-    return matrix

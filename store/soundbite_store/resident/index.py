@@ -17,18 +17,16 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from soundbite_store.errors import StoreError, lance_errors
-from soundbite_store.lance.rows import CLIP_COLUMNS
 from soundbite_store.resident.clips import ResidentClips
+from soundbite_store.rows import CLIP_COLUMNS
 
 if TYPE_CHECKING:
     import numpy as np
     from lancedb import AsyncTable
     from numpy.typing import NDArray
-
-    from soundbite_store.lance.search import TableFacts
 
 _log = logging.getLogger(__name__)
 MOST_ROWS = 200_000
@@ -48,12 +46,24 @@ _SEARCHES_BEFORE_READING = 8
 _PAUSE_BEFORE_READING_S = 0.5
 
 
-class Residence:
+class TableVersions(Protocol):
+    """What a copy has to know of the table it is of."""
+
+    async def version(self) -> int:
+        """The number of the newest version."""
+
+    async def count(self) -> int:
+        """The number of its rows."""
+
+
+class ResidentIndex:
     """The clips of one table in memory, or the reason to do without."""
 
-    def __init__(self, dimension: int, facts: TableFacts, reopen: Callable[[], Awaitable[AsyncTable | None]]) -> None:
+    def __init__(
+        self, dimension: int, table: TableVersions, reopen: Callable[[], Awaitable[AsyncTable | None]]
+    ) -> None:
         self._dimension = dimension
-        self._facts = facts
+        self._table = table
         self._reopen = reopen
         self._pinned: AsyncTable | None = None
         self._held: ResidentClips | None = None
@@ -97,10 +107,10 @@ class Residence:
         return held
 
     async def _of_newest_version(self) -> ResidentClips | None:
-        version = await self._facts.version()
+        version = await self._table.version()
         if self._held and version == self._version:
             return self._held
-        rows = await self._facts.count()
+        rows = await self._table.count()
         if rows > MOST_ROWS:
             self._held = None
             return None
@@ -159,7 +169,7 @@ class Residence:
         return self._reading is not None and not self._reading.done()
 
     async def _caught_up(self) -> ResidentClips | None:
-        version = await self._facts.version()
+        version = await self._table.version()
         if self._held and version == self._version:  # another search has done it
             return self._held
         with lance_errors():
@@ -180,7 +190,7 @@ class Residence:
         version = -1
         try:
             async with self._turn:
-                version = await self._facts.version()
+                version = await self._table.version()
                 with lance_errors():
                     table = await self._at(version)
                     held = await self._read(table)

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from soundbite_store.filters import share_end
+from soundbite_store.filters import EQUALS, share_end
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,16 +16,7 @@ if TYPE_CHECKING:
     from soundbite_store.filters import ClipFilter
 
 _ROOM = 1.25
-_CODED = (
-    "clip_id",
-    "asset_id",
-    "content_hash",
-    "task_id",
-    "segmentation",
-    "embedding_option",
-    "embedding_scope",
-    "tags",
-)
+_CODED = ("clip_id", "asset_id", *EQUALS, "tags")
 _REMEMBERED_FILTERS = 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -169,7 +160,7 @@ class ResidentRows:
                 yield codes[name].are(values)
         if where.exclude_clip_ids:
             yield ~codes["clip_id"].are(where.exclude_clip_ids)
-        for name in ("content_hash", "task_id", "segmentation", "embedding_option", "embedding_scope"):
+        for name in EQUALS:
             if (value := getattr(where, name)) is not None:
                 yield codes[name].are([value])
         if where.tags_any is not None:

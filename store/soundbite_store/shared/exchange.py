@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from soundbite_store.clips import Clip
 from soundbite_store.errors import ExportProblem
 from soundbite_store.lance.clip_store import ClipStore
-from soundbite_store.lance.rows import CLIP_COLUMNS
 from soundbite_store.ledger.ledger import Ledger
 from soundbite_store.ledger.records import (
     Asset,
@@ -28,6 +27,7 @@ from soundbite_store.ledger.records import (
     to_json,
     transcript_from,
 )
+from soundbite_store.rows import CLIP_COLUMNS, COLUMNS, clip_fields
 from soundbite_store.vectors import Space, checksum
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ _MAKE_ONE = "`soundbite export FILE` makes one."
 _FORMAT = {b"soundbite_export": b"1"}
 _PAGE = 500
 _ROWS_AT_ONCE = 5_000
-_EXTRA = ("record", "space", "json", "checksum", "vector")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ async def export_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchan
                     done += Exchanged(assets=1, transcripts=len(said))
             for info in await store.spaces():
                 async for clips, checksums in store.everything(info.space):
-                    rows = [_clip_row(info.space, *each) for each in zip(clips, checksums, strict=True)]
+                    rows = [_clip_row(info.space, clip, value) for clip, value in zip(clips, checksums, strict=True)]
                     await asyncio.to_thread(_write, writer, rows, schema)
                     done += Exchanged(clips=len(rows))
         unfinished.replace(path)
@@ -136,11 +135,8 @@ async def _take(store: ClipStore, ledger: Ledger, rows: Sequence[dict[str, Any]]
             vector = np.asarray(row["vector"], dtype="<f4")
             damaged += (is_damaged := checksum(vector) != row["checksum"])
             if not is_damaged:
-                clip = Clip(
-                    **{name: row[name] for name in CLIP_COLUMNS if name != "tags"},
-                    tags=tuple(row["tags"]),
-                    vector=vector,
-                )
+                [fields] = clip_fields([row])
+                clip = Clip(**fields, vector=vector)
                 by_space.setdefault(Space(row["space"], len(vector)), []).append(clip)
     for space, clips in by_space.items():
         await store.upsert(space, clips)
@@ -150,14 +146,10 @@ async def _take(store: ClipStore, ledger: Ledger, rows: Sequence[dict[str, Any]]
 def _schema() -> pa.Schema:
     import pyarrow as pa
 
-    types: dict[str, Any] = {
-        **dict.fromkeys(CLIP_COLUMNS, pa.string()),
-        **dict.fromkeys(("start_sec", "end_sec"), pa.float64()),
-        "tags": pa.list_(pa.string()),
-        "created_at": pa.timestamp("us", "UTC"),
-    }
-    extra = dict(zip(_EXTRA, (pa.string(),) * 3 + (pa.int64(), pa.list_(pa.float32())), strict=True))
-    return pa.schema(list((extra | types).items()), metadata=_FORMAT)
+    text = [pa.field(name, pa.string()) for name in ("record", "space", "json")]
+    extra = [*text, pa.field("checksum", pa.int64()), pa.field("vector", pa.list_(pa.float32()))]
+    # Rows of other records have none of a clip's values.
+    return pa.schema([*extra, *(column.arrow().with_nullable(True) for column in COLUMNS)], metadata=_FORMAT)
 
 
 def _write(writer: Any, rows: list[dict[str, Any]], schema: pa.Schema) -> None:
@@ -172,7 +164,6 @@ def _clip_row(space: Space, clip: Clip, written_checksum: int) -> dict[str, Any]
         "record": "clip",
         "space": space.id,
         "checksum": written_checksum,
-        "tags": list(clip.tags),
         "vector": clip.vector,
     }
 
