@@ -23,6 +23,7 @@ check: test test-remote lint types
 lint: .venv/dev.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/deptry api engine store tools server
 
 types: .venv/dev.stamp
 	$(BIN)/mypy

@@ -22,6 +22,8 @@ from soundbite_engine.audio.encode import cut
 from soundbite_server import Settings, build_server
 from soundbite_server.cli import COMMANDS
 from soundbite_server.cli.failures import EXIT_CODES
+from soundbite_server.http.settings import HttpSettings
+from soundbite_server.settings import EngineSettings
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -147,6 +149,8 @@ async def test_the_table_of_tools_is_that_of_the_server(tmp_path: Path) -> None:
 
 def test_the_settings_of_the_pages_are_those_of_the_code() -> None:
     read = {name for path in SOURCES for name in VARIABLE.findall(path.read_text(encoding="utf-8"))}
+    for model in (Settings, HttpSettings, EngineSettings):
+        read |= {name for name in model.variables() if name.startswith(("SOUNDBITE", "TWELVE"))}
     # What contributors set for the tests is no setting.
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES if page.stem != "contributing")
     said = set(re.findall(r"`((?:SOUNDBITE|TWELVE_?LABS)_[A-Z_]+)", text))

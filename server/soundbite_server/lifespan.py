@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import sys
 from collections.abc import AsyncIterator
@@ -37,6 +36,8 @@ def give_back() -> None:
     glibc keeps an arena for each few threads, and in each what was freed there: pieces between those in use. It takes
     some milliseconds for each 10 MB, in which threads that allocate may wait.
     """
+    import ctypes
+
     if sys.platform == "linux" and (malloc_trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         malloc_trim(ctypes.c_size_t(0))
 
@@ -47,6 +48,8 @@ def give_back_large_blocks_at_once() -> None:
     glibc does so up to 32 MB only until one is freed: from then on it keeps blocks of that size. A table that is read
     into memory leaves its pages behind that way, twice what is held of it.
     """
+    import ctypes
+
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 

@@ -1,74 +1,171 @@
-"""Settings: one frozen model, read from the environment once, at the start."""
+"""Settings: one frozen model for each way to run, read from the environment and the flags once, at the start.
+
+A field is the variable of its name behind `SOUNDBITE_`, unless it says which one it is.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from soundbite_engine.config import UrlPolicy
 from soundbite_engine.packs.installed import PROFILES, Models
 from soundbite_engine.packs.registry import CLAP_PRECISIONS, WHISPER_SIZES
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from soundbite_store import StoreAccess
 
 HOSTED_BASE_URL = "https://api.twelvelabs.io/v1.3"
-TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
-FALSE_WORDS = frozenset({"", "0", "false", "no", "off"})
+_PREFIX = "SOUNDBITE_"
+_ROOTS = "SOUNDBITE_ROOTS"
+"""Set to nothing it opens no folder; other variables that are set to nothing count as not set."""
+_MINUTES = "a number of minutes, 0 for no limit"
+LONGEST_COUNT = 10**9 - 1
 
 
 class SettingsError(Exception):
     """A setting can't be used; the message names its variable and what it may be."""
 
 
-class Settings(BaseModel):
-    """How this process runs; every field has its environment variable (see `from_environment`)."""
+def default_roots() -> tuple[Path, ...]:
+    """Return the home folder (its hidden folders are refused by the tools) and the working folder, where there are."""
+    folders = []
+    for find in (Path.home, Path.cwd):
+        # A container's user may have no home folder, and the working folder may have been deleted.
+        with contextlib.suppress(RuntimeError, OSError):
+            folders.append(find().resolve(strict=True))
+    return tuple(dict.fromkeys(folders))
 
-    model_config = ConfigDict(frozen=True)
 
-    home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("soundbite", appauthor=False)))
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def one_of(*choices: str) -> BeforeValidator:
+    """Take one of these words, in capitals or not."""
+
+    def chosen(value: str) -> str:
+        for choice in choices:
+            if value.lower() == choice.lower():
+                return choice
+        raise ValueError(f"must be one of {', '.join(choices)}; it is {value!r}.")
+
+    return BeforeValidator(chosen)
+
+
+def _folder(value: str | Path) -> Path:
+    try:
+        return Path(value).expanduser().absolute() if isinstance(value, str) else value
+    except (RuntimeError, OSError) as exc:
+        # ~ of a user there is not, or a relative path where the working folder is gone.
+        raise ValueError(f"names a folder that can't be found: {value!r}. Give a full path.") from exc
+
+
+def _folders(value: str | tuple[Path, ...]) -> tuple[Path, ...]:
+    if not isinstance(value, str):
+        return value
+    folders = []
+    for entry in filter(None, value.split(os.pathsep)):
+        folder = _folder(entry)
+        if not folder.is_dir():
+            raise ValueError(f"names {entry!r}, which is not a folder.")
+        folders.append(folder.resolve())
+    return tuple(dict.fromkeys(folders))
+
+
+def _names(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(filter(None, re.split(r"[\s,]+", value))) if isinstance(value, str) else value
+
+
+def _secure_url(value: str) -> str:
+    parts = urlsplit(value)
+    if (parts.scheme == "https" and parts.hostname) or (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+        return value
+    raise ValueError(f"must be an https URL; it is {value!r}.")
+
+
+_Folder = Annotated[Path, BeforeValidator(_folder)]
+Folders = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_folders)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
+SecureUrl = Annotated[str, BeforeValidator(_secure_url)]
+
+
+class Settings(BaseSettings):
+    """How this process runs. Made in code it reads nothing; `from_environment` reads each field's variable."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        env_prefix=_PREFIX,
+        populate_by_name=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        defer_build=True,
+    )
+
+    home: _Folder = Field(default_factory=lambda: Path(platformdirs.user_data_dir("soundbite", appauthor=False)))
     """Folder of the library: vectors, ledger, the embedded engine's state, cut clips."""
     store: str = ""
     """Where the vectors are kept; empty means a folder in `home`."""
-    store_endpoint: str = ""
+    store_endpoint: str = Field(
+        "", validation_alias=AliasChoices("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    )
     """Address of the S3 service that keeps the vectors, where that is not Amazon's."""
-    store_region: str = ""
-    lancedb_api_key: SecretStr | None = None
-    lancedb_host: str = ""
+    store_region: str = Field("", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
+    lancedb_api_key: SecretStr | None = Field(None, validation_alias="LANCEDB_API_KEY")
+    lancedb_region: str = Field("", validation_alias="LANCEDB_REGION")
+    lancedb_host: str = Field("", validation_alias="LANCEDB_HOST")
     """Address of the LanceDB service, where that is not LanceDB Cloud."""
-    engine: Literal["embedded", "hosted"] = "embedded"
-    profile: str = "base"
-    models_folder: Path | None = None
+    engine: Annotated[Literal["embedded", "hosted"], one_of("auto", "embedded", "hosted")] = "embedded"
+    profile: Annotated[str, one_of(*PROFILES)] = "base"
+    models_folder: _Folder | None = Field(None, validation_alias="SOUNDBITE_MODELS")
     """Folder of the profiles' model files; None means a folder in `home`."""
-    clap: str = "int8"
+    clap: Annotated[str, one_of(*CLAP_PRECISIONS)] = "int8"
     """Precision of the `full` profile's sound model."""
     whisper: str = "base"
     """Size of the `full` profile's recogniser, or a folder with one."""
-    api_key: SecretStr | None = None
-    base_url: str = HOSTED_BASE_URL
-    roots: tuple[Path, ...] = Field(default_factory=lambda: default_roots())
+    api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY"))
+    base_url: str = Field(HOSTED_BASE_URL, validation_alias="TWELVELABS_BASE_URL")
+    roots: Folders = Field(default_factory=default_roots)
     """Folders whose audio may be read, symbolic links resolved."""
-    read_only: bool = False
+    read_only: bool = Field(False, description="1 or 0")
     allow_urls: str = "public"
     """`off`, `public`, or a comma-separated list of `host[:port]` allowed besides public ones."""
-    workers: int = Field(default=0, ge=0, le=64)
+    workers: int = Field(0, ge=0, le=64, description="a whole number from 0 to 64")
     """Worker processes of the embedded engine; 0 means one a core, at most four."""
-    keep_assets: bool = True
+    keep_assets: bool = Field(True, description="1 or 0")
     """Whether uploaded files stay on the hosted platform."""
-    local_transcripts: bool = True
+    local_transcripts: bool = Field(True, description="1 or 0")
     """Whether words the hosted platform does not give are recognised on this machine."""
-    budget_file_minutes: float = 0.0
+    budget_file_minutes: float = Field(0.0, ge=0.0, lt=1e6, description=_MINUTES)
     """Most audio of one file that the hosted platform may embed; 0 is no limit."""
-    budget_day_minutes: float = 0.0
+    budget_day_minutes: float = Field(0.0, ge=0.0, lt=1e6, description=_MINUTES)
     """Most audio a day (UTC) that the hosted platform may embed; 0 is no limit."""
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_format: Literal["text", "json"] = "text"
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], one_of("DEBUG", "INFO", "WARNING", "ERROR")] = (
+        "INFO"
+    )
+    log_format: Annotated[Literal["text", "json"], one_of("text", "json")] = "text"
 
     @property
     def store_uri(self) -> str:
@@ -83,7 +180,7 @@ class Settings(BaseModel):
         key = self.lancedb_api_key
         return StoreAccess(
             endpoint=self.store_endpoint,
-            region=self.store_region,
+            region=self.lancedb_region if self.store.startswith("db://") else self.store_region,
             api_key=key.get_secret_value() if key else "",
             host=self.lancedb_host,
         )
@@ -122,177 +219,145 @@ class Settings(BaseModel):
         if missing:
             raise SettingsError(f"SOUNDBITE_PROFILE={self.profile} can't be used: {missing}")
 
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] | None = None, *, over_http: bool = False) -> Self:
-        """Read the settings from environment variables; over HTTP no folder and no URL is open unless it is named.
+    def check_start(self) -> None:
+        """Refuse to start without what the profile needs, or without a home that can be written.
 
         Raises:
-            SettingsError: a variable can't be used; the message names it.
+            SettingsError: the message names the variable.
         """
-        env = os.environ if environ is None else environ
-        key = env.get("TWELVELABS_API_KEY") or env.get("TWELVE_LABS_API_KEY") or ""
-        base_url = env.get("TWELVELABS_BASE_URL", "")
-        values: dict[str, object] = {
-            "engine": _engine(env, has_platform=bool(key or base_url)),
-            "api_key": SecretStr(key) if key else None,
-            "base_url": _base_url(base_url),
-            "read_only": _flag(env, "SOUNDBITE_READ_ONLY", default=False),
-            "keep_assets": _flag(env, "SOUNDBITE_KEEP_ASSETS", default=True),
-            "local_transcripts": _flag(env, "SOUNDBITE_LOCAL_TRANSCRIPTS", default=True),
-            "budget_file_minutes": _minutes(env, "SOUNDBITE_BUDGET_FILE_MINUTES"),
-            "budget_day_minutes": _minutes(env, "SOUNDBITE_BUDGET_DAY_MINUTES"),
-            "workers": _whole(env, "SOUNDBITE_WORKERS", longest=64),
-            "log_level": _choice(env, "SOUNDBITE_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
-            "log_format": _choice(env, "SOUNDBITE_LOG_FORMAT", ("text", "json"), "text"),
-            "profile": _choice(env, "SOUNDBITE_PROFILE", tuple(PROFILES), "base"),
-            "clap": _choice(env, "SOUNDBITE_CLAP", CLAP_PRECISIONS, "int8"),
-            "whisper": _whisper(env),
-            **_store(env),
-            "allow_urls": _allow_urls(env) or ("off" if over_http else "public"),
-        }
-        if env.get("SOUNDBITE_HOME"):
-            values["home"] = _folder("SOUNDBITE_HOME", env["SOUNDBITE_HOME"])
-        if env.get("SOUNDBITE_MODELS"):
-            values["models_folder"] = _folder("SOUNDBITE_MODELS", env["SOUNDBITE_MODELS"])
-        if "SOUNDBITE_ROOTS" in env:
-            values["roots"] = _roots(env["SOUNDBITE_ROOTS"])
-        elif over_http:
-            values["roots"] = ()
-        settings = cls.model_validate(values)
-        if settings.engine == "hosted" and settings.api_key is None and settings.base_url == HOSTED_BASE_URL:
+        self.check_profile()
+        self.check_home()
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None, **flags: Any) -> Self:
+        """Read the settings from environment variables; a flag, named as its field, goes before the variable.
+
+        Raises:
+            SettingsError: a variable or a flag can't be used; the message names it.
+        """
+        source = EnvSettingsSource(cls)
+        given = os.environ if environ is None else environ
+        source.env_vars = {name.lower(): value for name, value in given.items() if value or name == _ROOTS}
+        values = {**source(), **flags}
+        if values.get("engine", "auto").lower() == "auto":
+            has_platform = bool(values.keys() & set(_variables(cls, "api_key") + _variables(cls, "base_url")))
+            values["engine"] = "hosted" if has_platform else "embedded"
+        try:
+            settings = cls(**values)
+        except ValidationError as exc:
+            # What was given may be a secret with a typing error: it is shown only where the sentence does.
+            raise _refusal(cls, exc.errors(include_url=False)[0]) from None
+        settings.check_together()
+        return settings
+
+    @classmethod
+    def variables(cls) -> dict[str, str]:
+        """Return the environment variables and the fields they set."""
+        # A field with a title has no variable: the title is its flag.
+        named = (name for name, field in cls.model_fields.items() if not field.title)
+        return {variable: name for name in named for variable in _variables(cls, name)}
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Have settings that are made in code read nothing; called by pydantic-settings."""
+        return (init_settings,)
+
+    def check_together(self) -> None:
+        """Refuse settings that can be used each by itself, but not together.
+
+        Raises:
+            SettingsError: the message names them.
+        """
+        if self.engine == "hosted" and self.api_key is None and self.base_url == HOSTED_BASE_URL:
             raise SettingsError(
                 "SOUNDBITE_ENGINE=hosted needs TWELVELABS_API_KEY; set it, or use SOUNDBITE_ENGINE=embedded."
             )
-        return settings
+        if not self.store:
+            return  # a folder in `home`: nothing to ask the store, which takes a while to load
+        from soundbite_store import StoreError, capabilities_of
+
+        try:
+            capabilities_of(self.store)
+        except StoreError as exc:
+            raise SettingsError(str(exc)) from exc
+        if self.store.startswith("db://") and not self.lancedb_api_key:
+            raise SettingsError("SOUNDBITE_STORE=db://... needs LANCEDB_API_KEY, the key of that database.")
+
+    @field_validator("base_url")
+    @classmethod
+    def _checked_base_url(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError(f"must start with http:// or https://; it is {value!r}.")
+        return value.rstrip("/")
+
+    @field_validator("allow_urls")
+    @classmethod
+    def _checked_urls(cls, value: str) -> str:
+        try:
+            UrlPolicy.parse(value)
+        except ValueError as exc:
+            raise ValueError(
+                f"must be off, public, or a list of host or host:port that are allowed besides public ones; "
+                f"it is {value!r}."
+            ) from exc
+        return ",".join(entry.strip().lower() for entry in value.split(",") if entry.strip())
+
+    @field_validator("whisper")
+    @classmethod
+    def _checked_whisper(cls, value: str) -> str:
+        if value in WHISPER_SIZES or Path(value).is_dir():
+            return value
+        sizes = ", ".join(WHISPER_SIZES)
+        raise ValueError(f"must be one of {sizes}, or a folder with a model; it is {value!r}.")
 
 
-def default_roots() -> tuple[Path, ...]:
-    """Return the home folder (its hidden folders are refused by the tools) and the working folder, where there are."""
-    folders = []
-    for find in (Path.home, Path.cwd):
-        # A container's user may have no home folder, and the working folder may have been deleted.
-        with contextlib.suppress(RuntimeError, OSError):
-            folders.append(find().resolve(strict=True))
-    return tuple(dict.fromkeys(folders))
+class EngineSettings(Settings):
+    """How the engine runs alone, for callers that speak the platform's contract."""
+
+    engine_host: str = Field("127.0.0.1", title="--host")
+    """The address to listen on."""
+    engine_key: SecretStr | None = None
+    """The API key that callers must send; None takes any."""
+    engine_requests_per_minute: int = Field(0, ge=0, le=LONGEST_COUNT, description="a whole number, 0 for no limit")
+    engine_media_minutes_per_hour: int = Field(0, ge=0, le=LONGEST_COUNT, description="a whole number, 0 for no limit")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the engine."""
+        return is_loopback(self.engine_host)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _open_no_urls_to_others(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return values if is_loopback(values.get("engine_host", "127.0.0.1")) else {"allow_urls": "off", **values}
+
+    def check_together(self) -> None:
+        """Refuse to let others in without a key.
+
+        Raises:
+            SettingsError: the message names the settings.
+        """
+        super().check_together()
+        if self.engine_key is None and not self.is_loopback:
+            raise SettingsError("--host: others can reach it; set SOUNDBITE_ENGINE_KEY, or serve on 127.0.0.1.")
 
 
-def _engine(env: Mapping[str, str], *, has_platform: bool) -> str:
-    chosen = _choice(env, "SOUNDBITE_ENGINE", ("auto", "embedded", "hosted"), "auto")
-    if chosen == "auto":
-        return "hosted" if has_platform else "embedded"
-    return chosen
+def _variables(model: type[Settings], field: str) -> list[str]:
+    match model.model_fields[field].validation_alias:
+        case AliasChoices(choices=choices):
+            return [str(choice) for choice in choices]
+        case str(alias):
+            return [alias]
+    return [f"{_PREFIX}{field.upper()}"]
 
 
-def _folder(name: str, text: str) -> Path:
-    try:
-        return Path(text).expanduser().absolute()
-    except (RuntimeError, OSError) as exc:
-        # ~ of a user there is not, or a relative path where the working folder is gone.
-        raise SettingsError(f"{name} names a folder that can't be found: {text!r}. Give a full path.") from exc
-
-
-def _allow_urls(env: Mapping[str, str]) -> str:
-    name, text = "SOUNDBITE_ALLOW_URLS", env.get("SOUNDBITE_ALLOW_URLS", "")
-    try:
-        UrlPolicy.parse(text)
-    except ValueError as exc:
-        raise SettingsError(
-            f"{name} must be off, public, or a list of host or host:port that are allowed besides public ones; "
-            f"it is {text!r}."
-        ) from exc
-    return ",".join(entry.strip().lower() for entry in text.split(",") if entry.strip())
-
-
-def _base_url(text: str) -> str:
-    if not text:
-        return HOSTED_BASE_URL
-    if not text.startswith(("http://", "https://")):
-        raise SettingsError(f"TWELVELABS_BASE_URL must start with http:// or https://; it is {text!r}.")
-    return text.rstrip("/")
-
-
-def _store(env: Mapping[str, str]) -> dict[str, object]:
-    uri = env.get("SOUNDBITE_STORE", "")
-    key = env.get("LANCEDB_API_KEY", "")
-    _check_store(uri)
-    is_service = uri.startswith("db://")
-    if is_service and not key:
-        raise SettingsError("SOUNDBITE_STORE=db://... needs LANCEDB_API_KEY, the key of that database.")
-    regions = ("LANCEDB_REGION",) if is_service else ("AWS_REGION", "AWS_DEFAULT_REGION")
-    return {
-        "store": uri,
-        "store_endpoint": _first(env, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
-        "store_region": _first(env, *regions),
-        "lancedb_api_key": SecretStr(key) if key else None,
-        "lancedb_host": env.get("LANCEDB_HOST", ""),
-    }
-
-
-def _check_store(uri: str) -> None:
-    if not uri:
-        return  # a folder in `home`: nothing to ask the store, which takes a while to load
-    from soundbite_store import StoreError, capabilities_of
-
-    try:
-        capabilities_of(uri)
-    except StoreError as exc:
-        raise SettingsError(str(exc)) from exc
-
-
-def _first(env: Mapping[str, str], *names: str) -> str:
-    return next((env[name] for name in names if env.get(name)), "")
-
-
-def _roots(text: str) -> tuple[Path, ...]:
-    folders = []
-    for entry in filter(None, text.split(os.pathsep)):
-        folder = _folder("SOUNDBITE_ROOTS", entry)
-        if not folder.is_dir():
-            raise SettingsError(f"SOUNDBITE_ROOTS names {entry!r}, which is not a folder.")
-        folders.append(folder.resolve())
-    return tuple(dict.fromkeys(folders))
-
-
-def _whisper(env: Mapping[str, str]) -> str:
-    text = env.get("SOUNDBITE_WHISPER") or "base"
-    if text in WHISPER_SIZES or Path(text).is_dir():
-        return text
-    sizes = ", ".join(WHISPER_SIZES)
-    raise SettingsError(f"SOUNDBITE_WHISPER must be one of {sizes}, or a folder with a model; it is {text!r}.")
-
-
-def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
-    text = env.get(name)
-    if text is None:
-        return default
-    if text.lower() in TRUE_WORDS:
-        return True
-    if text.lower() in FALSE_WORDS:
-        return False
-    raise SettingsError(f"{name} must be 1 or 0; it is {text!r}.")
-
-
-def _whole(env: Mapping[str, str], name: str, *, longest: int) -> int:
-    text = env.get(name) or "0"
-    if not text.isdecimal() or int(text) > longest:
-        raise SettingsError(f"{name} must be a whole number from 0 to {longest}; it is {text!r}.")
-    return int(text)
-
-
-def _minutes(env: Mapping[str, str], name: str) -> float:
-    text = env.get(name) or "0"
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = -1.0
-    if not 0.0 <= minutes < 1e6:
-        raise SettingsError(f"{name} must be a number of minutes, 0 for no limit; it is {text!r}.")
-    return minutes
-
-
-def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...], default: str) -> str:
-    text = env.get(name) or default
-    for choice in choices:
-        if text.lower() == choice.lower():
-            return choice
-    raise SettingsError(f"{name} must be one of {', '.join(choices)}; it is {text!r}.")
+def _refusal(model: type[Settings], error: ErrorDetails) -> SettingsError:
+    """Return what is wrong with a setting in one sentence that begins with its variable, or its flag."""
+    given = str(error["loc"][0])
+    field = next(name for name in model.model_fields if given in (name, *_variables(model, name)))
+    variable = model.model_fields[field].title or (given if given != field else _variables(model, field)[0])
+    if raised := error.get("ctx", {}).get("error"):
+        return SettingsError(f"{variable} {raised}")
+    return SettingsError(f"{variable} must be {model.model_fields[field].description}; it is {error['input']!r}.")

@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import httpx
 import httpx2
+import jwt
 import pytest
 import uvicorn
 from mcp import Client
@@ -20,9 +21,9 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, TextContent
 
 from soundbite_server.http.app import build_http_app
-from soundbite_server.http.config import HttpConfig
 from soundbite_server.http.services import LinkRefused, SignedLinks
-from soundbite_server.settings import Settings, SettingsError
+from soundbite_server.http.settings import HttpSettings
+from soundbite_server.settings import SettingsError
 
 ANN, BOB = "a-long-and-secret-token-1", "another-secret-token-22"
 TOKENS = {"SOUNDBITE_HTTP_TOKENS": f"ann={ANN}, bob={BOB}"}
@@ -55,9 +56,10 @@ class Served:
 
 @asynccontextmanager
 async def serving(home: Path, roots: tuple[Path, ...] = (), **env: str) -> AsyncIterator[Served]:
-    app = build_http_app(
-        Settings(home=home, roots=roots, workers=1), HttpConfig.from_environment("127.0.0.1:0", {**TOKENS, **env})
+    settings = HttpSettings.from_environment(
+        {**TOKENS, **env}, home=home, roots=roots, workers=1, http_address="127.0.0.1:0"
     )
+    app = build_http_app(settings)
     server = uvicorn.Server(
         uvicorn.Config(app, port=0, log_config=None, timeout_keep_alive=75, timeout_graceful_shutdown=1)
     )
@@ -137,7 +139,7 @@ async def test_one_library_is_shared_where_the_settings_say_so(tmp_path: Path, r
             found = await bob.call_tool("get_task", {"task_id": task["task_id"]})
             assert (found.structured_content or {})["status"] == "ready"
     with pytest.raises(SettingsError, match="SOUNDBITE_HTTP_LIBRARY"):
-        HttpConfig.from_environment("127.0.0.1:1", {"SOUNDBITE_HTTP_LIBRARY": "mine"})
+        HttpSettings.from_environment({"SOUNDBITE_HTTP_LIBRARY": "mine"})
 
 
 async def test_tasks_of_callers_go_on_at_the_next_start(tmp_path: Path, root: Path) -> None:
@@ -228,16 +230,22 @@ async def test_links_are_refused_that_are_wrong_used_or_anothers(tmp_path: Path)
 
 
 def test_a_link_ends_and_is_good_for_its_kind_only() -> None:
-    now = 1000.0
-    links = SignedLinks(clock=lambda: now)
+    links = SignedLinks()
     link = links.made("upload", 60, {"name": "a"})
     assert links.read("upload", link) == {"name": "a"}
-    for reader, kind in ((links, "clip"), (SignedLinks(clock=lambda: now), "upload")):
+    for reader, kind in ((links, "clip"), (SignedLinks(), "upload")):
         with pytest.raises(LinkRefused, match="no such link"):
             reader.read(kind, link)  # type: ignore[arg-type]
-    now = 1061.0
     with pytest.raises(LinkRefused, match="no longer valid"):
-        links.read("upload", link)
+        links.read("upload", links.made("upload", -1, {"name": "a"}))
+
+
+def test_a_link_whose_words_say_that_nothing_signs_it_is_refused() -> None:
+    unsigned = jwt.encode({"aud": "upload", "exp": 2**40, "facts": {}}, None, "none")
+    endless = jwt.encode({"aud": "upload", "facts": {}}, "k" * 32, "HS256")
+    for link in (unsigned, endless):
+        with pytest.raises(LinkRefused, match="no such link"):
+            SignedLinks().read("upload", link)
 
 
 async def test_audio_is_counted_for_each_caller_when_its_task_is_made(tmp_path: Path, root: Path) -> None:

@@ -25,8 +25,8 @@ from mcp import Client
 
 from soundbite_server.http.app import build_http_app
 from soundbite_server.http.callers import LimitReached, Limits
-from soundbite_server.http.config import HttpConfig
-from soundbite_server.settings import Settings, SettingsError
+from soundbite_server.http.settings import HttpSettings
+from soundbite_server.settings import SettingsError
 
 TOKEN = "a-long-and-secret-token-1"
 OTHER = "another-secret-token-22"
@@ -48,7 +48,7 @@ HELLO = {
 async def serving(
     home: Path, env: Mapping[str, str], address: str = "127.0.0.1:8765"
 ) -> AsyncIterator[httpx.AsyncClient]:
-    app = build_http_app(Settings(home=home, roots=(), workers=1), HttpConfig.from_environment(address, env))
+    app = build_http_app(HttpSettings.from_environment(env, home=home, roots=(), workers=1, http_address=address))
     transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 1))
     async with (
         app.router.lifespan_context(app),
@@ -154,20 +154,20 @@ async def test_health_says_when_the_library_is_open(tmp_path: Path) -> None:
 )
 def test_an_unsafe_or_wrong_start_is_refused_by_name(address: str, env: dict[str, str], named: str) -> None:
     with pytest.raises(SettingsError, match=named) as refused:
-        HttpConfig.from_environment(address, env)
+        HttpSettings.from_environment(env, http_address=address)
     assert not any(secret in str(refused.value) for secret in (TOKEN, OTHER, "short"))
 
 
 def test_tokens_do_not_show(tmp_path: Path) -> None:
     file = tmp_path / "tokens"
     file.write_text(f"ann={TOKEN}\n")
-    config = HttpConfig.from_environment("127.0.0.1:1", {"SOUNDBITE_HTTP_TOKENS_FILE": str(file)})
+    config = HttpSettings.from_environment({"SOUNDBITE_HTTP_TOKENS_FILE": str(file)})
     assert [each.principal for each in config.tokens] == ["ann"]
     assert TOKEN not in f"{config} {config!r} {config.model_dump_json()}"
 
 
 def test_over_http_no_folder_and_no_url_is_open_by_itself() -> None:
-    settings = Settings.from_environment({}, over_http=True)
+    settings = HttpSettings.from_environment({})
     assert (settings.roots, settings.allow_urls) == ((), "off")
 
 

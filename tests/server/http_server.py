@@ -9,16 +9,15 @@ from pathlib import Path
 import anyio
 import uvicorn
 
-from soundbite_server import Settings
 from soundbite_server.http.app import build_http_app
-from soundbite_server.http.config import HttpConfig
+from soundbite_server.http.settings import HttpSettings
 
 
 @asynccontextmanager
 async def serving(home: Path, root: Path, *, is_read_only: bool = False, **env: str) -> AsyncIterator[str]:
     """Serve a library; yields the address of its page, below which the endpoint is `mcp`."""
-    settings = Settings(home=home, roots=(root,), workers=1, read_only=is_read_only)
-    app = build_http_app(settings, HttpConfig.from_environment("127.0.0.1:0", env))
+    flags = {"home": home, "roots": (root,), "workers": 1, "read_only": is_read_only, "http_address": "127.0.0.1:0"}
+    app = build_http_app(HttpSettings.from_environment(env, **flags))
     server = uvicorn.Server(
         uvicorn.Config(app, port=0, log_config=None, timeout_keep_alive=75, timeout_graceful_shutdown=1)
     )

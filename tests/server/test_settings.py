@@ -85,6 +85,35 @@ def test_a_value_that_cannot_be_used_is_refused_by_its_variables_name(name: str,
         Settings.from_environment({name: value})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("SOUNDBITE_WORKERS", "99", "SOUNDBITE_WORKERS must be a whole number from 0 to 64; it is '99'."),
+        ("SOUNDBITE_READ_ONLY", "maybe", "SOUNDBITE_READ_ONLY must be 1 or 0; it is 'maybe'."),
+        ("SOUNDBITE_LOG_FORMAT", "xml", "SOUNDBITE_LOG_FORMAT must be one of text, json; it is 'xml'."),
+    ],
+)
+def test_the_sentence_says_what_may_be_set(name: str, value: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_environment({name: value})
+    assert str(refused.value) == sentence
+
+
+def test_a_variable_set_to_nothing_is_not_set_but_for_the_roots() -> None:
+    settings = Settings.from_environment(dict.fromkeys(Settings.variables(), ""))
+    assert settings == Settings(roots=())
+
+
+def test_settings_made_in_code_read_no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOUNDBITE_LOG_LEVEL", "DEBUG")
+    assert Settings().log_level == "INFO"
+    assert Settings.from_environment().log_level == "DEBUG"
+
+
+def test_a_flag_goes_before_its_variable() -> None:
+    assert Settings.from_environment({"SOUNDBITE_WORKERS": "3"}, workers=2).workers == 2
+
+
 def test_a_store_nothing_can_be_kept_at_stops_the_start() -> None:
     with pytest.raises(SettingsError, match=r"SOUNDBITE_STORE can't be 'ftp://host/x'"):
         Settings.from_environment({"SOUNDBITE_STORE": "ftp://host/x"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import subprocess
@@ -11,10 +10,8 @@ from pathlib import Path
 
 import pytest
 from mcp import Client
-from pydantic import BaseModel, ValidationError
 
 from soundbite_server import Settings, build_server
-from soundbite_server.cli.quick_start import absent, models_built_late
 
 HEAVY = (
     *("lancedb", "pyarrow", "av", "onnxruntime", "model2vec", "numpy", "tokenizers", "pocketsphinx"),
@@ -122,56 +119,6 @@ def test_a_home_that_can_not_be_made_stops_the_start(command: str, tmp_path: Pat
     assert done.stderr == (
         f"soundbite: SOUNDBITE_HOME can't be used: {home} (Not a directory). Set it to a folder of yours.\n"
     )
-
-
-def test_garbage_is_looked_for_again_once_the_server_is_made(tmp_path: Path) -> None:
-    code = (
-        "import anyio, gc\nanyio.run = lambda serve: print(gc.isenabled(), gc.get_freeze_count() > 10_000)\n"
-        "from soundbite_server.cli.serve import serve_command\nserve_command.main([], standalone_mode=False)"
-    )
-    assert run("-c", code, cwd=tmp_path).stdout.strip() == "True True"
-
-
-def test_a_start_builds_few_models_and_loads_nothing_that_a_pipe_has_no_use_for(tmp_path: Path) -> None:
-    code = """
-import anyio, sys
-def run(serve):
-    import mcp_types
-    models = [each for each in vars(mcp_types).values() if hasattr(each, "__pydantic_complete__")]
-    built = sum(each.__pydantic_complete__ for each in models)
-    print(built < len(models) / 2, [name for name in ("rich", "uvicorn") if sys.modules.get(name)])
-anyio.run = run
-from soundbite_server.cli.serve import serve_command
-serve_command.main([], standalone_mode=False)
-"""
-    assert run("-c", code, cwd=tmp_path).stdout.strip() == "True []"
-
-
-def test_a_model_that_is_built_late_is_the_same_model() -> None:
-    with models_built_late():
-
-        class Late(BaseModel):
-            name: str
-            ages: list[int] = []
-
-    class Early(BaseModel):
-        name: str
-        ages: list[int] = []
-
-    assert not Late.__pydantic_complete__
-    assert Early.__pydantic_complete__
-    assert Late.model_validate({"name": "a", "ages": ["3"]}).ages == [3]
-    assert {**Late.model_json_schema(), "title": "Early"} == Early.model_json_schema()
-    with pytest.raises(ValidationError):
-        Late.model_validate({"name": 3})
-
-
-def test_a_package_is_absent_in_its_block_only() -> None:
-    with absent("tabnanny", "json"):
-        with pytest.raises(ModuleNotFoundError):
-            importlib.import_module("tabnanny")
-        assert importlib.import_module("json") is json  # loaded before, so it stays
-    assert importlib.import_module("tabnanny").check
 
 
 async def test_a_damaged_database_of_the_engine_is_told_to_the_agent_with_what_to_do(tmp_path: Path) -> None:

@@ -14,9 +14,8 @@ from typing import Any
 
 import httpx
 
-from soundbite_server import Settings
 from soundbite_server.http.app import build_http_app
-from soundbite_server.http.config import HttpConfig
+from soundbite_server.http.settings import HttpSettings
 
 TASKS = "io.modelcontextprotocol/tasks"
 MODERN = "2026-07-28"
@@ -59,7 +58,7 @@ class Caller:
 
 @asynccontextmanager
 async def serving(home: Path, root: Path) -> AsyncIterator[Caller]:
-    app = build_http_app(Settings(home=home, roots=(root,), workers=1), HttpConfig.from_environment("127.0.0.1:1", {}))
+    app = build_http_app(HttpSettings(home=home, roots=(root,), workers=1))
     transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 1))
     async with (
         asyncio.timeout(120),

@@ -17,7 +17,7 @@ from soundbite_tools.text import count_of, number
 class Result(BaseModel):
     """Base of all answers: `model_dump` gives the structured form, `to_text` the same facts in words."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @model_serializer(mode="wrap")
     def _leave_out_defaults(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def _defaults(kind: type[BaseModel]) -> dict[str, Any]:
 class EmbeddingCount(BaseModel):
     """How many vectors of one kind a task made."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     embedding_option: str
     embedding_scope: str
@@ -54,7 +54,7 @@ class EmbeddingCount(BaseModel):
 class EmbeddingPreview(BaseModel):
     """One embedding as the guide prints it: its time range, its length and its first values."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     embedding_option: str
     embedding_scope: str
@@ -142,7 +142,7 @@ class TaskResult(Result):
 class PartScore(BaseModel):
     """What one kind of evidence says of a clip; only with detail=detailed."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     part: str = Field(description="words, phonetic, speech, sound, fused, named sound, without, like speech…")
     score: float
@@ -258,7 +258,7 @@ class ClipDetail(Result):
 class TranscriptLine(BaseModel):
     """A sentence and when it is said."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     start_sec: float
     time_range: str

@@ -61,8 +61,7 @@ async def personal_jobs(named: Iterable[Path] = ()) -> AsyncIterator[Jobs]:
     from soundbite_server.settings import Settings
 
     settings = Settings.from_environment()
-    settings.check_profile()
-    settings.check_home()
+    settings.check_start()
     # Why a task failed is what the command itself says.
     log_to_stderr("WARNING", except_from="soundbite_tools.embed.jobs")
     roots = tuple(dict.fromkeys((*settings.roots, *map(_real_folder, named))))

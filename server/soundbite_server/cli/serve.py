@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import os
+import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +16,8 @@ if TYPE_CHECKING:
     import socket
 
     from soundbite_engine import EngineConfig
-    from soundbite_server.settings import Settings
+    from soundbite_server.settings import EngineSettings
 
-
-# The SDK would make a handler of rich's for logs that go to another, and httpx its own command line.
-_UNUSED = ("rich",)
-# The SDK's streams over HTTP watch it for the end of the server; over stdio there are none.
-_UNUSED_OVER_STDIO = ("rich", "uvicorn")
 # Requests under way get this long to end; tasks go on at the next start.
 _GRACE_S = 10
 # Longer than clients keep an idle connection (httpx, and so the SDK: 5 s): a server that closes first may close one on
@@ -40,37 +35,38 @@ def serve_command(address: str | None = None) -> None:
     this machine. Over HTTP, SOUNDBITE_HTTP_TOKENS says who may call, and no folder and no URL is open to callers unless
     SOUNDBITE_ROOTS and SOUNDBITE_ALLOW_URLS open them.
     """
-    from soundbite_server.cli.quick_start import absent, models_built_late, no_garbage
+    import anyio
 
-    with absent(*(_UNUSED_OVER_STDIO if address is None else _UNUSED)):
-        with no_garbage(), models_built_late():
-            import anyio
-
-            serve = _server(address)
-        with absent("sniffio"):  # httpx looks for it with every request to the engine; older versions of anyio have it
-            anyio.run(serve)
+    # What a start makes stays to the end: looking for garbage in it takes a tenth of the start, and of later calls.
+    gc.disable()
+    try:
+        serve = _server(address)
+    finally:
+        gc.freeze()
+        gc.enable()
+    anyio.run(serve)
 
 
 def _server(address: str | None) -> Callable[[], Awaitable[Any]]:
     from soundbite_server.logs import log_to_stderr
     from soundbite_server.settings import Settings
 
-    settings = Settings.from_environment(over_http=address is not None)
-    settings.check_profile()
-    settings.check_home()
-    if address is None:
-        from soundbite_server.app import build_server
+    if address is not None:
+        from soundbite_server.http.serving import serve_http
+        from soundbite_server.http.settings import HttpSettings
 
-        log_to_stderr(settings.log_level, settings.log_format)
-        if sys.stdin.isatty():
-            click.echo("Waiting for an agent on standard input; `soundbite config` sets one up.", err=True)
-        return build_server(settings).run_stdio_async
-    from soundbite_server.http.config import HttpConfig
-    from soundbite_server.http.serving import serve_http
+        http = HttpSettings.from_environment(http_address=address)
+        http.check_start()
+        log_to_stderr(http.log_level, http.log_format)
+        return functools.partial(serve_http, http)
+    settings = Settings.from_environment()
+    settings.check_start()
+    from soundbite_server.app import build_server
 
-    http = HttpConfig.from_environment(address, os.environ)
     log_to_stderr(settings.log_level, settings.log_format)
-    return functools.partial(serve_http, settings, http)
+    if sys.stdin.isatty():
+        click.echo("Waiting for an agent on standard input; `soundbite config` sets one up.", err=True)
+    return build_server(settings).run_stdio_async
 
 
 @click.command("engine")
@@ -86,51 +82,30 @@ def engine_command(host: str, port: int) -> None:
     import anyio
 
     from soundbite_server.logs import log_to_stderr
-    from soundbite_server.settings import Settings
+    from soundbite_server.settings import EngineSettings
 
-    is_loopback = host in _LOOPBACK
-    settings = Settings.from_environment(over_http=not is_loopback)
-    settings.check_profile()
-    settings.check_home()
-    config = _engine_config(settings, os.environ, is_loopback=is_loopback)
+    settings = EngineSettings.from_environment(engine_host=host)
+    settings.check_start()
     log_to_stderr(settings.log_level)
-    anyio.run(functools.partial(_serve_engine, config, host, port))
+    anyio.run(functools.partial(_serve_engine, _engine_config(settings), host, port))
 
 
-def _engine_config(settings: Settings, env: Mapping[str, str], *, is_loopback: bool) -> EngineConfig:
+def _engine_config(settings: EngineSettings) -> EngineConfig:
     from soundbite_engine import EngineConfig, RateLimits, UrlPolicy
-    from soundbite_server.settings import SettingsError
 
-    key = env.get("SOUNDBITE_ENGINE_KEY") or None
-    if key is None and not is_loopback:
-        raise SettingsError("--host: others can reach it; set SOUNDBITE_ENGINE_KEY, or serve on 127.0.0.1.")
-    try:
-        allow_urls = UrlPolicy.parse(settings.allow_urls)
-    except ValueError as exc:
-        raise SettingsError(f"SOUNDBITE_ALLOW_URLS can't be used: {exc}.") from exc
-    requests = _limit(env, "SOUNDBITE_ENGINE_REQUESTS_PER_MINUTE")
     config = EngineConfig(
         # Not the library's own engine: callers must not see the recordings a person keeps there.
         home=settings.home / "served-engine",
         profile=settings.profile,
         models=settings.models,
-        allow_urls=allow_urls,
-        api_key=key,
+        allow_urls=UrlPolicy.parse(settings.allow_urls),
+        api_key=settings.engine_key.get_secret_value() if settings.engine_key else None,
         limits=RateLimits(
-            requests_per_minute=requests,
-            media_minutes_per_hour=_limit(env, "SOUNDBITE_ENGINE_MEDIA_MINUTES_PER_HOUR"),
+            requests_per_minute=settings.engine_requests_per_minute or None,
+            media_minutes_per_hour=settings.engine_media_minutes_per_hour or None,
         ),
     )
     return replace(config, workers=settings.workers) if settings.workers else config
-
-
-def _limit(env: Mapping[str, str], name: str) -> int | None:
-    from soundbite_server.settings import SettingsError
-
-    text = env.get(name) or "0"
-    if not text.isdecimal() or len(text) > 9:
-        raise SettingsError(f"{name} must be a whole number, 0 for no limit; it is {text!r}.")
-    return int(text) or None
 
 
 async def _serve_engine(config: EngineConfig, host: str, port: int) -> None:

@@ -19,25 +19,6 @@ import platformdirs
 from soundbite_server.cli.failures import FAILED_EXIT_CODE
 
 SERVER_NAME = "soundbite"
-# What a person may have set in this shell and would miss in a host, which starts the server without it.
-PASSED_ON = (
-    "SOUNDBITE_HOME",
-    "SOUNDBITE_STORE",
-    "SOUNDBITE_ROOTS",
-    "SOUNDBITE_ALLOW_URLS",
-    "SOUNDBITE_READ_ONLY",
-    "SOUNDBITE_ENGINE",
-    "SOUNDBITE_PROFILE",
-    "SOUNDBITE_MODELS",
-    "SOUNDBITE_CLAP",
-    "SOUNDBITE_WHISPER",
-    "SOUNDBITE_WORKERS",
-    "SOUNDBITE_KEEP_ASSETS",
-    "SOUNDBITE_LOCAL_TRANSCRIPTS",
-    "SOUNDBITE_BUDGET_FILE_MINUTES",
-    "SOUNDBITE_BUDGET_DAY_MINUTES",
-    "TWELVELABS_BASE_URL",
-)
 # What reaches a store that is no folder, and the keys to it, of which only the place is written.
 _STORE_PLACES = (
     "AWS_REGION",
@@ -98,13 +79,22 @@ def entry_for(environ: Mapping[str, str]) -> Entry:
     found = shutil.which("soundbite")
     # Hosts start servers without the shell's PATH: the command is named in full.
     command, args = (found, ("serve",)) if found else (sys.executable, ("-m", "soundbite_server", "serve"))
-    env = {name: _anywhere(name, environ[name]) for name in PASSED_ON if environ.get(name)}
+    env = {name: _anywhere(name, environ[name]) for name in _passed_on() if environ.get(name)}
     if "://" in env.get("SOUNDBITE_STORE", ""):
         env |= {name: environ[name] for name in _STORE_PLACES if environ.get(name)}
         env |= {name: f"<your {name}>" for name in _STORE_KEYS if environ.get(name)}
     if environ.get(KEY_VARIABLE) or environ.get("TWELVE_LABS_API_KEY"):
         env[KEY_VARIABLE] = KEY_PLACEHOLDER
     return Entry(command, args, env)
+
+
+def _passed_on() -> list[str]:
+    """What a person may have set in this shell and would miss in a host, which starts the server without it."""
+    from soundbite_server.settings import Settings
+
+    of_server = ("log_level", "log_format", "api_key")  # a host has its own logs, and a key is never written
+    variables = {variable: name for variable, name in Settings.variables().items() if name not in of_server}
+    return [variable for variable in variables if variable.startswith(("SOUNDBITE_", "TWELVELABS_"))]
 
 
 def _anywhere(name: str, value: str) -> str:

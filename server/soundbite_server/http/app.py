@@ -10,74 +10,71 @@ from mcp.server.transport_security import TransportSecuritySettings
 
 from soundbite_server.app import build_server
 from soundbite_server.http.callers import Limits
-from soundbite_server.http.config import HttpConfig
 from soundbite_server.http.services import HttpServices
+from soundbite_server.http.settings import HttpSettings
 from soundbite_server.http.tokens import AnyToken, OAuthTokens, StaticTokens
-from soundbite_server.settings import SettingsError
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from soundbite_server.settings import Settings
-
 ENDPOINT = "/mcp"
+_MOST_BODY_BYTES = 4 * 1024 * 1024
 
 
-def build_http_app(settings: Settings, http: HttpConfig) -> Starlette:
+def build_http_app(settings: HttpSettings) -> Starlette:
     """Return the application; its lifespan opens the library and closes it, jobs parked."""
-    has_own_libraries = http.needs_token and not http.shares_library
-    if has_own_libraries and settings.store.startswith("db://"):
-        raise SettingsError("A db:// store can't be divided among callers: set SOUNDBITE_HTTP_LIBRARY=shared.")
-    security = _transport_security(http)
+    security = _transport_security(settings)
     services = HttpServices(
-        limits=Limits(http.calls_per_minute, http.audio_minutes_per_hour),
+        limits=Limits(settings.http_calls_per_minute, settings.http_audio_minutes_per_hour),
         security=security,
-        public_url=http.public_url,
-        has_own_libraries=has_own_libraries,
-        shows_paths=http.is_loopback and not http.needs_token,
-        most_upload_bytes=http.most_upload_bytes,
+        public_url=settings.public_origin,
+        has_own_libraries=settings.has_own_libraries,
+        shows_paths=settings.is_loopback and not settings.needs_token,
+        most_upload_bytes=settings.http_upload_mb * 1024 * 1024,
     )
-    server = build_server(settings, token_verifier=_verifier(http), auth=_auth(http), http=services)
+    server = build_server(settings, token_verifier=_verifier(settings), auth=_auth(settings), http=services)
     return server.streamable_http_app(
         streamable_http_path=ENDPOINT,
-        host=http.host,
-        max_request_body_size=http.most_body_bytes,
+        host=settings.host,
+        max_request_body_size=_MOST_BODY_BYTES,
         transport_security=security,
     )
 
 
-def _verifier(http: HttpConfig) -> TokenVerifier | None:
-    scopes = http.oauth.scopes if http.oauth else ()
-    verifiers: list[TokenVerifier] = [StaticTokens(http.tokens, scopes)] if http.tokens else []
-    if http.oauth:
-        verifiers.append(OAuthTokens(http.oauth))
+def _verifier(settings: HttpSettings) -> TokenVerifier | None:
+    scopes = settings.oauth.scopes if settings.oauth else ()
+    verifiers: list[TokenVerifier] = [StaticTokens(settings.tokens, scopes)] if settings.tokens else []
+    if settings.oauth:
+        verifiers.append(OAuthTokens(settings.oauth))
     return AnyToken(verifiers) if verifiers else None
 
 
-def _auth(http: HttpConfig) -> AuthSettings | None:
-    if http.oauth:
+def _auth(settings: HttpSettings) -> AuthSettings | None:
+    if settings.oauth:
         # As text: a parsed URL would grow a slash at its end, and issuers are compared letter by letter.
         return AuthSettings.model_validate(
             {
-                "issuer_url": http.oauth.issuer,
-                "resource_server_url": http.oauth.resource,
-                "required_scopes": list(http.oauth.scopes),
+                "issuer_url": settings.oauth.issuer,
+                "resource_server_url": settings.oauth.resource,
+                "required_scopes": list(settings.oauth.scopes),
                 "validate_token_resource": False,  # the verifier checks the audience; static tokens have none
             }
         )
-    if http.tokens:
-        host = f"[{http.host}]" if ":" in http.host else http.host
-        return AuthSettings.model_validate({"issuer_url": f"http://{host}:{http.port}", "resource_server_url": None})
+    if settings.tokens:
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        return AuthSettings.model_validate(
+            {"issuer_url": f"http://{host}:{settings.port}", "resource_server_url": None}
+        )
     return None
 
 
-def _transport_security(http: HttpConfig) -> TransportSecuritySettings:
-    hosts, origins = list(http.allowed_hosts), list(http.allowed_origins)
-    if http.is_loopback:
+def _transport_security(settings: HttpSettings) -> TransportSecuritySettings:
+    hosts, origins = list(settings.http_hosts), list(settings.http_origins)
+    if settings.is_loopback:
         hosts += ["127.0.0.1", "localhost", "[::1]"]
         origins += ["http://127.0.0.1:*", "http://localhost:*", "http://[::1]:*"]
     # Pages of this server call it from the address it is reached by, behind a proxy that speaks TLS.
-    origins += [form for host in http.allowed_hosts for form in (f"https://{host}", f"https://{host}:*")]
+    origins += [form for host in settings.http_hosts for form in (f"https://{host}", f"https://{host}:*")]
     return TransportSecuritySettings(
         enable_dns_rebinding_protection=True,
         allowed_hosts=[form for host in hosts for form in (host, f"{host}:*")],  # as named, and with any port

@@ -7,11 +7,10 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-from soundbite_server.http.config import HttpConfig
 from soundbite_server.settings import SettingsError
 
 if TYPE_CHECKING:
-    from soundbite_server.settings import Settings
+    from soundbite_server.http.settings import HttpSettings
 
 
 _BACKLOG = 128
@@ -44,7 +43,7 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def serve_http(settings: Settings, http: HttpConfig) -> None:
+async def serve_http(settings: HttpSettings) -> None:
     """Serve until SIGTERM or SIGINT; requests end, jobs are parked for the next start.
 
     Raises:
@@ -54,9 +53,9 @@ async def serve_http(settings: Settings, http: HttpConfig) -> None:
 
     from soundbite_server.http.app import ENDPOINT, build_http_app
 
-    listening = _listen(http)
+    listening = _listen(settings)
     config = uvicorn.Config(
-        build_http_app(settings, http),
+        build_http_app(settings),
         log_config=None,
         access_log=False,
         timeout_keep_alive=_KEPT_OPEN_S,
@@ -70,8 +69,8 @@ async def serve_http(settings: Settings, http: HttpConfig) -> None:
     await uvicorn.Server(config).serve(sockets=[listening])
 
 
-def _listen(http: HttpConfig) -> socket.socket:
+def _listen(settings: HttpSettings) -> socket.socket:
     try:
-        return listen(http.host, http.port)
+        return listen(settings.host, settings.port)
     except OSError as exc:
-        raise SettingsError(f"--http: can't listen on {http.host}:{http.port}: {exc.strerror or exc}.") from exc
+        raise SettingsError(f"--http: can't listen on {settings.host}:{settings.port}: {exc.strerror or exc}.") from exc

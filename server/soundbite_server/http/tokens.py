@@ -11,7 +11,7 @@ import anyio.to_thread
 import jwt
 from mcp.server.auth.provider import AccessToken, TokenVerifier
 
-from soundbite_server.http.config import HttpToken, OAuth
+from soundbite_server.http.settings import HttpToken, OAuth
 
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]  # signed, never shared
 _CLOCK_SKEW_S = 30

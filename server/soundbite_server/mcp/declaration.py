@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -90,6 +89,8 @@ def _without(schema: dict[str, Any], noise: frozenset[str]) -> dict[str, Any]:
 
 
 def _unknown(name: str, given: Sequence[str], known: Sequence[str]) -> str:
+    import difflib
+
     told = []
     for argument in given[:_MOST_MISTAKES]:
         near = difflib.get_close_matches(argument, known, n=1)

@@ -22,8 +22,6 @@ from pydantic.alias_generators import to_camel
 from soundbite_server.mcp.boundary import as_result
 
 if TYPE_CHECKING:
-    from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
-
     from soundbite_store import Task
     from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.library import Library

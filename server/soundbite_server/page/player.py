@@ -6,13 +6,14 @@ import base64
 import hashlib
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mcp.server.apps import Apps, ResourceCsp
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from soundbite_server.http.services import Routes
+if TYPE_CHECKING:
+    from soundbite_server.http.services import Routes
 
 PLAYER_URI = "ui://soundbite/player"
 Bridge = Literal["host", "http"]
