@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from soundbite_api.files import FileIdentity
 from soundbite_engine.platform.requests import Page, new_id
 
 Method = Literal["direct", "url", "multipart"]
@@ -34,6 +35,7 @@ class AssetRecord:
     is_reference: bool
     size: int | None
     mtime_ns: int | None
+    identity: FileIdentity | None
     duration: float | None
     technical_metadata: Mapping[str, Any] | None
     user_metadata: Mapping[str, Any] | None
@@ -53,7 +55,7 @@ class NewAsset:
     is_inline: bool = False
     is_reference: bool = False
     size: int | None = None
-    mtime_ns: int | None = None
+    identity: FileIdentity | None = None
     user_metadata: Mapping[str, Any] | None = None
 
 
@@ -71,7 +73,8 @@ def insert(connection: sqlite3.Connection, asset: NewAsset, owner: str | None) -
     asset_id = new_id()
     connection.execute(
         "INSERT INTO assets (id, created_at, status, method, filename, file_type, path, source_url, is_inline,"
-        " is_reference, size, mtime_ns, user_metadata, owner) VALUES (?,?,'processing',?,?,?,?,?,?,?,?,?,?,?)",
+        " is_reference, size, mtime_ns, identity, user_metadata, owner)"
+        " VALUES (?,?,'processing',?,?,?,?,?,?,?,?,?,?,?,?)",
         (
             asset_id,
             time.time(),
@@ -83,7 +86,8 @@ def insert(connection: sqlite3.Connection, asset: NewAsset, owner: str | None) -
             asset.is_inline,
             asset.is_reference,
             asset.size,
-            asset.mtime_ns,
+            None if asset.identity is None else asset.identity.mtime_ns,
+            None if asset.identity is None else asset.identity.fragment,
             _to_json(asset.user_metadata),
             owner,
         ),
@@ -212,6 +216,7 @@ def _record(row: sqlite3.Row) -> AssetRecord:
         is_reference=bool(row["is_reference"]),
         size=row["size"],
         mtime_ns=row["mtime_ns"],
+        identity=None if row["identity"] is None else FileIdentity.of_fragment(row["identity"]),
         duration=row["duration"],
         technical_metadata=_from_json(row["technical_metadata"]),
         user_metadata=_from_json(row["user_metadata"]),

@@ -21,7 +21,7 @@ from soundbite_engine.platform.fetch import Fetcher, name_in_url
 from soundbite_engine.platform.media_files import (
     IncomingMedia,
     MediaFolder,
-    check_identity,
+    check_reference,
     clean_name,
     file_type,
     referenced_file,
@@ -98,18 +98,18 @@ class Assets:
     ) -> AssetRecord:
         if not self._config.file_urls:
             raise FetchError("url_refused", "File URLs are not accepted here; upload the file instead.")
-        identity = await asyncio.to_thread(referenced_file, url)
-        name = clean_name(filename or identity.path.name)
+        referenced = await asyncio.to_thread(referenced_file, url)
+        name = clean_name(filename or referenced.path.name)
         new = NewAsset(
             "url",
             name,
             file_type(name),
-            path=identity.path,
-            source_url=url,
+            path=referenced.path,
+            source_url=url.partition("#")[0],
             is_inline=is_inline,
             is_reference=True,
-            size=identity.size,
-            mtime_ns=identity.mtime_ns,
+            size=referenced.identity.size_bytes,
+            identity=referenced.identity,
             user_metadata=user_metadata,
         )
         return await self._create(new)
@@ -235,7 +235,7 @@ class Assets:
         """
         assert record.path is not None
         if record.is_reference:
-            await asyncio.to_thread(check_identity, record.path, record.size, record.mtime_ns)
+            await asyncio.to_thread(check_reference, record.path, record.identity, record.size, record.mtime_ns)
         return record.path
 
     async def kept_file(self, asset_id: str) -> Path | None:

@@ -47,7 +47,10 @@ _FIRST = (
         PRIMARY KEY (upload_id, chunk_index)) STRICT""",
 )
 
-_STEPS: tuple[tuple[str, ...], ...] = (_FIRST,)
+# A referenced file's identity, as the fragment of a file URL writes it.
+_IDENTITY = ("ALTER TABLE assets ADD COLUMN identity TEXT",)
+
+_STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _IDENTITY)
 LATEST = len(_STEPS)
 ResultT = TypeVar("ResultT")
 BUSY_TIMEOUT_S = 30.0

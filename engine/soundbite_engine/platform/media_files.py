@@ -8,6 +8,7 @@ import hashlib
 import mimetypes
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, BinaryIO, Self
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from soundbite_api.files import FileIdentity, open_pinned
 from soundbite_engine.errors import DiskError, MediaError
 from soundbite_engine.platform.errors import FetchError, invalid
 from soundbite_engine.workers.media import MediaInfo
@@ -126,12 +128,11 @@ def remove(path: Path) -> None:
 
 
 @dataclass(frozen=True)
-class FileIdentity:
-    """A file of this machine and what it looked like when it was referenced."""
+class ReferencedFile:
+    """A file of this machine that an asset names, and which one it was then."""
 
     path: Path
-    size: int
-    mtime_ns: int
+    identity: FileIdentity
 
 
 @dataclass(frozen=True)
@@ -221,44 +222,54 @@ def technical_metadata(info: MediaInfo, mime_type: str) -> dict[str, Any]:
     }
 
 
-def referenced_file(url: str) -> FileIdentity:
-    """The file a `file:///...` URL names.
+def referenced_file(url: str) -> ReferencedFile:
+    """The file a `file:///...` URL names; with a fragment `identity=...` (`FileIdentity.fragment`) it must be that one.
 
     Raises:
         Refused: not an absolute path on this machine.
-        FetchError: there is no such file, or it can't be looked at.
+        FetchError: there is no such file, a link is on the way to it, or it can't be opened.
+        MediaError: it is another file than the fragment says.
     """
     try:
         parts = urlsplit(url)
     except ValueError as exc:
         raise invalid("url", _FILE_URL) from exc
-    if parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
+    expected = FileIdentity.of_fragment(parts.fragment)
+    if parts.netloc not in ("", "localhost") or parts.query or (parts.fragment and expected is None):
         raise invalid("url", _FILE_URL)
     path = Path(url2pathname(parts.path))
     if not path.is_absolute():
         raise invalid("url", "A file URL needs an absolute path.")
-    return _identify(path)
+    identity = _identity_of(path)
+    if expected not in (None, identity):
+        raise _changed(path)
+    return ReferencedFile(path, identity)
 
 
-def check_identity(path: Path, size: int | None, mtime_ns: int | None) -> None:
-    """Make sure a referenced file is still the one that was referenced.
+def check_reference(path: Path, identity: FileIdentity | None, size: int | None, mtime_ns: int | None) -> None:
+    """Make sure a referenced file is still the one that was referenced; an old reference has no `identity`.
 
     Raises:
         FetchError: it is gone.
         MediaError: it has changed.
     """
-    now = _identify(path)
-    if (now.size, now.mtime_ns) != (size, mtime_ns):
-        raise MediaError("media_changed", f"{path.name} has changed since it was referenced; create the asset again")
+    now = _identity_of(path)
+    if (identity is not None and now != identity) or (now.size_bytes, now.mtime_ns) != (size, mtime_ns):
+        raise _changed(path)
 
 
-def _identify(path: Path) -> FileIdentity:
+def _identity_of(path: Path) -> FileIdentity:
     try:
-        status = path.stat()
+        with open_pinned(path) as file:
+            status = os.fstat(file.fileno())
     except (OSError, ValueError) as exc:
         raise FetchError(
             "url_failed", f"{path.name} can't be opened: {getattr(exc, 'strerror', None) or exc}."
         ) from exc
-    if not path.is_file():
+    if not stat.S_ISREG(status.st_mode):
         raise FetchError("url_refused", f"{path.name} is not a file.")
-    return FileIdentity(path, status.st_size, status.st_mtime_ns)
+    return FileIdentity.of(status)
+
+
+def _changed(path: Path) -> MediaError:
+    return MediaError("media_changed", f"{path.name} has changed since it was referenced; create the asset again")

@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from soundbite_api.files import FileIdentity
+
 Sounds = Callable[[float], Path]
 Uploaded = Callable[..., dict[str, Any]]
 
@@ -246,6 +248,30 @@ async def test_a_reference_to_nothing_is_refused(opened: Callable[..., Any], tmp
         for url in ((tmp_path / "none.wav").as_uri(), tmp_path.as_uri(), *other):
             answer = await http.post("assets", files={"method": (None, "url"), "url": (None, url)})
             assert answer.status_code == 400, url
+
+
+async def test_a_reference_through_a_link_or_to_another_file_is_refused(
+    opened: Callable[..., Any], sounds: Sounds, tmp_path: Path
+) -> None:
+    folder = tmp_path.resolve() / "inside"
+    folder.mkdir()
+    path = folder / "own.wav"
+    path.write_bytes(sounds(5).read_bytes())
+    identity = FileIdentity.of(path.stat())
+    async with opened(file_urls=True) as (_, http):
+
+        async def status(url: str) -> int:
+            answer = await http.post("assets", files={"method": (None, "url"), "url": (None, url)})
+            return int(answer.status_code)
+
+        assert await status(f"{path.as_uri()}#{identity.fragment}") == 201
+        path.with_suffix(".tmp").write_bytes(path.read_bytes())
+        os.utime(path.with_suffix(".tmp"), ns=(identity.mtime_ns, identity.mtime_ns))
+        path.with_suffix(".tmp").replace(path)  # equal in all but the file itself
+        assert await status(f"{path.as_uri()}#{identity.fragment}") == 400
+        folder.rename(folder.with_name("outside"))
+        folder.symlink_to(folder.with_name("outside"))
+        assert await status(path.as_uri()) == 400
 
 
 async def test_a_transcription_is_made_once_and_shows_what_is_asked_for(
