@@ -74,7 +74,7 @@ async def measure(rows: int, folder: Path, *, with_peers: bool) -> None:
 
 async def disk(store: ClipStore, folder: Path, vectors: int) -> str:
     """What the store takes on the disk, by parts, as multiples of the vectors."""
-    table = await store.connection.table_for_writing(SPACE)
+    table = await store._connection.table_for_writing(SPACE)
     stats: Any = await table.lance.stats()  # a dict, whatever its annotation says
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     newest = stats["total_bytes"]
@@ -166,7 +166,7 @@ def resident_mb(pid: int) -> float:
 
 async def fill(store: ClipStore, vectors: NDArray[np.float32], sounds: Sounds) -> None:
     """Load all rows at once and build the indexes."""
-    table = await store.connection.table_for_writing(SPACE)
+    table = await store._connection.table_for_writing(SPACE)
     started = time.perf_counter()
     for batch in tables(vectors, sounds):
         await table.lance.add(batch)
@@ -200,7 +200,6 @@ async def measure_searches(
         ways.append((name, lambda row, where=where: store.vector_search(SPACE, queries[row], where=where), recall))
     ways.append(("full text", lambda row: store.text_search(SPACE, texts[row]), None))
     ways.append(("a word of every row", lambda row: store.text_search(SPACE, "everywhere"), None))
-    ways.append(("5 new words counted", lambda row: store.term_document_counts(SPACE, new_words(row)), None))
     ways.append(("hybrid", hybrid, None))
     measured = [(name, await times(way, len(queries)), recall) for name, way, recall in ways]
     base = [*before, *await times(exact, len(queries))]
@@ -214,11 +213,6 @@ async def measure_searches(
     assert filtered_recall is not None
     share = float(np.percentile(taken, 50) / np.percentile(base, 50))
     return {RECALL: recall, TIME: share, FILTERED_RECALL: filtered_recall}
-
-
-def new_words(row: int) -> list[str]:
-    """Words that no question asked before, a common one among them."""
-    return [f"word{row}", *(f"word{1_000 + 4 * row + more}" for more in range(4))]
 
 
 async def recall_of(

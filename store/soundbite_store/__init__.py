@@ -8,7 +8,6 @@ from soundbite_store.clips import (
     ClipHit,
     EmbeddingCount,
     StoredClip,
-    TermCounts,
     UpsertResult,
     clip_id_for,
 )
@@ -77,7 +76,6 @@ __all__ = [
     "Task",
     "TaskChanges",
     "TaskStatus",
-    "TermCounts",
     "TimedText",
     "UpsertResult",
     "Usage",

@@ -108,14 +108,6 @@ class EmbeddingCount:
     """End of the latest one."""
 
 
-@dataclass(frozen=True, slots=True)
-class TermCounts:
-    """How common words are: the numbers that an inverse document frequency needs."""
-
-    documents: int
-    by_term: dict[str, int]
-
-
 def _ms(seconds: float) -> str:
     return str(round(seconds * 1000))
 

@@ -30,8 +30,6 @@ async def test_clips_are_written_found_changed_and_deleted(access: StoreAccess) 
         assert await store.count(SPACE) == 5
         assert (await store.vector_search(SPACE, clips[2].vector, limit=1))[0].clip.start_sec == 2.0
         assert [hit.clip.start_sec for hit in await store.text_search(SPACE, "word3")] == [3.0]
-        counts = await store.term_document_counts(SPACE, ["word1", "nowhere"])
-        assert (counts.documents, counts.by_term) == (5, {"word1": 1, "nowhere": 0})
         assert await store.update_asset("a_2", title="It's new", tags=["o'clock"]) == 1
         [changed] = await store.clips(SPACE, ClipFilter(asset_ids=("a_2",)))
         assert (changed.title, changed.tags) == ("It's new", ("o'clock",))

@@ -167,7 +167,6 @@ async def test_a_space_nobody_wrote_to_reads_as_empty(tmp_path: Path, space: Spa
         assert not await store.has_clips(space)
         assert await store.delete_asset("a_1") == 0
         assert not await store.optimise(space)
-        assert (await store.term_document_counts(space, ["word"])).by_term == {"word": 0}
 
 
 async def test_pages_of_clips_follow_each_other_without_gap_or_overlap(

@@ -92,20 +92,6 @@ async def test_no_text_makes_a_text_search_fail(tmp_path: Path, space: Space, ma
         assert await store.text_search(space, text) == []
 
 
-async def test_term_counts_follow_the_table(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
-    async with await ClipStore.open(tmp_path) as store:
-        await store.upsert(space, [make_clip(index, transcript="river bank") for index in range(3)])
-        await store.upsert(space, [make_clip(3, transcript="River", sound_words="siren")])
-        counts = await store.term_document_counts(space, ["river", "bank", "siren", "sea", ""])
-        assert counts.documents == 4
-        assert counts.by_term == {"river": 4, "bank": 3, "siren": 1, "sea": 0, "": 0}
-        await store.upsert(space, [make_clip(4, transcript="sea", embedding_option="transcription")])
-        assert (await store.term_document_counts(space, ["sea"])).by_term == {"sea": 1}
-        only = ClipFilter(embedding_option="transcription")
-        narrow = await store.term_document_counts(space, ["river", "sea"], only)
-    assert (narrow.documents, narrow.by_term) == (1, {"river": 0, "sea": 1})
-
-
 async def test_a_limit_below_one_answers_nothing(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, [make_clip(transcript="word")])

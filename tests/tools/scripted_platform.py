@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-BLOCK = 8
+BLOCK = 64
 SPACE = "scripted-1"
 
 

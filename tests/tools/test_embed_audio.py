@@ -17,7 +17,7 @@ from soundbite_tools.errors import ToolProblem
 from soundbite_tools.read.list_audio import list_audio
 
 OpenLibrary = Callable[..., Any]
-THE_SPACE = Space(SPACE, 16)
+THE_SPACE = Space(SPACE, 128)
 BOUND_SEC = 20
 
 
@@ -34,7 +34,7 @@ async def test_a_short_recording_is_ready_in_one_call_with_counts_per_option_and
         ("audio", "asset"): 1,
         ("transcription", "asset"): 1,
     }
-    assert (result.embedding_count, result.dimension, result.space) == (6, 16, SPACE)
+    assert (result.embedding_count, result.dimension, result.space) == (6, 128, SPACE)
     assert (result.audio_seconds, result.time_range) == (12.0, "00:00-00:12")
 
 

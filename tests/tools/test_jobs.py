@@ -16,7 +16,7 @@ from soundbite_tools.read.list_audio import list_audio
 from soundbite_tools.search.search_clips import search_clips
 
 OpenLibrary = Callable[..., Any]
-THE_SPACE = Space(SPACE, 16)
+THE_SPACE = Space(SPACE, 128)
 BOUND_SEC = 20
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundbite_store import StoredClip, clip_id_for
-from soundbite_tools.search.ranges import LONGEST_RANGE_SEC, time_ranges
+from soundbite_tools.search.ranges import LONGEST_SPEECH_SEC, time_ranges
 from soundbite_tools.search.ranking import Scored
 
 
@@ -38,19 +38,26 @@ def _spans(scored: list[Scored], limit: int = 10) -> list[tuple[str, float, floa
 
 
 def test_neighbours_that_answer_nearly_as_well_become_one_range() -> None:
-    assert _spans([_scored(0, 6, 0.8), _scored(6.4, 12, 0.9), _scored(12, 18, 0.75)]) == [("a", 0, 18)]
+    assert _spans([_scored(0, 5, 0.85), _scored(5.4, 10, 0.9), _scored(10, 15, 0.84)]) == [("a", 0, 15)]
+
+
+def test_a_sound_may_last_longer_than_an_answer_in_words() -> None:
+    heard = [_scored(10.0 * n, 10.0 * n + 10, 0.9, matched="sound") for n in range(4)]
+    assert _spans(heard) == [("a", 0, 40)]
+    assert len(_spans([each._replace(matched="speech") for each in heard])) == 4
 
 
 def test_a_neighbour_that_answers_much_worse_stays_apart() -> None:
     assert _spans([_scored(0, 6, 0.9), _scored(6, 12, 0.5)]) == [("a", 0, 6), ("a", 6, 12)]
 
 
-def test_neighbours_that_hardly_answer_are_not_merged() -> None:
-    assert len(_spans([_scored(0, 6, 0.3), _scored(6, 12, 0.3)])) == 2
+def test_a_range_grows_by_how_likely_its_neighbour_answers_beside_it() -> None:
+    assert _spans([_scored(0, 6, 0.4), _scored(6, 12, 0.3)]) == [("a", 0, 12)]
+    assert len(_spans([_scored(0, 6, 0.4), _scored(6, 12, 0.25)])) == 2
 
 
 def test_clips_with_something_between_them_are_two_answers() -> None:
-    assert _spans([_scored(0, 6, 0.9), _scored(8, 12, 0.9)]) == [("a", 0, 6), ("a", 8, 12)]
+    assert _spans([_scored(0, 6, 0.9), _scored(10, 14, 0.9)]) == [("a", 0, 6), ("a", 10, 14)]
 
 
 def test_what_is_said_and_what_is_heard_are_not_merged() -> None:
@@ -67,7 +74,7 @@ def test_the_same_sound_cut_in_another_way_is_one_answer() -> None:
 
 def test_a_range_does_not_grow_without_end() -> None:
     spans = _spans([_scored(6.0 * n, 6.0 * n + 6, 0.9) for n in range(40)])
-    assert all(end - start <= LONGEST_RANGE_SEC for _, start, end in spans)
+    assert all(end - start <= LONGEST_SPEECH_SEC for _, start, end in spans)
 
 
 def test_no_more_ranges_than_asked_for() -> None:
@@ -75,7 +82,7 @@ def test_no_more_ranges_than_asked_for() -> None:
 
 
 def test_the_best_clip_of_a_range_names_it() -> None:
-    (found,) = time_ranges([_scored(6, 12, 0.9), _scored(0, 6, 0.8)], 5)
+    (found,) = time_ranges([_scored(6, 12, 0.9), _scored(0, 6, 0.85)], 5)
     assert found.best.clip.start_sec == 6
     assert [each.clip.start_sec for each in found.clips] == [0, 6]
 

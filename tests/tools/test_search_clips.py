@@ -92,7 +92,11 @@ async def test_detail_names_the_parts_of_a_score(open_library: OpenLibrary, two_
         concise = await search_clips(library, "the river is rising fast")
         detailed = await search_clips(library, "the river is rising fast", detail="detailed")
     assert concise.clips[0].parts == []
-    assert {part.part: part.rank for part in detailed.clips[0].parts} == {"words": 1, "speech": 1}
+    assert {part.part: part.rank for part in detailed.clips[0].parts} == {
+        "words": 1,
+        "quoted": 1,
+        "speech": 1,
+    }
 
 
 @pytest.mark.parametrize("narrowed", [{"tags": ["HOME"]}, {"asset_ids": True}])

@@ -237,7 +237,7 @@ async def test_weak_answers_are_marked_and_a_question_that_nothing_answers_says_
     assert [clip.is_weak for clip in sure.clips] == [False]
     assert not sure.notes
     assert [clip.is_weak for clip in weak.clips] == [True]
-    assert weak.notes == ["Nothing in the library answers this well: these are the nearest, and all of them are weak."]
+    assert weak.notes == ["Nothing in the library answers this: this is the nearest clip, which hardly does."]
     assert none.clips == []
     assert none.notes == ["Nothing in the library answers this."]
 

@@ -144,7 +144,7 @@ class PartScore(BaseModel):
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
-    part: str = Field(description="words, phonetic, speech, sound, fused, named sound, without, like speech…")
+    part: str = Field(description="words, quoted, speech, sound, fused, named sound, without, like speech…")
     score: float
     rank: int
 

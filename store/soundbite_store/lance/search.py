@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from soundbite_store.clips import TEXT_COLUMNS, ClipHit, TermCounts
+from soundbite_store.clips import TEXT_COLUMNS, ClipHit
 from soundbite_store.errors import lance_errors
 from soundbite_store.filters import ClipFilter
 from soundbite_store.lance.indexes import EXACT, OF_THE_SERVICE, SearchPlan, matching, plan_search, vector_index_of
@@ -37,10 +36,6 @@ _CERTAIN_AFTER_S = 1.0
 # A clip has at most one row for each of three options and two scopes. Two of them are usual, so twice the hits are
 # asked for first, and all that there can be only when that gave too few clips.
 _ROWS_PER_CLIP = (2, 6)
-# A word in this many clips tells nothing; counting on would only cost time.
-_MAX_DOCUMENT_COUNT = 10_000
-_REMEMBERED_TERMS = 5_000
-_TERMS_AT_ONCE = 4
 
 
 class ClipSearch(Protocol):
@@ -51,12 +46,6 @@ class ClipSearch(Protocol):
 
     async def holding(self, words: str, where: ClipFilter, count: int) -> list[ClipHit]:
         """The rows that hold any of the words, those that answer best by BM25, in no order."""
-
-    async def holders(self, terms: Iterable[str], where: ClipFilter) -> dict[str, int]:
-        """How many rows hold any word of each term."""
-
-    async def matching(self, where: ClipFilter) -> int:
-        """How many rows a filter lets through."""
 
 
 class TableSearch:
@@ -95,18 +84,6 @@ class TableSearch:
 
         return await _distinct_clips(holding, where, limit)
 
-    async def term_counts(self, terms: Iterable[str], where: ClipFilter) -> TermCounts:
-        """How many rows there are, and how many of them hold each term (at most 10,000 are counted)."""
-        counts = dict.fromkeys(terms, 0)
-        resident = await self._resident()
-        simple = [term for term in counts if is_simple(term)] if resident else []
-        if resident:
-            counts |= await resident.holders(simple, where)
-        counts |= await self._lance.holders([term for term in counts if term not in simple], where)
-        search: ClipSearch = resident or self._lance
-        documents = await search.matching(where)
-        return TermCounts(documents, {term: min(count, _MAX_DOCUMENT_COUNT) for term, count in counts.items()})
-
 
 class LanceSearch:
     """Searches through LanceDB."""
@@ -119,7 +96,6 @@ class LanceSearch:
         self._facts = facts
         self._columns = columns
         self._capabilities = capabilities
-        self._terms = _TermCounter()
 
     async def nearest(
         self,
@@ -167,61 +143,14 @@ class LanceSearch:
                 by_row[row_id] = ClipHit(hit.clip, hit.score + (before.score if before else 0.0))
         return list(by_row.values())
 
-    async def holders(self, terms: Iterable[str], where: ClipFilter) -> dict[str, int]:
-        """How many rows hold any word of each term, at most 10,000 counted."""
-        condition, wanted = where.to_sql(), list(terms)
-        version = await self._facts.version() if wanted else 0
-
-        async def count(term: str) -> int:
-            return await self._terms.count(version, (term, condition), lambda: self._count(term, condition))
-
-        return dict(zip(wanted, await asyncio.gather(*map(count, wanted)), strict=True))
-
-    async def matching(self, where: ClipFilter) -> int:
-        """How many rows a filter lets through."""
-        return await self._facts.count(where.to_sql())
-
     async def _plan(self, condition: str) -> SearchPlan:
         rows = await self._facts.count()
         index = await self._facts.vector_index() if self._capabilities.optimize else OF_THE_SERVICE
         return plan_search(index, rows, await self._facts.count(condition))
 
-    async def _count(self, term: str, condition: str) -> int:
-        words = _searchable(term)
-        rows_with: set[int] = set()
-        for column in TEXT_COLUMNS if words else ():
-            query = self._column_search(words, column, condition).limit(_MAX_DOCUMENT_COUNT).select(["_score"])
-            with lance_errors():
-                rows = await query.with_row_id().to_arrow(timeout=_TIMEOUT)
-            rows_with.update(rows.column("_rowid").to_pylist())
-        return len(rows_with)
-
     def _column_search(self, words: str, column: str, condition: str) -> Any:
         query = self._table.query().nearest_to_text(matching(words, column))
         return query.where(condition) if condition else query
-
-
-class _TermCounter:
-    """Document frequencies, remembered for as long as the table does not change."""
-
-    def __init__(self) -> None:
-        self._version = -1
-        self._counts: OrderedDict[tuple[str, str], int] = OrderedDict()
-        self._turns = asyncio.Semaphore(_TERMS_AT_ONCE)
-
-    async def count(self, version: int, key: tuple[str, str], look: Callable[[], Awaitable[int]]) -> int:
-        if version != self._version:
-            self._version = version
-            self._counts.clear()
-        if key not in self._counts:
-            async with self._turns:
-                count = await look()
-            if version != self._version:
-                return count
-            self._counts[key] = count
-            if len(self._counts) > _REMEMBERED_TERMS:
-                self._counts.popitem(last=False)
-        return self._counts[key]
 
 
 class TableFacts:

@@ -111,10 +111,6 @@ class ResidentWords:
                     rows_of[word] = array("i", (row,))
         self._lengths.extend(lengths)
 
-    def holders(self, word: str) -> NDArray[np.int32]:
-        """The rows that hold a word, each once, in order."""
-        return self._found(word)[0]
-
     def scores(self, words: Iterable[str], is_there: NDArray[np.bool_]) -> NDArray[np.float64]:
         """BM25 of every row for a question's words, 0 where none of them is; rows that are gone count for nothing."""
         import numpy as np

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import anyio.to_thread
 
-from soundbite_store import ClipHit, StoredClip, TermCounts
+from soundbite_store import ClipHit, StoredClip
 from soundbite_tools.errors import QuestionProblem, translated
 from soundbite_tools.groups.clips import clip_rows
 from soundbite_tools.groups.results import ClassifyResult, LabelledAsset, LabelledClip, LabelShare
@@ -18,7 +18,7 @@ from soundbite_tools.search.evidence import Evidence
 from soundbite_tools.search.queries import SOUND, SPEECH, QueryVectors, Vector, query_vectors
 from soundbite_tools.search.ranking import Scored, by_question
 from soundbite_tools.search.selection import Selection, searched_clips
-from soundbite_tools.search.words import distinct_terms, sound_terms, terms_of, weights
+from soundbite_tools.search.words import sound_terms, terms_of
 from soundbite_tools.text import Room, clock_range, first_that_fits, plain_text, seconds, shortened
 
 if TYPE_CHECKING:
@@ -104,15 +104,12 @@ def _best(clip: StoredClip, fits: Mapping[str, Mapping[str, Scored]], least_scor
 
 
 def _evidence(rows: ClipRows, vectors: QueryVectors, text: str, modality: str) -> Evidence:
-    terms = distinct_terms(text)
-    said = [set(terms_of(clip.transcript)) for clip in rows.clips]
-    counts = {term: sum(term in words for words in said) for term in terms}
     return Evidence(
         speech=_hits(rows, "transcription", vectors.speech),
         sound=_hits(rows, "audio", vectors.sound),
         fused=_hits(rows, "fused", vectors.whole),
-        words=[ClipHit(clip, 0.0) for clip, words in zip(rows.clips, said, strict=True) if not words.isdisjoint(terms)],
-        word_weights=weights(TermCounts(len(rows.clips), counts)) if modality != SOUND else None,
+        words=[ClipHit(clip, 0.0) for clip in rows.clips],
+        spoken=text if modality != SOUND else "",
         sound_terms=sound_terms(text) if modality != SPEECH else frozenset(),
         calibration=calibration_of(vectors.current.space.id),
     )

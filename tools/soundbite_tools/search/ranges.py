@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from soundbite_store import ClipFilter, Space, StoredClip, TimedText
 from soundbite_tools.results import ClipResult, PartScore
-from soundbite_tools.search.ranking import WEAK_SCORE, Scored
+from soundbite_tools.search.ranking import SOUND, WEAK_SCORE, Scored
 from soundbite_tools.text import clock_range, distinct_sounds, seconds, shortened
 
 if TYPE_CHECKING:
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from soundbite_tools.text import Room
 
 
-# Clips that follow each other have no gap when segments are fixed, and a breath's pause when they are natural.
-NEIGHBOUR_GAP_SEC = 1.0
-# A neighbour that answers this much worse, or hardly at all, is context and not answer.
-NEIGHBOUR_SHARE = 0.75
-LEAST_NEIGHBOUR_SCORE = 0.35
-LONGEST_RANGE_SEC = 40.0
+# Clips that follow each other have no gap when segments are fixed, and the pause between two turns when natural.
+NEIGHBOUR_GAP_SEC = 3.0
+# A neighbour whose odds to answer are less than this share of the best clip's is context and not answer.
+NEIGHBOUR_ODDS = 0.55
+# Longer ranges hold more answers and more that is none.
+LONGEST_SPEECH_SEC = 16.0
+LONGEST_SOUND_SEC = 40.0
 _SAME_SHARE = 0.5
 # Heard from the very first sound on, a clip seems cut off.
 _PADDING_SEC = 0.5
@@ -112,7 +113,7 @@ def spread(ranges: Sequence[TimeRange], diversity: float) -> list[TimeRange]:
 
 
 def _near(seed: Scored, scored: Sequence[Scored], used: set[str]) -> list[Scored]:
-    least = max(NEIGHBOUR_SHARE * seed.score, LEAST_NEIGHBOUR_SCORE)
+    least = NEIGHBOUR_ODDS * _odds(seed.score)
     return [
         each
         for each in scored
@@ -120,17 +121,22 @@ def _near(seed: Scored, scored: Sequence[Scored], used: set[str]) -> list[Scored
         and each.clip.clip_id != seed.clip.clip_id
         and each.clip.clip_id not in used
         and each.matched == seed.matched
-        and each.score >= least
+        and _odds(each.score) >= least
     ]
 
 
+def _odds(score: float) -> float:
+    return score / max(1.0 - score, 1e-6)
+
+
 def _grown(found: TimeRange, near: list[Scored], others: Sequence[TimeRange]) -> TimeRange:
+    longest_sec = LONGEST_SOUND_SEC if found.best.matched == SOUND else LONGEST_SPEECH_SEC
     while True:
         for each in near:
             # A clip that lies over the range is the same sound cut in another way, not a neighbour.
             if found.touches(each) and not found.overlaps(TimeRange(each, (each,))):
                 longer = found.with_neighbour(each)
-                if longer.seconds <= LONGEST_RANGE_SEC and not any(longer.overlaps(other) for other in others):
+                if longer.seconds <= longest_sec and not any(longer.overlaps(other) for other in others):
                     found = longer
                     near = [other for other in near if other is not each]
                     break

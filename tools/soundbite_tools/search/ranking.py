@@ -1,8 +1,14 @@
-"""How well a clip answers: the evidence of words, meaning and sound, weighed into one score from 0 to 1.
+"""How well a clip answers: how near its meaning and its words come to the question, as one score from 0 to 1.
 
-Verbatim questions want words and paraphrases want vectors, and giving both an equal say is worse than the better of
-the two on either kind. So the question itself decides: words count by the share of the question's rare-word weight
-that the clip holds, and the meaning fills what the words leave open.
+    held     = (share of the question's words that the clip holds, weighed by how rare they are in English)^2
+    nearness = the greater of the cosine of question and clip, and .4 x held
+             + .25 x held
+             + .15 x (share of the question that the clip holds word for word)
+             - .1 where the question asks for a number or a time and the clip holds none
+    score    = 1 / (1 + exp(-6 x (nearness - .5)))
+
+Nothing here depends on the other clips of the library, so a score means the same in each. docs/search.md tells how the
+constants were chosen.
 """
 
 from __future__ import annotations
@@ -11,20 +17,26 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from soundbite_tools.search.calibration import Ramp
-from soundbite_tools.search.phonetics import LikelyHeard
-from soundbite_tools.search.words import coverage, named_share, terms_of
+from soundbite_tools.search.calibration import probability
+from soundbite_tools.search.wanted import holds, kind_wanted
+from soundbite_tools.search.words import QuestionWords, sound_share
 
 if TYPE_CHECKING:
     from soundbite_store import ClipHit, StoredClip
+    from soundbite_tools.search.calibration import Ramp
     from soundbite_tools.search.evidence import Evidence
 
-WORDS, PHONETIC, SPEECH, SOUND, FUSED = "words", "phonetic", "speech", "sound", "fused"
+WORDS, SPEECH, SOUND, FUSED, QUOTED = "words", "speech", "sound", "fused", "quoted"
 NAMED, WITHOUT = "named sound", "without"
+_WORDS = 0.25
+# A clip that holds all of the words answers, whatever it means besides.
+_LEAST_MEANING = 0.4
+_QUOTED = 0.15
+_LACKING = 0.1
 # Below this an answer is noise.
-LEAST_SCORE = 0.15
-# Below this it is weak: at least 95 % of the questions that something answers have a better one.
-WEAK_SCORE = 0.37
+LEAST_SCORE = 0.05
+# Below this nothing answers: at least 95 % of the questions that something answers have a better one.
+WEAK_SCORE = 0.25
 
 
 # Both are made for many clips of every question; frozen dataclasses take several times as long to make.
@@ -33,9 +45,6 @@ class Part(NamedTuple):
 
     score: float
     rank: int
-
-
-_NOTHING = Part(0.0, 0)
 
 
 class Scored(NamedTuple):
@@ -47,36 +56,29 @@ class Scored(NamedTuple):
     parts: Mapping[str, Part] = MappingProxyType({})
 
 
-# What the best clip holds of the question's rare words says what kind of question it is: a paraphrase shares few with
-# any clip (95 % of them under .27), a quotation many with one (95 % over .36, for all the recogniser mishears).
-_IS_VERBATIM = Ramp(0.2, 0.4)
-_MEANING_IN_VERBATIM = 0.4
-
-
 def by_question(evidence: Evidence) -> list[Scored]:
     """Return the clips that answer a question in words, best first."""
     ramps = evidence.calibration
     clips, parts = _collected(
         evidence, {SPEECH: ramps.text_to_speech, SOUND: ramps.text_to_sound, FUSED: ramps.text_to_speech}
     )
-    weight_of = evidence.word_weights or {}
-    heard = LikelyHeard(weight_of)
-    bm25 = {hit.clip.clip_id: rank for rank, hit in enumerate(evidence.words, 1)}
+    words = QuestionWords(evidence.spoken)
+    kind = kind_wanted(evidence.spoken)
+    places = {hit.clip.clip_id: place for place, hit in enumerate(evidence.words, 1)}
     for hit in evidence.words:
         clips.setdefault(hit.clip.clip_id, hit.clip)
+    scored = []
     for clip_id, clip in clips.items():
-        rank = bm25.get(clip_id, len(bm25) + 1)
-        said = terms_of(clip.transcript)
-        found = parts.setdefault(clip_id, {})
-        if share := coverage(weight_of, said):
-            found[WORDS] = Part(share, rank)
-        if alike := heard.share(said):
-            found[PHONETIC] = Part(alike, rank)
-        if clip.sound_words and (named := named_share(evidence.sound_terms, clip.sound_words)):
-            found[NAMED] = Part(named, rank)
-    best_share = max((found[WORDS].score for found in parts.values() if WORDS in found), default=0.0)
-    trust = 1.0 - (1.0 - _MEANING_IN_VERBATIM) * _IS_VERBATIM(best_share)
-    return in_order([_answer(clip, parts[clip_id], trust) for clip_id, clip in clips.items()])
+        found, said = parts.setdefault(clip_id, {}), clip.transcript
+        place = places.get(clip_id, len(places) + 1)
+        if said and (share := words.share(said)):
+            found[WORDS] = Part(share, place)
+        if said and WORDS in found and (share := words.quoted(said)):
+            found[QUOTED] = Part(share, place)
+        if clip.sound_words and (named := sound_share(evidence.sound_terms, clip.sound_words)):
+            found[NAMED] = Part(named, place)
+        scored.append(_answer(clip, found, lacks=kind is not None and not holds(kind, said)))
+    return in_order(scored)
 
 
 def by_example(evidence: Evidence) -> list[Scored]:
@@ -117,10 +119,13 @@ def lessened(scored: Sequence[Scored], unwanted: Sequence[Scored], words: int = 
 
     `words` is how many different words said what is not wanted, 0 for an example. A clip that holds a single word may
     say it in passing, so few words count less than all that a clip is about: one counts half, each further one halves
-    what is left.
+    what is left. What is heard counts whole.
     """
     trust = 1.0 - 0.5**words if words else 1.0
-    against = {each.clip.clip_id: Part(_unwanted(each, trust), rank) for rank, each in enumerate(unwanted, 1)}
+    against = {
+        each.clip.clip_id: Part(each.score * (1.0 if each.matched == SOUND else trust), rank)
+        for rank, each in enumerate(unwanted, 1)
+    }
     return in_order(
         [
             each._replace(score=each.score * (1.0 - part.score), parts={**each.parts, WITHOUT: part})
@@ -131,11 +136,6 @@ def lessened(scored: Sequence[Scored], unwanted: Sequence[Scored], words: int = 
     )
 
 
-def _unwanted(found: Scored, trust: float) -> float:
-    others = max((part.score for name, part in found.parts.items() if name not in (WORDS, PHONETIC)), default=0.0)
-    return max(found.score * trust, min(others, found.score))
-
-
 def in_order(scored: Sequence[Scored]) -> list[Scored]:
     """Return those that are more than noise, best first, in the same order every time."""
     good = [each for each in scored if each.score >= LEAST_SCORE]
@@ -144,14 +144,17 @@ def in_order(scored: Sequence[Scored]) -> list[Scored]:
     )
 
 
-def _answer(clip: StoredClip, found: Mapping[str, Part], trust: float) -> Scored:
-    part = found.get
-    words = min(part(WORDS, _NOTHING).score + part(PHONETIC, _NOTHING).score, 1.0)
-    meaning, fused = part(SPEECH, _NOTHING).score, part(FUSED, _NOTHING).score
-    said = words + (1.0 - words) * trust * max(meaning, fused)
-    heard = max(part(SOUND, _NOTHING).score, part(NAMED, _NOTHING).score)
+def _answer(clip: StoredClip, found: Mapping[str, Part], *, lacks: bool) -> Scored:
+    def strength(name: str) -> float:
+        return found[name].score if name in found else 0.0
+
+    held = strength(WORDS) ** 2
+    meaning = max(strength(SPEECH), strength(FUSED), _LEAST_MEANING * held)
+    nearness = meaning + _WORDS * held + _QUOTED * strength(QUOTED) - _LACKING * lacks
+    said = probability(nearness) if meaning else 0.0
+    heard = max(strength(SOUND), strength(NAMED))
     if said >= heard:
-        return Scored(clip, said, "speech and sound" if FUSED in found and not meaning else SPEECH, found)
+        return Scored(clip, said, "speech and sound" if FUSED in found and SPEECH not in found else SPEECH, found)
     return Scored(clip, heard, SOUND, found)
 
 

@@ -20,6 +20,7 @@ from soundbite_tools.search.queries import SOUND, query_vectors
 from soundbite_tools.search.ranges import Answer, spread, time_ranges, with_text
 from soundbite_tools.search.ranking import WEAK_SCORE, Scored, by_example, by_question, combined, lessened
 from soundbite_tools.search.selection import Modality, Question, Selection, maker_of, searched_clips
+from soundbite_tools.search.wanted import topic_of
 from soundbite_tools.search.words import distinct_terms
 from soundbite_tools.text import Room, count_of, first_that_fits, plain_text
 
@@ -38,6 +39,7 @@ _UNNAMED_SOUND = (
 DEFAULT_TOP_K = 5
 MOST_CLIPS = 50
 LAST_PAGE_ENDS = 200
+_NEAREST_SHOWN = 2
 _HITS_PER_CLIP = 8
 _FEWEST_HITS = 100
 _LONGEST_SHOWN_QUERY = 300
@@ -107,7 +109,7 @@ async def answers(
 async def _for_words(
     library: Library, text: str, modality: Modality, where: ClipFilter, limit: int
 ) -> tuple[list[Scored], str]:
-    vectors = (await query_vectors(library, text)).only(modality)
+    vectors = (await query_vectors(library, topic_of(text))).only(modality)
     scored = by_question(await gather(library, vectors, text, where, limit, modality))
     is_unnamed = modality == SOUND and vectors.sound is None and not scored
     return scored, _UNNAMED_SOUND if is_unnamed else ""
@@ -190,8 +192,11 @@ async def search_clips(
     # One more than is shown tells whether there is a next page.
     ranges = spread(time_ranges(scored, LAST_PAGE_ENDS if diversity else last + 1), diversity)
     is_detailed = detail == "detailed"
+    is_unanswered = not first and not (ranges and ranges[0].best.score >= WEAK_SCORE)
+    if is_unanswered:
+        ranges = ranges[:_NEAREST_SHOWN]
     page = await with_text(library, searched.space, ranges[first:last], with_room=is_detailed)
-    notes += _quality(page, first)
+    notes += _verdict(page) if is_unanswered else []
     notes += [] if first else left_out
 
     def made(room: Room) -> SearchResult:
@@ -212,12 +217,13 @@ async def search_clips(
     return first_that_fits(made)
 
 
-def _quality(page: Sequence[Answer], first: int) -> list[str]:
-    if first or (page and page[0].found.best.score >= WEAK_SCORE):
-        return []
+def _verdict(page: Sequence[Answer]) -> list[str]:
     if not page:
         return ["Nothing in the library answers this."]
-    return ["Nothing in the library answers this well: these are the nearest, and all of them are weak."]
+    shown = (
+        "this is the nearest clip, which hardly" if len(page) == 1 else "these are the two nearest clips, which hardly"
+    )
+    return [f"Nothing in the library answers this: {shown} {'does' if len(page) == 1 else 'do'}."]
 
 
 async def _not_searched(library: Library, space: Space) -> list[str]:

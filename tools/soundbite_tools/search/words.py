@@ -1,25 +1,61 @@
-"""Words of a question: which of them a clip holds, and how much each of them tells."""
+"""Words of a question: how they are compared with those of a clip, and how much each of them tells.
+
+Two words are one where they have the same stem, whatever their ending, their spelling (British or American), a
+possessive or a hyphen; a number is one in digits and in words. Words that only build sentences tell nothing.
+"""
 
 from __future__ import annotations
 
 import functools
-import math
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import resources
 from typing import TYPE_CHECKING
 
+from soundbite_tools.search.numbers import folded_numbers
+
 if TYPE_CHECKING:
-    from soundbite_store import TermCounts
+    from snowballstemmer.english_stemmer import EnglishStemmer
 
 MOST_TERMS = 64
-_SHORTEST_STEM = 3
+# Of what a word that the table of rarity does not have weighs, and a number, which is in no table.
+UNKNOWN_WEIGHT = 4.0
+NUMBER_WEIGHT = 2.5
+# A word with so many letters is known with one of them wrong.
+_LEAST_LETTERS_WITH_SLIP = 6
+_SLIP_SHARE = 0.8
+# Fewer words in a row are no quotation.
+LEAST_QUOTED = 3
 
 # As the store's index sees words (ICU): letters and digits, apostrophes inside, accents folded.
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 # What is between words of ASCII as spaces, letters as small ones; an apostrophe may be either.
 _ASCII_WORDS = bytes(ord(char.lower()) if char.isalnum() or char == "'" else 32 for char in map(chr, range(128)))
 _ASCII_WORDS += bytes(128)
+_SPELT = re.compile(r"\b[^\W\d_](?:-[^\W\d_])+\b|\b[^\W\d_]-(?=[^\W\d_]{2})")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+# British to American endings. What they do to other words does not matter, as both sides are treated alike.
+_SPELLINGS = tuple(
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"isation(s?)$", r"ization\1"),
+        (r"is(e|ed|es|ing|er|ers)$", r"iz\1"),
+        (r"ys(e|ed|es|ing)$", r"yz\1"),
+        (r"our(s|ed|ing|ite|ites|able|ful|hood|ly)?$", r"or\1"),
+        (r"(\w{3,})tre(s?)$", r"\1ter\2"),
+        (r"(\w{5,})ll(ed|ing|er|ers)$", r"\1l\2"),
+        (r"ogue(s?)$", r"og\1"),
+        (r"(def|off|pret|lic)ence(s?)$", r"\1ense\2"),
+        (r"ramme(s?)$", r"ram\1"),
+        (r"^grey", "gray"),
+        (r"^cheque", "check"),
+        (r"^plough", "plow"),
+    )
+)
+_SHORTEST_RESPELT = 5
+# So much of a word stays as it is in its stem and in the other spelling: words that differ there are not compared.
+_FIRST_LETTERS = 2
 
 
 @functools.lru_cache(maxsize=4_000)
@@ -31,68 +67,186 @@ def terms_of(text: str) -> tuple[str, ...]:
     return tuple(_WORD.findall(plain) if "'" in plain else plain.split())
 
 
-def _without_accents(text: str) -> str:
-    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
-
-
 def distinct_terms(text: str) -> tuple[str, ...]:
     """Return the different words of a question, the first 64 of them."""
     return tuple(dict.fromkeys(terms_of(text)))[:MOST_TERMS]
 
 
-def stem(word: str) -> str:
-    """Return an English word without the commonest endings, so that `barking` and `barks` are one with `bark`."""
-    for ending in ("ing", "ed", "es", "s"):
-        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
-            return word[: -len(ending)]
-    return word
+def content_terms(text: str) -> tuple[str, ...]:
+    """Return the different words of a text that tell something as terms, in their order: at most 64.
+
+    A term is the stem of a word, or a number in digits.
+    """
+    return tuple(_content(text))
+
+
+def _content(text: str) -> dict[str, str]:
+    """The words that tell something, by term."""
+    words = folded_numbers(terms_of(_joined(text)))
+    by_term = {term_of(word): word for word in reversed(words) if word not in COMMON_WORDS}
+    return dict(list(reversed(by_term.items()))[:MOST_TERMS])
+
+
+def _joined(text: str) -> str:
+    """The text with what is one word or number written as one: e-mail, letters that are spelt, and 90,000."""
+    if "-" in text:
+        text = _SPELT.sub(lambda found: found.group().replace("-", ""), text)
+    return _THOUSANDS.sub("", text) if "," in text else text
+
+
+@functools.lru_cache(maxsize=50_000)
+def term_of(word: str) -> str:
+    """Return the term of a word in lower case: without possessive and apostrophe, in American spelling, its stem."""
+    plain = word.removesuffix("'s").replace("'", "")
+    if len(plain) >= _SHORTEST_RESPELT:
+        for pattern, replacement in _SPELLINGS:
+            respelt = pattern.sub(replacement, plain)
+            if respelt != plain:
+                plain = respelt
+                break
+    return str(_stemmer().stemWord(plain))
+
+
+def weight_of(term: str) -> float:
+    """Return how much a term tells, 0 to 4, by how rare it is in English: a step of 1 is ten times as rare."""
+    if term.isdecimal():
+        return NUMBER_WEIGHT
+    return _rarity().get(term, UNKNOWN_WEIGHT)
+
+
+class QuestionWords:
+    """The words of a question, ready to be compared with those of many clips."""
+
+    def __init__(self, question: str) -> None:
+        self._words = _content(question)
+        self._weights = {term: weight_of(term) for term in self._words}
+        self._total = sum(self._weights.values())
+        self._spoken = terms_of(question)
+        self._has_number = any(term.isdecimal() for term in self._words)
+        self._beginnings = {word[:_FIRST_LETTERS] for word in self._words.values()}
+
+    def share(self, text: str) -> float:
+        """Return the share, 0 to 1, of what the question's words tell that a text holds."""
+        if not self._total:
+            return 0.0
+        words: Sequence[str] = terms_of(_joined(text))
+        if self._has_number:
+            words = folded_numbers(words)
+        # Most words of a text begin otherwise than any of the question's and need no stem.
+        beginnings = self._beginnings
+        alike = {word for word in words if word[:_FIRST_LETTERS] in beginnings}
+        if not alike:
+            return 0.0
+        present = {term_of(word) for word in alike}
+        weight = sum(
+            self._weights[term] * (1.0 if term in present else _SLIP_SHARE * _is_slip_of_any(word, alike))
+            for term, word in self._words.items()
+        )
+        return weight / self._total
+
+    def quoted(self, text: str) -> float:
+        """Return the share of the question's words, 0 to 1, that a text holds in a row: 0 for fewer than three."""
+        if len(self._spoken) < LEAST_QUOTED:
+            return 0.0
+        longest = longest_run(self._spoken, terms_of(text))
+        return longest / len(self._spoken) if longest >= LEAST_QUOTED else 0.0
+
+    def spellings(self) -> tuple[str, ...]:
+        """Return words to look for in an index that knows no stems, so that most clips with these terms come."""
+        content = [word for word in folded_numbers(self._spoken) if word not in COMMON_WORDS]
+        plain = [word for word in self._spoken if word not in COMMON_WORDS]
+        forms = [form for word in dict.fromkeys([*plain, *content]) for form in _forms(word)]
+        return tuple(dict.fromkeys(forms))[: 2 * MOST_TERMS]
 
 
 def sound_terms(question: str) -> frozenset[str]:
-    """Return the stems of the words of a question that may name a sound."""
-    return frozenset(stem(term) for term in distinct_terms(question) if term not in COMMON_WORDS | _ABOUT_SOUNDS)
+    """Return the terms of a question that may name a sound."""
+    return frozenset(content_terms(question)) - _ABOUT_SOUNDS
 
 
-def named_share(wanted: frozenset[str], sound_words: str) -> float:
+def sound_share(wanted: frozenset[str], sound_words: str) -> float:
     """Return how surely a question names what is heard, 0 to 1: the square of the share of its words that do.
 
     Squared, because a question with one word in four for a sound is hardly about that sound.
     """
-    heard = {stem(term) for term in terms_of(sound_words)}
+    heard = set(content_terms(sound_words))
     return (len(wanted & heard) / len(wanted)) ** 2 if wanted else 0.0
 
 
-def weights(counts: TermCounts) -> dict[str, float]:
-    """Return how much each word tells: its inverse document frequency as BM25 has it (Robertson), never negative."""
-    return {
-        term: math.log1p((max(counts.documents, found) - found + 0.5) / (found + 0.5))
-        for term, found in counts.by_term.items()
-    }
+def longest_run(words: Sequence[str], others: Sequence[str]) -> int:
+    """Return how many of the words, at the most, follow each other in `others` as they do here."""
+    places: dict[str, list[int]] = {}
+    for place, word in enumerate(others):
+        places.setdefault(word, []).append(place)
+    longest, before = 0, dict[int, int]()
+    for word in words:
+        before = {place: before.get(place - 1, 0) + 1 for place in places.get(word, ())}
+        longest = max(longest, max(before.values(), default=0))
+    return longest
 
 
-def coverage(weight_of: Mapping[str, float], held: Iterable[str]) -> float:
-    """Return the share, 0 to 1, of the question's weight that these words hold."""
-    present = weight_of.keys() & held
-    total = sum(weight_of.values()) if present else 0.0
-    return sum([weight for term, weight in weight_of.items() if term in present]) / total if total else 0.0
+def has_slip(word: str, other: str) -> bool:
+    """Return whether two words differ in one letter: another, one more, one less, or two that changed places."""
+    if word == other or abs(len(word) - len(other)) > 1:
+        return False
+    short, long = sorted((word, other), key=len)
+    at = next((place for place, (one, two) in enumerate(zip(short, long, strict=False)) if one != two), len(short))
+    if len(short) < len(long):
+        return short[at:] == long[at + 1 :]
+    swapped = short[at + 1 : at + 2] + short[at : at + 1] + short[at + 2 :]
+    return short[at + 1 :] == long[at + 1 :] or swapped == long[at:]
 
 
-# English words that tell nothing by themselves, whichever group they are frequent in.
+def _is_slip_of_any(word: str, others: Iterable[str]) -> bool:
+    if len(word) < _LEAST_LETTERS_WITH_SLIP or not word.isalpha():
+        return False
+    return any(len(other) >= _LEAST_LETTERS_WITH_SLIP and has_slip(word, other) for other in others)
+
+
+def _forms(word: str) -> Iterator[str]:
+    plain = word.removesuffix("'s")
+    yield plain
+    if plain.isalpha():
+        stem = term_of(plain)
+        yield from (f"{plain}'s", f"{plain}s", stem, f"{stem}s", f"{stem}ed", f"{stem}ing")
+
+
+def _without_accents(text: str) -> str:
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+
+
+@functools.cache
+def _stemmer() -> EnglishStemmer:
+    # Imported here, as all its languages come with it: a server that is asked nothing must not pay for them.
+    from snowballstemmer.english_stemmer import EnglishStemmer
+
+    return EnglishStemmer()
+
+
+@functools.cache
+def _rarity() -> Mapping[str, float]:
+    """Weights below `UNKNOWN_WEIGHT` by term: each line of the table has a weight in tenths and its terms."""
+    text = (resources.files(__package__) / "english_rarity.txt").read_text(encoding="ascii")
+    lines = (line.split() for line in text.splitlines() if not line.startswith("#"))
+    return {term: int(tenths) / 10.0 for tenths, *terms in lines for term in terms}
+
+
+# English words that only build sentences, or say nothing of what a sentence is about.
 COMMON_WORDS = frozenset(
     terms_of(
-        """a about after again all also am an and any are aren't as at be because been before being but by can can't
-        could couldn't did didn't do does doesn't doing don't down each even ever every for from get gets getting go
-        goes going gone good got had has hasn't have haven't having he he's her here hers him his how i i'd i'll i'm
-        i've if in into is isn't it it's its just know let let's like ll made make many may me might more most much
-        must my no nor not now of off oh ok okay on once one only or other our ours out over own quite rather really
-        right said same say says see seem she she's should shouldn't so some still such take than that that's the
-        their them then there there's these they they're thing things think this those through to too two um uh
-        under until up upon us ve very was wasn't way we we'll we're we've well were weren't what what's when where
-        which while who whose why will with within without won't would wouldn't yeah yes yet you you'd you'll you're
-        you've your yours"""
+        """a about above after again against all also am an and any are aren't as at be because been before being below
+        between both but by can can't cannot could couldn't did didn't do does doesn't doing don't down during each
+        either else even ever every for from further get gets getting go goes going gone got had hadn't has hasn't have
+        haven't having he he'd he'll he's her here here's hers herself him himself his how how's i i'd i'll i'm i've if
+        in into is isn't it it'd it'll it's its itself just let let's like ll made make makes many may maybe me might
+        mine more most much must my myself neither no nor not now of off oh ok okay on once one only onto or other our
+        ours ourselves out over own per please quite rather really right said same say says see seem shall she she'd
+        she'll she's should shouldn't so some someone something such take tell than that that's the their theirs them
+        themselves then there there's these they they'd they'll they're they've thing things think this those though
+        through to too uh um under until up upon us ve very via was wasn't way we we'd we'll we're we've well were
+        weren't what what's whatever when when's where where's whether which while who who's whom whose why will with
+        within without won't would wouldn't yeah yes yet you you'd you'll you're you've your yours yourself"""
     )
 )
 # Words of a question about a sound that do not name it.
-_ABOUT_SOUNDS = frozenset(
-    terms_of("sound sounds noise noises hear hears heard hearing someone something anything audio")
-)
+_ABOUT_SOUNDS = frozenset(content_terms("sound noise hear hearing heard audio someone something anything"))

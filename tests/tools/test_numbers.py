@@ -1,0 +1,30 @@
+"""Numbers are one in digits and in words."""
+
+import pytest
+
+from soundbite_tools.search.numbers import folded_numbers
+
+
+@pytest.mark.parametrize(
+    ("spoken", "folded"),
+    [
+        ("a hundred and five minutes", "a 105 minutes"),
+        ("eighteen twelve", "1812"),
+        ("nineteen oh five", "1905"),
+        ("nineteen eighty four", "1984"),
+        ("two thousand and five", "2005"),
+        ("four hundred and seventy six in all", "476 in all"),
+        ("three million two hundred thousand", "3200000"),
+        ("zero three eight", "0 3 8"),
+        ("seven two one", "7 2 1"),
+        ("thirty seven pounds and eighty cents", "37 pounds and 80 cents"),
+        ("twenty thirty", "2030"),
+    ],
+)
+def test_a_number_that_is_said_is_folded_to_digits(spoken: str, folded: str) -> None:
+    assert list(folded_numbers(spoken.split())) == folded.split()
+
+
+@pytest.mark.parametrize("text", ["the first one", "one of them", "salt and pepper", "oh and another thing"])
+def test_words_that_are_no_number_stay(text: str) -> None:
+    assert list(folded_numbers(text.split())) == text.split()
