@@ -1,10 +1,8 @@
-"""Opening recordings: which formats are let in, what a container says of itself, and whether its end is missing.
+"""Opening recordings: which formats are let in, what a container says of itself, and where a WAV file ends.
 
 FFmpeg looks for more chunks behind the sound of a WAV file, eight bytes at a time: the zeros that a recorder left
-behind a file it had made too long keep it busy for minutes. Nothing behind the size in the header belongs to the
-file. And it quietly takes what is left of a file that was cut off for all there was.
-Sources: Multimedia Programming Interface and Data Specifications 1.0 (IBM and Microsoft, 1991), "RIFF"; the byte count
-of an MP3's Xing/Info frame; the end-of-stream flag of Ogg (RFC 3533, section 6).
+behind a file it had made too long keep it busy for minutes. Nothing behind the size in the header belongs to the file.
+Source: Multimedia Programming Interface and Data Specifications 1.0 (IBM and Microsoft, 1991), "RIFF".
 """
 
 from __future__ import annotations
@@ -23,14 +21,12 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition
 
+from soundbite_engine.audio.links import Span
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.media import MediaInfo
 
 _MOST_CHUNKS = 64
 UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # written by those who stream
-_HEAD_BYTES = 8192
-_TAIL_BYTES = 128 * 1024  # an Ogg page is at most 65,307 bytes
-_SLACK_BYTES = 1024
 MAX_CHANNELS = 64
 MAX_RATE_HZ = 768_000
 # A recording names no other file: no playlist, no concatenation script, no manifest is on this list.
@@ -76,82 +72,35 @@ def _data_end(file: IO[bytes]) -> int | None:
 
 
 class Bounded:
-    """A binary file that ends after `size` bytes, for readers that read, seek and tell."""
+    """The bytes `start` to `end` of a binary file, for readers that read, seek and tell."""
 
-    def __init__(self, file: IO[bytes], size: int) -> None:
+    def __init__(self, file: IO[bytes], end: int, start: int = 0) -> None:
         self._file = file
-        self._size = size
+        self._start = start
+        self._end = end
+        file.seek(start)
 
     def read(self, count: int = -1) -> bytes:
         """At most `count` bytes, all that are left when it is negative."""
-        left = max(0, self._size - self._file.tell())
+        left = max(0, self._end - self._file.tell())
         return self._file.read(left if count < 0 else min(count, left))
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """The new position."""
         if whence == io.SEEK_END:
-            return self._file.seek(max(0, self._size + offset))
-        return self._file.seek(offset, whence)
+            return self._file.seek(max(self._start, self._end + offset)) - self._start
+        if whence == io.SEEK_CUR:
+            return self._file.seek(offset, whence) - self._start
+        return self._file.seek(self._start + offset) - self._start
 
     def tell(self) -> int:
         """The position."""
-        return self._file.tell()
-
-
-def missing_share(path: Path) -> float | None:
-    """The share of the file at `path` that is missing, 0 to 1; None where nothing shows that anything is.
-
-    An Ogg file only shows that its end is missing, not how much: that is 0.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-        if head[:4] == b"OggS":
-            file.seek(max(0, size - _TAIL_BYTES))
-            return None if _ends_ogg_stream(file.read()) else 0.0
-        if head[:3] == b"ID3":
-            at = 10 + _syncsafe(head[6:10])
-            file.seek(at)
-            announced = _announced_mp3_bytes(file.read(_HEAD_BYTES), at)
-        elif head[:4] == b"RIFF":
-            announced = announced_bytes(head)
-        else:
-            announced = _announced_mp3_bytes(head, 0)
-    if announced is None or announced - size <= _SLACK_BYTES:
-        return None
-    return 1.0 - size / announced
-
-
-def _syncsafe(four: bytes) -> int:
-    total = 0
-    for byte in four:
-        total = total << 7 | byte & 0x7F
-    return total
-
-
-def _announced_mp3_bytes(head: bytes, at: int) -> int | None:
-    """Where the sound ends by its Xing or Info frame, which counts bytes from its own beginning."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
-        return None
-    tag = max(head.find(b"Xing", 0, 200), head.find(b"Info", 0, 200))
-    if tag < 0 or len(head) < tag + 16:
-        return None
-    (flags,) = struct.unpack_from(">I", head, tag + 4)
-    has_frames, has_bytes = bool(flags & 1), bool(flags & 2)
-    if not has_bytes:
-        return None
-    (count,) = struct.unpack_from(">I", head, tag + (12 if has_frames else 8))
-    return None if count in UNKNOWN_SIZES else at + int(count)
-
-
-def _ends_ogg_stream(tail: bytes) -> bool:
-    last = tail.rfind(b"OggS")
-    return last >= 0 and len(tail) > last + 5 and bool(tail[last + 5] & 4)
+        return self._file.tell() - self._start
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[InputContainer]:
-    """The container at `path`, opened through a file object: a name can never become an address.
+def opened(path: Path, span: Span | None = None) -> Iterator[InputContainer]:
+    """The container at `path`, or in a `span` of it, opened through a file object: a name can never become an address.
 
     Raises:
         MediaError: missing, empty, or not in a format of `FORMATS`.
@@ -163,8 +112,9 @@ def opened(path: Path) -> Iterator[InputContainer]:
     with file:
         if os.fstat(file.fileno()).st_size == 0:  # not by its name, which may be another's by now
             raise MediaError("media_empty", f"{path.name} is empty")
+        view = up_to_announced(file) if span is None else Bounded(file, span[1], span[0])
         try:
-            container = av.open(up_to_announced(file), mode="r", options=_OPEN_OPTIONS, buffer_size=_READ_BUFFER_BYTES)
+            container = av.open(view, mode="r", options=_OPEN_OPTIONS, buffer_size=_READ_BUFFER_BYTES)
         except (FFmpegError, ValueError, OSError) as exc:
             raise MediaError(
                 "media_unreadable", f"{path.name} is not audio or video that can be read ({reason(exc)})"
@@ -196,19 +146,7 @@ def audio_stream(container: InputContainer, name: str) -> AudioStream:
     return stream
 
 
-def announced_sec(container: InputContainer, stream: AudioStream) -> float | None:
-    """Seconds of sound the container claims, or None."""
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return None if container.duration is None else container.duration / av.time_base
-
-
-def origin_sec(container: InputContainer) -> float:
-    """The timestamp a player shows as 0:00."""
-    return 0.0 if container.start_time is None else container.start_time / av.time_base
-
-
-def describe_container(container: InputContainer, path: Path) -> MediaInfo:
+def describe_container(container: InputContainer, path: Path, duration_sec: float | None) -> MediaInfo:
     """The container's own account of itself.
 
     Raises:
@@ -216,7 +154,7 @@ def describe_container(container: InputContainer, path: Path) -> MediaInfo:
     """
     stream = audio_stream(container, path.name)
     return MediaInfo(
-        duration_sec=announced_sec(container, stream),
+        duration_sec=duration_sec,
         container=container.format.name,
         codec=stream.codec_context.name,
         sample_rate_hz=stream.codec_context.sample_rate,

@@ -17,8 +17,10 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
 
-from soundbite_engine.audio.containers import announced_sec, audio_stream, opened
-from soundbite_engine.audio.decode import Samples, decoded_blocks
+from soundbite_engine.audio.containers import audio_stream, opened
+from soundbite_engine.audio.decode import decoded_blocks
+from soundbite_engine.audio.reading import Samples
+from soundbite_engine.audio.timeline import guessed_end_sec
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.jobs import Report
 from soundbite_engine.workers.media import ClipFormat
@@ -118,7 +120,7 @@ def _rate_and_end(path: str, end_sec: float | None) -> tuple[int, float]:
     with opened(source) as container:
         stream = audio_stream(container, source.name)
         rate_hz = min(max(stream.codec_context.sample_rate, _LOWEST_FLAC_HZ), _HIGHEST_FLAC_HZ)
-        return rate_hz, end_sec or announced_sec(container, stream) or 0.0
+        return rate_hz, end_sec or guessed_end_sec(container, source) or 0.0
 
 
 def _flac_frames(blocks: Iterator[Samples], rate_hz: int) -> Iterator[AudioFrame]:

@@ -7,7 +7,7 @@ from functools import cache
 
 from pocketsphinx import Config, Decoder, set_loglevel
 
-from soundbite_engine.audio.decode import Samples
+from soundbite_engine.audio.reading import Samples
 from soundbite_engine.speech.transcripts import Word
 from soundbite_engine.workers.plans import SAMPLE_RATE_HZ
 

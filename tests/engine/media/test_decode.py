@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundbite_engine.audio.decode import Tally, decode_to_scratch, decoded_blocks, probe
+from soundbite_engine.audio.decode import decode_to_scratch, decoded_blocks, probe
+from soundbite_engine.audio.reading import Tally
 from soundbite_engine.errors import MediaError
 
 Sound = np.ndarray
