@@ -33,7 +33,8 @@ from soundbite_tools.embed.housekeeping import make_ready
 from soundbite_tools.embed.jobs import Jobs
 from soundbite_tools.errors import ToolProblem
 from soundbite_tools.library import Library
-from soundbite_tools.sources.local_media import Heard, Media, SoundFormat
+from soundbite_tools.requests import EmbedRequest, SoundFormat
+from soundbite_tools.sources.local_media import Heard, Media
 
 RATE_HZ = 8000
 SHORT_SEC, LONG_SEC = 4.0, 4.5
@@ -122,7 +123,7 @@ async def run(folder: Path, line: FaultyTransport, count: int) -> Outcome:
         async def embed(path: Path) -> None:
             async with places:
                 try:
-                    task = await embed_audio(jobs, path.name, wait_seconds=0)
+                    task = await embed_audio(jobs, EmbedRequest(source=path.name, wait_seconds=0))
                     ended = await jobs.wait(task.task_id, LONGEST_SEC)
                 except ToolProblem as problem:
                     failures.append(problem.message)

@@ -18,6 +18,7 @@ from soundbite_server import Settings
 from soundbite_server.libraries import open_jobs
 from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.embed.get_task import get_task
+from soundbite_tools.requests import EmbedRequest, SearchRequest, TaskRequest
 from soundbite_tools.search.search_clips import search_clips
 
 
@@ -30,7 +31,7 @@ class SoundbiteRetriever(BaseRetriever):
     async def _aget_relevant_documents(
         self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun
     ) -> list[Document]:
-        found = await search_clips(self.library, query, top_k=self.top_k)
+        found = await search_clips(self.library, SearchRequest(query=query, top_k=self.top_k))
         return [Document(clip.text or clip.sounds, id=clip.clip_id, metadata=clip.model_dump()) for clip in found.clips]
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
@@ -40,9 +41,9 @@ class SoundbiteRetriever(BaseRetriever):
 async def main(recording: str, question: str) -> None:
     """Embed a recording and print the documents that answer the question."""
     async with open_jobs(Settings.from_environment()) as jobs:
-        task = await embed_audio(jobs, recording)
+        task = await embed_audio(jobs, EmbedRequest(source=recording))
         while task.status == "processing":
-            task = await get_task(jobs, task.task_id, wait_seconds=20)
+            task = await get_task(jobs, TaskRequest(task_id=task.task_id, wait_seconds=20))
         for document in await SoundbiteRetriever(library=jobs.library).ainvoke(question):
             print(document.metadata["title"], document.metadata["time_range"], document.page_content)
 

@@ -17,6 +17,7 @@ from soundbite_server.libraries import open_jobs
 from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.embed.get_task import get_task
 from soundbite_tools.library import Library
+from soundbite_tools.requests import EmbedRequest, SearchRequest, TaskRequest
 from soundbite_tools.search.search_clips import search_clips
 
 
@@ -28,7 +29,7 @@ class SoundbiteRetriever(BaseRetriever):
         super().__init__()
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        found = await search_clips(self._library, query_bundle.query_str, top_k=self._top_k)
+        found = await search_clips(self._library, SearchRequest(query=query_bundle.query_str, top_k=self._top_k))
         return [
             NodeWithScore(
                 node=TextNode(text=clip.text or clip.sounds, id_=clip.clip_id, metadata=clip.model_dump()),
@@ -44,9 +45,9 @@ class SoundbiteRetriever(BaseRetriever):
 async def main(recording: str, question: str) -> None:
     """Embed a recording and print the nodes that answer the question."""
     async with open_jobs(Settings.from_environment()) as jobs:
-        task = await embed_audio(jobs, recording)
+        task = await embed_audio(jobs, EmbedRequest(source=recording))
         while task.status == "processing":
-            task = await get_task(jobs, task.task_id, wait_seconds=20)
+            task = await get_task(jobs, TaskRequest(task_id=task.task_id, wait_seconds=20))
         for found in await SoundbiteRetriever(jobs.library).aretrieve(question):
             print(found.node.metadata["title"], found.node.metadata["time_range"], found.node.get_content())
 

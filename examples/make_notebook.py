@@ -20,6 +20,7 @@ from soundbite_server.plots.recording import draw_recording
 from soundbite_tools.read.contents import contents_of
 from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.embed.get_task import get_task
+from soundbite_tools.requests import EmbedRequest, SearchRequest, TaskRequest
 from soundbite_tools.search.search_clips import search_clips
 
 try:
@@ -31,12 +32,12 @@ recording = Path(os.environ.get("RECORDING", "../samples/memos.mp3")).resolve()
 settings = Settings(home=Path(mkdtemp()), roots=(recording.parent,))""",
     """The library is open as long as the block lasts; an unfinished job goes on at the next opening.""",
     """async with open_jobs(settings) as jobs:
-    task = await embed_audio(jobs, str(recording))
+    task = await embed_audio(jobs, EmbedRequest(source=str(recording)))
     while task.status == "processing":
-        task = await get_task(jobs, task.task_id, wait_seconds=20)
+        task = await get_task(jobs, TaskRequest(task_id=task.task_id, wait_seconds=20))
     asset = await (await jobs.library.ledger()).get_asset(task.asset_id)
     contents = await contents_of(jobs.library, asset, level_count=900)
-    found = await search_clips(jobs.library, "tickets for the concert")""",
+    found = await search_clips(jobs.library, SearchRequest(query="tickets for the concert"))""",
     "display(SVG(draw_recording(contents)))",
     'display(SVG(draw_answers(contents, "tickets for the concert", found.clips)))',
 )

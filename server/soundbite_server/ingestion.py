@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.embed.get_task import get_task, task_result
-from soundbite_tools.embed.params import DEFAULT_SEGMENT_SEC, EmbedParams
+from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.registry import finished_task
 from soundbite_tools.errors import ToolProblem
+from soundbite_tools.requests import LONGEST_WAIT_S, EmbedRequest, TaskRequest
 from soundbite_tools.results import TaskResult
 from soundbite_tools.sources.files import allowed_file, is_unchanged
-from soundbite_tools.text import plain_tags
 
 if TYPE_CHECKING:
     from soundbite_server.sources import Named
@@ -21,41 +20,33 @@ if TYPE_CHECKING:
     from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.library import Library
 
-_WAIT_S = 25.0
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What is to be said of every recording that is added."""
-
-    title: str = ""
-    tags: tuple[str, ...] = ()
-
 
 def _unshown(fraction: float, stage: str) -> None:
     """Nobody looks on."""
 
 
 async def add_one(
-    jobs: Jobs, named: Named, labels: Labels, show: Callable[[float, str], None] = _unshown
+    jobs: Jobs, named: Named, request: EmbedRequest, show: Callable[[float, str], None] = _unshown
 ) -> TaskResult:
-    """Add one recording, or say what is known of it; a failure is a result."""
+    """Add one recording as the request asks, or say what is known of it; a failure is a result."""
 
     async def listen(fraction: float, stage: str) -> None:
         show(fraction, stage)
 
     try:
-        if known := await _unchanged(jobs.library, named, labels):
+        if known := await _unchanged(jobs.library, named, request):
             return known
-        task = await embed_audio(jobs, named.source, title=labels.title, tags=labels.tags, wait_seconds=0)
+        task = await embed_audio(jobs, request.model_copy(update={"source": named.source, "wait_seconds": 0.0}))
         while task.status == "processing":
-            task = await get_task(jobs, task.task_id, wait_seconds=_WAIT_S, on_progress=listen)
+            task = await get_task(
+                jobs, TaskRequest(task_id=task.task_id, wait_seconds=LONGEST_WAIT_S), on_progress=listen
+            )
     except ToolProblem as exc:
         return TaskResult(task_id="", status="failed", error=exc.message, error_code=exc.code, next_step=exc.next_step)
     return task
 
 
-async def _unchanged(library: Library, named: Named, labels: Labels) -> TaskResult | None:
+async def _unchanged(library: Library, named: Named, request: EmbedRequest) -> TaskResult | None:
     """What is known of a file that nobody touched since it was embedded: large folders are not read again.
 
     Raises:
@@ -67,17 +58,13 @@ async def _unchanged(library: Library, named: Named, labels: Labels) -> TaskResu
     asset = await (await library.ledger()).find_asset_by_source(str(path))
     if asset is None or not is_unchanged(path, asset.size_bytes, asset.mtime_ns):
         return None
-    return await known_as_asked(library, asset, labels)
+    return await known_as_asked(library, asset, request)
 
 
-async def known_as_asked(library: Library, asset: Asset, labels: Labels) -> TaskResult | None:
-    """What is known of a recording that the engine set now has embedded, if it has these labels already."""
-    if (labels.title, plain_tags(labels.tags)) not in (("", ()), (asset.title, asset.tags)):
+async def known_as_asked(library: Library, asset: Asset, request: EmbedRequest) -> TaskResult | None:
+    """What is known of a recording that the engine set now has embedded, if its title and tags are those asked for."""
+    if (request.title, request.tags) not in (("", ()), (asset.title, asset.tags)):
         return None
-    task = await finished_task(library, asset, _params(library))
+    params = EmbedParams.of(request, knows_natural=library.config.natural_segmentation)
+    task = await finished_task(library, asset, params)
     return task_result(task, asset).model_copy(update={"is_reused": True}) if task else None
-
-
-def _params(library: Library) -> EmbedParams:
-    is_natural = library.config.natural_segmentation
-    return EmbedParams(segmentation="natural" if is_natural else "fixed", segment_sec=DEFAULT_SEGMENT_SEC)

@@ -12,7 +12,8 @@ from soundbite_engine.speech.transcripts import Sentence, Word
 from soundbite_engine.workers import media
 from soundbite_engine.workers.pool import WorkerPool
 from soundbite_store import TimedText
-from soundbite_tools.sources.local_media import Heard, Levels, Media, MediaProblem, SoundFormat
+from soundbite_tools.requests import SoundFormat
+from soundbite_tools.sources.local_media import Heard, Levels, Media, MediaProblem
 
 if TYPE_CHECKING:
     from soundbite_engine.platform.engine import Engine

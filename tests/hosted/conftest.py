@@ -27,7 +27,8 @@ from soundbite_engine.errors import EngineError
 from soundbite_store import TimedText
 from soundbite_tools.config import MIB, LibraryConfig, UrlRules
 from soundbite_tools.library import Library
-from soundbite_tools.sources.local_media import Heard, Media, MediaProblem, SoundFormat
+from soundbite_tools.requests import SoundFormat
+from soundbite_tools.sources.local_media import Heard, Media, MediaProblem
 
 # Test folders are no packages, so helpers have to be found like this.
 sys.path.insert(0, str(Path(__file__).parents[1]))

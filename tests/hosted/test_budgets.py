@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from tool_calls import embed_audio
+from tool_calls import embed_audio, list_audio
 
 from soundbite_server.cli import cli
 from soundbite_server.settings import Settings, SettingsError
 from soundbite_tools.errors import ToolProblem
-from soundbite_tools.read.list_audio import list_audio
 
 Open = Callable[..., Any]
 Tone = Callable[..., Path]

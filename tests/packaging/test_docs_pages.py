@@ -11,7 +11,7 @@ import pytest
 
 from soundbite_server.cli import COMMANDS
 from soundbite_server.cli.failures import EXIT_CODES
-from soundbite_server.mcp.tools import ALL
+from soundbite_server.mcp.tools import TOOLS
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,6 +41,6 @@ def test_the_page_of_commands_has_all_of_them_and_the_exit_codes(pages: ModuleTy
 
 async def test_the_page_of_tools_has_all_of_them_with_their_inputs(pages: ModuleType) -> None:
     page = await pages.tool_page()
-    assert re.findall(r"^## (\S+)$", page, re.MULTILINE) == [module.__name__.rpartition(".")[2] for module in ALL]
+    assert re.findall(r"^## (\S+)$", page, re.MULTILINE) == [declaration.name for declaration in TOOLS]
     assert cells(page) == {4}
     assert "| `task_id` | string | needed |" in page

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from soundbite_server import Settings
+from soundbite_server.mcp.tools import TOOLS
 
 ROOT = Path(__file__).parents[2]
 NAME = "io.github.soundbite/soundbite"
@@ -88,7 +89,7 @@ def test_the_skill_names_tools_that_exist() -> None:
     skill = read("plugin/skills/soundbite/SKILL.md")
     assert skill.startswith("---\nname: soundbite\ndescription: ")
     named = set(re.findall(r"`([a-z]+_[a-z]+)[(`]", skill)) - {"asset_ids"}
-    tools = {path.stem for path in (ROOT / "server/soundbite_server/mcp/tools").glob("*_*.py")}
+    tools = {declaration.name for declaration in TOOLS}
     assert named <= tools, named - tools
 
 

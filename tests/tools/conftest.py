@@ -16,7 +16,8 @@ import pytest
 from soundbite_api import PlatformClient, RetryPolicy
 from soundbite_tools.config import LibraryConfig
 from soundbite_tools.library import Library
-from soundbite_tools.sources.local_media import Media, MediaProblem, SoundFormat
+from soundbite_tools.requests import SoundFormat
+from soundbite_tools.sources.local_media import Media, MediaProblem
 
 # Test folders are no packages, so a helper beside the tests has to be found like this.
 sys.path.insert(0, str(Path(__file__).parent))

@@ -9,13 +9,12 @@ from typing import Any
 import anyio
 import pytest
 from scripted_platform import ScriptedPlatform
-from tool_calls import embed_audio, get_task
+from tool_calls import embed_audio, get_task, list_audio
 
 from soundbite_server.http.callers import AudioAllowance, LimitReached, Limits
 from soundbite_store import Ledger, StoreBusy
 from soundbite_tools.config import UrlRules
 from soundbite_tools.errors import ToolProblem
-from soundbite_tools.read.list_audio import list_audio
 
 OpenLibrary = Callable[..., Any]
 PUBLIC = UrlRules(mode="public")

@@ -6,13 +6,11 @@ from typing import Any
 
 import pytest
 from scripted_platform import ScriptedPlatform
-from tool_calls import embed_audio
+from tool_calls import classify_clips, cluster_clips, embed_audio
 
 from soundbite_tools.errors import EmptyLibrary, QuestionProblem
 from soundbite_tools.groups import clips
-from soundbite_tools.groups.classify_clips import classify_clips
 from soundbite_tools.groups.clips import clip_points
-from soundbite_tools.groups.cluster_clips import cluster_clips
 from soundbite_tools.text import fits
 
 OpenLibrary = Callable[..., Any]

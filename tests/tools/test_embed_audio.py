@@ -10,11 +10,10 @@ from typing import Any
 import httpx
 import pytest
 from scripted_platform import SPACE, ScriptedPlatform
-from tool_calls import embed_audio, get_task
+from tool_calls import embed_audio, get_task, list_audio
 
 from soundbite_store import ClipFilter, Space
 from soundbite_tools.errors import ToolProblem
-from soundbite_tools.read.list_audio import list_audio
 
 OpenLibrary = Callable[..., Any]
 THE_SPACE = Space(SPACE, 128)

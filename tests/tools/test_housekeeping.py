@@ -5,10 +5,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from tool_calls import embed_audio
+from tool_calls import embed_audio, get_clip
 
 from soundbite_tools.embed.housekeeping import keep_newest, tidy
-from soundbite_tools.read.get_clip import get_clip
 
 
 def _write(path: Path, size: int, age_s: int) -> Path:

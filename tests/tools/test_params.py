@@ -5,27 +5,12 @@ from typing import Any
 import pytest
 
 from soundbite_api import MediaSource
-from soundbite_tools.embed.params import (
-    BOTH_OPTIONS,
-    BOTH_SCOPES,
-    SEPARATE,
-    EmbedParams,
-    ParameterProblem,
-    check_length,
-)
+from soundbite_tools.embed.params import EmbedParams, ParameterProblem, check_length
+from soundbite_tools.requests import EmbedRequest
 
 
-def _checked(**changes: Any) -> EmbedParams:
-    given: dict[str, Any] = {
-        "start_sec": 0.0,
-        "end_sec": 0.0,
-        "segmentation": "fixed",
-        "segment_sec": 6,
-        "embedding_option": BOTH_OPTIONS,
-        "embedding_scope": BOTH_SCOPES,
-        "embedding_type": SEPARATE,
-    }
-    return EmbedParams.checked(**{**given, **changes})
+def _checked(**asked: Any) -> EmbedParams:
+    return EmbedParams.of(EmbedRequest(**{"segmentation": "fixed", **asked}), knows_natural=True)
 
 
 def test_the_defaults_on_the_wire_are_those_of_the_guide() -> None:
@@ -45,25 +30,29 @@ def test_natural_segments_go_without_a_length() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "word"),
+    ("asked", "word"),
     [
-        ({"segment_sec": 1}, "duration_sec|greater"),
-        ({"segment_sec": 11}, "duration_sec|less"),
-        ({"start_sec": -1.0}, "start_sec"),
-        ({"start_sec": float("nan")}, "start_sec"),
         ({"start_sec": 5.0, "end_sec": 5.0}, "end_sec"),
-        ({"end_sec": -3.0}, "end_sec"),
-        ({"embedding_option": ["visual"]}, "embedding_option"),
         ({"embedding_option": []}, "embedding_option"),
-        ({"embedding_scope": ["page"]}, "embedding_scope"),
-        ({"embedding_type": ["fused"]}, "embedding_type"),
         ({"embedding_option": ["audio"], "embedding_type": ["fused_embedding"]}, "fused_embedding"),
     ],
 )
-def test_what_the_platform_would_refuse_is_refused_and_named(changes: dict[str, Any], word: str) -> None:
+def test_what_the_platform_would_refuse_is_refused_and_named(asked: dict[str, Any], word: str) -> None:
     with pytest.raises(ParameterProblem, match=word) as problem:
-        _checked(**changes)
+        _checked(**asked)
     assert "nothing was embedded" in problem.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "segment_sec", "hosted", "embedded"),
+    [("auto", 6, "fixed", "natural"), ("auto", 5, "fixed", "fixed"), ("fixed", 6, "fixed", "fixed")],
+)
+def test_segments_are_natural_where_the_platform_knows_them(
+    segmentation: str, segment_sec: int, hosted: str, embedded: str
+) -> None:
+    request = EmbedRequest(segmentation=segmentation, segment_sec=segment_sec)  # type: ignore[arg-type]
+    assert EmbedParams.of(request, knows_natural=False).segmentation == hosted
+    assert EmbedParams.of(request, knows_natural=True).segmentation == embedded
 
 
 def test_the_same_options_in_another_order_are_the_same_parameters() -> None:

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 from scripted_platform import ScriptedPlatform
-from tool_calls import embed_audio
+from tool_calls import embed_audio, read_transcript
 
 from soundbite_tools.errors import QuestionProblem, UnknownId
-from soundbite_tools.read.read_transcript import read_transcript
 from soundbite_tools.text import fits, number
 
 OpenLibrary = Callable[..., Any]

@@ -9,14 +9,11 @@ from typing import Any
 import httpx
 import pytest
 from scripted_platform import SPACE, ScriptedPlatform
-from tool_calls import embed_audio, get_task, remove_audio
+from tool_calls import embed_audio, get_clip, get_task, list_audio, remove_audio, search_clips
 
 from soundbite_store import ClipFilter, ClipStore, Ledger, Space, StoreBusy
 from soundbite_tools.embed import writing
 from soundbite_tools.errors import QuestionProblem, UnknownId, WorkFailed
-from soundbite_tools.read.get_clip import get_clip
-from soundbite_tools.read.list_audio import list_audio
-from soundbite_tools.search.search_clips import search_clips
 
 OpenLibrary = Callable[..., Any]
 THE_SPACE = Space(SPACE, 128)

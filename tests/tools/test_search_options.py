@@ -9,13 +9,11 @@ from typing import Any
 
 import pytest
 from scripted_platform import ScriptedPlatform, speech_vector
-from tool_calls import embed_audio
+from tool_calls import embed_audio, list_audio, search_clips
 
 from soundbite_store import TimedText
 from soundbite_tools.errors import QuestionProblem, SourceProblem, UnknownId
-from soundbite_tools.read.list_audio import list_audio
 from soundbite_tools.search.ranges import snapped
-from soundbite_tools.search.search_clips import search_clips
 
 OpenLibrary = Callable[..., Any]
 
@@ -45,9 +43,10 @@ async def test_a_sound_that_is_not_in_the_library_is_an_example_and_is_not_kept(
         embedded = len(platform.requests)
         await search_clips(library, like=example.name)
         assert len(platform.requests) == embedded
-        inline = base64.b64encode(example.read_bytes()).decode()
+        short = write_wav(recording.with_name("short.wav"), 0.3, level=9)
+        inline = base64.b64encode(short.read_bytes()).decode()
         again = await search_clips(library, like=f"data:audio/wav;base64,{inline}", modality="speech")
-        assert again.clips == result.clips
+        assert again.clips == (await search_clips(library, like=short.name, modality="speech")).clips
         assert not list((library.config.home / "inline").iterdir())
 
 
@@ -164,7 +163,7 @@ async def test_time_length_and_date_narrow_the_search(
 
 @pytest.mark.parametrize(
     "given",
-    [{"added_after": "yesterday"}, {"start_sec": 5.0, "end_sec": 4.0}, {"start_sec": float("nan")}, {"cursor": "xyz"}],
+    [{"added_after": "yesterday"}, {"start_sec": 5.0, "end_sec": 4.0}, {"cursor": "xyz"}],
 )
 async def test_filters_that_make_no_sense_are_refused(
     given: dict[str, Any], open_library: OpenLibrary, two_recordings: Callable[..., Any]

@@ -42,10 +42,14 @@ def printable(name: str) -> str:
     return visible if len(visible) <= 200 else f"…{visible[-199:]}"
 
 
-def plain_tags(tags: list[str] | tuple[str, ...]) -> tuple[str, ...]:
+def plain_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Return tags in lower case, cleaned, without repeats, in the order given."""
-    cleaned = (plain_text(tag, LONGEST_TAG).lower() for tag in tags)
-    return tuple(dict.fromkeys(tag for tag in cleaned if tag))
+    return distinct(plain_text(tag, LONGEST_TAG).lower() for tag in tags)
+
+
+def distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return texts without the space around them, without empty ones and repeats, in the order given."""
+    return tuple(dict.fromkeys(text.strip() for text in texts if text.strip()))
 
 
 def distinct_sounds(sound_words: Iterable[str]) -> str:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from soundbite_server.ingestion import Labels, add_one, known_as_asked
+from soundbite_server.ingestion import add_one, known_as_asked
 from soundbite_server.libraries import open_jobs
 from soundbite_server.settings import Settings
 from soundbite_server.sources import SUFFIXES, Named, media_in
 from soundbite_store import StoreError, StoreUnavailable
+from soundbite_tools.requests import EmbedRequest
 from soundbite_tools.results import TaskResult
+from soundbite_tools.text import MOST_TAGS, plain_tags
 
 if TYPE_CHECKING:
     from soundbite_store import StoreAccess
@@ -134,7 +136,7 @@ def embed_share(settings: Settings, recordings: Sequence[Recording], tags: tuple
         # The cluster gives a worker one core; its ledger is a copy of the shared catalogue and goes when it ends.
         update={"home": home, "workers": 1, "read_only": False, "roots": (*map(Path, sorted(roots)), home / "fetched")}
     )
-    return anyio.run(_embed_all, here, recordings, Labels(tags=tags))
+    return anyio.run(_embed_all, here, recordings, EmbedRequest(tags=plain_tags(tags)[:MOST_TAGS]))
 
 
 @functools.cache
@@ -142,18 +144,18 @@ def _worker_home() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="soundbite-worker-")
 
 
-async def _embed_all(settings: Settings, recordings: Sequence[Recording], labels: Labels) -> list[Embedded]:
+async def _embed_all(settings: Settings, recordings: Sequence[Recording], request: EmbedRequest) -> list[Embedded]:
     async with open_jobs(settings) as jobs:
-        return [await _embed(jobs, settings, each, labels) for each in recordings]
+        return [await _embed(jobs, settings, each, request) for each in recordings]
 
 
-async def _embed(jobs: Jobs, settings: Settings, recording: Recording, labels: Labels) -> Embedded:
+async def _embed(jobs: Jobs, settings: Settings, recording: Recording, request: EmbedRequest) -> Embedded:
     try:
         if recording.is_in_bucket:
-            result = await _embed_fetched(jobs, settings, recording, labels)
+            result = await _embed_fetched(jobs, settings, recording, request)
         else:
             path = Path(recording.address)
-            result = await add_one(jobs, Named(recording.address, path), labels)
+            result = await add_one(jobs, Named(recording.address, path), request)
     except StoreError as exc:
         return Embedded(recording, str(exc))
     if result.status == "failed":
@@ -161,16 +163,16 @@ async def _embed(jobs: Jobs, settings: Settings, recording: Recording, labels: L
     return Embedded(recording, "", result.audio_seconds, result.is_reused)
 
 
-async def _embed_fetched(jobs: Jobs, settings: Settings, recording: Recording, labels: Labels) -> TaskResult:
+async def _embed_fetched(jobs: Jobs, settings: Settings, recording: Recording, request: EmbedRequest) -> TaskResult:
     library = jobs.library
     known = await (await library.ledger()).find_asset_by_source(recording.address)
     if known is not None and known.size_bytes == recording.size_bytes:
-        asked = replace(labels, title=known.title if labels.tags else "")
+        asked = request.model_copy(update={"title": known.title if request.tags else ""})
         if done := await known_as_asked(library, known, asked):
             return done
     path = await anyio.to_thread.run_sync(fetch, recording, settings.home / "fetched", settings.store_access)
     try:
-        titled = replace(labels, title=PurePosixPath(recording.address).stem)
+        titled = request.model_copy(update={"title": PurePosixPath(recording.address).stem})
         result = await add_one(jobs, Named(str(path), path), titled)
         if result.status == "ready":
             await _say_where(jobs, result.asset_id, recording)

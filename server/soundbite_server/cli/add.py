@@ -6,20 +6,21 @@ import functools
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from soundbite_server.cli.failures import FAILED_EXIT_CODE, INPUT_EXIT_CODE
 from soundbite_server.cli.library import console, personal_jobs, print_json_line, run_async
+from soundbite_server.cli.options import RequestCommand, request_of
 from soundbite_server.sources import FolderWatch, Named, NothingFound, find_named, folders_among
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from soundbite_server.cli.render.progress import AddProgress
-    from soundbite_server.ingestion import Labels
     from soundbite_tools.embed.jobs import Jobs
+    from soundbite_tools.requests import EmbedRequest
     from soundbite_tools.results import TaskResult
 
 _AT_ONCE = 2
@@ -38,22 +39,19 @@ class _Outcome:
     """Found in the library as they are."""
 
 
-@click.command("add")
+@click.command("add", cls=RequestCommand, request="EmbedRequest")
 @click.argument("sources", nargs=-1, required=True, type=click.Path())
-@click.option("--title", default="", help="Title, for a single file.")
-@click.option("--tag", "tags", multiple=True, help="A tag to filter searches by; may be repeated.")
 @click.option("--watch", "is_watched", is_flag=True, help="Then add what comes into the folders, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each recording.")
 @run_async
-async def add_command(
-    sources: tuple[str, ...], title: str, tags: tuple[str, ...], is_watched: bool, as_json: bool
-) -> None:
+async def add_command(sources: tuple[str, ...], asked: dict[str, Any], is_watched: bool, as_json: bool) -> None:
     """Add recordings: files, folders with all audio and video in them, "patterns*.mp3" and https addresses.
 
     What is in the library already is skipped. It may be stopped at any time: the next call goes on where it ended.
     """
-    from soundbite_server.ingestion import Labels
+    from soundbite_tools.requests import EmbedRequest
 
+    request = request_of(EmbedRequest, **asked)
     try:
         named = find_named(sources)
     except NothingFound as exc:
@@ -61,7 +59,7 @@ async def add_command(
             raise click.UsageError(str(exc)) from exc
         named = []
     folders = folders_among(sources)
-    if title and (len(named) != 1 or folders):
+    if request.title and (len(named) != 1 or folders):
         raise click.UsageError("--title goes with exactly one file.")
     if is_watched and not folders:
         raise click.UsageError("--watch goes with a folder.")
@@ -69,19 +67,19 @@ async def add_command(
     async with personal_jobs(readable) as jobs:
         watch = FolderWatch(folders)
         watch.take([each.path for each in named if each.path])
-        outcome = await _add(jobs, named, Labels(title, tags), as_json=as_json)
+        outcome = await _add(jobs, named, request, as_json=as_json)
         if is_watched:
-            await _go_on(jobs, watch, Labels(title, tags), as_json=as_json)
+            await _go_on(jobs, watch, request, as_json=as_json)
     if outcome.failed:
         sys.exit(INPUT_EXIT_CODE if outcome.failed == outcome.count else FAILED_EXIT_CODE)
 
 
-async def _add(jobs: Jobs, named: list[Named], labels: Labels, *, as_json: bool) -> _Outcome:
+async def _add(jobs: Jobs, named: list[Named], request: EmbedRequest, *, as_json: bool) -> _Outcome:
     from soundbite_server.cli.render.progress import AddProgress
 
     out = console(stderr=as_json)
     with AddProgress(out, named, redirects=not as_json) as progress:
-        outcome = await _add_all(jobs, named, labels, progress, _say_json if as_json else functools.partial(_say, out))
+        outcome = await _add_all(jobs, named, request, progress, _say_json if as_json else functools.partial(_say, out))
     if not as_json and outcome.count > 1:
         added = outcome.count - outcome.present - outcome.failed
         out.print(
@@ -94,7 +92,7 @@ async def _add(jobs: Jobs, named: list[Named], labels: Labels, *, as_json: bool)
 async def _add_all(
     jobs: Jobs,
     named: Sequence[Named],
-    labels: Labels,
+    request: EmbedRequest,
     progress: AddProgress,
     tell: Callable[[Named, TaskResult], None],
 ) -> _Outcome:
@@ -110,7 +108,7 @@ async def _add_all(
     async def add(each: Named) -> None:
         async with slots:
             with progress.of(each) as show:
-                result = await add_one(jobs, each, labels, show)
+                result = await add_one(jobs, each, request, show)
             if result.status == "ready" and result.task_id in made:
                 # Two files of equal content at once share a task; it counts once.
                 result = result.model_copy(update={"is_reused": True})
@@ -127,13 +125,13 @@ async def _add_all(
     return outcome
 
 
-async def _go_on(jobs: Jobs, watch: FolderWatch, labels: Labels, *, as_json: bool) -> None:
+async def _go_on(jobs: Jobs, watch: FolderWatch, request: EmbedRequest, *, as_json: bool) -> None:
     import anyio
 
     console(stderr=True).print("[dim]Watching for new recordings; Ctrl-C ends it.[/dim]")
     while True:
         if fresh := watch.look():
-            await _add(jobs, [Named(str(path), path) for path in fresh], labels, as_json=as_json)
+            await _add(jobs, [Named(str(path), path) for path in fresh], request, as_json=as_json)
         await anyio.sleep(_LOOK_EVERY_S)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from soundbite_tools.library import Library
     from soundbite_tools.read.contents import Contents
 
+_MOST_CLIPS = 50
 GROUPINGS = ("tag", "recording", "cluster")
 Command = TypeVar("Command", bound="Callable[..., object]")
 
@@ -88,13 +89,16 @@ async def answers(recording: str, words: tuple[str, ...], out: Path) -> None:
     from soundbite_server.cli.library import find_recording
     from soundbite_server.plots.answers import draw_answers
     from soundbite_server.plots.recording import LEVELS
-    from soundbite_tools.search.search_clips import MOST_CLIPS, search_clips
+    from soundbite_tools.requests import SearchRequest
+    from soundbite_tools.search.search_clips import search_clips
 
     question = " ".join(words)
     async with personal_library() as library:
         asset = await find_recording(await library.ledger(), recording)
         contents = await _contents(library, asset, LEVELS)
-        found = await search_clips(library, question, asset_ids=[asset.asset_id], top_k=MOST_CLIPS)
+        found = await search_clips(
+            library, SearchRequest(query=question, asset_ids=(asset.asset_id,), top_k=_MOST_CLIPS)
+        )
     write(draw_answers(contents, question, found.clips), out)
 
 

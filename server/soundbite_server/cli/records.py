@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
@@ -20,6 +20,7 @@ from soundbite_server.cli.library import (
     print_json_line,
     run_async,
 )
+from soundbite_server.cli.options import RequestCommand, request_of
 
 if TYPE_CHECKING:
     from soundbite_store import Exchanged
@@ -30,19 +31,18 @@ _STATUS_STYLES = {"ready": "green", "processing": "yellow", "failed": "red"}
 _USAGE_COLUMNS = ("Day (UTC)", "Platform", "Minutes embedded", "Minutes saved")
 
 
-@click.command("list")
-@click.option("--title", default="", help="Only recordings with these words in their title or path.")
-@click.option("--tag", "tags", multiple=True, help="Only recordings with this tag; may be repeated.")
-@click.option("--page", default=1, show_default=True, type=click.IntRange(1), help="Which page.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 50), help="Recordings a page.")
+@click.command("list", cls=RequestCommand, request="ListRequest")
 @json_option
 @run_async
-async def list_command(title: str, tags: tuple[str, ...], page: int, limit: int, as_json: bool) -> None:
+async def list_command(asked: dict[str, Any], as_json: bool) -> None:
     """Show the recordings in the library, newest first."""
     from soundbite_tools.read.list_audio import list_audio
+    from soundbite_tools.requests import ListRequest
 
+    request = request_of(ListRequest, **asked)
+    page, limit = request.page, request.page_limit
     async with personal_library() as library:
-        listing = await list_audio(library, title=title, tags=list(tags), page=page, page_limit=limit)
+        listing = await list_audio(library, request)
     if as_json:
         print_json(listing)
     elif listing.assets:
@@ -51,9 +51,10 @@ async def list_command(title: str, tags: tuple[str, ...], page: int, limit: int,
             click.echo(f"{listing.total_assets - page * limit} more: --page {page + 1} shows them.")
     elif listing.total_assets:
         click.echo(f"There is no page {page}; the last is {-(-listing.total_assets // limit)}.")
-    elif tags or title:
-        asked = [*([f"the words {title!r}"] if title else []), *([f"the tag {' or '.join(tags)}"] if tags else [])]
-        click.echo(f"No recording has {' and '.join(asked)}; `soundbite list` shows all.")
+    elif request.tags or request.title:
+        asked_for = [f"the words {request.title!r}"] if request.title else []
+        asked_for += [f"the tag {' or '.join(request.tags)}"] if request.tags else []
+        click.echo(f"No recording has {' and '.join(asked_for)}; `soundbite list` shows all.")
     else:
         click.echo("The library is empty. `soundbite add FILE` adds a recording.")
 
@@ -196,6 +197,7 @@ async def rm_command(recordings: tuple[str, ...], is_sure: bool, as_json: bool) 
     """
     from soundbite_server.cli.library import find_recording
     from soundbite_tools.embed.remove_audio import remove_audio
+    from soundbite_tools.requests import RemoveRequest
 
     out = console()
     async with personal_jobs() as jobs:
@@ -204,7 +206,7 @@ async def rm_command(recordings: tuple[str, ...], is_sure: bool, as_json: bool) 
         for asset in found.values():
             if not (is_sure or _is_confirmed(asset.title, asset.asset_id)):
                 continue
-            removed = await remove_audio(jobs, asset.asset_id)
+            removed = await remove_audio(jobs, RemoveRequest(asset_id=asset.asset_id))
             if as_json:
                 print_json_line(removed.model_dump(mode="json"))
             else:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from soundbite_server.cli.failures import FAILED_EXIT_CODE
 from soundbite_server.cli.library import json_option, personal_library, print_json, run_async
+from soundbite_server.cli.options import RequestCommand, request_of
 
 if TYPE_CHECKING:
     from soundbite_store import Ledger
@@ -17,27 +18,8 @@ if TYPE_CHECKING:
     from soundbite_tools.results import SearchResult
 
 
-@click.command("search")
+@click.command("search", cls=RequestCommand, request="SearchRequest")
 @click.argument("words", nargs=-1)
-@click.option(
-    "--like",
-    type=click.Path(),
-    default="",
-    metavar="ID|FILE",
-    help="A clip, a recording or a sound file: find more like it.",
-)
-@click.option("--without", default="", metavar="WORDS", help="Not what is like this: words or a clip id.")
-@click.option("--in", "modality", type=click.Choice(["any", "speech", "sound"]), default="any", help="What to search.")
-@click.option("--tag", "tags", multiple=True, help="Only in recordings with this tag; may be repeated.")
-@click.option("--asset", "recordings", multiple=True, help="Only in this recording (id or title); may be repeated.")
-@click.option("--sound", "sounds", multiple=True, help="Only where this is heard; may be repeated.")
-@click.option("--from", "start_sec", default=0.0, type=click.FloatRange(min=0), help="Only after this second.")
-@click.option("--to", "end_sec", default=0.0, type=click.FloatRange(min=0), help="Only before this second.")
-@click.option("--min-seconds", default=0.0, type=click.FloatRange(min=0), help="Only clips at least this long.")
-@click.option("--after", "added_after", default="", metavar="DATE", help="Only what was added after this date.")
-@click.option("--diversity", default=0.0, type=click.FloatRange(0, 1), help="1 takes each recording once at first.")
-@click.option("--cursor", default="", help="The next_cursor of an answer with --json: what comes after it.")
-@click.option("-n", "--top", default=5, show_default=True, type=click.IntRange(1, 50), help="How many clips at most.")
 @click.option("--play", "is_played", is_flag=True, help="Play the best clip.")
 @click.option(
     "--clip", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write the clips' sound there."
@@ -49,19 +31,7 @@ if TYPE_CHECKING:
 @run_async
 async def search_command(
     words: tuple[str, ...],
-    like: str,
-    without: str,
-    modality: str,
-    tags: tuple[str, ...],
-    recordings: tuple[str, ...],
-    sounds: tuple[str, ...],
-    start_sec: float,
-    end_sec: float,
-    min_seconds: float,
-    added_after: str,
-    diversity: float,
-    cursor: str,
-    top: int,
+    asked: dict[str, Any],
     is_played: bool,
     folder: Path | None,
     sound_format: str,
@@ -70,27 +40,21 @@ async def search_command(
     """Find the seconds of sound that answer WORDS, what was said or heard."""
     from soundbite_server.cli.library import find_recording
     from soundbite_server.cli.render.hits import print_hits
+    from soundbite_tools.requests import SearchRequest
     from soundbite_tools.search.search_clips import search_clips
 
-    named = _file_named(like)
+    named = _file_named(asked["like"])
+    request = request_of(SearchRequest, **asked, query=" ".join(words))
     async with personal_library(named) as library:
         ledger = await library.ledger()
         found = await search_clips(
             library,
-            query=" ".join(words),
-            like=like if named else await _example(ledger, like),
-            without=without,
-            modality=modality,  # type: ignore[arg-type] # click allows only these words
-            tags=list(tags),
-            asset_ids=[(await find_recording(ledger, each)).asset_id for each in recordings],
-            sounds=list(sounds),
-            start_sec=start_sec,
-            end_sec=end_sec,
-            min_seconds=min_seconds,
-            added_after=added_after,
-            diversity=diversity,
-            top_k=top,
-            cursor=cursor,
+            request.model_copy(
+                update={
+                    "like": request.like if named else await _example(ledger, request.like),
+                    "asset_ids": tuple([(await find_recording(ledger, words)).asset_id for words in request.asset_ids]),
+                }
+            ),
         )
         written = await _write(library, found, folder, sound_format) if folder else []
         if as_json:
@@ -133,10 +97,12 @@ async def _play(library: Library, found: SearchResult) -> None:
 
     from soundbite_server.cli.render.hits import NoPlayer, play
     from soundbite_tools.read.get_clip import get_clip
+    from soundbite_tools.requests import ClipRequest
 
     best = found.clips[0]
     clip = await get_clip(
-        library, asset_id=best.asset_id, start_sec=best.start_sec, end_sec=best.end_sec, audio_format="wav"
+        library,
+        ClipRequest(asset_id=best.asset_id, start_sec=best.start_sec, end_sec=best.end_sec, audio_format="wav"),
     )
     try:
         if not clip.detail.path:

@@ -49,6 +49,7 @@ def register_clip_links(routes: Routes, http: HttpServices, running: Callable[[]
 
     async def clip(request: Request) -> Response:
         from soundbite_tools.read.get_clip import get_clip
+        from soundbite_tools.requests import ClipRequest
 
         services = running()
         assert services is not None
@@ -56,7 +57,7 @@ def register_clip_links(routes: Routes, http: HttpServices, running: Callable[[]
             facts = http.links.read("clip", request.path_params["link"])
             principal = facts.pop("principal")
             http.limits.count_call(principal)
-            found = await get_clip(await services.library_of(principal), **facts)
+            found = await get_clip(await services.library_of(principal), ClipRequest(**facts))
         except LinkRefused as exc:
             return JSONResponse({"error": str(exc)}, exc.status)
         except ToolProblem as exc:

@@ -41,13 +41,14 @@ async def jobs_of(ctx: ToolContext) -> Jobs:
     return await ctx.request_context.lifespan_context.jobs()
 
 
-async def answer(call: Callable[[], Awaitable[Result]]) -> CallToolResult:
+async def answer(call: Callable[[], Awaitable[Result | CallToolResult]]) -> CallToolResult:
     """Run a tool and return its result, the same facts as text and as structured content.
 
     Raises:
         ToolError: it can't be done; the text says why and what to do next.
     """
-    return as_result(await guarded(call))
+    result = await guarded(call)
+    return result if isinstance(result, CallToolResult) else as_result(result)
 
 
 async def guarded(call: Callable[[], Awaitable[T]]) -> T:

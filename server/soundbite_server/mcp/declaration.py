@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
-from mcp_types import ToolAnnotations
-from pydantic import ValidationError
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
+from mcp_types import CallToolResult, ToolAnnotations
+from pydantic import ValidationError, create_model
 
-from soundbite_server.mcp.boundary import count_call, guarded
+from soundbite_server.mcp.boundary import ToolContext, answer, count_call, guarded
+from soundbite_tools.requests import Request
+from soundbite_tools.results import Result
 from soundbite_tools.text import plain_text
 
 # Field titles repeat the names; what else describes answers is read by few hosts and paid for by all.
-_INPUT_NOISE = frozenset({"title"})
+_INPUT_NOISE = frozenset({"title", "additionalProperties"})
 _OUTPUT_NOISE = frozenset({"title", "default", "additionalProperties", "description", "required"})
 _MOST_MISTAKES = 5
 _LONGEST_NAME = 60
@@ -47,34 +51,50 @@ class DeclaredTool(Tool):
             raise
 
 
-def declare(
-    function: Callable[..., Any],
-    *,
-    title: str,
-    description: str,
-    is_read_only: bool,
-    is_destructive: bool = False,
-    is_open_world: bool = False,
-    meta: dict[str, Any] | None = None,
-) -> Tool:
-    """Return the tool that a function is; its name is the function's, its schemas come from the annotations."""
-    tool = DeclaredTool.from_function(
-        function,
-        title=title,
-        description=description,
-        annotations=ToolAnnotations(
-            read_only_hint=is_read_only,
-            destructive_hint=is_destructive,
-            idempotent_hint=True,
-            open_world_hint=is_open_world,
-        ),
-        meta=meta,
-    )
-    tool.parameters = _without(tool.parameters, _INPUT_NOISE)
-    if tool.fn_metadata.output_schema:
-        schema = _without(tool.fn_metadata.output_schema, _OUTPUT_NOISE)
-        tool.fn_metadata.output_schema = schema
-    return tool
+@dataclass(frozen=True)
+class Declaration:
+    """A tool: what calls it, what it is asked, what it answers (None without an output schema), and what it says."""
+
+    name: str
+    call: Callable[[ToolContext, Any], Awaitable[Result | CallToolResult]]
+    request: type[Request]
+    result: type[Result] | None
+    title: str
+    description: str
+    is_read_only: bool
+    is_destructive: bool = False
+    is_open_world: bool = False
+    meta: dict[str, Any] | None = None
+
+    def tool(self) -> Tool:
+        """Return the tool as the protocol has it: the inputs are the fields of the request."""
+        bases: Any = (ArgModelBase, self.request)
+        arguments: type[ArgModelBase] = create_model(self.request.__name__, __base__=bases)
+        metadata = FuncMetadata(arg_model=arguments, output_model=self.result)
+        if metadata.output_schema:
+            metadata.output_schema = _without(metadata.output_schema, _OUTPUT_NOISE)
+
+        async def run(ctx: ToolContext, **given: Any) -> CallToolResult:
+            # Validated already, by the same fields.
+            return await answer(lambda: self.call(ctx, self.request.model_construct(**given)))
+
+        return DeclaredTool(
+            fn=run,
+            name=self.name,
+            title=self.title,
+            description=self.description,
+            parameters=_without(arguments.model_json_schema(), _INPUT_NOISE),
+            fn_metadata=metadata,
+            is_async=True,
+            context_kwarg="ctx",
+            annotations=ToolAnnotations(
+                read_only_hint=self.is_read_only,
+                destructive_hint=self.is_destructive,
+                idempotent_hint=True,
+                open_world_hint=self.is_open_world,
+            ),
+            meta=self.meta,
+        )
 
 
 def _without(schema: dict[str, Any], noise: frozenset[str]) -> dict[str, Any]:

@@ -151,9 +151,10 @@ async def transcript_vtt(asset_id: str, ctx: ToolContext) -> str:
 async def clip(clip_id: str, ctx: ToolContext) -> bytes:
     """Return the sound of a clip."""
     from soundbite_tools.read.get_clip import get_clip
+    from soundbite_tools.requests import ClipRequest
 
     async with _told():
-        found = await get_clip(await library_of(ctx), clip_id)
+        found = await get_clip(await library_of(ctx), ClipRequest(clip_id=clip_id))
     if not found.sound:
         raise ResourceNotFoundError(" ".join(found.detail.notes) or "The clip has no sound.")
     return found.sound
@@ -161,9 +162,10 @@ async def clip(clip_id: str, ctx: ToolContext) -> bytes:
 
 async def _index(services: Services) -> str:
     from soundbite_tools.read.list_audio import list_audio
+    from soundbite_tools.requests import ListRequest
 
     async with _told():
-        listing = await list_audio(await services.library(), page_limit=_MOST_LISTED)
+        listing = await list_audio(await services.library(), ListRequest(page_limit=_MOST_LISTED))
     return json.dumps(
         {
             "total_assets": listing.total_assets,

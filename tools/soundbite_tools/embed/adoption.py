@@ -13,9 +13,10 @@ import anyio
 
 from soundbite_api import NotFound, TaskFailed
 from soundbite_store import Asset, Task
-from soundbite_tools.embed.params import BOTH_OPTIONS, BOTH_SCOPES, EmbedParams
+from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.spending import count_kinds
 from soundbite_tools.errors import UnknownId, sentence
+from soundbite_tools.requests import BOTH_OPTIONS, BOTH_SCOPES
 from soundbite_tools.results import TaskResult
 from soundbite_tools.sources.sources import TASK_SCHEME, asset_id_for, title_for
 from soundbite_tools.text import LONGEST_TITLE, MOST_TAGS, clock_range, plain_tags, plain_text, seconds

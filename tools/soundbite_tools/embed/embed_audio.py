@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import anyio
 
 from soundbite_tools.embed.adoption import taken_in
 from soundbite_tools.embed.get_task import task_result
-from soundbite_tools.embed.params import (
-    BOTH_OPTIONS,
-    BOTH_SCOPES,
-    DEFAULT_SEGMENT_SEC,
-    DEFAULT_WAIT_S,
-    SEPARATE,
-    EmbedParams,
-    ParameterProblem,
-    check_length,
-    within_limits,
-)
+from soundbite_tools.embed.params import EmbedParams, check_length
 from soundbite_tools.embed.registry import described, finished_task, unfinished_task
 from soundbite_tools.embed.spending import TaskFigures, check_budget
 from soundbite_tools.embed.steps import check_start
@@ -33,6 +22,7 @@ if TYPE_CHECKING:
     from soundbite_tools.embed.jobs import Jobs, ProgressListener
     from soundbite_tools.embed.spending import Allowance
     from soundbite_tools.library import Library
+    from soundbite_tools.requests import EmbedRequest
 
 _AS_IT_IS = "This task was made elsewhere and is taken in as it is: nothing was computed."
 
@@ -40,21 +30,8 @@ _AS_IT_IS = "This task was made elsewhere and is taken in as it is: nothing was 
 @translated
 async def embed_audio(
     jobs: Jobs,
-    source: str = "",
+    request: EmbedRequest,
     *,
-    url: str = "",
-    base64_string: str = "",
-    asset_id: str = "",
-    title: str = "",
-    tags: Sequence[str] = (),
-    start_sec: float = 0.0,
-    end_sec: float = 0.0,
-    segmentation: Literal["auto", "natural", "fixed"] = "auto",
-    segment_sec: int = DEFAULT_SEGMENT_SEC,
-    embedding_option: Sequence[str] = BOTH_OPTIONS,
-    embedding_scope: Sequence[str] = BOTH_SCOPES,
-    embedding_type: Sequence[str] = SEPARATE,
-    wait_seconds: float = DEFAULT_WAIT_S,
     on_progress: ProgressListener | None = None,
     allowance: Allowance | None = None,
 ) -> TaskResult:
@@ -62,42 +39,30 @@ async def embed_audio(
 
     Exactly one of `source`, `url`, `base64_string` and `asset_id` is given; `source` may be a path, an https URL, a
     `data:` URI, an asset id, or `task:` and the id of a task made elsewhere, which is taken in as it is. `end_sec` 0
-    means the recording's end. `segmentation` auto is natural where the platform knows it; a segment length other than
-    the default asks for fixed. Answers after at most `wait_seconds` (0 to 25). What is begun counts in `allowance`.
+    means the recording's end. Answers after at most `wait_seconds`. What is begun counts in `allowance`.
 
     Raises:
         ToolProblem: the source or a parameter can't be used, or the embedding failed while this call waited.
     """
     library, registry = jobs.library, jobs.registry
-    given = choose(source, url=url, base64_string=base64_string, asset_id=asset_id)
+    given = choose(request.source, url=request.url, base64_string=request.base64_string, asset_id=request.asset_id)
     if given.kind == "task":
-        end = anyio.current_time() + within_limits(wait_seconds)
-        task_id = given.value.removeprefix(TASK_SCHEME)
-        found = await taken_in(registry, library, task_id, within_limits(wait_seconds), title=title, tags=tags)
-        return await _from_elsewhere(jobs, found, max(0.0, end - anyio.current_time()), on_progress)
-    params = EmbedParams.checked(
-        start_sec=start_sec,
-        end_sec=end_sec,
-        segmentation=_strategy(library, segmentation, segment_sec),
-        segment_sec=segment_sec,
-        embedding_option=embedding_option,
-        embedding_scope=embedding_scope,
-        embedding_type=embedding_type,
-    )
+        return await _from_elsewhere(jobs, given.value.removeprefix(TASK_SCHEME), request, on_progress)
+    params = EmbedParams.of(request, knows_natural=library.config.natural_segmentation)
     named = await resolve(given, library.config)
     try:
         asset = await described(library, named)
         async with registry.admission(allowance):
             ready = await _ready_or_allowed(library, asset, params, allowance)
             # Kept from here on: what was refused is no recording of the library.
-            asset = await registry.enter(asset, title=title, tags=tags)
+            asset = await registry.enter(asset, title=request.title, tags=request.tags)
             task = ready or await registry.begin(asset, params, allowance)
     finally:
         await forget_refused(library, named.path, named.asset_id)
     if ready:
         return await _reused(library, ready, asset)
     jobs.start(task.task_id)
-    task = await jobs.wait(task.task_id, within_limits(wait_seconds), on_progress)
+    task = await jobs.wait(task.task_id, request.wait_seconds, on_progress)
     if task.status == "failed":
         raise WorkFailed(task.error_message, task.error_hint, code=task.error_code)
     ledger = await library.ledger()
@@ -120,32 +85,20 @@ async def _ready_or_allowed(
 
 
 async def _from_elsewhere(
-    jobs: Jobs, found: Task | TaskResult, wait_s: float, on_progress: ProgressListener | None
+    jobs: Jobs, task_id: str, request: EmbedRequest, on_progress: ProgressListener | None
 ) -> TaskResult:
+    end = anyio.current_time() + request.wait_seconds
+    found = await taken_in(
+        jobs.registry, jobs.library, task_id, request.wait_seconds, title=request.title, tags=request.tags
+    )
     if isinstance(found, TaskResult):
         return found
     jobs.start(found.task_id)
-    task = await jobs.wait(found.task_id, wait_s, on_progress)
+    task = await jobs.wait(found.task_id, max(0.0, end - anyio.current_time()), on_progress)
     if task.status == "failed":
         raise WorkFailed(task.error_message, task.error_hint, code=task.error_code)
     result = task_result(task, await (await jobs.library.ledger()).get_asset(task.asset_id))
     return result.model_copy(update={"is_reused": True, "notes": [_AS_IT_IS, *result.notes]})
-
-
-def _strategy(library: Library, segmentation: str, segment_sec: int) -> Literal["natural", "fixed"]:
-    knows_natural = library.config.natural_segmentation
-    if segmentation == "auto":
-        return "natural" if knows_natural and segment_sec == DEFAULT_SEGMENT_SEC else "fixed"
-    if segmentation == "natural":
-        if not knows_natural:
-            raise ParameterProblem(
-                "The hosted platform cuts recordings into segments of one length only.",
-                'Use segmentation "auto" or "fixed".',
-            )
-        return "natural"
-    if segmentation == "fixed":
-        return "fixed"
-    raise ParameterProblem(f"There is no segmentation {segmentation!r}.", 'Use "auto", "natural" or "fixed".')
 
 
 async def _reused(library: Library, ready: Task, asset: Asset) -> TaskResult:

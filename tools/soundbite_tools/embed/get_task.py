@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from soundbite_store import Clip, ClipFilter, Space, Task
 from soundbite_tools.embed.adoption import known_task, seen_elsewhere
-from soundbite_tools.embed.params import EmbedParams, within_limits
+from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.spending import TaskFigures
 from soundbite_tools.errors import translated
 from soundbite_tools.results import EmbeddingPreview, TaskResult
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from soundbite_store import Asset
     from soundbite_tools.embed.jobs import Jobs, ProgressListener
     from soundbite_tools.library import Library
+    from soundbite_tools.requests import TaskRequest
 
 
 _MOST_NOTES = 8
@@ -72,16 +73,8 @@ def _next_step(task: Task) -> str:
 
 
 @translated
-async def get_task(
-    jobs: Jobs,
-    task_id: str,
-    *,
-    wait_seconds: float = 0.0,
-    detail: Literal["summary", "embeddings"] = "summary",
-    page: int = 1,
-    on_progress: ProgressListener | None = None,
-) -> TaskResult:
-    """Return a task; while it is processing, wait up to `wait_seconds` (0 to 25) for it to finish.
+async def get_task(jobs: Jobs, request: TaskRequest, *, on_progress: ProgressListener | None = None) -> TaskResult:
+    """Return a task; while it is processing, wait up to `wait_seconds` for it to finish.
 
     The id may be the platform's; a task made elsewhere is asked for there, and embed_audio takes it in.
     `detail` embeddings adds the time range and the first 10 values of each embedding, 40 to a page.
@@ -90,21 +83,21 @@ async def get_task(
         UnknownId: there is no such task, here or on the platform.
     """
     library = jobs.library
-    task = await known_task(library, task_id.strip())
+    task = await known_task(library, request.task_id)
     if task is None:
-        return await seen_elsewhere(library, task_id.strip(), within_limits(wait_seconds))
+        return await seen_elsewhere(library, request.task_id, request.wait_seconds)
     if task.status == "processing" and task.platform == library.config.platform:
         # Whoever ran it may have died since the start; if not, this does nothing.
         jobs.start(task.task_id)
-        task = await jobs.wait(task.task_id, within_limits(wait_seconds), on_progress)
+        task = await jobs.wait(task.task_id, request.wait_seconds, on_progress)
     ledger = await library.ledger()
     result = task_result(task, await ledger.get_asset(task.asset_id))
     if task.status == "processing" and task.platform != library.config.platform:
         return result.model_copy(update={"notes": [*result.notes, _OF_ANOTHER_PLATFORM], "next_step": _EMBED_HERE})
     if task.status == "processing" and library.config.is_read_only:
         return result.model_copy(update={"notes": [*result.notes, _NOT_WORKED_ON]})
-    if detail == "embeddings" and task.status == "ready":
-        return await _with_embeddings(library, task, result, max(1, page))
+    if request.detail == "embeddings" and task.status == "ready":
+        return await _with_embeddings(library, task, result, request.page)
     return result
 
 

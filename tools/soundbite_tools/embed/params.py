@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Self, get_args
+from typing import Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from soundbite_api import AudioInput, FixedSegmentation, MediaSource, Segmentation
 from soundbite_tools.errors import ToolProblem, sentence
+from soundbite_tools.requests import (
+    BOTH_OPTIONS,
+    BOTH_SCOPES,
+    DEFAULT_SEGMENT_SEC,
+    SEPARATE,
+    EmbedRequest,
+    Option,
+    Scope,
+    Structure,
+)
 from soundbite_tools.text import number
 
-Option = Literal["audio", "transcription"]
-Scope = Literal["clip", "asset"]
-Structure = Literal["separate_embedding", "fused_embedding"]
-
-BOTH_OPTIONS: tuple[Option, ...] = ("audio", "transcription")
-BOTH_SCOPES: tuple[Scope, ...] = ("clip", "asset")
-SEPARATE: tuple[Structure, ...] = ("separate_embedding",)
-DEFAULT_SEGMENT_SEC = 6
-
+Value = TypeVar("Value", bound=str)
 _ORDER = (*get_args(Option), *get_args(Scope), *get_args(Structure))
-DEFAULT_WAIT_S = 20.0
-LONGEST_WAIT_S = 25.0
 
 
 class ParameterProblem(ToolProblem):
@@ -48,35 +48,26 @@ class EmbedParams(BaseModel):
     embedding_type: tuple[Structure, ...] = SEPARATE
 
     @classmethod
-    def checked(
-        cls,
-        *,
-        start_sec: float,
-        end_sec: float,
-        segmentation: Literal["natural", "fixed"],
-        segment_sec: int,
-        embedding_option: Sequence[str],
-        embedding_scope: Sequence[str],
-        embedding_type: Sequence[str],
-    ) -> Self:
-        """Return parameters that the platform takes (contract 3.2 and 3.9).
+    def of(cls, request: EmbedRequest, *, knows_natural: bool) -> Self:
+        """Return the parameters that a request means on a platform, which may know natural segments or not.
+
+        `segmentation` auto is natural where that is known; a segment length other than the default asks for fixed.
 
         Raises:
-            ParameterProblem: they can't be combined, or one is out of range.
+            ParameterProblem: the platform does not take them together (contract 3.2 and 3.9).
         """
+        strategy = _strategy(request, knows_natural)
         try:
-            made = cls.model_validate(
-                {
-                    "start_sec": start_sec,
-                    "end_sec": end_sec,
-                    "segmentation": segmentation,
-                    "segment_sec": segment_sec if segmentation == "fixed" else DEFAULT_SEGMENT_SEC,
-                    "embedding_option": _in_order(embedding_option),
-                    "embedding_scope": _in_order(embedding_scope),
-                    "embedding_type": _in_order(embedding_type),
-                }
+            params = cls(
+                start_sec=request.start_sec,
+                end_sec=request.end_sec,
+                segmentation=strategy,
+                segment_sec=request.segment_sec if strategy == "fixed" else DEFAULT_SEGMENT_SEC,
+                embedding_option=_in_order(request.embedding_option),
+                embedding_scope=_in_order(request.embedding_scope),
+                embedding_type=_in_order(request.embedding_type),
             )
-            made.audio_input(MediaSource(asset_id="any"))
+            params.audio_input(MediaSource(asset_id="any"))
         except ValidationError as exc:
             first = exc.errors(include_url=False, include_input=False)[0]
             field = str(first["loc"][0]) if first["loc"] else ""
@@ -85,7 +76,7 @@ class EmbedParams(BaseModel):
                 sentence(f"{field}: {reason}" if field else reason),
                 "Change that parameter and call embed_audio again; nothing was embedded.",
             ) from exc
-        return made
+        return params
 
     @property
     def segmentation_label(self) -> str:
@@ -137,11 +128,17 @@ def check_length(params: EmbedParams, duration_sec: float, longest_sec: float) -
         )
 
 
-def _in_order(values: Sequence[str]) -> tuple[str, ...]:
+def _strategy(request: EmbedRequest, knows_natural: bool) -> Literal["natural", "fixed"]:
+    if request.segmentation == "auto":
+        return "natural" if knows_natural and request.segment_sec == DEFAULT_SEGMENT_SEC else "fixed"
+    if request.segmentation == "natural" and not knows_natural:
+        raise ParameterProblem(
+            "The hosted platform cuts recordings into segments of one length only.",
+            'Use segmentation "auto" or "fixed".',
+        )
+    return request.segmentation
+
+
+def _in_order(values: Sequence[Value]) -> tuple[Value, ...]:
     # The same set in another order, or with repeats, asks for the same.
     return tuple(sorted(dict.fromkeys(values), key=lambda value: _ORDER.index(value) if value in _ORDER else -1))
-
-
-def within_limits(wait_seconds: float) -> float:
-    """Return the seconds to wait, between 0 and 25; 0 where it is no number."""
-    return max(0.0, min(wait_seconds, LONGEST_WAIT_S))

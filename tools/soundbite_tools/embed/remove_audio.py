@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from soundbite_store import Asset, Ledger, OwnerLock, Task
     from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.library import Library
+    from soundbite_tools.requests import RemoveRequest
 
 # Clients give up on calls that take much longer.
 _LONGEST_WAIT_S = 15.0
-_LONGEST_ID = 100
 
 
 @translated
-async def remove_audio(jobs: Jobs, asset_id: str) -> RemovalResult:
+async def remove_audio(jobs: Jobs, request: RemoveRequest) -> RemovalResult:
     """Remove a recording: its clips, transcripts, tasks, cached sound, and the upload where we made it.
 
     The file it came from is left alone. A job that embeds it is stopped first, in whichever process it runs. The same
@@ -36,7 +36,7 @@ async def remove_audio(jobs: Jobs, asset_id: str) -> RemovalResult:
     Raises:
         ToolProblem: no id was given, or the recording is still being embedded elsewhere.
     """
-    named = asset_id.strip()[:_LONGEST_ID]
+    named = request.asset_id
     if not named:
         raise QuestionProblem("No recording was named.", "Give an asset_id of list_audio.")
     library = jobs.library

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
@@ -17,21 +17,18 @@ from soundbite_tools.search.calibration import calibration_of
 from soundbite_tools.search.evidence import Evidence
 from soundbite_tools.search.queries import SOUND, SPEECH, QueryVectors, Vector, query_vectors
 from soundbite_tools.search.ranking import Scored, by_question
-from soundbite_tools.search.selection import Selection, searched_clips
+from soundbite_tools.search.selection import searched_clips
 from soundbite_tools.search.words import sound_terms, terms_of
 from soundbite_tools.text import Room, clock_range, first_that_fits, plain_text, seconds, shortened
 
 if TYPE_CHECKING:
     from soundbite_tools.groups.clips import ClipRows
     from soundbite_tools.library import Library
+    from soundbite_tools.requests import ClassifyRequest
 
 
 NONE = "none of these"
-MOST_LABELS = 30
-LONGEST_LABEL = 100
-Modality = Literal["any", "speech", "sound"]
-MOST_PER_PAGE = 50
-DEFAULT_PER_PAGE = 20
+_LONGEST_LABEL = 100
 _MOST_SHARES = 4
 # Below this the best label is a guess. The same scores as in a search, so the same threshold for weak ones.
 LEAST_LABEL_SCORE = 0.3
@@ -52,18 +49,12 @@ def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """Return the labels cleaned, in their order.
 
     Raises:
-        QuestionProblem: none, too many, one that is empty, too long, given twice or stands for none of them.
+        QuestionProblem: one holds no word, is given twice or stands for none of them.
     """
-    cleaned = [plain_text(label, LONGEST_LABEL + 1) for label in labels]
-    if not cleaned:
-        raise _bad("No labels were given.", 'Give some, for example labels=["praise", "complaint", "question"].')
-    if len(cleaned) > MOST_LABELS:
-        raise _bad(f"{len(cleaned)} labels were given; {MOST_LABELS} are taken.", "Ask for fewer at a time.")
+    cleaned = [plain_text(label, _LONGEST_LABEL) for label in labels]
     for label in cleaned:
         if not terms_of(label):
             raise _bad(f"{label!r} is no label: it holds no word.", "Name each label in a few words.")
-        if len(label) > LONGEST_LABEL:
-            raise _bad(f"A label is longer than {LONGEST_LABEL} characters.", "Name each label in a few words.")
     lowered = [label.lower() for label in cleaned]
     if twice := sorted({label for label in lowered if lowered.count(label) > 1}):
         raise _bad(f"The label {twice[0]!r} was given twice.", "Give each label once.")
@@ -129,18 +120,7 @@ def _bad(message: str, next_step: str) -> QuestionProblem:
 
 
 @translated
-async def classify_clips(
-    library: Library,
-    labels: Sequence[str],
-    *,
-    per: Literal["clip", "asset"] = "clip",
-    modality: Modality = "any",
-    asset_ids: Sequence[str] = (),
-    tags: Sequence[str] = (),
-    min_score: float = 0.0,
-    page: int = 1,
-    page_limit: int = DEFAULT_PER_PAGE,
-) -> ClassifyResult:
+async def classify_clips(library: Library, request: ClassifyRequest) -> ClassifyResult:
     """Return which label, in words, fits each clip best by what is said and heard, or none of them.
 
     `per` asset sums the seconds of each label over a recording. A label counts from `min_score` on; 0 stands for .3.
@@ -149,22 +129,21 @@ async def classify_clips(
     Raises:
         ToolProblem: the labels can't be used, the library is empty, or an id or tag is not in it.
     """
-    wanted = checked_labels(labels)
-    searched = await searched_clips(library, Selection.checked(asset_ids=asset_ids, tags=tags))
+    wanted, modality, page = checked_labels(request.labels), request.modality, request.page
+    searched = await searched_clips(library, request.filters)
     rows = await clip_rows(library, searched, modality)
-    found, unheard = await labelled(library, wanted, rows, modality, min_score or LEAST_LABEL_SCORE)
+    found, unheard = await labelled(library, wanted, rows, modality, request.min_score or LEAST_LABEL_SCORE)
     notes = _notes(rows.note, unheard, modality)
-    limit, page = min(max(page_limit, 1), MOST_PER_PAGE), max(page, 1)
-    entries = _by_asset(found) if per == "asset" else [[each] for each in found]
-    shown = entries[(page - 1) * limit : page * limit]
-    left = max(0, len(entries) - page * limit)
+    entries = _by_asset(found) if request.per == "asset" else [[each] for each in found]
+    shown = entries[(page - 1) * request.page_limit : page * request.page_limit]
+    left = max(0, len(entries) - page * request.page_limit)
 
     def made(room: Room) -> ClassifyResult:
         return ClassifyResult(
             labels=[share for label in (*wanted, NONE) if (share := _share(label, found)).clips or label != NONE],
-            clips=[_clip(each[0], room) for each in shown] if per == "clip" else [],
-            assets=[_asset(each, room) for each in shown] if per == "asset" else [],
-            per=per,
+            clips=[_clip(each[0], room) for each in shown] if request.per == "clip" else [],
+            assets=[_asset(each, room) for each in shown] if request.per == "asset" else [],
+            per=request.per,
             modality=modality,
             clips_classified=len(found),
             page=page,

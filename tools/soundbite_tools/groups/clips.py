@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from soundbite_store import Clip, ClipFilter, StoredClip
 from soundbite_tools.errors import QuestionProblem, translated
+from soundbite_tools.requests import Filters
 from soundbite_tools.search.queries import SOUND, SPEECH
-from soundbite_tools.search.selection import Selection, searched_clips
+from soundbite_tools.search.selection import searched_clips
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
@@ -127,7 +128,7 @@ async def clip_points(library: Library, most: int, *, tags: tuple[str, ...] = ()
     Raises:
         ToolProblem: there is none, nothing has one of the tags, or the store can't be read.
     """
-    searched = await searched_clips(library, Selection.checked(tags=tags))
+    searched = await searched_clips(library, Filters(tags=tags))
     store, where = await library.store(), replace(searched.where, embedding_scope="clip")
     # Not all vectors of a library fit into memory.
     spans = _spans(await store.embeddings(searched.space, sampled(where, most, searched.count)))

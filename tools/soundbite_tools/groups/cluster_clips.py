@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import anyio.to_thread
 import numpy as np
@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 
 from soundbite_tools.errors import translated
 from soundbite_tools.groups.clips import ClipRows, clip_rows
-from soundbite_tools.groups.kmeans import MOST_GROUPS, grouped
+from soundbite_tools.groups.kmeans import grouped
 from soundbite_tools.groups.results import ClusterListing, ClusterMember, ClusterResult
-from soundbite_tools.search.selection import Selection, searched_clips
+from soundbite_tools.search.selection import searched_clips
 from soundbite_tools.search.words import COMMON_WORDS, terms_of
 from soundbite_tools.text import Room, clock_range, first_that_fits, seconds, shortened
 
 if TYPE_CHECKING:
     from soundbite_store import StoredClip
     from soundbite_tools.library import Library
+    from soundbite_tools.requests import ClusterRequest
 
 
 _SHORTEST = 3
 # How strongly a word's frequency everywhere pulls its frequency in one group to itself.
 _PRIOR = 0.5
-Modality = Literal["any", "speech", "sound"]
 _MOST_WORDS = 8
 _MEMBERS_SHOWN = 4
 _LONGEST_SOUNDS = 80
@@ -76,15 +76,7 @@ class _Cluster:
 
 
 @translated
-async def cluster_clips(
-    library: Library,
-    *,
-    clusters: int = 0,
-    modality: Modality = "any",
-    asset_ids: Sequence[str] = (),
-    tags: Sequence[str] = (),
-    detail: Literal["concise", "detailed"] = "concise",
-) -> ClusterListing:
+async def cluster_clips(library: Library, request: ClusterRequest) -> ClusterListing:
     """Return the clips of a selection in groups that are alike, by what is said, by what is heard, or by both.
 
     `clusters` 0 finds how many there are; at most 20. Of more than 5,000 clips a sample is looked at. The same
@@ -93,9 +85,9 @@ async def cluster_clips(
     Raises:
         ToolProblem: the library is empty, or an id or tag is not in it.
     """
-    searched = await searched_clips(library, Selection.checked(asset_ids=asset_ids, tags=tags))
-    rows = await clip_rows(library, searched, modality)
-    wanted = min(max(clusters, 0), MOST_GROUPS)
+    searched = await searched_clips(library, request.filters)
+    rows = await clip_rows(library, searched, request.modality)
+    wanted = request.clusters
     found = await anyio.to_thread.run_sync(_clusters, rows, wanted)
     total_sec = sum(each.seconds for each in found)
     notes = [rows.note] if rows.note else []
@@ -107,8 +99,8 @@ async def cluster_clips(
     def made(room: Room) -> ClusterListing:
         shown = enumerate(found, 1)
         return ClusterListing(
-            clusters=[_result(number, each, total_sec, room, detail == "detailed") for number, each in shown],
-            modality=modality,
+            clusters=[_result(number, each, total_sec, room, request.detail == "detailed") for number, each in shown],
+            modality=request.modality,
             clips_clustered=len(rows.clips),
             notes=notes,
             next_step="Call search_clips(like=clip_id) with a representative for more like it, or get_clip to play it.",

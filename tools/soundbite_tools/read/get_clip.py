@@ -12,15 +12,17 @@ import anyio.to_thread
 from soundbite_store import ClipFilter, StoredClip
 from soundbite_tools.embed.transcripts import TimedWords
 from soundbite_tools.errors import QuestionProblem, RecordingRemoved, UnknownId, sentence, translated
+from soundbite_tools.requests import SoundFormat
 from soundbite_tools.results import ClipDetail
 from soundbite_tools.sources.files import is_unchanged, write_whole
-from soundbite_tools.sources.local_media import MIME_TYPES, MediaProblem, SoundFormat
+from soundbite_tools.sources.local_media import MIME_TYPES, MediaProblem
 from soundbite_tools.sources.sources import shown_source
 from soundbite_tools.text import clock_range, distinct_sounds, plain_text, printable, seconds, shortened
 
 if TYPE_CHECKING:
     from soundbite_store import Asset
     from soundbite_tools.library import Library
+    from soundbite_tools.requests import ClipRequest
 
 
 LONGEST_CLIP_SEC = 120.0
@@ -51,15 +53,7 @@ class _Span:
 
 
 @translated
-async def get_clip(
-    library: Library,
-    clip_id: str = "",
-    *,
-    asset_id: str = "",
-    start_sec: float = 0.0,
-    end_sec: float = 0.0,
-    audio_format: SoundFormat = "mp3",
-) -> PlayableClip:
+async def get_clip(library: Library, request: ClipRequest) -> PlayableClip:
     """Return a clip, named by its id or by a range of a recording (at most 120 seconds; `end_sec` 0 is its end).
 
     Where the recording is gone or changed, the words are still returned, and a note says so.
@@ -67,17 +61,17 @@ async def get_clip(
     Raises:
         ToolProblem: no such clip or recording, or the range is not in it.
     """
-    named, recording = clip_id.strip(), asset_id.strip()
+    named, recording = request.clip_id, request.asset_id
     if bool(named) == bool(recording):
         raise QuestionProblem(
             "clip_id and asset_id were both given." if named else "No clip was named.",
             "Give a clip_id, or an asset_id with start_sec and end_sec.",
         )
     if named:
-        span = await _of_clip(library, named, is_range_given=bool(start_sec or end_sec))
+        span = await _of_clip(library, named, is_range_given=bool(request.start_sec or request.end_sec))
     else:
-        span = await _of_range(library, recording, start_sec, end_sec)
-    cut = await cut_sound(library, span.asset, span.start_sec, span.end_sec, audio_format)
+        span = await _of_range(library, recording, request.start_sec, request.end_sec)
+    cut = await cut_sound(library, span.asset, span.start_sec, span.end_sec, request.audio_format)
     detail = ClipDetail(
         asset_id=span.asset.asset_id,
         title=span.asset.title,
@@ -90,7 +84,7 @@ async def get_clip(
         tags=list(span.asset.tags),
         source=shown_source(span.asset),
         path=str(cut.path) if cut.path else "",
-        audio_format=audio_format if cut.sound else "",
+        audio_format=request.audio_format if cut.sound else "",
         audio_bytes=len(cut.sound),
         notes=[note for note in (span.note, cut.note) if note],
     )

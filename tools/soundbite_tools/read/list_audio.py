@@ -9,21 +9,19 @@ from soundbite_tools.embed.spending import TaskFigures, spending_note
 from soundbite_tools.errors import translated
 from soundbite_tools.results import AssetResult, LibraryListing
 from soundbite_tools.sources.sources import shown_source
-from soundbite_tools.text import Room, clock_length, first_that_fits, plain_tags, seconds, shortened
+from soundbite_tools.text import Room, clock_length, first_that_fits, seconds, shortened
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Task
     from soundbite_tools.library import Library
+    from soundbite_tools.requests import ListRequest
 
-MOST_PER_PAGE = 50
 _ASSETS_READ = 100_000
 TASKS_LOOKED_AT = 20
 
 
 @translated
-async def list_audio(
-    library: Library, *, title: str = "", tags: Sequence[str] = (), page: int = 1, page_limit: int = 20
-) -> LibraryListing:
+async def list_audio(library: Library, request: ListRequest) -> LibraryListing:
     """Return one page of the recordings, newest first, with their ids, lengths, tags and latest tasks.
 
     `title` keeps those whose title or source contains it, `tags` those that carry one of them.
@@ -33,9 +31,9 @@ async def list_audio(
     """
     ledger = await library.ledger()
     matching = [
-        each for each in await ledger.list_assets(limit=_ASSETS_READ) if _matches(each, title, plain_tags(tuple(tags)))
+        asset for asset in await ledger.list_assets(limit=_ASSETS_READ) if _matches(asset, request.title, request.tags)
     ]
-    limit, page = min(max(page_limit, 1), MOST_PER_PAGE), max(page, 1)
+    limit, page = request.page_limit, request.page
     first = (page - 1) * limit
     shown = matching[first : first + limit]
     left = max(0, len(matching) - first - len(shown))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from soundbite_tools.library import Library
+    from soundbite_tools.requests import TranscriptRequest
 
 _LONGEST_LINE = 500
 # Half of what an answer may hold: a transcript is read page by page, and a page should leave room to think.
@@ -22,9 +23,7 @@ _LINE_OVERHEAD_TOKENS = 22
 
 
 @translated
-async def read_transcript(
-    library: Library, asset_id: str, *, start_sec: float = 0.0, end_sec: float = 0.0
-) -> TranscriptResult:
+async def read_transcript(library: Library, request: TranscriptRequest) -> TranscriptResult:
     """Return the sentences said in a range of a recording; `end_sec` 0 is its end.
 
     What does not fit an answer is left for the next call, which the answer names.
@@ -32,10 +31,13 @@ async def read_transcript(
     Raises:
         ToolProblem: no such recording, it has no transcript, or the range is empty.
     """
+    start_sec, end_sec = request.start_sec, request.end_sec
     ledger = await library.ledger()
-    asset = await ledger.get_asset(asset_id.strip())
+    asset = await ledger.get_asset(request.asset_id)
     if asset is None:
-        raise UnknownId(f"There is no recording {asset_id!r}.", "Call list_audio for the ids.", code="unknown_asset")
+        raise UnknownId(
+            f"There is no recording {request.asset_id!r}.", "Call list_audio for the ids.", code="unknown_asset"
+        )
     transcript = await ledger.get_transcript(asset.asset_id, library.config.platform)
     if transcript is None:
         raise QuestionProblem(

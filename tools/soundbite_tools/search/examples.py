@@ -15,12 +15,13 @@ import numpy as np
 
 from soundbite_api import MediaSource, NotFound, PlatformError
 from soundbite_store import Clip, ClipFilter
-from soundbite_tools.embed.params import BOTH_OPTIONS, DEFAULT_SEGMENT_SEC, LONGEST_WAIT_S, SEPARATE, EmbedParams
+from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.registry import described
 from soundbite_tools.embed.spending import check_budget
 from soundbite_tools.embed.uploads import packed, shipment
 from soundbite_tools.errors import QuestionProblem, UnknownId
 from soundbite_tools.library import CurrentSpace, current_space
+from soundbite_tools.requests import LONGEST_WAIT_S
 from soundbite_tools.search.queries import QueryVectors, Vector, scaled, split
 from soundbite_tools.sources.files import forget_refused
 from soundbite_tools.sources.sources import ASSET_ID, choose, resolve
@@ -216,12 +217,4 @@ async def _deleted(library: Library, upload: str) -> None:
 
 
 def _params(end_sec: float) -> EmbedParams:
-    return EmbedParams.checked(
-        start_sec=0.0,
-        end_sec=end_sec,
-        segmentation="fixed",
-        segment_sec=DEFAULT_SEGMENT_SEC,
-        embedding_option=BOTH_OPTIONS,
-        embedding_scope=("asset",),
-        embedding_type=SEPARATE,
-    )
+    return EmbedParams(end_sec=end_sec, embedding_scope=("asset",))

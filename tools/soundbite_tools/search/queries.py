@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 Vector = NDArray[np.float32]
 
 SOUND, SPEECH = "sound", "speech"
-LONGEST_QUERY = 2000
 
 
 @dataclass(frozen=True, eq=False)

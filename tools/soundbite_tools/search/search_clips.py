@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from soundbite_store import ClipFilter
 from soundbite_tools.errors import QuestionProblem, translated
@@ -19,7 +19,7 @@ from soundbite_tools.search.examples import example_of, is_id
 from soundbite_tools.search.queries import SOUND, query_vectors
 from soundbite_tools.search.ranges import Answer, spread, time_ranges, with_text
 from soundbite_tools.search.ranking import WEAK_SCORE, Scored, by_example, by_question, combined, lessened
-from soundbite_tools.search.selection import Modality, Question, Selection, maker_of, searched_clips
+from soundbite_tools.search.selection import maker_of, searched_clips
 from soundbite_tools.search.wanted import topic_of
 from soundbite_tools.search.words import distinct_terms
 from soundbite_tools.text import Room, count_of, first_that_fits, plain_text
@@ -27,7 +27,8 @@ from soundbite_tools.text import Room, count_of, first_that_fits, plain_text
 if TYPE_CHECKING:
     from soundbite_store import Space
     from soundbite_tools.library import Library
-    from soundbite_tools.search.selection import Searched, maker_of
+    from soundbite_tools.requests import Modality, Question, SearchRequest
+    from soundbite_tools.search.selection import Searched
 
 
 _MARK_CHARS = 12
@@ -36,8 +37,6 @@ _UNNAMED_SOUND = (
     "music, silence, loud, quiet, rhythm, noise, tone, high, low, knock, hum and words close to them). "
     "Use one of them, or give a clip that sounds like it in like."
 )
-DEFAULT_TOP_K = 5
-MOST_CLIPS = 50
 LAST_PAGE_ENDS = 200
 _NEAREST_SHOWN = 2
 _HITS_PER_CLIP = 8
@@ -91,8 +90,8 @@ async def answers(
         PlatformError, StoreError: they could not be asked.
     """
     where, notes, found = searched.where, list[str](), list[list[Scored]]()
-    if question.words:
-        scored, note = await _for_words(library, question.words, question.modality, where, limit)
+    if question.query:
+        scored, note = await _for_words(library, question.query, question.modality, where, limit)
         found.append(scored)
         notes += [note] if note else []
     if question.like:
@@ -139,59 +138,37 @@ async def _unwanted(library: Library, question: Question, scored: Sequence[Score
 
 
 @translated
-async def search_clips(
-    library: Library,
-    query: str = "",
-    *,
-    like: str = "",
-    without: str = "",
-    modality: Modality = "any",
-    asset_ids: Sequence[str] = (),
-    tags: Sequence[str] = (),
-    sounds: Sequence[str] = (),
-    start_sec: float = 0.0,
-    end_sec: float = 0.0,
-    min_seconds: float = 0.0,
-    added_after: str = "",
-    diversity: float = 0.0,
-    top_k: int = DEFAULT_TOP_K,
-    cursor: str = "",
-    detail: Literal["concise", "detailed"] = "concise",
-) -> SearchResult:
+async def search_clips(library: Library, request: SearchRequest) -> SearchResult:
     """Return the time ranges that answer a question in words (`query`), that are like an example (`like`), or both.
 
     `like` is a clip, a recording, or a sound that is not in the library (a path or an https URL), which is listened to
     and not kept. `without` takes away what is like it: words, a clip or a recording. `modality` speech looks only at
-    what is said, sound only at what is heard. The other filters must all hold; see `Selection`. `diversity` 0 to 1
-    spreads the answers over recordings. `top_k` is at most 50, and `cursor` goes on where an answer ended, for at most
-    200 clips in all. Equal questions get equal answers, in the same order.
+    what is said, sound only at what is heard. The filters must all hold. `diversity` 0 to 1 spreads the answers over
+    recordings. `cursor` goes on where an answer ended, for at most 200 clips in all. Equal questions get equal answers,
+    in the same order.
 
     Raises:
         ToolProblem: there is no question, the library is empty, or an id, tag, sound or cursor is not known.
     """
-    question = Question.checked(query, like, without, modality)
-    selection = Selection.checked(
-        asset_ids=asset_ids,
-        tags=tags,
-        sounds=sounds,
-        start_sec=start_sec,
-        end_sec=end_sec,
-        min_seconds=min_seconds,
-        added_after=added_after,
-    )
-    wanted, diversity = min(max(top_k, 1), MOST_CLIPS), min(max(diversity, 0.0), 1.0)
-    search = (question, selection, diversity, wanted)
-    first = offset_of(cursor, search)
-    last = min(first + wanted, LAST_PAGE_ENDS)
-    searched = await searched_clips(library, selection)
+    if not request.query and not request.like:
+        raise QuestionProblem(
+            "The question is empty.",
+            'Say in query what was said or heard, for example query="what did the doctor say", or give a clip in like.',
+            code="question_empty",
+        )
+    # What the next page must be asked for as well.
+    search = request.model_dump(mode="json", exclude={"cursor", "detail"})
+    first = offset_of(request.cursor, search)
+    last = min(first + request.top_k, LAST_PAGE_ENDS)
+    searched = await searched_clips(library, request)
     # The ledger is asked beside the search: its answer comes from a thread.
     (scored, notes), left_out = await asyncio.gather(
-        answers(library, question, searched, max(_FEWEST_HITS, _HITS_PER_CLIP * wanted)),
+        answers(library, request, searched, max(_FEWEST_HITS, _HITS_PER_CLIP * request.top_k)),
         _not_searched(library, searched.space),
     )
     # One more than is shown tells whether there is a next page.
-    ranges = spread(time_ranges(scored, LAST_PAGE_ENDS if diversity else last + 1), diversity)
-    is_detailed = detail == "detailed"
+    ranges = spread(time_ranges(scored, LAST_PAGE_ENDS if request.diversity else last + 1), request.diversity)
+    is_detailed = request.detail == "detailed"
     is_unanswered = not first and not (ranges and ranges[0].best.score >= WEAK_SCORE)
     if is_unanswered:
         ranges = ranges[:_NEAREST_SHOWN]
@@ -204,10 +181,10 @@ async def search_clips(
         is_more = len(ranges) > first + len(shown) and first + len(shown) < LAST_PAGE_ENDS
         return SearchResult(
             clips=[each.result(room, is_detailed=is_detailed) for each in shown],
-            query=plain_text(question.words, _LONGEST_SHOWN_QUERY),
-            like=plain_text(question.like, _LONGEST_SHOWN_QUERY),
-            without=plain_text(question.without, _LONGEST_SHOWN_QUERY),
-            modality=modality,
+            query=plain_text(request.query, _LONGEST_SHOWN_QUERY),
+            like=plain_text(request.like, _LONGEST_SHOWN_QUERY),
+            without=plain_text(request.without, _LONGEST_SHOWN_QUERY),
+            modality=request.modality,
             clips_searched=searched.count,
             notes=notes,
             next_cursor=cursor_at(first + len(shown), search) if is_more else "",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from soundbite_store import TimedText
+from soundbite_tools.requests import SoundFormat
 
-SoundFormat = Literal["wav", "mp3", "opus", "flac"]
 MIME_TYPES: dict[SoundFormat, str] = {
     "wav": "audio/wav",
     "mp3": "audio/mpeg",

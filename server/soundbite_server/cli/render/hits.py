@@ -16,6 +16,7 @@ from rich.text import Text
 
 from soundbite_server.cli.library import console
 from soundbite_tools.read.get_clip import get_clip
+from soundbite_tools.requests import ClipRequest
 from soundbite_tools.search.words import distinct_terms, terms_of
 from soundbite_tools.sources.files import write_whole
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from soundbite_tools.library import Library
+    from soundbite_tools.requests import SoundFormat
     from soundbite_tools.results import ClipResult, SearchResult
-    from soundbite_tools.sources.local_media import SoundFormat
 
 
 _GOOD, _FAIR = 0.6, 0.35
@@ -70,7 +71,10 @@ async def write_clips(library: Library, found: SearchResult, folder: Path, sound
     written = []
     for number, clip in enumerate(found.clips, 1):
         cut = await get_clip(
-            library, asset_id=clip.asset_id, start_sec=clip.start_sec, end_sec=clip.end_sec, audio_format=sound_format
+            library,
+            ClipRequest(
+                asset_id=clip.asset_id, start_sec=clip.start_sec, end_sec=clip.end_sec, audio_format=sound_format
+            ),
         )
         path = (folder / _file_name(number, clip, sound_format)).absolute()
         if cut.sound:

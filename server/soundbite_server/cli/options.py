@@ -1,0 +1,94 @@
+"""Options of commands that are fields of a tool's request: their names, kinds, limits and help come from there."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
+
+import click
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from soundbite_tools.requests import Flag, Request
+
+R = TypeVar("R", bound="Request")
+
+ASKED = "asked"
+"""The parameter of a command in which it finds the values of its request's options, by field."""
+
+
+class RequestCommand(click.Command):
+    """A command that takes the flags of a request; the models load when its options are first looked at."""
+
+    def __init__(self, *args: Any, request: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._request = request
+        self._options: list[click.Option] | None = None
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return arguments first, then the options of the request, then those of the command itself."""
+        if self._options is None:
+            self._options = options_of(getattr(importlib.import_module("soundbite_tools.requests"), self._request))
+        own = super().get_params(ctx)
+        arguments = [param for param in own if isinstance(param, click.Argument)]
+        return [*arguments, *self._options, *(param for param in own if param not in arguments)]
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command with the values of the request's options as one parameter."""
+        names = [str(option.name) for option in self._options or ()]
+        ctx.params[ASKED] = {name: ctx.params.pop(name) for name in names}
+        return super().invoke(ctx)
+
+
+def request_of(kind: type[R], **values: Any) -> R:
+    """Return a request with these values.
+
+    Raises:
+        UsageError: one of them does not fit; the sentence names its option.
+    """
+    from pydantic import ValidationError
+
+    from soundbite_tools.requests import Flag
+
+    try:
+        return kind(**values)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False, include_context=False)[0]
+        field = str(first["loc"][0]) if first["loc"] else ""
+        flag = dict(kind.marked(Flag)).get(field)
+        raise click.UsageError(f"{flag.names[-1] if flag else field}: {first['msg']}.") from exc
+
+
+def options_of(kind: type[Request]) -> list[click.Option]:
+    """Return the options of a request's fields that have a flag, in their order."""
+    from soundbite_tools.requests import Flag
+
+    return [_option(name, kind.model_fields[name], flag) for name, flag in kind.marked(Flag)]
+
+
+def _option(name: str, field: FieldInfo, flag: Flag) -> click.Option:
+    is_many = get_origin(field.annotation) is tuple
+    text = flag.help or field.description or ""
+    return click.Option(
+        [*flag.names, name],
+        type=_type(field, flag),
+        default=None if is_many else field.default,
+        multiple=is_many,
+        show_default=field.annotation is int,
+        metavar=flag.metavar or None,
+        help=f"{text}; may be repeated." if is_many else f"{text}.",
+    )
+
+
+def _type(field: FieldInfo, flag: Flag) -> click.ParamType[Any]:
+    if flag.is_path:
+        return click.Path()
+    if get_origin(field.annotation) is Literal:
+        return click.Choice(get_args(field.annotation))
+    limits = {name: getattr(mark, name) for mark in field.metadata for name in ("ge", "le") if hasattr(mark, name)}
+    if field.annotation is int:
+        return click.IntRange(limits.get("ge"), limits.get("le"))
+    if field.annotation is float:
+        return click.FloatRange(limits.get("ge"), limits.get("le"))
+    return click.STRING

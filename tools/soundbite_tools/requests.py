@@ -1,0 +1,339 @@
+"""What the tools are asked, one model a tool: the schema that agents see, the options of the command line, the checks.
+
+A field says what it is and its limits once. Beside them it may say how it is written on the command line (`Flag`) and
+which condition of the store's filter it sets (`Narrows`): a filter over a column that the store has is one field here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from soundbite_tools.errors import QuestionProblem
+from soundbite_tools.text import distinct, plain_tags, plain_text
+
+Modality = Literal["any", "speech", "sound"]
+Detail = Literal["concise", "detailed"]
+SoundFormat = Literal["mp3", "wav", "opus", "flac"]
+Option = Literal["audio", "transcription"]
+Scope = Literal["clip", "asset"]
+Structure = Literal["separate_embedding", "fused_embedding"]
+
+BOTH_OPTIONS: tuple[Option, ...] = ("audio", "transcription")
+BOTH_SCOPES: tuple[Scope, ...] = ("clip", "asset")
+SEPARATE: tuple[Structure, ...] = ("separate_embedding",)
+DEFAULT_SEGMENT_SEC = 6
+LONGEST_WAIT_S = 25
+"""Clients give up on calls of a minute, some of less."""
+
+_LONGEST_SOURCE = 50_400_000  # 36 MiB in base64; `source` may hold a data: URI
+_LONGEST_PATH = 4096
+_LONGEST_WORDS = 2000
+_LONGEST_SOUND = 60
+
+Metadata = TypeVar("Metadata")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """How a field is written on the command line; its help is the field's description where none is given here."""
+
+    names: tuple[str, ...]
+    help: str = ""
+    metavar: str = ""
+    is_path: bool = False
+
+    def __init__(self, *names: str, help: str = "", metavar: str = "", is_path: bool = False) -> None:  # noqa: A002
+        for name, value in (("names", names), ("help", help), ("metavar", metavar), ("is_path", is_path)):
+            object.__setattr__(self, name, value)
+
+
+@dataclass(frozen=True)
+class Narrows:
+    """The condition of the store's `ClipFilter` that a field sets; its default sets none."""
+
+    condition: str
+    convert: Callable[[Any], object] = lambda value: value
+
+
+class Request(BaseModel):
+    """What a tool is asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+
+    @classmethod
+    def marked(cls, kind: type[Metadata]) -> Iterator[tuple[str, Metadata]]:
+        """Yield the names of the fields that carry a mark of this kind, with it."""
+        for name, field in cls.model_fields.items():
+            for mark in field.metadata:
+                if isinstance(mark, kind):
+                    yield name, mark
+
+
+def _single_spaces(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _sound_names(sounds: tuple[str, ...]) -> tuple[str, ...]:
+    return distinct(plain_text(sound, _LONGEST_SOUND).lower() for sound in sounds)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as exc:  # the first and the last day may lie outside of what is a date in UTC
+        raise QuestionProblem(
+            f"{plain_text(text, 40)!r} is not a date.",
+            "Give added_after as 2026-01-31 or 2026-01-31T18:00:00Z (UTC where no zone is given).",
+            code="date_invalid",
+        ) from exc
+
+
+AssetIds = Annotated[
+    tuple[str, ...],
+    Field(description="Only in these recordings", max_length=100),
+    AfterValidator(distinct),
+    Flag("--asset", help="Only in this recording (id or title)", metavar="ID|TITLE"),
+    Narrows("asset_ids"),
+]
+Tags = Annotated[
+    tuple[str, ...],
+    Field(description="Only in recordings with any of these", max_length=20),
+    AfterValidator(plain_tags),
+    Flag("--tag", help="Only in recordings with this tag"),
+    Narrows("tags_any"),
+]
+
+
+class Filters(Request):
+    """Which clips are looked at: all conditions must hold, and defaults let everything through."""
+
+    asset_ids: AssetIds = ()
+    tags: Tags = ()
+    sounds: Annotated[
+        tuple[Annotated[str, Field(max_length=_LONGEST_SOUND)], ...],
+        Field(description="Only clips where any of these is heard", max_length=10),
+        AfterValidator(_sound_names),
+        Flag("--sound", help="Only where this is heard"),
+    ] = ()
+    start_sec: Annotated[
+        float, Field(description="Only after this time of a recording", ge=0), Flag("--from"), Narrows("ends_after_sec")
+    ] = 0.0
+    end_sec: Annotated[
+        float,
+        Field(description="Only before this time; 0 is no limit", ge=0),
+        Flag("--to", help="Only before this time of a recording"),
+        Narrows("starts_before_sec"),
+    ] = 0.0
+    min_seconds: Annotated[
+        float, Field(description="Only clips at least this long", ge=0), Flag("--min-seconds"), Narrows("min_seconds")
+    ] = 0.0
+    added_after: Annotated[
+        str,
+        Field(description="Only what was added after this date, as 2026-01-31", max_length=40),
+        AfterValidator(str.strip),
+        Flag("--after", metavar="DATE"),
+        Narrows("created_after", _moment),
+    ] = ""
+
+    def conditions(self) -> dict[str, Any]:
+        """Return the conditions for the store's filter; `sounds` is none of them, for the store has no such column.
+
+        Raises:
+            QuestionProblem: a range that ends before it begins, or a date that is none.
+        """
+        if self.end_sec and self.end_sec <= self.start_sec:
+            raise QuestionProblem(
+                f"There is no time from {self.start_sec:g} to {self.end_sec:g} s.",
+                "Give start_sec below end_sec (0 is the end).",
+                code="range_invalid",
+            )
+        values = ((mark, getattr(self, name)) for name, mark in self.marked(Narrows))
+        return {mark.condition: mark.convert(value) for mark, value in values if value}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the filters that are set."""
+        return [name for name in Filters.model_fields if getattr(self, name)]
+
+
+class Question(Request):
+    """Words, an example, or both, and what the answers must not be like."""
+
+    query: Annotated[
+        str,
+        Field(description="What was said or heard, in words", max_length=_LONGEST_WORDS),
+        AfterValidator(_single_spaces),
+    ] = ""
+    like: Annotated[
+        str,
+        Field(description="Example: clip_id, asset_id, path or link of a sound file", max_length=_LONGEST_PATH),
+        AfterValidator(str.strip),
+        Flag("--like", help="A clip, a recording or a sound file: find more like it", metavar="ID|FILE", is_path=True),
+    ] = ""
+    without: Annotated[
+        str,
+        Field(description="Not like this: words, clip_id or asset_id", max_length=_LONGEST_WORDS),
+        AfterValidator(_single_spaces),
+        Flag("--without", metavar="WORDS"),
+    ] = ""
+    modality: Annotated[Modality, Field(description="What to search"), Flag("--in")] = "any"
+
+
+class SearchRequest(Filters, Question):
+    """What search_clips is asked; `cursor` goes on where an answer to the same request ended."""
+
+    diversity: Annotated[
+        float,
+        Field(description="1 takes each recording once before any twice; 0 goes by score only", ge=0, le=1),
+        Flag("--diversity"),
+    ] = 0.0
+    top_k: Annotated[int, Field(description="How many clips at most", ge=1, le=50), Flag("-n", "--top")] = 5
+    cursor: Annotated[
+        str, Field(description="next_cursor of the same search, for more", max_length=100), Flag("--cursor")
+    ] = ""
+    detail: Annotated[Detail, Field(description="detailed adds ranks and scores of each kind of evidence")] = "concise"
+
+
+class EmbedRequest(Request):
+    """What embed_audio is asked: one of `source`, `url`, `base64_string` and `asset_id`, and how to embed it."""
+
+    source: Annotated[str, Field(description="File path, https link, or asset_id", max_length=_LONGEST_SOURCE)] = ""
+    url: Annotated[str, Field(description="Direct link to a media file, instead of source", max_length=2048)] = ""
+    base64_string: Annotated[
+        str, Field(description="Bytes of a file, at most 36 MB, instead of source", max_length=_LONGEST_SOURCE)
+    ] = ""
+    asset_id: Annotated[
+        str, Field(description="A recording known to the platform, instead of source", max_length=100)
+    ] = ""
+    title: Annotated[
+        str,
+        Field(description="Shown in results; the file's name if empty", max_length=200),
+        Flag("--title", help="Title, for a single file"),
+    ] = ""
+    tags: Annotated[
+        tuple[str, ...],
+        Field(description="Words to filter searches by, for example a project", max_length=20),
+        AfterValidator(plain_tags),
+        Flag("--tag", help="A tag to filter searches by"),
+    ] = ()
+    start_sec: Annotated[float, Field(description="Embed from here", ge=0)] = 0.0
+    end_sec: Annotated[float, Field(description="Embed up to here; 0 means the end", ge=0)] = 0.0
+    segmentation: Annotated[
+        Literal["auto", "natural", "fixed"],
+        Field(description="natural cuts at pauses and changes of sound, fixed every segment_sec; auto chooses"),
+    ] = "auto"
+    segment_sec: Annotated[int, Field(description="Seconds of a fixed segment", ge=2, le=10)] = DEFAULT_SEGMENT_SEC
+    embedding_option: Annotated[
+        tuple[Option, ...], Field(description="audio: what is heard; transcription: what is said")
+    ] = BOTH_OPTIONS
+    embedding_scope: Annotated[
+        tuple[Scope, ...], Field(description="clip: one vector a segment; asset: one for the whole")
+    ] = BOTH_SCOPES
+    embedding_type: Annotated[
+        tuple[Structure, ...],
+        Field(description="fused_embedding adds one vector for both options; it needs both"),
+    ] = SEPARATE
+    wait_seconds: Annotated[
+        float, Field(description="Wait this long for the task to finish", ge=0, le=LONGEST_WAIT_S)
+    ] = 20.0
+
+
+class TaskRequest(Request):
+    """What get_task is asked."""
+
+    task_id: Annotated[
+        str, Field(description="From embed_audio or list_audio", max_length=100), AfterValidator(str.strip)
+    ]
+    wait_seconds: Annotated[float, Field(description="Wait this long for it to finish", ge=0, le=LONGEST_WAIT_S)] = 0.0
+    detail: Annotated[Literal["summary", "embeddings"], Field(description="How much to say")] = "summary"
+    page: Annotated[int, Field(description="Page of the embeddings", ge=1)] = 1
+
+
+class ClipRequest(Request):
+    """What get_clip is asked: a clip by its id, or a range of a recording."""
+
+    clip_id: Annotated[str, Field(description="From search_clips", max_length=100), AfterValidator(str.strip)] = ""
+    asset_id: Annotated[
+        str, Field(description="A recording, instead of clip_id", max_length=100), AfterValidator(str.strip)
+    ] = ""
+    start_sec: Annotated[float, Field(description="With asset_id: from here", ge=0)] = 0.0
+    end_sec: Annotated[float, Field(description="With asset_id: up to here", ge=0)] = 0.0
+    audio_format: Annotated[SoundFormat, Field(description="Of the file")] = "mp3"
+    include_audio: Annotated[bool, Field(description="Return the sound itself, its facts as text only")] = False
+
+
+class TranscriptRequest(Request):
+    """What read_transcript is asked."""
+
+    asset_id: Annotated[
+        str, Field(description="From search_clips or list_audio", max_length=100), AfterValidator(str.strip)
+    ]
+    start_sec: Annotated[float, Field(description="Read from here", ge=0)] = 0.0
+    end_sec: Annotated[float, Field(description="Read up to here; 0 means the end", ge=0)] = 0.0
+
+
+class ListRequest(Request):
+    """What list_audio is asked."""
+
+    title: Annotated[
+        str,
+        Field(description="Only titles that hold this", max_length=200),
+        Flag("--title", help="Only recordings with these words in their title or path"),
+    ] = ""
+    tags: Annotated[
+        tuple[str, ...],
+        Field(description="Only recordings with any of these", max_length=20),
+        AfterValidator(plain_tags),
+        Flag("--tag", help="Only recordings with this tag"),
+    ] = ()
+    page: Annotated[int, Field(description="Which page", ge=1), Flag("--page")] = 1
+    page_limit: Annotated[int, Field(description="Recordings a page", ge=1, le=50), Flag("--limit")] = 20
+
+
+class ClassifyRequest(Request):
+    """What classify_clips is asked."""
+
+    labels: Annotated[
+        tuple[Annotated[str, Field(max_length=100)], ...], Field(description="In words", min_length=1, max_length=30)
+    ]
+    per: Annotated[Literal["clip", "asset"], Field(description="Label clips, or sum over each recording")] = "clip"
+    modality: Annotated[Modality, Field(description="What to compare with")] = "any"
+    asset_ids: AssetIds = ()
+    tags: Tags = ()
+    min_score: Annotated[float, Field(description="Fits worse than this are none; 0 means 0.3", ge=0, le=1)] = 0.0
+    page: Annotated[int, Field(description="From 1", ge=1, le=100_000)] = 1
+    page_limit: Annotated[int, Field(description="Clips or recordings on a page", ge=1, le=50)] = 20
+
+    @property
+    def filters(self) -> Filters:
+        """Which clips are looked at."""
+        return Filters(asset_ids=self.asset_ids, tags=self.tags)
+
+
+class ClusterRequest(Request):
+    """What cluster_clips is asked."""
+
+    clusters: Annotated[int, Field(description="How many; 0 finds out", ge=0, le=20)] = 0
+    modality: Annotated[Modality, Field(description="What to compare")] = "any"
+    asset_ids: AssetIds = ()
+    tags: Tags = ()
+    detail: Annotated[Detail, Field(description="detailed adds four more clips of each cluster")] = "concise"
+
+    @property
+    def filters(self) -> Filters:
+        """Which clips are looked at."""
+        return Filters(asset_ids=self.asset_ids, tags=self.tags)
+
+
+class RemoveRequest(Request):
+    """What remove_audio is asked."""
+
+    asset_id: Annotated[
+        str, Field(description="The recording to remove", min_length=1, max_length=100), AfterValidator(str.strip)
+    ]
