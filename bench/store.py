@@ -74,7 +74,7 @@ async def measure(rows: int, folder: Path, *, with_peers: bool) -> None:
 
 async def disk(store: ClipStore, folder: Path, vectors: int) -> str:
     """What the store takes on the disk, by parts, as multiples of the vectors."""
-    table = await store._connection.table_for_writing(SPACE)
+    table = await store.connection.table_for_writing(SPACE)
     stats: Any = await table.lance.stats()  # a dict, whatever its annotation says
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     newest = stats["total_bytes"]
@@ -166,7 +166,7 @@ def resident_mb(pid: int) -> float:
 
 async def fill(store: ClipStore, vectors: NDArray[np.float32], sounds: Sounds) -> None:
     """Load all rows at once and build the indexes."""
-    table = await store._connection.table_for_writing(SPACE)
+    table = await store.connection.table_for_writing(SPACE)
     started = time.perf_counter()
     for batch in tables(vectors, sounds):
         await table.lance.add(batch)

@@ -44,7 +44,7 @@ async def work(folder: Path, kind: str, turn: int) -> None:
             if kind == "optimise":
                 await store.optimise(SPACE)
             elif kind == "index":
-                table = await store._connection.table_for_writing(SPACE)
+                table = await store.connection.table_for_writing(SPACE)
                 with contextlib.suppress(RuntimeError):  # the store's own tidying came first
                     await note_vector_index(table.lance, await build_vector_index(table.lance))
 

@@ -39,11 +39,16 @@ class ClipFilter:
     share: float | None = None
     """A sample: this share of the clips, 0 to 1, spread evenly over all, the same ones every time."""
 
-    def to_sql(self) -> str:
-        """The filter as LanceDB SQL; empty when nothing is asked.
+    def __post_init__(self) -> None:
+        """Raises: ValueError for a number that is not finite, or a time without a zone."""
+        times = (self.start_after_sec, self.end_before_sec, self.ends_after_sec, self.starts_before_sec)
+        if not all(number is None or math.isfinite(number) for number in (*times, self.min_seconds, self.share)):
+            raise ValueError("A number in a filter must be finite.")
+        if self.created_after is not None and self.created_after.tzinfo is None:
+            raise ValueError("A time in a filter needs a time zone.")
 
-        Raises: ValueError for a number that is not finite.
-        """
+    def to_sql(self) -> str:
+        """The filter as LanceDB SQL; empty when nothing is asked."""
         return " AND ".join(self._conditions())
 
     def _conditions(self) -> Iterable[str]:
@@ -63,15 +68,15 @@ class ClipFilter:
 
     def _times(self) -> Iterable[str]:
         if self.start_after_sec is not None:
-            yield f"start_sec >= {_number(self.start_after_sec)}"
+            yield f"start_sec >= {float(self.start_after_sec)!r}"
         if self.end_before_sec is not None:
-            yield f"end_sec <= {_number(self.end_before_sec)}"
+            yield f"end_sec <= {float(self.end_before_sec)!r}"
         if self.ends_after_sec is not None:
-            yield f"end_sec > {_number(self.ends_after_sec)}"
+            yield f"end_sec > {float(self.ends_after_sec)!r}"
         if self.starts_before_sec is not None:
-            yield f"start_sec < {_number(self.starts_before_sec)}"
+            yield f"start_sec < {float(self.starts_before_sec)!r}"
         if self.min_seconds is not None:
-            yield f"end_sec - start_sec >= {_number(self.min_seconds)}"
+            yield f"end_sec - start_sec >= {float(self.min_seconds)!r}"
         if self.created_after is not None:
             yield f"created_at > {_timestamp(self.created_after)}"
 
@@ -104,16 +109,7 @@ def _listed(values: Iterable[str]) -> str:
     return ", ".join(quoted(value) for value in values)
 
 
-def _number(value: float) -> str:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError("A time in a filter must be a finite number of seconds.")
-    return repr(number)
-
-
 def _timestamp(moment: datetime) -> str:
-    if moment.tzinfo is None:
-        raise ValueError("A time in a filter needs a time zone.")
     # Not by strftime, which writes the year 500 with three digits.
     stamp = moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
     return f"timestamp '{stamp}'"

@@ -92,7 +92,7 @@ def test_repair_takes_out_doubled_rows_and_embeds_again_what_can_not_be_read(hom
 
     async def double_some() -> None:
         async with await ClipStore.open(folder) as store:
-            table = await store._connection.table_for_writing(SPACE)
+            table = await store.connection.table_for_writing(SPACE)
             await table.lance.add(await table.lance.query().limit(2).to_arrow())
 
     files = set(folder.rglob("data/*.lance"))

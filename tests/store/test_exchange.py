@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from soundbite_store import (
 )
 
 MakeClip = Callable[..., Clip]
+EXPORTS = Path(__file__).parent / "exports"
 ASSET = Asset(
     asset_id="a_1",
     content_hash="hash of a_1",
@@ -110,6 +112,43 @@ async def test_a_clip_whose_vector_was_changed_is_left_out_and_counted(
     async with await ClipStore.open(tmp_path / "b") as store, await Ledger.open(tmp_path / "b.db") as ledger:
         assert await import_library(store, ledger, file) == Exchanged(clips=1, damaged=1)
         assert await store.count(space) == 1
+
+
+async def test_an_export_of_the_first_version_is_read(tmp_path: Path) -> None:
+    old = Space("old", 4)
+    async with await ClipStore.open(tmp_path / "a") as store, await Ledger.open(tmp_path / "a.db") as ledger:
+        assert await import_library(store, ledger, EXPORTS / "version_1.parquet") == Exchanged(1, 3, 1)
+        asset = await ledger.get_asset("a_1")
+        assert asset is not None
+        assert (asset.title, asset.tags, asset.duration_sec) == ("A title", ("one", "two"), 12.0)
+        assert [task.status for task in await ledger.list_tasks()] == ["ready"]
+        [transcript] = await ledger.transcripts_of("a_1")
+        assert transcript.sentences == (TimedText(value="Hello.", start_sec=1.0, end_sec=1.5),)
+        clips = await store.embeddings(old)
+        assert [(clip.embedding_option, clip.start_sec) for clip in clips] == [
+            ("audio", 0.0),
+            ("transcription", 0.0),
+            ("audio", 6.0),
+        ]
+        assert [clip.sound_words for clip in clips] == ["", "", "siren; sea"]
+        assert np.array_equal(clips[2].vector, [0, 1, 0, 0])
+
+
+async def test_what_a_later_version_exports_beside_is_passed_over(
+    tmp_path: Path, space: Space, make_clip: MakeClip
+) -> None:
+    file = tmp_path / "x.parquet"
+    async with await ClipStore.open(tmp_path / "a") as store, await Ledger.open(tmp_path / "a.db") as ledger:
+        await ledger.put_asset(ASSET)
+        await store.upsert(space, [make_clip(0)])
+        await export_library(store, ledger, file)
+    table = pq.read_table(file).append_column("later", pa.array(["x", "x"]))
+    bodies = [body and json.dumps(json.loads(body) | {"later": 1}) for body in table.column("json").to_pylist()]
+    at = table.schema.get_field_index("json")
+    pq.write_table(table.set_column(at, "json", pa.array(bodies)), file)
+    async with await ClipStore.open(tmp_path / "b") as store, await Ledger.open(tmp_path / "b.db") as ledger:
+        assert await import_library(store, ledger, file) == Exchanged(assets=1, clips=1)
+        assert await ledger.get_asset("a_1") == ASSET
 
 
 async def test_a_file_that_is_no_export_is_refused(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ MakeClip = Callable[..., Clip]
 
 async def add_past_the_keys(store: ClipStore, space: Space, clips: Sequence[Clip], **changes: int) -> None:
     """Write rows as LanceDB alone does, without a look at what is there."""
-    table = await store._connection.table_for_writing(space)
+    table = await store.connection.table_for_writing(space)
     rows = to_table(space, clips_schema(space), clips)
     for name, value in changes.items():
         index = rows.schema.get_field_index(name)
@@ -85,9 +85,9 @@ async def test_a_sound_table_stays_as_it_is(tmp_path: Path, space: Space, make_c
     async with await ClipStore.open(tmp_path) as store:
         assert await store.mend(space) == Mended(0, 0)
         await store.upsert(space, [make_clip(index) for index in range(5)])
-        version = await (await store._connection.table_for_writing(space)).facts.version()
+        version = await (await store.connection.table_for_writing(space)).facts.version()
         assert await store.mend(space) == Mended(0, 0)
-        assert await (await store._connection.table_for_writing(space)).facts.version() == version
+        assert await (await store.connection.table_for_writing(space)).facts.version() == version
 
 
 async def test_a_table_that_is_being_tidied_is_not_mended(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:

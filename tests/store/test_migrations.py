@@ -4,17 +4,21 @@ import asyncio
 import sqlite3
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import lancedb
 import pytest
 
 from soundbite_store import Clip, ClipStore, Ledger, Space
-from soundbite_store.lance.schema import MIGRATIONS, SCHEMA_VERSION, migrate, schema_version
+from soundbite_store.lance import connection
+from soundbite_store.lance.places import FOLDER
+from soundbite_store.lance.schema import MIGRATIONS, SCHEMA_VERSION, clips_schema, migrate, schema_version
 from soundbite_store.ledger.connection import MIGRATIONS as LEDGER_MIGRATIONS
 
 MakeClip = Callable[..., Clip]
 SCHEMAS = Path(__file__).parent / "schemas"
+VERSIONS = sorted(int(path.stem.removeprefix("version_")) for path in SCHEMAS.glob("version_*.zip"))
 
 
 def unpacked(version: int, folder: Path) -> Path:
@@ -23,8 +27,12 @@ def unpacked(version: int, folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
-async def test_a_store_of_each_old_version_opens_and_goes_on(
+def test_there_is_a_store_of_each_old_version() -> None:
+    assert set(range(1, SCHEMA_VERSION)) <= set(VERSIONS)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_store_of_each_version_opens_and_goes_on(
     tmp_path: Path, space: Space, make_clip: MakeClip, version: int
 ) -> None:
     async with await ClipStore.open(unpacked(version, tmp_path)) as store:
@@ -38,7 +46,22 @@ async def test_a_store_of_each_old_version_opens_and_goes_on(
         assert scan.is_sound
         assert scan.rows == 4
     table = await (await lancedb.connect_async(tmp_path)).open_table(space.table_name)
-    assert schema_version(await table.schema()) == SCHEMA_VERSION
+    schema = await table.schema()
+    assert schema_version(schema) == SCHEMA_VERSION
+    assert schema.names == clips_schema(space).names
+
+
+async def test_a_table_that_is_not_migrated_is_read_and_written_without_the_later_columns(
+    tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "FOLDER", replace(FOLDER, migrate=False))  # as the LanceDB service is
+    async with await ClipStore.open(unpacked(1, tmp_path)) as store:
+        assert [clip.transcript for clip in await store.clips(space)] == ["word0", "word1", "word2"]
+        await store.upsert(space, [make_clip(5, transcript="new")])
+        assert [clip.transcript for clip in await store.embeddings(space)] == ["word0", "word1", "word2", "new"]
+        assert [hit.clip.transcript for hit in await store.text_search(space, "new")] == ["new"]
+    table = await (await lancedb.connect_async(tmp_path)).open_table(space.table_name)
+    assert schema_version(await table.schema()) == 1
 
 
 async def test_a_migration_that_was_cut_off_is_finished_at_the_next_open(tmp_path: Path, space: Space) -> None:

@@ -92,7 +92,7 @@ async def answers(folder: Path, space: Space, *, is_held: bool) -> dict[str, obj
             for text in ("river", "the Siren of the sea", "cafe naive strasse", "don't", "example 3.5 www.example.com"):
                 found[f"{text} {where}"] = shown(await store.text_search(space, text, where=where, limit=500))
             found[f"rows {where}"] = await store.count(space, where)
-        table = await store._connection.table(space)
+        table = await store.connection.table(space)
         assert table
         assert (await table.resident() is not None) == is_held
     return found
@@ -119,7 +119,7 @@ async def test_clips_found_in_memory_are_the_whole_clips(tmp_path: Path, space: 
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, [written])
         [hit] = await store.text_search(space, "river")
-        assert await (await store._connection.table_for_writing(space)).resident()
+        assert await (await store.connection.table_for_writing(space)).resident()
         assert [hit.clip] == await store.clips(space)
 
 
@@ -132,7 +132,7 @@ async def test_what_others_write_change_remove_and_compact_is_seen_by_the_next_s
         async def found(word: str = "word") -> list[float]:
             hits = await reader.text_search(space, word, limit=1_000)
             near = await reader.vector_search(space, make_clip(0).vector, limit=1_000)
-            table = await reader._connection.table(space)
+            table = await reader.connection.table(space)
             assert table is None or await table.resident()
             assert await reader.count(space) == len(near)
             return sorted(hit.clip.start_sec for hit in hits)
@@ -167,7 +167,7 @@ async def test_a_search_waits_for_its_own_writes_and_not_for_those_of_others(
             return sorted(int(hit.clip.start_sec / 6) for hit in hits)
 
         await reader.upsert(space, [make_clip(0, transcript="word")])
-        table = await reader._connection.table_for_writing(space)
+        table = await reader.connection.table_for_writing(space)
         assert await found() == [0]
         await other.upsert(space, [make_clip(1, transcript="word")])
         assert await found() == [0]
@@ -192,7 +192,7 @@ async def test_memory_stays_right_while_another_process_writes_compacts_and_dele
         arguments = [str(Path(__file__).with_name("clip_churner.py")), str(tmp_path)]
         other = await asyncio.create_subprocess_exec(sys.executable, *arguments)
         ended = asyncio.create_task(other.wait())
-        table = await reader._connection.table_for_writing(space)
+        table = await reader.connection.table_for_writing(space)
         held = 0
         while not ended.done():
             hits = await reader.text_search(space, "kept", limit=1_000)
@@ -222,7 +222,7 @@ async def test_a_table_whose_vectors_outgrow_their_limit_is_held_without_them(
     monkeypatch.setattr(resident_index, "MOST_VECTOR_BYTES", 16 * 4 * 300)
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, clips[:200])
-        table = await store._connection.table_for_writing(space)
+        table = await store.connection.table_for_writing(space)
         held = await table.resident()
         assert held
         assert held.has_vectors
@@ -249,7 +249,7 @@ async def test_a_table_of_too_many_rows_is_read_from_the_disk(
     monkeypatch.setattr(resident_index, "MOST_ROWS", 300)
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, clips[:200])
-        table = await store._connection.table_for_writing(space)
+        table = await store.connection.table_for_writing(space)
         assert await table.resident()
         await store.upsert(space, clips[200:])
         assert len(await store.vector_search(space, clips[0].vector, limit=100)) == 100
@@ -262,7 +262,7 @@ async def test_rows_that_are_gone_do_not_pile_up_in_memory(
     monkeypatch.setattr(resident_index, "MOST_GONE", 5)
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, [make_clip(0, "a_stays", transcript="river")])
-        table = await store._connection.table_for_writing(space)
+        table = await store.connection.table_for_writing(space)
         gone = []
         for number in range(20):
             await store.upsert(space, [make_clip(index, f"a_{number}", transcript="sea") for index in range(2)])
@@ -282,7 +282,7 @@ async def test_a_larger_table_is_read_beside_the_searches(
     monkeypatch.setattr(resident_index, "READ_WAITED_FOR", 100)
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, clips)
-        table = await store._connection.table_for_writing(space)
+        table = await store.connection.table_for_writing(space)
         answers = [scored(await store.vector_search(space, clips[9].vector)) for _ in range(10)]
         await table.settled()
         assert await table.resident()
@@ -297,7 +297,7 @@ async def test_searches_that_follow_each_other_wait_for_the_first_reading_of_a_s
     monkeypatch.setattr(resident_index, "_PAUSE_BEFORE_READING_S", 3_600.0)
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, clips)
-        table = await store._connection.table_for_writing(space)
+        table = await store.connection.table_for_writing(space)
         held = [await table.resident() is not None for _ in range(10)]
         assert held == [False] * 8 + [True] * 2
 
@@ -309,7 +309,7 @@ async def test_a_table_is_read_in_the_pause_after_its_first_search(
     monkeypatch.setattr(resident_index, "_PAUSE_BEFORE_READING_S", 0.0)
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, clips)
-        table = await store._connection.table_for_writing(space)
+        table = await store.connection.table_for_writing(space)
         assert await table.resident() is None
         await table.settled()
         assert await table.resident()
@@ -331,7 +331,7 @@ async def test_texts_are_cut_into_words_as_the_indexes_cut_them(
     texts += [f"a{chr(code)} {chr(code)}" for code in (*range(0x180), *range(0x2010, 0x2028))]
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, [make_clip(0, transcript="word")])
-        table = await store._connection.table_for_writing(space)
+        table = await store.connection.table_for_writing(space)
         for text in texts:
             tokens = [token.text for token in await table.lance.tokenize(text, column="transcript")]
             if is_simple(text) and text != "a\u00b8 \u00b8":

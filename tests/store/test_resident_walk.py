@@ -105,7 +105,7 @@ async def test_a_reader_that_lives_with_a_table_finds_what_is_there(
         for number in range(STEPS):
             what = f"step {number}: {await life.step()}"
             seen_near, seen_said = await near(reader, space), await said(reader, space)
-            table = await reader._connection.table(space)
+            table = await reader.connection.table(space)
             assert table
             is_held = await table.resident() is not None
             was_held += is_held

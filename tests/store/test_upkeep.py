@@ -101,7 +101,7 @@ async def test_versions_that_nobody_reads_any_more_are_dropped_though_nothing_el
             await store._first_look
             await store.tidied()
             assert await store.count(space) == WRITES
-            table = await store._connection.table_for_writing(space)
+            table = await store.connection.table_for_writing(space)
             assert not await table.wants_upkeep()
         return len(list(tmp_path.rglob("data/*.lance")))
 

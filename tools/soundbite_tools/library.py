@@ -136,7 +136,7 @@ class Library:
     async def _sharing_of(self, ledger: Ledger) -> Sharing:
         if self._sharing is None:
             store = await self.store()
-            self._sharing = Sharing(store.catalogue, ledger, lambda path: self.config.may_read(path.resolve()))
+            self._sharing = Sharing(store, ledger, lambda path: self.config.may_read(path.resolve()))
         return self._sharing
 
     async def _catch_up(self, ledger: Ledger) -> None:

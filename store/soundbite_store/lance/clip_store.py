@@ -23,7 +23,6 @@ from soundbite_store.lance.places import StoreAccess
 from soundbite_store.lance.upkeep import Upkeep
 from soundbite_store.repair.mending import Mended, SpaceScan, scan_table
 from soundbite_store.rows import full_clips
-from soundbite_store.shared.catalogue import Catalogue
 from soundbite_store.vectors import Space, SpaceInfo, VectorIndex
 
 if TYPE_CHECKING:
@@ -66,8 +65,8 @@ class ClipStore:
     """
 
     def __init__(self, connection: StoreConnection) -> None:
-        self._connection = connection
-        self._catalogue = Catalogue(connection)
+        self.connection = connection
+        """The tables themselves, for what is stored beside clips."""
         self._writes: set[asyncio.Task[Any]] = set()
         self._upkeep: dict[Space, Upkeep] = {}
         self._first_look: asyncio.Task[None] | None = None
@@ -102,7 +101,7 @@ class ClipStore:
 
         A process that stays also tidies, a little later, what others left undone.
         """
-        await self._connection.database()
+        await self.connection.database()
         if self._first_look is None:
             self._first_look = asyncio.create_task(self._look_after_all())
 
@@ -113,7 +112,7 @@ class ClipStore:
             self._first_look.cancel()
             await asyncio.wait([self._first_look])
         await asyncio.gather(*(upkeep.close() for upkeep in self._upkeep.values()))
-        await self._connection.close()
+        await self.connection.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -124,14 +123,9 @@ class ClipStore:
         await self.aclose()
 
     @property
-    def catalogue(self) -> Catalogue:
-        """What machines that share this store tell each other beside clips."""
-        return self._catalogue
-
-    @property
     def healed(self) -> tuple[str, ...]:
         """A sentence for each table that a crash had left torn and that was healed at open."""
-        return tuple(self._connection.healed)
+        return tuple(self.connection.healed)
 
     @_traced
     async def upsert(self, space: Space, clips: Sequence[Clip], *, replace_assets: bool = False) -> UpsertResult:
@@ -146,7 +140,7 @@ class ClipStore:
             return UpsertResult(0, 0, 0)
 
         async def write() -> UpsertResult:
-            table = await self._connection.table_for_writing(space)
+            table = await self.connection.table_for_writing(space)
             result = await table.upsert(clips, replace_assets=replace_assets)
             self._upkeep_of(table).note_write()
             return result
@@ -204,7 +198,7 @@ class ClipStore:
 
         Raises: BadVector.
         """
-        table = await self._connection.table(space)
+        table = await self.connection.table(space)
         if table is None or limit < 1:
             return []
         return await table.search.by_vector(vector, where, limit, exact=exact)
@@ -214,7 +208,7 @@ class ClipStore:
         self, space: Space, text: str, *, where: ClipFilter = _EVERYTHING, limit: int = 10
     ) -> list[ClipHit]:
         """The clips that hold words of the text, best BM25 first, each clip once. No operators: words only."""
-        table = await self._connection.table(space)
+        table = await self.connection.table(space)
         if table is None or limit < 1:
             return []
         return await table.search.by_words(text, where, limit)
@@ -224,7 +218,7 @@ class ClipStore:
         self, space: Space, where: ClipFilter = _EVERYTHING, *, limit: int = 100, offset: int = 0
     ) -> list[StoredClip]:
         """Rows without vectors, by asset and time; one for each embedding of a clip."""
-        table = await self._connection.table(space)
+        table = await self.connection.table(space)
         return [] if table is None or limit < 1 else await table.clips(where, limit, offset)
 
     @_traced
@@ -232,13 +226,13 @@ class ClipStore:
         self, space: Space, where: ClipFilter = _EVERYTHING, *, limit: int = _NO_LIMIT, offset: int = 0
     ) -> list[Clip]:
         """Rows with their vectors, by asset and time."""
-        table = await self._connection.table(space)
+        table = await self.connection.table(space)
         return [] if table is None or limit < 1 else await table.embeddings(where, limit, offset)
 
     @_traced
     async def count(self, space: Space, where: ClipFilter = _EVERYTHING) -> int:
         """The number of rows that match."""
-        table = await self._connection.table(space)
+        table = await self.connection.table(space)
         return 0 if table is None else await table.count(where)
 
     async def has_clips(self, space: Space, where: ClipFilter = _EVERYTHING) -> bool:
@@ -261,7 +255,7 @@ class ClipStore:
 
     async def embedding_counts(self, space: Space, where: ClipFilter = _EVERYTHING) -> list[EmbeddingCount]:
         """The matching rows counted by scope and option, with the time they span."""
-        table = await self._connection.table(space)
+        table = await self.connection.table(space)
         return [] if table is None else await table.embedding_counts(where)
 
     async def spaces(self) -> list[SpaceInfo]:
@@ -271,14 +265,14 @@ class ClipStore:
 
     async def space_names(self) -> list[Space]:
         """The spaces that have a table, by id; nothing in the tables is read."""
-        return sorted(await self._connection.spaces(), key=lambda space: space.id)
+        return sorted(await self.connection.spaces(), key=lambda space: space.id)
 
     async def scan(self, space: Space) -> SpaceScan | None:
         """Read every row of a space and compare it with its checksum; None when there is no such table.
 
         Raises: StoreUnavailable, StoreFull or StoreBusy, where that is why rows can't be read just now.
         """
-        table = await self._connection.table(space)
+        table = await self.connection.table(space)
         return None if table is None else await scan_table(space, table.lance)
 
     @_traced
@@ -290,12 +284,12 @@ class ClipStore:
 
         Raises: StoreBusy, StoreUnavailable, StoreFull.
         """
-        table = await self._connection.table(space)
+        table = await self.connection.table(space)
         return Mended(0, 0) if table is None else await self._unstoppable(table.mend())
 
     async def everything(self, space: Space) -> AsyncIterator[tuple[list[Clip], list[int]]]:
         """All rows with their vectors and the checksums they were written with, in batches, in no order."""
-        table = await self._connection.table(space)
+        table = await self.connection.table(space)
         if table is not None:
             async for rows in table.batches():
                 yield await asyncio.to_thread(full_clips, rows), rows.column("checksum").to_pylist()
@@ -308,7 +302,7 @@ class ClipStore:
 
         Raises: StoreFull when there is no room for it.
         """
-        table = await self._connection.table(space)
+        table = await self.connection.table(space)
         if table is None:
             return False
         return await self._unstoppable(self._upkeep_of(table).run())
@@ -318,7 +312,7 @@ class ClipStore:
 
         None where there is no such table.
         """
-        table = await self._connection.table(space)
+        table = await self.connection.table(space)
         return None if table is None else await self._unstoppable(table.measure_index())
 
     async def tidied(self) -> None:
@@ -335,7 +329,7 @@ class ClipStore:
         return self._upkeep.setdefault(table.space, Upkeep(table))
 
     async def _all_tables(self) -> list[ClipTable]:
-        tables = [await self._connection.table(space) for space in await self._connection.spaces()]
+        tables = [await self.connection.table(space) for space in await self.connection.spaces()]
         return [table for table in tables if table is not None]
 
     async def _unstoppable(self, work: Coroutine[Any, Any, _Result]) -> _Result:

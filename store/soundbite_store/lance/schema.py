@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from lancedb import AsyncTable
 
-SCHEMA_VERSION = 2
 VERSION_KEY = b"rag_schema_version"
 SPACE_KEY = b"space"
 # Declared in the schema, LanceDB's commit check refuses a second row of the same key (lancedb#3377).
@@ -32,8 +31,7 @@ def clips_schema(space: Space) -> pa.Schema:
             *(column.arrow() for column in COLUMNS if not column.is_optional),
             pa.field("checksum", pa.int64(), nullable=False),
             pa.field("vector", pa.list_(pa.float32(), space.dimension), nullable=False),
-            pa.field("text_checksum", pa.int64(), nullable=True),  # since version 2
-            *(column.arrow() for column in COLUMNS if column.is_optional),  # since later ones, in their order
+            *_later_columns().values(),
         ],
         metadata={
             VERSION_KEY: str(SCHEMA_VERSION).encode(),
@@ -43,6 +41,14 @@ def clips_schema(space: Space) -> pa.Schema:
             b"distance": b"cosine",
         },
     )
+
+
+def _later_columns() -> dict[str, pa.Field]:
+    """The columns that came after the first version, by name: rows from before have no value in them."""
+    import pyarrow as pa
+
+    text_checksum = pa.field("text_checksum", pa.int64(), nullable=True)
+    return {"text_checksum": text_checksum} | {column.name: column.arrow() for column in COLUMNS if column.is_optional}
 
 
 def rows_schema(space: Space, table: pa.Schema) -> pa.Schema:
@@ -89,17 +95,22 @@ def check_schema(schema: pa.Schema, space: Space) -> None:
         raise SpaceMismatch(f"The table {space.table_name} holds vectors of {stamped}, not of {space}.")
 
 
-async def _add_text_checksums(table: AsyncTable) -> None:
-    """Version 2: a checksum of each row's words; rows from before have none."""
-    import pyarrow as pa
+def _adding(name: str) -> Callable[[AsyncTable], Awaitable[None]]:
+    """The step that adds a column."""
 
-    if "text_checksum" not in (await table.schema()).names:
-        await table.add_columns(pa.field("text_checksum", pa.int64(), nullable=True))
+    async def add(table: AsyncTable) -> None:
+        if name not in (await table.schema()).names:
+            await table.add_columns(_later_columns()[name])
+
+    return add
 
 
-MIGRATIONS: tuple[Callable[[AsyncTable], Awaitable[None]], ...] = (_add_text_checksums,)
-"""The step at index n leads from version n + 1 to n + 2; each does nothing where it was taken before."""
-assert len(MIGRATIONS) == SCHEMA_VERSION - 1
+MIGRATIONS: tuple[Callable[[AsyncTable], Awaitable[None]], ...] = (_adding("text_checksum"),)
+"""The step at index n leads from version n + 1 to n + 2; each does nothing where it was taken before.
+
+Append only: a released step stays.
+"""
+SCHEMA_VERSION = len(MIGRATIONS) + 1
 
 
 async def migrate(table: AsyncTable) -> int:

@@ -6,10 +6,11 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 SourceKind = Literal["file", "url", "base64", "asset"]
 TaskStatus = Literal["processing", "ready", "failed"]
+_MOMENTS = {"created_at", "updated_at", "finished_at"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,20 +118,25 @@ def to_json(record: Asset | StoredTranscript | Task) -> str:
 
 
 def asset_from(body: str) -> Asset:
-    fields = json.loads(body)
-    created_at = datetime.fromisoformat(fields.pop("created_at"))
-    return Asset(**fields | {"tags": tuple(fields["tags"])}, created_at=created_at)
+    fields = _fields(body, Asset)
+    return Asset(**fields | {"tags": tuple(fields["tags"])})
 
 
 def task_from(body: str) -> Task:
-    fields = json.loads(body)
-    for name in ("created_at", "updated_at", "finished_at"):
-        fields[name] = fields[name] and datetime.fromisoformat(fields[name])
-    return Task(**fields)
+    return Task(**_fields(body, Task))
 
 
 def transcript_from(body: str) -> StoredTranscript:
-    fields = json.loads(body)
+    fields = _fields(body, StoredTranscript)
     for name in ("words", "sentences"):
         fields[name] = tuple(TimedText(**text) for text in fields[name])
     return StoredTranscript(**fields)
+
+
+def _fields(body: str, kind: type[Asset | Task | StoredTranscript]) -> dict[str, Any]:
+    """The fields that this version knows: a later one may have written more, an earlier one less."""
+    written = json.loads(body)
+    fields = {field.name: written[field.name] for field in dataclasses.fields(kind) if field.name in written}
+    for name in _MOMENTS & fields.keys():
+        fields[name] = fields[name] and datetime.fromisoformat(fields[name])
+    return fields

@@ -67,10 +67,8 @@ class ResidentVectors:
             scores = _products(matrix, part)
             if len(passing) < len(rows):
                 rows, scores = rows[passing], scores[passing]
-        if len(rows) > count:
-            best = np.argpartition(scores, len(scores) - count)[-count:]
-            rows, scores = rows[best], scores[best]
-        return rows, scores
+        best = _greatest(scores, count)
+        return rows[best], scores[best]
 
     def _widen(self, first: int, end: int) -> None:
         if len(self._matrix):
@@ -85,6 +83,13 @@ class ResidentVectors:
             before[:, self._first - first : self._end - first] = self._matrix.values
             wider.extend(before)
         self._first, self._end, self._matrix = first, end, wider
+
+
+def _greatest(scores: NDArray[Any], count: int) -> NDArray[np.intp] | slice:
+    """Where the greatest scores are, in no order."""
+    import numpy as np
+
+    return np.argpartition(scores, len(scores) - count)[-count:] if len(scores) > count else slice(None)
 
 
 def _products(matrix: NDArray[np.float32], vector: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -167,15 +172,21 @@ class ResidentClips:
         """Take the rows that are not at one of these addresses as deleted."""
         self._rows.keep_only(addresses)
 
-    async def nearest(self, query: NDArray[np.float32], where: ClipFilter, count: int) -> list[ClipHit]:
+    async def nearest(self, vector: NDArray[np.float32], where: ClipFilter, count: int) -> list[ClipHit]:
         """The rows nearest to a unit vector by cosine, in no order."""
+        import numpy as np
+
         mask = self._rows.matching(where)
-        hits = []
-        for (option, scope), vectors in self._vectors.items():
-            if where.embedding_option in (None, option) and where.embedding_scope in (None, scope):
-                rows, scores = vectors.nearest(query, mask, count)
-                hits += self._hits(rows, scores)
-        return hits
+        parts = [
+            part.nearest(vector, mask, count)
+            for (option, scope), part in self._vectors.items()
+            if where.embedding_option in (None, option) and where.embedding_scope in (None, scope)
+        ]
+        if not parts:
+            return []
+        rows, scores = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        best = _greatest(scores, count)
+        return self._hits(rows[best], scores[best])
 
     def at(self, addresses: NDArray[np.int64], scores: Sequence[float]) -> list[ClipHit] | None:
         """The rows at these addresses, those that are gone left out; None where one was never here."""
@@ -193,8 +204,7 @@ class ResidentClips:
         scores = sum(column.scores(cut, self._rows.is_there) for column in self._words.values())
         scores = np.where(self._rows.matching(where), scores, 0.0)
         rows = np.flatnonzero(scores)
-        if len(rows) > count:
-            rows = rows[np.argpartition(scores[rows], len(rows) - count)[-count:]]
+        rows = rows[_greatest(scores[rows], count)]
         # As wide as LanceDB has them: what is equal there has to be equal here, so that ties end in one order.
         return self._hits(rows, scores[rows].astype("float32"))
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from lancedb import AsyncTable
 
+    from soundbite_store.lance.clip_store import ClipStore
     from soundbite_store.lance.connection import StoreConnection
 
 RecordKind = Literal["asset", "task", "transcript", "removed"]
@@ -192,9 +193,9 @@ class Sharing:
     Every method may raise StoreError.
     """
 
-    def __init__(self, catalogue: Catalogue, ledger: Ledger, may_read: Callable[[Path], bool]) -> None:
+    def __init__(self, store: ClipStore, ledger: Ledger, may_read: Callable[[Path], bool]) -> None:
         """`may_read` tells whether this machine's settings open a file that another machine names."""
-        self._catalogue = catalogue
+        self._catalogue = Catalogue(store.connection)
         self._ledger = ledger
         self._may_read = may_read
         self._version = 0
