@@ -11,7 +11,6 @@ import pytest
 
 from soundbite_store import Clip, ClipStore, Space
 from soundbite_store.lance import clip_store, upkeep
-from soundbite_store.lance import table as clip_table
 
 MakeClip = Callable[..., Clip]
 FOR_EVER = 3_600.0
@@ -102,11 +101,11 @@ async def test_versions_that_nobody_reads_any_more_are_dropped_though_nothing_el
             await store.tidied()
             assert await store.count(space) == WRITES
             table = await store.connection.table_for_writing(space)
-            assert not await table.wants_upkeep()
+            assert not await upkeep.Upkeep(table).is_due()
         return len(list(tmp_path.rglob("data/*.lance")))
 
     assert await look() == WRITES + 1
-    monkeypatch.setattr(clip_table, "KEEP_VERSIONS_FOR", timedelta(milliseconds=1))
+    monkeypatch.setattr(upkeep, "KEEP_VERSIONS_FOR", timedelta(milliseconds=1))
     assert await look() == 1
 
 

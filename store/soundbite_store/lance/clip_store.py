@@ -285,7 +285,7 @@ class ClipStore:
         Raises: StoreBusy, StoreUnavailable, StoreFull.
         """
         table = await self.connection.table(space)
-        return Mended(0, 0) if table is None else await self._unstoppable(table.mend())
+        return Mended(0, 0) if table is None else await self._unstoppable(self._upkeep_of(table).mend())
 
     async def everything(self, space: Space) -> AsyncIterator[tuple[list[Clip], list[int]]]:
         """All rows with their vectors and the checksums they were written with, in batches, in no order."""
@@ -313,7 +313,7 @@ class ClipStore:
         None where there is no such table.
         """
         table = await self.connection.table(space)
-        return None if table is None else await self._unstoppable(table.measure_index())
+        return None if table is None else await self._unstoppable(self._upkeep_of(table).measure_index())
 
     async def tidied(self) -> None:
         """Wait for a pause in writing, and until the tidying that is due then is done."""

@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
 
 from soundbite_store.clips import Clip, EmbeddingCount, StoredClip, UpsertResult
-from soundbite_store.errors import StoreBusy, lance_errors
+from soundbite_store.errors import StoreError, lance_errors
 from soundbite_store.filters import ClipFilter
-from soundbite_store.lance.asset_presence import AssetPresence
-from soundbite_store.lance.indexes import (
-    KEEP_VERSIONS_FOR,
-    build_filter_indexes,
-    build_vector_index,
-    create_text_indexes,
-    is_compact,
-    measured,
-    note_vector_index,
-    order_vector_index,
-    wants_ordered_index,
-    wants_upkeep,
-    wants_vector_index,
-)
 from soundbite_store.lance.places import FOLDER, StoreCapabilities
 from soundbite_store.lance.search import LanceSearch, TableFacts, TableSearch
 from soundbite_store.locks import until_committed
-from soundbite_store.repair.mending import Mended, mend_rows
 from soundbite_store.resident.index import ResidentIndex
 from soundbite_store.rows import CLIP_COLUMNS, full_clips, stored_clips, to_table
 from soundbite_store.vectors import Space, SpaceInfo, VectorIndex
@@ -38,10 +23,11 @@ if TYPE_CHECKING:
     from lancedb import AsyncTable
 
     from soundbite_store.locks import OwnerLock, WriteGate
-    from soundbite_store.repair.durability import TableFolder
+    from soundbite_store.repair.durability import Commit, TableFolder
     from soundbite_store.resident.clips import ResidentClips
 
 _log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
 _ORDER = ("asset_id", "start_sec", "end_sec", "embedding_scope", "embedding_option", "row_id")
 
 
@@ -66,12 +52,12 @@ class ClipTable:
         self.space = space
         self.lance = table
         self.facts = TableFacts(table, folder.path if folder else None)
+        self.gate = gate
+        self.optimiser = optimiser
+        self.folder = folder
+        self.capabilities = capabilities
         self._schema = schema
         self._columns = [name for name in CLIP_COLUMNS if name in schema.names]
-        self._gate = gate
-        self._optimiser = optimiser
-        self._folder = folder
-        self.capabilities = capabilities
         self._presence = AssetPresence(self.facts, folder, reopen)
         self._info: tuple[int, SpaceInfo] | None = None
         self._resident = ResidentIndex(space.dimension, self.facts, reopen) if folder and reopen else None
@@ -98,22 +84,19 @@ class ClipTable:
         rows, _ = await asyncio.gather(
             asyncio.to_thread(to_table, self.space, self._schema, clips), self._look_ahead(assets)
         )
-        async with self._gate.entered():
-            result = await until_committed(lambda: self._write(rows, assets, replace_assets))
-            await self._written()
-        return result
+        return await self._commit(lambda: self._write(rows, assets, replace_assets))
 
     async def _write(self, rows: pa.Table, assets: tuple[str, ...], replace_assets: bool) -> UpsertResult:
         with lance_errors():
             # Where nobody else writes and all assets are new, so are the keys: no need to read those that are there.
-            if self._gate.is_exclusive and not await self._presence.holds_any(assets):
+            if self.gate.is_exclusive and not await self._presence.holds_any(assets):
                 done = await self.lance.add(rows)
                 self._presence.note_added(assets, done.version)
                 return UpsertResult(rows.num_rows, 0, 0)
             return await self._merge(rows, ClipFilter(asset_ids=assets) if replace_assets else None)
 
     async def _look_ahead(self, assets: Sequence[str]) -> None:
-        if self._gate.is_exclusive:
+        if self.gate.is_exclusive:
             await self._presence.look_ahead(assets)
 
     async def _merge(self, rows: pa.Table, replaced: ClipFilter | None) -> UpsertResult:
@@ -133,10 +116,7 @@ class ClipTable:
                 done = await self.lance.update(updates_sql=dict(values), where=where.to_sql())
                 return int(done.rows_updated)
 
-        async with self._gate.entered():
-            count = await until_committed(write)
-            await self._written()
-        return count
+        return await self._commit(write)
 
     async def delete(self, where: ClipFilter) -> int:
         """Delete the matching rows; returns how many there were."""
@@ -148,101 +128,7 @@ class ClipTable:
                     await self.lance.delete(where.to_sql())
                 return count
 
-        async with self._gate.entered():
-            count = await until_committed(write)
-            await self._written()
-        return count
-
-    async def mend(self) -> Mended:
-        """Take out rows that can't be read and second rows of a key.
-
-        Raises: StoreBusy when another process is tidying the table.
-        """
-        async with self._gate.entered():
-            if self._optimiser and not await self._optimiser.try_acquire():
-                raise StoreBusy("Another process is tidying the clip store: try again in a minute.")
-            try:
-                with lance_errors():
-                    await self.lance.checkout_latest()
-                mended = await mend_rows(self.lance)
-                await self._written()
-            finally:
-                if self._optimiser:
-                    await self._optimiser.release()
-        return mended
-
-    async def wants_upkeep(self) -> bool:
-        with lance_errors():
-            if not self.capabilities.optimize:
-                return await wants_ordered_index(self.lance)
-            return await wants_upkeep(self.lance) or await self._can_drop_versions()
-
-    async def _can_drop_versions(self) -> bool:
-        """Whether dropping older versions, often a second copy of all rows, is all that there is to do."""
-        if self._folder is None or not await is_compact(self.lance):
-            return False
-        return await asyncio.to_thread(
-            self._folder.has_versions_before, time.time() - KEEP_VERSIONS_FOR.total_seconds()
-        )
-
-    async def optimise(self) -> bool:
-        """Compact, index and clean up; False when another process is at it or writers came in between.
-
-        Raises: StoreFull when the disk has no room for a second copy of the table.
-        """
-        if not self.capabilities.optimize:
-            return await self._order_indexes()
-        if self._optimiser and not await self._optimiser.try_acquire():
-            return False
-        try:
-            with lance_errors():
-                # A handle that has not seen the newest commits would compact nothing.
-                await self.lance.checkout_latest()
-                if self._folder:
-                    stats: Any = await self.lance.stats()  # a dict, whatever its annotation says
-                    await asyncio.to_thread(self._folder.check_room, stats["total_bytes"])
-                await create_text_indexes(self.lance)
-                await build_filter_indexes(self.lance)
-                await self._index_vectors()
-                await self.lance.optimize(cleanup_older_than=KEEP_VERSIONS_FOR)
-            await self._make_durable(with_indexes=True)
-        except StoreBusy as exc:
-            # Writers win, on purpose: the next round will find the same work.
-            _log.info("Optimising %s was put off: %s", self.space.id, exc)
-            return False
-        finally:
-            if self._optimiser:
-                await self._optimiser.release()
-        return True
-
-    async def measure_index(self) -> VectorIndex:
-        """Measure the vector index that is there, whoever built it, and write down what was found."""
-        with lance_errors():
-            await self.lance.checkout_latest()
-            index = await measured(self.lance)
-
-        async def note() -> None:
-            with lance_errors():
-                await note_vector_index(self.lance, index)
-
-        async with self._gate.entered():
-            await until_committed(note)
-        return index
-
-    async def _order_indexes(self) -> bool:
-        """Ask the service for the indexes that a table of this size should have; the rest it does unasked."""
-        with lance_errors():
-            if not await wants_ordered_index(self.lance):
-                return False
-            await build_filter_indexes(self.lance)
-            await order_vector_index(self.lance)
-        return True
-
-    async def _index_vectors(self) -> None:
-        if await wants_vector_index(self.lance):
-            index = await build_vector_index(self.lance)
-            async with self._gate.entered():
-                await note_vector_index(self.lance, index)
+        return await self._commit(write)
 
     async def count(self, where: ClipFilter) -> int:
         return await self.facts.count(where.to_sql())
@@ -290,15 +176,19 @@ class ClipTable:
         with lance_errors():
             return await query.offset(offset).limit(limit).to_arrow()
 
-    async def _written(self) -> None:
-        await self._make_durable()
-        if self._resident:
-            self._resident.note_write()
+    async def _commit(self, write: Callable[[], Awaitable[_Result]]) -> _Result:
+        async with self.gate.entered():
+            result = await until_committed(write)
+            await self.make_durable()
+        return result
 
-    async def _make_durable(self, *, with_indexes: bool = False) -> None:
-        if self._folder:
+    async def make_durable(self, *, with_indexes: bool = False) -> None:
+        """Have what was written on the disk, and seen by the next search."""
+        if self.folder:
             with lance_errors():
-                await asyncio.to_thread(self._folder.sync, with_indexes=with_indexes)
+                await asyncio.to_thread(self.folder.sync, with_indexes=with_indexes)
+        if self._resident and not with_indexes:  # tidying changes no row: searches need not wait for it
+            self._resident.note_write()
 
 
 def _grouped(rows: pa.Table) -> list[EmbeddingCount]:
@@ -320,3 +210,89 @@ def _grouped(rows: pa.Table) -> list[EmbeddingCount]:
 def _totals(space: Space, rows: pa.Table, index: VectorIndex | None) -> SpaceInfo:
     clips, assets = (len(rows.column(name).unique()) for name in ("clip_id", "asset_id"))
     return SpaceInfo(space, rows.num_rows, clips, assets, index)
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """A version of the table, and what is known beside it."""
+
+    table: AsyncTable
+    absent: set[str] = field(default_factory=set)
+    """Assets it was asked for in vain."""
+    added: set[str] = field(default_factory=set)
+    """Assets written since."""
+
+
+class AssetPresence:
+    """Whether a table holds rows of an asset: asked before every write, since new assets need no comparison of keys.
+
+    LanceDB finds that out through its index, and for the fragments that no index has taken in yet by reading each. In a
+    load of many recordings those are the very rows that this process wrote, and it knows what they are. For writers
+    that take turns.
+    """
+
+    def __init__(
+        self, facts: TableFacts, folder: TableFolder | None, reopen: Callable[[], Awaitable[AsyncTable | None]] | None
+    ) -> None:
+        self._facts = facts
+        self._folder = folder
+        self._reopen = reopen
+        # This process's last commit. As long as it is the newest, nobody else can have added anything.
+        self._last: Commit | None = None
+        self._base: _Base | None = None
+
+    async def holds_any(self, asset_ids: Iterable[str]) -> bool:
+        """Whether the newest version has rows of any of these assets."""
+        assets = set(asset_ids)
+        try:
+            if base := await self._base_of(await self._facts.version()):
+                return await _holds_any(base, assets)
+        except StoreError as exc:
+            _log.debug("An older version of the clips cannot be asked: %s", exc)
+            self._base = self._last = None
+        return bool(await self._facts.count(_of_assets(assets)))
+
+    async def look_ahead(self, asset_ids: Iterable[str]) -> None:
+        """Have the answer ready where finding it takes long: at the first writes, and after those of others."""
+        if self._base is None:
+            await self.holds_any(asset_ids)
+
+    def note_added(self, asset_ids: Iterable[str], version: int) -> None:
+        """Note which assets a version has rows of that this process wrote just now, in its turn."""
+        before, self._last = self._last, self._commit_of(version)
+        # Numbers without a gap say that nobody came in between; the file, that it still is the commit we know: where a
+        # table was healed, others may have given the number to another.
+        if before is None or version != before.version + 1 or self._commit_of(before.version) != before:
+            self._base = None
+        elif self._base:
+            self._base.added.update(asset_ids)
+
+    async def _base_of(self, newest: int) -> _Base | None:
+        """The version to ask, None where this process did not write the newest one."""
+        last = self._last
+        if last is None or newest != last.version or self._commit_of(newest) != last:
+            return None
+        if self._base is None and self._reopen and (table := await self._reopen()):
+            with lance_errors():
+                await table.checkout(newest)
+            if last == self._last and self._base is None:  # nobody wrote or came first meanwhile
+                self._base = _Base(table)
+        return self._base if last == self._last else None
+
+    def _commit_of(self, version: int) -> Commit | None:
+        return self._folder.commit_of(version) if self._folder else None
+
+
+async def _holds_any(base: _Base, asset_ids: set[str]) -> bool:
+    if asset_ids & base.added:
+        return True
+    if unasked := asset_ids - base.absent:
+        with lance_errors():
+            if await base.table.count_rows(_of_assets(unasked)):
+                return True
+        base.absent.update(unasked)
+    return False
+
+
+def _of_assets(asset_ids: Iterable[str]) -> str:
+    return ClipFilter(asset_ids=tuple(sorted(asset_ids))).to_sql()

@@ -1,4 +1,4 @@
-"""When a table is tidied: in the background, in the pauses between writes."""
+"""How a table is tidied and mended, and when: in the background, in the pauses between writes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,30 @@ import asyncio
 import contextlib
 import logging
 import time
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
-from soundbite_store.errors import StoreError
+from soundbite_store.errors import StoreBusy, StoreError, lance_errors
+from soundbite_store.lance.indexes import (
+    KEEP_VERSIONS_FOR,
+    build_filter_indexes,
+    build_vector_index,
+    create_text_indexes,
+    is_compact,
+    measured,
+    note_vector_index,
+    order_vector_index,
+    wants_ordered_index,
+    wants_upkeep,
+    wants_vector_index,
+)
+from soundbite_store.locks import until_committed
+from soundbite_store.repair.mending import Mended, mend_rows
 
 if TYPE_CHECKING:
     from soundbite_store.lance.table import ClipTable
+    from soundbite_store.vectors import VectorIndex
 
 _log = logging.getLogger(__name__)
 # Tidying takes both the processor and the disk from the writes beside it: it cost a load of many recordings half its
@@ -48,7 +66,7 @@ class Upkeep:
         async with self._turn:
             started = time.monotonic()
             try:
-                return await self._table.optimise()
+                return await self._optimise()
             finally:
                 self._took_s = time.monotonic() - started
 
@@ -71,7 +89,7 @@ class Upkeep:
         try:
             while self._written.is_set():
                 await self._pause_in_writing()
-                if await self._table.wants_upkeep():
+                if await self.is_due():
                     await self.run()
         except StoreError as exc:
             # Nothing is lost by an untidy table but time; the next write tries again.
@@ -86,3 +104,97 @@ class Upkeep:
                 async with asyncio.timeout(min(_PAUSE_S, latest - now())):
                     await self._written.wait()
         self._written.clear()
+
+    async def is_due(self) -> bool:
+        """Whether there is enough to tidy."""
+        with lance_errors():
+            if not self._table.capabilities.optimize:
+                return await wants_ordered_index(self._table.lance)
+            return await wants_upkeep(self._table.lance) or await self._can_drop_versions()
+
+    async def _can_drop_versions(self) -> bool:
+        """Whether dropping older versions, often a second copy of all rows, is all that there is to do."""
+        folder = self._table.folder
+        if folder is None or not await is_compact(self._table.lance):
+            return False
+        return await asyncio.to_thread(folder.has_versions_before, time.time() - KEEP_VERSIONS_FOR.total_seconds())
+
+    async def _optimise(self) -> bool:
+        """Compact, index and clean up; False when another process is at it or writers came in between.
+
+        Raises: StoreFull when the disk has no room for a second copy of the table.
+        """
+        table = self._table
+        if not table.capabilities.optimize:
+            return await self._order_indexes()
+        try:
+            async with self._alone():
+                with lance_errors():
+                    # A handle that has not seen the newest commits would compact nothing.
+                    await table.lance.checkout_latest()
+                    if table.folder:
+                        stats: Any = await table.lance.stats()  # a dict, whatever its annotation says
+                        await asyncio.to_thread(table.folder.check_room, stats["total_bytes"])
+                    await create_text_indexes(table.lance)
+                    await build_filter_indexes(table.lance)
+                    await self._index_vectors()
+                    await table.lance.optimize(cleanup_older_than=KEEP_VERSIONS_FOR)
+                await table.make_durable(with_indexes=True)
+        except StoreBusy as exc:
+            # Writers win, on purpose: the next round will find the same work.
+            _log.info("Optimising %s was put off: %s", table.space.id, exc)
+            return False
+        return True
+
+    async def _order_indexes(self) -> bool:
+        """Ask the service for the indexes that a table of this size should have; the rest it does unasked."""
+        with lance_errors():
+            if not await wants_ordered_index(self._table.lance):
+                return False
+            await build_filter_indexes(self._table.lance)
+            await order_vector_index(self._table.lance)
+        return True
+
+    async def _index_vectors(self) -> None:
+        if await wants_vector_index(self._table.lance):
+            index = await build_vector_index(self._table.lance)
+            async with self._table.gate.entered():
+                await note_vector_index(self._table.lance, index)
+
+    async def measure_index(self) -> VectorIndex:
+        """Measure the vector index that is there, whoever built it, and write the result down."""
+        table = self._table.lance
+        with lance_errors():
+            await table.checkout_latest()
+            index = await measured(table)
+
+        async def note() -> None:
+            with lance_errors():
+                await note_vector_index(table, index)
+
+        async with self._table.gate.entered():
+            await until_committed(note)
+        return index
+
+    async def mend(self) -> Mended:
+        """Take out rows that can't be read and second rows of a key.
+
+        Raises: StoreBusy when another process is tidying the table.
+        """
+        async with self._table.gate.entered(), self._alone():
+            with lance_errors():
+                await self._table.lance.checkout_latest()
+            mended = await mend_rows(self._table.lance)
+            await self._table.make_durable()
+        return mended
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        lock = self._table.optimiser
+        if lock and not await lock.try_acquire():
+            raise StoreBusy("Another process is tidying the clip store: try again in a minute.")
+        try:
+            yield
+        finally:
+            if lock:
+                await lock.release()
