@@ -100,7 +100,7 @@ async def measure_ingest(store: ClipStore, sounds: Sounds, rows: int, folder: Pa
         folder / "arrow", [to_table(SPACE, clips_schema(SPACE), batch) for batch in batches], lambda table: table
     )
     started = time.perf_counter()
-    await store.tidied()
+    await store.wait_for_upkeep()
     print(
         f"ingest {AN_ASSET / ours:,.0f} rows/s, tidied {time.perf_counter() - started:.1f} s later; raw LanceDB add "
         f"{AN_ASSET / raw:,.0f} rows/s: {raw / ours:.2f} x; of ready Arrow tables {AN_ASSET / arrow:,.0f} rows/s: "

@@ -37,9 +37,9 @@ from soundbite_store.ledger.records import (
     Usage,
 )
 from soundbite_store.locks import OwnerLock
-from soundbite_store.repair.mending import DamagedRow, Mended, SpaceScan
+from soundbite_store.repair.mending import DamagedRow, MendResult, SpaceScan
 from soundbite_store.shared.catalogue import Sharing
-from soundbite_store.shared.exchange import Exchanged, export_library, import_library
+from soundbite_store.shared.exchange import ExchangeResult, export_library, import_library
 from soundbite_store.vectors import Space, SpaceInfo, VectorIndex
 
 __all__ = [
@@ -51,11 +51,11 @@ __all__ = [
     "ClipStore",
     "DamagedRow",
     "EmbeddingCount",
-    "Exchanged",
+    "ExchangeResult",
     "ExportProblem",
     "ForgottenRecords",
     "Ledger",
-    "Mended",
+    "MendResult",
     "OwnerLock",
     "Sharing",
     "SourceKind",

@@ -114,19 +114,19 @@ def lance_errors() -> Iterator[None]:
 
 def translated(exc: Exception) -> StoreError:
     """LanceDB raises only ValueError, RuntimeError and OSError: the text tells what happened."""
-    said = str(exc)
-    text = said.lower()
+    message = str(exc)
+    text = message.lower()
     for needles, kind, sentence in _CAUSES:
         if any(needle in text for needle in needles):
             return kind(sentence)
-    if refused := _REFUSED.search(said):
+    if refused := _REFUSED.search(message):
         return StoreUnavailable(
             f"The system would not open or read a file of the clip store: {refused[1].strip()}. Mend that and try "
             "again; what was written is safe."
         )
     if any(sign in text for sign in _SIGNS_OF_DAMAGE):
         return StoreCorrupt("A file of the clip store is missing or damaged: run `soundbite doctor --deep`.")
-    return StoreError(f"The clip store failed: {_first_words(said)}")
+    return StoreError(f"The clip store failed: {_first_words(message)}")
 
 
 def tells_of_damage(error: StoreError) -> bool:

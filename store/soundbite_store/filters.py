@@ -61,7 +61,7 @@ class ClipFilter:
             if (value := getattr(self, column)) is not None:
                 yield f"{column} = {quoted(value)}"
         if self.tags_any is not None:
-            yield f"array_has_any(tags, [{_listed(self.tags_any)}])" if self.tags_any else "false"
+            yield f"array_has_any(tags, [{_literals(self.tags_any)}])" if self.tags_any else "false"
         if self.share is not None:
             yield f"clip_id < {quoted(share_end(self.share))}"
         yield from self._times()
@@ -97,15 +97,15 @@ def quoted(value: str) -> str:
 
 def quoted_list(values: Iterable[str]) -> str:
     """A SQL array of strings. LanceDB's own conversion of an empty list fails."""
-    return f"make_array({_listed(values)})"
+    return f"make_array({_literals(values)})"
 
 
 def _one_of(column: str, values: Iterable[str]) -> str:
-    listed = _listed(values)
-    return f"{column} IN ({listed})" if listed else "false"
+    literals = _literals(values)
+    return f"{column} IN ({literals})" if literals else "false"
 
 
-def _listed(values: Iterable[str]) -> str:
+def _literals(values: Iterable[str]) -> str:
     return ", ".join(quoted(value) for value in values)
 
 

@@ -150,13 +150,13 @@ class RowReader:
         if column.kind is tuple:
             return [shared.setdefault(tags, tags) for tags in map(tuple, values.to_pylist())]
         coded = values.combine_chunks().dictionary_encode()
-        known = coded.dictionary.to_pylist()
+        distinct = coded.dictionary.to_pylist()
         if column.kind is datetime:
-            known = [moment.astimezone(UTC) for moment in known]
-        known = [shared.setdefault(value, value) for value in known]
+            distinct = [moment.astimezone(UTC) for moment in distinct]
+        distinct = [shared.setdefault(value, value) for value in distinct]
         if column.is_optional:
-            known.append(None)
-        return map(known.__getitem__, np.asarray(coded.indices.fill_null(-1)).tolist())
+            distinct.append(None)
+        return map(distinct.__getitem__, np.asarray(coded.indices.fill_null(-1)).tolist())
 
 
 def _clip_of(*values: Any) -> StoredClip:

@@ -13,7 +13,7 @@ from soundbite_store import Clip, ClipStore
 
 def clips(asset_id: str, round_number: int) -> list[Clip]:
     made = [clip(1_000 + index, asset_id) for index in range(10)]
-    return [dataclasses.replace(each, transcript=f"word in round{round_number}") for each in made]
+    return [dataclasses.replace(clip, transcript=f"word in round{round_number}") for clip in made]
 
 
 async def main(store: str) -> None:

@@ -48,8 +48,8 @@ async def test_replacing_an_asset_removes_its_other_clips_and_no_one_elses(
         await store.upsert(space, [make_clip(0, "a_2")])
         result = await store.upsert(space, [make_clip(0), make_clip(9, segmentation="natural")], replace_assets=True)
         assert result == UpsertResult(inserted=1, updated=1, deleted=3)
-        kept = await store.clips(space)
-    assert [(clip.asset_id, clip.start_sec) for clip in kept] == [("a_1", 0.0), ("a_1", 54.0), ("a_2", 0.0)]
+        clips = await store.clips(space)
+    assert [(clip.asset_id, clip.start_sec) for clip in clips] == [("a_1", 0.0), ("a_1", 54.0), ("a_2", 0.0)]
 
 
 async def test_every_field_comes_back_as_it_was_written(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
@@ -104,13 +104,13 @@ async def test_an_asset_is_renamed_and_retagged_in_every_space(
 ) -> None:
     other = Space("another", 16)
     async with await ClipStore.open(tmp_path) as store:
-        for each in (space, other):
-            await store.upsert(each, [make_clip(), make_clip(0, "a_2")])
+        for written_space in (space, other):
+            await store.upsert(written_space, [make_clip(), make_clip(0, "a_2")])
         assert await store.update_asset("a_1", title="It's \\'", tags=("x'y", "\\"), metadata_json="[]") == 2
-        for each in (space, other):
-            [renamed] = await store.clips(each, ClipFilter(asset_ids=("a_1",)))
+        for written_space in (space, other):
+            [renamed] = await store.clips(written_space, ClipFilter(asset_ids=("a_1",)))
             assert (renamed.title, renamed.tags, renamed.metadata_json) == ("It's \\'", ("x'y", "\\"), "[]")
-            [untouched] = await store.clips(each, ClipFilter(asset_ids=("a_2",)))
+            [untouched] = await store.clips(written_space, ClipFilter(asset_ids=("a_2",)))
             assert untouched.title == "Title of a_2"
         await store.update_asset("a_1", tags=())
         assert (await store.clips(space, ClipFilter(asset_ids=("a_1",))))[0].tags == ()
@@ -150,8 +150,8 @@ async def test_embeddings_are_counted_by_scope_and_option_with_their_span(
             space, [whole, *(make_clip(index) for index in range(3)), make_clip(1, embedding_option="fused")]
         )
         counts = await store.embedding_counts(space)
-    found = [(c.embedding_scope, c.embedding_option, c.count, c.start_sec, c.end_sec) for c in counts]
-    assert found == [
+    rows = [(c.embedding_scope, c.embedding_option, c.count, c.start_sec, c.end_sec) for c in counts]
+    assert rows == [
         ("asset", "audio", 1, 0.0, 18.0),
         ("clip", "audio", 3, 0.0, 18.0),
         ("clip", "fused", 1, 6.0, 12.0),
@@ -176,8 +176,8 @@ async def test_pages_of_clips_follow_each_other_without_gap_or_overlap(
         await store.upsert(space, [make_clip(index) for index in reversed(range(7))])
         await store.upsert(space, [make_clip(0, "a_0")])
         pages = [await store.clips(space, limit=3, offset=offset) for offset in (0, 3, 6)]
-    found = [(clip.asset_id, clip.start_sec) for page in pages for clip in page]
-    assert found == [("a_0", 0.0), *(("a_1", index * 6.0) for index in range(7))]
+    rows = [(clip.asset_id, clip.start_sec) for page in pages for clip in page]
+    assert rows == [("a_0", 0.0), *(("a_1", index * 6.0) for index in range(7))]
 
 
 async def test_writes_gathered_on_one_store_all_arrive(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:

@@ -47,8 +47,8 @@ async def test_a_full_disk_is_said_clearly_loses_nothing_and_recovers(
         assert mount("-o", "remount,size=60m", str(small_disk))
         await store.upsert(space, [make_clip(written, transcript="x" * 400_000)])
     async with await ClipStore.open(small_disk) as store:
-        kept = await store.clips(space)
-        assert [clip.start_sec for clip in kept][: written + 1] == [index * 6.0 for index in range(written + 1)]
+        clips = await store.clips(space)
+        assert [clip.start_sec for clip in clips][: written + 1] == [index * 6.0 for index in range(written + 1)]
         scan = await store.scan(space)
         assert scan is not None
         assert scan.is_sound

@@ -98,13 +98,13 @@ async def test_a_torn_newest_manifest_is_set_aside_and_the_table_goes_on(
     async with await ClipStore.open(tmp_path) as store:
         assert await store.count(space) == 2
         assert len(await store.text_search(space, "word")) == 2
-        [said] = store.healed
-        assert "set aside" in said
+        [sentence] = store.repairs
+        assert "set aside" in sentence
         await store.upsert(space, [make_clip(2), make_clip(3)])
         assert await store.count(space) == 4
     async with await ClipStore.open(tmp_path) as store:
         assert await store.count(space) == 4
-        assert store.healed == ()
+        assert store.repairs == ()
 
 
 async def test_two_damaged_heads_in_a_row_heal(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
@@ -129,7 +129,7 @@ async def test_a_version_whose_data_never_reached_the_disk_is_set_aside(
     late.write_bytes(b"")
     async with await ClipStore.open(tmp_path) as store:
         assert [clip.start_sec for clip in await store.clips(space)] == [0.0]
-        assert len(store.healed) == 1
+        assert len(store.repairs) == 1
         await store.upsert(space, [make_clip(1)])
         assert await store.count(space) == 2
 
@@ -142,7 +142,7 @@ async def test_an_unfinished_file_that_no_version_uses_does_no_harm(
     (table_dir(tmp_path, space) / "data" / "orphan.lance").write_bytes(b"")
     async with await ClipStore.open(tmp_path) as store:
         assert await store.count(space) == 1
-        assert store.healed == ()
+        assert store.repairs == ()
 
 
 async def test_a_table_torn_at_its_creation_is_made_again(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
@@ -185,7 +185,7 @@ async def test_damaged_search_indexes_are_dropped_and_built_again(
         assert await store.count(space, everything) == 500
         assert len(await store.vector_search(space, clips[0].vector, limit=20)) == 20
         assert len(await store.text_search(space, "word", limit=20)) == 20
-        assert any("built again" in said for said in store.healed)
+        assert any("built again" in sentence for sentence in store.repairs)
         assert await store.optimise(space)
         assert len(await store.text_search(space, "word", limit=20)) == 20
 

@@ -14,7 +14,7 @@ from soundbite_store import (
     Asset,
     Clip,
     ClipStore,
-    Exchanged,
+    ExchangeResult,
     ExportProblem,
     Ledger,
     Space,
@@ -63,10 +63,10 @@ async def test_an_exported_library_comes_back_whole_in_another_place(
         await store.upsert(space, clips)
         await store.upsert(other, [make_clip(9, vector=np.ones(8, dtype=np.float32))])
         written = await store.embeddings(space)
-        assert await export_library(store, ledger, file) == Exchanged(assets=1, clips=6, transcripts=1)
+        assert await export_library(store, ledger, file) == ExchangeResult(assets=1, clips=6, transcripts=1)
     async with await ClipStore.open(tmp_path / "b") as store, await Ledger.open(tmp_path / "b.db") as ledger:
         for _ in range(2):  # twice is as good as once
-            assert await import_library(store, ledger, file) == Exchanged(assets=1, clips=6, transcripts=1)
+            assert await import_library(store, ledger, file) == ExchangeResult(assets=1, clips=6, transcripts=1)
         assert await ledger.get_asset("a_1") == ASSET
         assert await ledger.transcripts_of("a_1") == [SAID]
         assert await ledger.list_tasks() == [task]
@@ -110,14 +110,14 @@ async def test_a_clip_whose_vector_was_changed_is_left_out_and_counted(
         column = pa.array([sums[0] + 1, *sums[1:]], pa.int64())
         pq.write_table(table.set_column(table.schema.get_field_index("checksum"), "checksum", column), file)
     async with await ClipStore.open(tmp_path / "b") as store, await Ledger.open(tmp_path / "b.db") as ledger:
-        assert await import_library(store, ledger, file) == Exchanged(clips=1, damaged=1)
+        assert await import_library(store, ledger, file) == ExchangeResult(clips=1, damaged=1)
         assert await store.count(space) == 1
 
 
 async def test_an_export_of_the_first_version_is_read(tmp_path: Path) -> None:
     old = Space("old", 4)
     async with await ClipStore.open(tmp_path / "a") as store, await Ledger.open(tmp_path / "a.db") as ledger:
-        assert await import_library(store, ledger, EXPORTS / "version_1.parquet") == Exchanged(1, 3, 1)
+        assert await import_library(store, ledger, EXPORTS / "version_1.parquet") == ExchangeResult(1, 3, 1)
         asset = await ledger.get_asset("a_1")
         assert asset is not None
         assert (asset.title, asset.tags, asset.duration_sec) == ("A title", ("one", "two"), 12.0)
@@ -147,7 +147,7 @@ async def test_what_a_later_version_exports_beside_is_passed_over(
     at = table.schema.get_field_index("json")
     pq.write_table(table.set_column(at, "json", pa.array(bodies)), file)
     async with await ClipStore.open(tmp_path / "b") as store, await Ledger.open(tmp_path / "b.db") as ledger:
-        assert await import_library(store, ledger, file) == Exchanged(assets=1, clips=1)
+        assert await import_library(store, ledger, file) == ExchangeResult(assets=1, clips=1)
         assert await ledger.get_asset("a_1") == ASSET
 
 
@@ -184,10 +184,10 @@ async def test_a_scan_finds_vectors_that_changed_on_the_disk(tmp_path: Path, spa
             changed += 1
     assert changed == 1
     async with await ClipStore.open(tmp_path) as store:
-        found = await store.scan(space)
-        assert found is not None
-        assert [(row.asset_id, row.embedding_option) for row in found.damaged] == [("a_2", "audio")]
-        assert not found.is_sound
+        scan = await store.scan(space)
+        assert scan is not None
+        assert [(row.asset_id, row.embedding_option) for row in scan.damaged] == [("a_2", "audio")]
+        assert not scan.is_sound
         await store.upsert(space, [make_clip(7, "a_2", vector=marked)])
         again = await store.scan(space)
         assert again is not None

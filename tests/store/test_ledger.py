@@ -187,10 +187,10 @@ async def test_recordings_of_other_spaces_are_counted_without_looking_at_those_o
 async def test_query_vectors_are_kept_by_space_kind_and_text(tmp_path: Path) -> None:
     async with await Ledger.open(tmp_path / "ledger.db") as ledger:
         await ledger.put_query_vector("s", "text", "it's", np.arange(1, 5, dtype=np.float32))
-        found = await ledger.get_query_vector("s", "text", "it's")
-        assert found is not None
-        assert found.dtype == np.float32
-        assert np.allclose(found, np.arange(1, 5) / np.linalg.norm(np.arange(1, 5)))
+        vector = await ledger.get_query_vector("s", "text", "it's")
+        assert vector is not None
+        assert vector.dtype == np.float32
+        assert np.allclose(vector, np.arange(1, 5) / np.linalg.norm(np.arange(1, 5)))
         for other in (("s2", "text", "it's"), ("s", "audio", "it's"), ("s", "text", "its")):
             assert await ledger.get_query_vector(*other) is None
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from soundbite_store import Clip, ClipStore, Mended, OwnerLock, Space, StoreBusy, StoreUnavailable
+from soundbite_store import Clip, ClipStore, MendResult, OwnerLock, Space, StoreBusy, StoreUnavailable
 from soundbite_store.errors import tells_of_damage, translated
 from soundbite_store.lance.schema import clips_schema
 from soundbite_store.repair import mending
@@ -41,7 +41,7 @@ async def test_of_rows_that_are_there_twice_the_last_stays(tmp_path: Path, space
         scan = await store.scan(space)
         assert scan
         assert scan.doubled == 3
-        assert await store.mend(space) == Mended(unreadable=0, doubled=3)
+        assert await store.mend(space) == MendResult(unreadable=0, doubled=3)
         assert (await store.scan(space) or scan).is_sound
         assert [clip.title for clip in await store.clips(space)] == ["Title of a_1", "Last", *["Title of a_1"] * 4]
         assert len(await store.text_search(space, "word")) == 6
@@ -53,7 +53,7 @@ async def test_of_two_rows_the_one_that_is_as_it_was_written_stays(
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, [make_clip(0)])
         await add_past_the_keys(store, space, [make_clip(0)], checksum=7)
-        assert await store.mend(space) == Mended(unreadable=0, doubled=1)
+        assert await store.mend(space) == MendResult(unreadable=0, doubled=1)
         scan = await store.scan(space)
         assert scan
         assert (scan.rows, scan.is_sound) == (1, True)
@@ -73,7 +73,7 @@ async def test_rows_whose_file_is_lost_are_taken_out_and_all_others_stay(
         scan = await store.scan(space)
         assert scan
         assert scan.unreadable
-        assert await store.mend(space) == Mended(unreadable=3, doubled=0)
+        assert await store.mend(space) == MendResult(unreadable=3, doubled=0)
         assert (await store.scan(space) or scan).is_sound
         assert [clip.start_sec / 6 for clip in await store.clips(space)] == [0, 1, 2, 3, 4, 8, 9]
         await store.upsert(space, [make_clip(index) for index in range(10)])
@@ -83,10 +83,10 @@ async def test_rows_whose_file_is_lost_are_taken_out_and_all_others_stay(
 
 async def test_a_sound_table_stays_as_it_is(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
     async with await ClipStore.open(tmp_path) as store:
-        assert await store.mend(space) == Mended(0, 0)
+        assert await store.mend(space) == MendResult(0, 0)
         await store.upsert(space, [make_clip(index) for index in range(5)])
         version = await (await store.connection.table_for_writing(space)).facts.version()
-        assert await store.mend(space) == Mended(0, 0)
+        assert await store.mend(space) == MendResult(0, 0)
         assert await (await store.connection.table_for_writing(space)).facts.version() == version
 
 
@@ -96,7 +96,7 @@ async def test_a_table_that_is_being_tidied_is_not_mended(tmp_path: Path, space:
         async with OwnerLock(tmp_path / ".locks", f"{space.table_name}.optimise"):
             with pytest.raises(StoreBusy, match="try again"):
                 await store.mend(space)
-        assert await store.mend(space) == Mended(0, 0)
+        assert await store.mend(space) == MendResult(0, 0)
 
 
 async def table_with_one_file_apart(store: ClipStore, folder: Path, space: Space, make_clip: MakeClip) -> Path:
@@ -114,17 +114,17 @@ async def test_a_file_that_the_system_does_not_open_just_now_stops_mending_and_n
     async with await ClipStore.open(tmp_path) as store:
         apart = await table_with_one_file_apart(store, tmp_path, space, make_clip)
         await add_past_the_keys(store, space, [make_clip(0)])
-    kept = apart.with_suffix(".kept")
-    apart.rename(kept)
+    aside = apart.with_suffix(".kept")
+    apart.rename(aside)
     apart.symlink_to(apart.name)  # a loop: even root can't open it
     async with await ClipStore.open(tmp_path) as store:
         with pytest.raises(StoreUnavailable, match="symbolic links"):
             await store.scan(space)
         with pytest.raises(StoreUnavailable, match="symbolic links"):
             await store.mend(space)
-        kept.replace(apart)
+        aside.replace(apart)
         assert await store.count(space) == 9
-        assert await store.mend(space) == Mended(unreadable=0, doubled=1)
+        assert await store.mend(space) == MendResult(unreadable=0, doubled=1)
 
 
 async def test_a_file_that_is_back_a_moment_later_takes_no_row_with_it(
@@ -132,21 +132,21 @@ async def test_a_file_that_is_back_a_moment_later_takes_no_row_with_it(
 ) -> None:
     async with await ClipStore.open(tmp_path) as store:
         apart = await table_with_one_file_apart(store, tmp_path, space, make_clip)
-    kept = apart.with_suffix(".kept")
-    apart.rename(kept)
-    look = mending._without_answer
+    aside = apart.with_suffix(".kept")
+    apart.rename(aside)
+    look = mending._unreadable_of
 
     async def look_then_mount(table: AsyncTable, addresses: Sequence[int]) -> list[int]:
         lost = await look(table, addresses)
-        if kept.exists():
-            kept.rename(apart)
+        if aside.exists():
+            aside.rename(apart)
         return lost
 
-    monkeypatch.setattr(mending, "_without_answer", look_then_mount)
+    monkeypatch.setattr(mending, "_unreadable_of", look_then_mount)
     async with await ClipStore.open(tmp_path) as store:
         with pytest.raises(StoreUnavailable, match="Nothing was taken out"):
             await store.mend(space)
-        assert await store.mend(space) == Mended(0, 0)
+        assert await store.mend(space) == MendResult(0, 0)
         assert len(await store.embeddings(space)) == 8
 
 
@@ -158,7 +158,7 @@ async def test_rows_of_a_damaged_file_are_taken_out_however_it_is_damaged(
         apart = await table_with_one_file_apart(store, tmp_path, space, make_clip)
     content = apart.read_bytes()
     half = len(content) // 2
-    kept = {
+    aside = {
         "empty": b"",
         "cut": content[:half],
         "zeroed": bytes(len(content)),
@@ -167,13 +167,13 @@ async def test_rows_of_a_damaged_file_are_taken_out_however_it_is_damaged(
     }[damage]
     async with await ClipStore.open(tmp_path) as store:
         assert await store.count(space) == 8
-        apart.write_bytes(kept)
-        assert await store.mend(space) == Mended(unreadable=3, doubled=0)
+        apart.write_bytes(aside)
+        assert await store.mend(space) == MendResult(unreadable=3, doubled=0)
         assert [clip.start_sec / 6 for clip in await store.clips(space)] == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
-    ("said", "is_damage"),
+    ("message", "is_damage"),
     [
         ("lance error: LanceError(IO): Unable to walk dir: /s/_versions: Too many open files (os error 24)", False),
         ("lance error: LanceError(IO): Generic LocalFileSystem error: Permission denied (os error 13), /x.rs", False),
@@ -185,5 +185,5 @@ async def test_rows_of_a_damaged_file_are_taken_out_however_it_is_damaged(
         ("lance error: LanceError(IO): No such file or directory (os error 2)", True),
     ],
 )
-def test_what_lancedb_says_tells_damage_from_what_passes(said: str, is_damage: bool) -> None:
-    assert tells_of_damage(translated(RuntimeError(said))) is is_damage
+def test_what_lancedb_says_tells_damage_from_what_passes(message: str, is_damage: bool) -> None:
+    assert tells_of_damage(translated(RuntimeError(message))) is is_damage

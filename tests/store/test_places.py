@@ -12,24 +12,24 @@ from soundbite_store.locks import until_committed
 
 @pytest.mark.parametrize("uri", ["/srv/store", "relative/store", "file:///srv/store", "C:\\store"])
 def test_a_folder_is_tidied_here_and_seen_as_it_is_now(uri: str) -> None:
-    found = capabilities_of(uri)
-    assert found.optimize
-    assert not found.is_shared
-    assert found.read_consistency.total_seconds() == 0
+    capabilities = capabilities_of(uri)
+    assert capabilities.optimize
+    assert not capabilities.is_shared
+    assert capabilities.read_consistency.total_seconds() == 0
 
 
 @pytest.mark.parametrize("uri", ["s3://bucket/prefix", "gs://bucket/prefix", "az://container/prefix", "s3+ddb://b/p"])
 def test_an_object_store_is_tidied_here_and_shared_with_other_machines(uri: str) -> None:
-    found = capabilities_of(uri)
-    assert found.optimize
-    assert found.is_shared
-    assert found.read_consistency.total_seconds() == 5
+    capabilities = capabilities_of(uri)
+    assert capabilities.optimize
+    assert capabilities.is_shared
+    assert capabilities.read_consistency.total_seconds() == 5
 
 
 def test_the_lancedb_service_looks_after_its_tables_itself() -> None:
-    found = capabilities_of("db://recordings")
-    assert not found.optimize
-    assert found.is_shared
+    capabilities = capabilities_of("db://recordings")
+    assert not capabilities.optimize
+    assert capabilities.is_shared
 
 
 async def test_an_address_no_store_can_be_at_is_refused_with_what_may_be_there() -> None:

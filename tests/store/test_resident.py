@@ -74,7 +74,7 @@ def of_lance(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resident_index, "MOST_ROWS", -1)
 
 
-def said(hits: list[ClipHit]) -> list[tuple[str, str, object]]:
+def rounded(hits: list[ClipHit]) -> list[tuple[str, str, object]]:
     return [(hit.clip.clip_id, hit.clip.embedding_option, pytest.approx(hit.score, abs=1e-5)) for hit in hits]
 
 
@@ -83,19 +83,19 @@ def scored(hits: list[ClipHit]) -> list[tuple[str, str, object]]:
 
 
 async def answers(folder: Path, space: Space, *, is_held: bool) -> dict[str, object]:
-    shown = scored if is_held else said
-    found: dict[str, object] = {}
+    shown = scored if is_held else rounded
+    given: dict[str, object] = {}
     async with await ClipStore.open(folder) as store:
         for where in FILTERS:
             query = np.random.default_rng(5).normal(size=16)
-            found[f"near {where}"] = shown(await store.vector_search(space, query, where=where, limit=30))
+            given[f"near {where}"] = shown(await store.vector_search(space, query, where=where, limit=30))
             for text in ("river", "the Siren of the sea", "cafe naive strasse", "don't", "example 3.5 www.example.com"):
-                found[f"{text} {where}"] = shown(await store.text_search(space, text, where=where, limit=500))
-            found[f"rows {where}"] = await store.count(space, where)
+                given[f"{text} {where}"] = shown(await store.text_search(space, text, where=where, limit=500))
+            given[f"rows {where}"] = await store.count(space, where)
         table = await store.connection.table(space)
         assert table
         assert (await table.resident() is not None) == is_held
-    return found
+    return given
 
 
 @pytest.mark.parametrize("vector_bytes", [100_000, 0])
@@ -106,12 +106,12 @@ async def test_memory_answers_as_the_disk_does_with_vectors_and_without(
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, clips)
         await store.optimise(space)
-    held = await answers(tmp_path, space, is_held=True)
+    copy = await answers(tmp_path, space, is_held=True)
     of_lance(monkeypatch)
     read = await answers(tmp_path, space, is_held=False)
     for question, answer in read.items():
-        assert held[question] == answer, question
-    assert sum(bool(answer) for answer in held.values()) > len(held) // 2
+        assert copy[question] == answer, question
+    assert sum(bool(answer) for answer in copy.values()) > len(copy) // 2
 
 
 async def test_clips_found_in_memory_are_the_whole_clips(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
@@ -129,7 +129,7 @@ async def test_what_others_write_change_remove_and_compact_is_seen_by_the_next_s
     monkeypatch.setattr(resident_index, "MAY_LAG_S", 0.0)
     async with await ClipStore.open(tmp_path) as reader, await ClipStore.open(tmp_path) as writer:
 
-        async def found(word: str = "word") -> list[float]:
+        async def starts(word: str = "word") -> list[float]:
             hits = await reader.text_search(space, word, limit=1_000)
             near = await reader.vector_search(space, make_clip(0).vector, limit=1_000)
             table = await reader.connection.table(space)
@@ -137,20 +137,20 @@ async def test_what_others_write_change_remove_and_compact_is_seen_by_the_next_s
             assert await reader.count(space) == len(near)
             return sorted(hit.clip.start_sec for hit in hits)
 
-        assert await found() == []
+        assert await starts() == []
         for index in range(20):
             await writer.upsert(space, [make_clip(index, f"a_{index % 2}", transcript="word")])
-            assert len(await found()) == index + 1
+            assert len(await starts()) == index + 1
         await writer.delete_asset("a_1")
-        assert await found() == [index * 6.0 for index in range(0, 20, 2)]
+        assert await starts() == [index * 6.0 for index in range(0, 20, 2)]
         await writer.update_asset("a_0", title="Another title")
         assert {hit.clip.title for hit in await reader.text_search(space, "word")} == {"Another title"}
-        assert len(await found()) == 10
+        assert len(await starts()) == 10
         assert await writer.optimise(space)
-        assert len(await found()) == 10
+        assert len(await starts()) == 10
         await writer.upsert(space, [make_clip(0, "a_0", transcript="other")], replace_assets=True)
-        assert await found() == []
-        assert await found("other") == [0.0]
+        assert await starts() == []
+        assert await starts("other") == [0.0]
 
 
 async def test_a_search_waits_for_its_own_writes_and_not_for_those_of_others(
@@ -160,7 +160,7 @@ async def test_a_search_waits_for_its_own_writes_and_not_for_those_of_others(
     monkeypatch.setattr(resident_index, "_LOOKS_IN_THAT_TIME", 1e9)
     async with await ClipStore.open(tmp_path) as reader, await ClipStore.open(tmp_path) as other:
 
-        async def found() -> list[int]:
+        async def starts() -> list[int]:
             near = await reader.vector_search(space, make_clip(0).vector)
             hits = await reader.text_search(space, "word")
             assert len(hits) == len(near)
@@ -168,18 +168,18 @@ async def test_a_search_waits_for_its_own_writes_and_not_for_those_of_others(
 
         await reader.upsert(space, [make_clip(0, transcript="word")])
         table = await reader.connection.table_for_writing(space)
-        assert await found() == [0]
+        assert await starts() == [0]
         await other.upsert(space, [make_clip(1, transcript="word")])
-        assert await found() == [0]
-        await table.settled()
-        assert await found() == [0, 1]
+        assert await starts() == [0]
+        await table.wait_for_copy()
+        assert await starts() == [0, 1]
         await other.upsert(space, [make_clip(2, transcript="word")])
         await reader.upsert(space, [make_clip(3, transcript="word")])
-        assert await found() == [0, 1, 2, 3]
+        assert await starts() == [0, 1, 2, 3]
         await reader.update_asset("a_1", title="Another title")
         assert {hit.clip.title for hit in await reader.text_search(space, "word")} == {"Another title"}
         await reader.delete_asset("a_1")
-        assert await found() == []
+        assert await starts() == []
 
 
 async def test_memory_stays_right_while_another_process_writes_compacts_and_deletes(
@@ -187,32 +187,32 @@ async def test_memory_stays_right_while_another_process_writes_compacts_and_dele
 ) -> None:
     monkeypatch.setattr(resident_index, "READ_AT_ONCE", 60)
     async with await ClipStore.open(tmp_path) as reader:
-        kept = [make_clip(index, "a_kept", transcript="kept word") for index in range(50)]
-        await reader.upsert(space, kept)
+        steady = [make_clip(index, "a_kept", transcript="kept word") for index in range(50)]
+        await reader.upsert(space, steady)
         arguments = [str(Path(__file__).with_name("clip_churner.py")), str(tmp_path)]
         other = await asyncio.create_subprocess_exec(sys.executable, *arguments)
         ended = asyncio.create_task(other.wait())
         table = await reader.connection.table_for_writing(space)
-        held = 0
+        copy = 0
         while not ended.done():
             hits = await reader.text_search(space, "kept", limit=1_000)
-            assert sorted(hit.clip.start_sec for hit in hits) == [clip.start_sec for clip in kept]
-            near = await reader.vector_search(space, kept[7].vector, limit=1_000)
-            assert near[0].clip.clip_id == kept[7].clip_id
-            assert len(near) == len({hit.clip.clip_id for hit in near}) >= len(kept)
-            held += await table.resident() is not None
+            assert sorted(hit.clip.start_sec for hit in hits) == [clip.start_sec for clip in steady]
+            near = await reader.vector_search(space, steady[7].vector, limit=1_000)
+            assert near[0].clip.clip_id == steady[7].clip_id
+            assert len(near) == len({hit.clip.clip_id for hit in near}) >= len(steady)
+            copy += await table.resident() is not None
             await asyncio.sleep(0)  # searches in memory never pause, and the end of the process is told by the loop
         assert ended.result() == 0
-        assert held
+        assert copy
         monkeypatch.setattr(resident_index, "MAY_LAG_S", 0.0)
-        await table.settled()
+        await table.wait_for_copy()
         there = await reader.clips(space, limit=10_000)
         assert {clip.asset_id for clip in there} == {"a_kept", "a_5", "a_6"}
         for _ in range(2):
-            found = [hit.clip for hit in await reader.text_search(space, "word", limit=1_000)]
-            assert sorted(found, key=lambda clip: (clip.asset_id, clip.start_sec)) == there
+            hits = [hit.clip for hit in await reader.text_search(space, "word", limit=1_000)]
+            assert sorted(hits, key=lambda clip: (clip.asset_id, clip.start_sec)) == there
             await table.resident()
-            await table.settled()
+            await table.wait_for_copy()
         assert await table.resident()
 
 
@@ -223,15 +223,15 @@ async def test_a_table_whose_vectors_outgrow_their_limit_is_held_without_them(
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, clips[:200])
         table = await store.connection.table_for_writing(space)
-        held = await table.resident()
-        assert held
-        assert held.has_vectors
+        copy = await table.resident()
+        assert copy
+        assert copy.has_vectors
         await store.upsert(space, clips[200:])
         for _ in range(2):
             assert len(await store.vector_search(space, clips[0].vector, limit=100)) == 100
-            held = await table.resident()
-            assert held
-            assert (held.has_vectors, held.vector_bytes) == (False, 0)
+            copy = await table.resident()
+            assert copy
+            assert (copy.has_vectors, copy.vector_bytes) == (False, 0)
         # What another process wrote just now is found by LanceDB, and not in memory yet.
         monkeypatch.setattr(resident_index, "MAY_LAG_S", 3_600.0)
         monkeypatch.setattr(resident_index, "_LOOKS_IN_THAT_TIME", 1e9)
@@ -269,9 +269,9 @@ async def test_rows_that_are_gone_do_not_pile_up_in_memory(
             assert len(await store.text_search(space, "sea")) == 2
             await store.delete_asset(f"a_{number}")
             assert [hit.clip.asset_id for hit in await store.text_search(space, "sea river")] == ["a_stays"]
-            held = await table.resident()
-            assert held
-            gone.append(held.gone)
+            copy = await table.resident()
+            assert copy
+            gone.append(copy.gone)
         assert 0 < max(gone) <= 6
 
 
@@ -284,9 +284,9 @@ async def test_a_larger_table_is_read_beside_the_searches(
         await store.upsert(space, clips)
         table = await store.connection.table_for_writing(space)
         answers = [scored(await store.vector_search(space, clips[9].vector)) for _ in range(10)]
-        await table.settled()
+        await table.wait_for_copy()
         assert await table.resident()
-        answers.append(said(await store.vector_search(space, clips[9].vector)))
+        answers.append(rounded(await store.vector_search(space, clips[9].vector)))
         assert all(answer == answers[-1] for answer in answers)
 
 
@@ -298,8 +298,8 @@ async def test_searches_that_follow_each_other_wait_for_the_first_reading_of_a_s
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, clips)
         table = await store.connection.table_for_writing(space)
-        held = [await table.resident() is not None for _ in range(10)]
-        assert held == [False] * 8 + [True] * 2
+        copy = [await table.resident() is not None for _ in range(10)]
+        assert copy == [False] * 8 + [True] * 2
 
 
 async def test_a_table_is_read_in_the_pause_after_its_first_search(
@@ -311,7 +311,7 @@ async def test_a_table_is_read_in_the_pause_after_its_first_search(
         await store.upsert(space, clips)
         table = await store.connection.table_for_writing(space)
         assert await table.resident() is None
-        await table.settled()
+        await table.wait_for_copy()
         assert await table.resident()
 
 

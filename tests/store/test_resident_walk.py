@@ -67,7 +67,7 @@ async def near(store: ClipStore, space: Space) -> Answers:
     return [shown(await store.vector_search(space, query, where=where, limit=1_000)) for where in FILTERS]
 
 
-async def said(store: ClipStore, space: Space) -> Answers:
+async def by_words(store: ClipStore, space: Space) -> Answers:
     return [shown(await store.text_search(space, "river sea", where=where, limit=1_000)) for where in FILTERS]
 
 
@@ -104,7 +104,7 @@ async def test_a_reader_that_lives_with_a_table_finds_what_is_there(
         await writer.upsert(space, [make_clip(0, "a_0", transcript="river")])
         for number in range(STEPS):
             what = f"step {number}: {await life.step()}"
-            seen_near, seen_said = await near(reader, space), await said(reader, space)
+            seen_near, seen_by_words = await near(reader, space), await by_words(reader, space)
             table = await reader.connection.table(space)
             assert table
             is_held = await table.resident() is not None
@@ -116,9 +116,9 @@ async def test_a_reader_that_lives_with_a_table_finds_what_is_there(
                     assert without_scores(seen_near) == without_scores(read_near), what
                     assert scores(seen_near) == pytest.approx(scores(read_near), abs=1e-5), what
                     # LanceDB scores what its index has not taken in yet by other counts than the rest.
-                    assert without_scores(seen_said) == without_scores(await said(disk, space)), what
+                    assert without_scores(seen_by_words) == without_scores(await by_words(disk, space)), what
             if is_held and most_at_once > STEPS:
                 async with await ClipStore.open(tmp_path) as new:
-                    assert scores(seen_said) == pytest.approx(scores(await said(new, space)), abs=1e-5), what
-            await table.settled()
+                    assert scores(seen_by_words) == pytest.approx(scores(await by_words(new, space)), abs=1e-5), what
+            await table.wait_for_copy()
     assert was_held > STEPS // 4

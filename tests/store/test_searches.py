@@ -76,11 +76,11 @@ async def test_words_of_any_script_are_found(tmp_path: Path, space: Space, make_
     texts = ["naïve idea", "東京 に 行く", "don't stop", "Straße"]
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, [make_clip(index, transcript=text) for index, text in enumerate(texts)])
-        found = {
+        answers = {
             query: [hit.clip.transcript for hit in await store.text_search(space, query)]
             for query in ("naive", "東京", "don't")
         }
-    assert found == {"naive": ["naïve idea"], "東京": ["東京 に 行く"], "don't": ["don't stop"]}
+    assert answers == {"naive": ["naïve idea"], "東京": ["東京 に 行く"], "don't": ["don't stop"]}
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ async def test_a_large_table_gets_an_index_that_keeps_scores_exact_and_recall_hi
     async with await ClipStore.open(tmp_path) as store:
         await store.upsert(space, clips)
         assert await store.optimise(space)
-        found = total = 0
+        answers = total = 0
         for query in vectors[:20]:
             exact = await store.vector_search(space, query, exact=True)
             near = await store.vector_search(space, query)
@@ -119,11 +119,11 @@ async def test_a_large_table_gets_an_index_that_keeps_scores_exact_and_recall_hi
             total += len(known)
             for hit in near:
                 if hit.clip.clip_id in known:
-                    found += 1
+                    answers += 1
                     assert hit.score == pytest.approx(known[hit.clip.clip_id], abs=1e-5)
         tagged = ClipFilter(tags_any=("even",), asset_ids=("a_2", "a_4"))
         filtered = await store.vector_search(space, vectors[0], where=tagged, limit=500)
-    assert found / total >= 0.95
+    assert answers / total >= 0.95
     assert {hit.clip.asset_id for hit in filtered} == {"a_2", "a_4"}
     assert len(filtered) == 240
 

@@ -43,7 +43,7 @@ async def test_many_small_writes_are_tidied_when_writing_pauses(
         assert await pieces(tmp_path, space) == WRITES
         monkeypatch.setattr(upkeep, "_PAUSE_S", 0.01)
         await store.upsert(space, [make_clip(WRITES)])
-        await store.tidied()
+        await store.wait_for_upkeep()
         assert await pieces(tmp_path, space) < 20
         assert await store.count(space) == WRITES + 1
 
@@ -54,7 +54,7 @@ async def test_writing_without_a_pause_is_tidied_all_the_same(
     monkeypatch.setattr(upkeep, "_LONGEST_WAIT_S", 0.01)
     async with await ClipStore.open(tmp_path) as store:
         await write(store, space, make_clip)
-        await store.tidied()
+        await store.wait_for_upkeep()
         assert await pieces(tmp_path, space) < 20
 
 
@@ -79,7 +79,7 @@ async def test_a_process_that_stays_tidies_what_others_left_undone(
         await store.warm()
         assert store._first_look is not None
         await store._first_look
-        await store.tidied()
+        await store.wait_for_upkeep()
         assert await pieces(tmp_path, space) < 20
 
 
@@ -98,7 +98,7 @@ async def test_versions_that_nobody_reads_any_more_are_dropped_though_nothing_el
             await store.warm()
             assert store._first_look is not None
             await store._first_look
-            await store.tidied()
+            await store.wait_for_upkeep()
             assert await store.count(space) == WRITES
             table = await store.connection.table_for_writing(space)
             assert not await upkeep.Upkeep(table).is_due()

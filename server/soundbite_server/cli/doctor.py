@@ -88,7 +88,7 @@ async def _check_library(out: Printer, jobs: Jobs, *, deep: bool, repair: bool) 
     problems = await _check_deep(out, jobs, repair=repair) if deep else 0
     if not problems:
         await _print_spaces(out, store, current)
-    for said in store.healed:
+    for said in store.repairs:
         out.print(f"[yellow]note[/yellow]  {escape(said)}")
     return problems
 

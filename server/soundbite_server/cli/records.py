@@ -23,7 +23,7 @@ from soundbite_server.cli.library import (
 from soundbite_server.cli.options import RequestCommand, request_of
 
 if TYPE_CHECKING:
-    from soundbite_store import Exchanged
+    from soundbite_store import ExchangeResult
     from soundbite_tools.results import LibraryListing, TaskResult
 
 _TASK_COLUMNS = ("Begun", "Status", "Recording", "Made", "Task")
@@ -248,7 +248,7 @@ async def import_command(file: Path, as_json: bool) -> None:
         sys.exit(FAILED_EXIT_CODE)
 
 
-def _print_counts(done: Exchanged, verb: str, *, as_json: bool) -> None:
+def _print_counts(done: ExchangeResult, verb: str, *, as_json: bool) -> None:
     from soundbite_tools.text import count_of
 
     if as_json:

@@ -21,7 +21,7 @@ from soundbite_store.filters import ClipFilter, quoted, quoted_list
 from soundbite_store.lance.connection import StoreConnection
 from soundbite_store.lance.places import StoreAccess
 from soundbite_store.lance.upkeep import Upkeep
-from soundbite_store.repair.mending import Mended, SpaceScan, scan_table
+from soundbite_store.repair.mending import MendResult, SpaceScan, scan_table
 from soundbite_store.rows import full_clips
 from soundbite_store.vectors import Space, SpaceInfo, VectorIndex
 
@@ -123,9 +123,9 @@ class ClipStore:
         await self.aclose()
 
     @property
-    def healed(self) -> tuple[str, ...]:
+    def repairs(self) -> tuple[str, ...]:
         """A sentence for each table that a crash had left torn and that was healed at open."""
-        return tuple(self.connection.healed)
+        return tuple(self.connection.repairs)
 
     @_traced
     async def upsert(self, space: Space, clips: Sequence[Clip], *, replace_assets: bool = False) -> UpsertResult:
@@ -244,14 +244,14 @@ class ClipStore:
 
         Asked once for each: it stays true until the asset is deleted.
         """
-        wanted, known = set(asset_ids), self._clipped_assets.setdefault(space, set())
-        for asset_id in wanted - known:
+        assets, known = set(asset_ids), self._clipped_assets.setdefault(space, set())
+        for asset_id in assets - known:
             for option in ("audio", "transcription"):
                 own = ClipFilter(asset_ids=(asset_id,), embedding_option=option, embedding_scope="clip")
                 if await self.has_clips(space, own):
                     known.add(asset_id)
                     break
-        return wanted & known
+        return assets & known
 
     async def embedding_counts(self, space: Space, where: ClipFilter = _EVERYTHING) -> list[EmbeddingCount]:
         """The matching rows counted by scope and option, with the time they span."""
@@ -276,7 +276,7 @@ class ClipStore:
         return None if table is None else await scan_table(space, table.lance)
 
     @_traced
-    async def mend(self, space: Space) -> Mended:
+    async def mend(self, space: Space) -> MendResult:
         """Take out the rows that a scan can't read and all but one of those that are there twice.
 
         The recordings of what could not be read have to be embedded again. What only can't be read just now (a disk, a
@@ -285,7 +285,7 @@ class ClipStore:
         Raises: StoreBusy, StoreUnavailable, StoreFull.
         """
         table = await self.connection.table(space)
-        return Mended(0, 0) if table is None else await self._unstoppable(self._upkeep_of(table).mend())
+        return MendResult(0, 0) if table is None else await self._unstoppable(self._upkeep_of(table).mend())
 
     async def everything(self, space: Space) -> AsyncIterator[tuple[list[Clip], list[int]]]:
         """All rows with their vectors and the checksums they were written with, in batches, in no order."""
@@ -315,9 +315,9 @@ class ClipStore:
         table = await self.connection.table(space)
         return None if table is None else await self._unstoppable(self._upkeep_of(table).measure_index())
 
-    async def tidied(self) -> None:
+    async def wait_for_upkeep(self) -> None:
         """Wait for a pause in writing, and until the tidying that is due then is done."""
-        await asyncio.gather(*(upkeep.settled() for upkeep in self._upkeep.values()))
+        await asyncio.gather(*(upkeep.wait() for upkeep in self._upkeep.values()))
 
     async def _look_after_all(self) -> None:
         await asyncio.sleep(_FIRST_LOOK_S)

@@ -71,7 +71,7 @@ class StoreConnection:
         self._tables: dict[str, ClipTable] = {}
         self._gates: dict[str, WriteGate] = {}
         self._opening = asyncio.Lock()
-        self.healed: list[str] = []
+        self.repairs: list[str] = []
 
     async def database(self) -> Any:
         """The LanceDB connection; the first call loads LanceDB, in a thread."""
@@ -107,7 +107,7 @@ class StoreConnection:
             if ready := self._tables.get(space.table_name):
                 return ready
             raw = await self._open_healed(space.table_name)
-            return None if raw is None else await self._adopt(space, raw)
+            return None if raw is None else await self._opened(space, raw)
 
     async def table_for_writing(self, space: Space) -> ClipTable:
         """The space's table, created if need be."""
@@ -117,20 +117,20 @@ class StoreConnection:
         async with self._opening:
             async with self.gate(space.table_name).entered():
                 raw = await create_or_open(database, space.table_name, clips_schema(space), "row_id")
-            return await self._adopt(space, raw)
+            return await self._opened(space, raw)
 
     async def spaces(self) -> list[Space]:
         """The spaces that have a table."""
-        found = []
+        spaces = []
         for name in await self._table_names():
             if ready := self._tables.get(name):
-                found.append(ready.space)
+                spaces.append(ready.space)
                 continue
             raw = await self._open_healed(name)
             space = None if raw is None else space_of(await raw.schema())
             if space is not None and space.table_name == name:
-                found.append(space)
-        return found
+                spaces.append(space)
+        return spaces
 
     async def records_table(self, name: str, key: str, schema: pa.Schema | None = None) -> AsyncTable | None:
         """A table that holds no clips; None when it is not there and no schema was given to make it with.
@@ -162,7 +162,7 @@ class StoreConnection:
             if not token:
                 return names
 
-    async def _adopt(self, space: Space, raw: AsyncTable) -> ClipTable:
+    async def _opened(self, space: Space, raw: AsyncTable) -> ClipTable:
         with lance_errors():
             schema = await raw.schema()
             check_schema(schema, space)
@@ -225,7 +225,7 @@ class StoreConnection:
         if torn and not whole and any((folder / "data").glob("*.lance")):
             raise StoreCorrupt(f"No version of the table {folder.stem} can be read any more.")
         quarantine(torn)
-        self._say_healed(folder, len(torn))
+        self._note_healing(folder, len(torn))
 
     async def _step_back(self, raw: AsyncTable, folder: Path) -> AsyncTable:
         with lance_errors():
@@ -235,7 +235,7 @@ class StoreConnection:
             return raw
         later = await asyncio.to_thread(manifests_after, folder, readable)
         await asyncio.to_thread(quarantine, later)
-        self._say_healed(folder, len(later))
+        self._note_healing(folder, len(later))
         reopened = await self._open_raw(raw.name)
         assert reopened is not None
         return reopened
@@ -243,11 +243,11 @@ class StoreConnection:
     async def _drop_broken_indexes(self, raw: AsyncTable) -> None:
         with lance_errors():
             if dropped := await drop_broken_indexes(raw):
-                self.healed.append(f"{raw.name}: {len(dropped)} damaged search index(es) will be built again.")
+                self.repairs.append(f"{raw.name}: {len(dropped)} damaged search index(es) will be built again.")
 
-    def _say_healed(self, folder: Path, versions: int) -> None:
+    def _note_healing(self, folder: Path, versions: int) -> None:
         if versions:
-            self.healed.append(
+            self.repairs.append(
                 f"{folder.stem}: {versions} unfinished write(s) were set aside after a crash; "
                 "everything acknowledged before is here."
             )
@@ -312,15 +312,15 @@ async def put_back(table: AsyncTable, version: int, key: str) -> int:
     """
     with lance_errors():
         await table.checkout(version)
-        lost = await table.to_arrow()
+        rows = await table.to_arrow()
         await table.checkout_latest()
-    if not lost.num_rows:
+    if not rows.num_rows:
         return 0
 
     async def write() -> int:
         with lance_errors():
             merge = table.merge_insert(key).use_index(False).when_not_matched_insert_all()
-            return int((await merge.execute(lost)).num_inserted_rows)
+            return int((await merge.execute(rows)).num_inserted_rows)
 
     count = await until_committed(write)
     _log.warning("%s was being made twice at once: %d row(s) were put back.", table.name, count)

@@ -76,8 +76,8 @@ def plan_search(index: VectorIndex | None, rows: int, matches: int) -> SearchPla
 
 def vector_index_of(schema: pa.Schema) -> VectorIndex | None:
     """What the table's schema says of its vector index."""
-    noted = (schema.field("vector").metadata or {}).get(_FACTS_KEY.encode(), b"")
-    return VectorIndex(**json.loads(noted)) if noted else None
+    text = (schema.field("vector").metadata or {}).get(_FACTS_KEY.encode(), b"")
+    return VectorIndex(**json.loads(text)) if text else None
 
 
 async def wants_vector_index(table: AsyncTable) -> bool:
@@ -94,7 +94,7 @@ async def build_vector_index(table: AsyncTable) -> VectorIndex:
     rows = await table.count_rows()
     config = IvfRq(distance_type="cosine", max_iterations=_TRAINING_ITERATIONS)
     await table.create_index("vector", config=config, replace=True)
-    index = await measured(table)
+    index = await measure_recall(table)
     _log.info("Indexed %d vectors of %s: recall %.3f.", rows, table.name, index.recall)
     return index
 
@@ -115,11 +115,11 @@ async def order_vector_index(table: AsyncTable) -> None:
 
 async def note_vector_index(table: AsyncTable, index: VectorIndex | None) -> None:
     """Write down what was measured, for every process that opens the table; None when the index is gone."""
-    noted = "" if index is None else json.dumps(asdict(index))
-    await table.update_field_metadata({"path": "vector", "metadata": {_FACTS_KEY: noted}})
+    text = "" if index is None else json.dumps(asdict(index))
+    await table.update_field_metadata({"path": "vector", "metadata": {_FACTS_KEY: text}})
 
 
-async def measured(table: AsyncTable) -> VectorIndex:
+async def measure_recall(table: AsyncTable) -> VectorIndex:
     """How many partitions a search has to read, and how much it then finds."""
     rows = await table.count_rows()
     queries = await _probe_queries(table)
@@ -127,8 +127,8 @@ async def measured(table: AsyncTable) -> VectorIndex:
     index = VectorIndex(rows, *_EFFORTS[0], recall=0.0)
     for nprobes, candidates in _EFFORTS:
         plan = SearchPlan(exact=False, nprobes=nprobes, candidates=candidates)
-        found = [await _found(table, query, plan) for query in queries]
-        recall = sum(len(near & true) for near, true in zip(found, truth, strict=True)) / sum(map(len, truth))
+        nearest = [await _nearest(table, query, plan) for query in queries]
+        recall = sum(len(near & true) for near, true in zip(nearest, truth, strict=True)) / sum(map(len, truth))
         index = VectorIndex(rows, nprobes, candidates, round(recall, 4))
         if recall >= WANTED_RECALL:
             break
@@ -170,7 +170,7 @@ async def _true_nearest(table: AsyncTable, queries: NDArray[np.float32]) -> list
     return [set(row.tolist()) for row in ids]
 
 
-async def _found(table: AsyncTable, query: NDArray[np.float32], plan: SearchPlan) -> set[int]:
+async def _nearest(table: AsyncTable, query: NDArray[np.float32], plan: SearchPlan) -> set[int]:
     near = table.query().nearest_to(query).distance_type("cosine").nprobes(plan.nprobes)
     near = near.refine_factor(plan.refine_factor(_PROBE_HITS)).limit(_PROBE_HITS).select(["_distance"])
     return set((await near.with_row_id().to_arrow()).column("_rowid").to_pylist())
@@ -207,9 +207,9 @@ async def build_filter_indexes(table: AsyncTable) -> None:
     if await table.count_rows() < INDEX_MIN_ROWS:
         return
     kinds = {"bitmap": Bitmap, "btree": BTree, "labels": LabelList}
-    known = set((await table.schema()).names) - await _indexed_columns(table)
+    unindexed = set((await table.schema()).names) - await _indexed_columns(table)
     for column in COLUMNS:
-        if column.index and column.name in known:
+        if column.index and column.name in unindexed:
             await table.create_index(column.name, config=kinds[column.index]())
 
 

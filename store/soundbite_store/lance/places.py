@@ -155,10 +155,10 @@ def reaching(uri: str) -> Iterator[None]:
         raise StoreUnavailable(_why_unreachable(uri, str(exc))) from exc
 
 
-def _why_unreachable(uri: str, said: str) -> str:
+def _why_unreachable(uri: str, message: str) -> str:
     scheme = scheme_of(uri)
-    if "NoSuchBucket" in said or "status: 404" in said:
+    if "NoSuchBucket" in message or "status: 404" in message:
         return f"The store {uri} has no bucket: make it, or correct SOUNDBITE_STORE."
-    if any(word in said for word in ("Connect,", "connect error", "error sending request", "Connection refused")):
+    if any(word in message for word in ("Connect,", "connect error", "error sending request", "Connection refused")):
         return f"Nobody answers for the store {uri}: check SOUNDBITE_STORE, the network{_ADDRESSES.get(scheme, '')}."
     return f"The store {uri} cannot be opened: check SOUNDBITE_STORE and {_KEYS.get(scheme, 'its permissions')}."

@@ -90,9 +90,9 @@ def check_schema(schema: pa.Schema, space: Space) -> None:
             f"The clips of {space.id} were written by a later Soundbite (schema {version}, this one knows "
             f"{SCHEMA_VERSION}): upgrade Soundbite, or point SOUNDBITE_STORE somewhere else."
         )
-    stamped = space_of(schema)
-    if stamped != space:
-        raise SpaceMismatch(f"The table {space.table_name} holds vectors of {stamped}, not of {space}.")
+    stamp = space_of(schema)
+    if stamp != space:
+        raise SpaceMismatch(f"The table {space.table_name} holds vectors of {stamp}, not of {space}.")
 
 
 def _adding(name: str) -> Callable[[AsyncTable], Awaitable[None]]:

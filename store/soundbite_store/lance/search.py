@@ -160,15 +160,15 @@ class TableFacts:
         self._table = table
         # Where directories tell at once that a file came; on Windows they may be late.
         self._manifests = folder / "_versions" if folder and os.name == "posix" else None
-        self._seen: tuple[int, int] | None = None
+        self._commit: tuple[int, int] | None = None
         self._version = -1
         self._counts: OrderedDict[str, int] = OrderedDict()
         self._index: VectorIndex | None = None
 
     async def version(self) -> int:
         """The version that the facts are about: the newest."""
-        seen = self._last_commit()
-        if seen is not None and seen == self._seen:
+        commit = self._last_commit()
+        if commit is not None and commit == self._commit:
             return self._version
         with lance_errors():
             version = int(await self._table.version())
@@ -176,7 +176,7 @@ class TableFacts:
                 index = vector_index_of(await self._table.schema())
                 self._version, self._index = version, index
                 self._counts.clear()
-        self._seen = seen
+        self._commit = commit
         return version
 
     def _last_commit(self) -> tuple[int, int] | None:
@@ -217,17 +217,17 @@ def _searchable(text: str) -> str:
 async def _distinct_clips(
     search: Callable[[int], Awaitable[list[ClipHit]]], where: ClipFilter, limit: int
 ) -> list[ClipHit]:
-    wanted = min(limit, MAX_HITS)
+    limit = min(limit, MAX_HITS)
     has_one_row = where.embedding_option is not None and where.embedding_scope is not None
     best: dict[str, ClipHit] = {}
     for factor in (1,) if has_one_row else _ROWS_PER_CLIP:
-        hits = await search(wanted * factor)
+        hits = await search(limit * factor)
         best.clear()
         for hit in sorted(hits, key=lambda hit: (-hit.score, hit.clip.asset_id, hit.clip.start_sec)):
             best.setdefault(hit.clip.clip_id, hit)
-        if len(best) >= wanted or len(hits) < wanted * factor:
+        if len(best) >= limit or len(hits) < limit * factor:
             break
-    return list(best.values())[:wanted]
+    return list(best.values())[:limit]
 
 
 def _as_arrow(vector: NDArray[np.float32]) -> pa.Array:

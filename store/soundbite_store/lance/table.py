@@ -68,10 +68,10 @@ class ClipTable:
         """The clips of the newest version in memory; None where they are too many, elsewhere, or not read yet."""
         return await self._resident.clips() if self._resident else None
 
-    async def settled(self) -> None:
+    async def wait_for_copy(self) -> None:
         """Wait until clips that are being read into memory are there."""
         if self._resident:
-            await self._resident.settled()
+            await self._resident.wait()
 
     async def close(self) -> None:
         """Stop reading clips into memory, and let go of them."""
@@ -90,8 +90,8 @@ class ClipTable:
         with lance_errors():
             # Where nobody else writes and all assets are new, so are the keys: no need to read those that are there.
             if self.gate.is_exclusive and not await self._presence.holds_any(assets):
-                done = await self.lance.add(rows)
-                self._presence.note_added(assets, done.version)
+                result = await self.lance.add(rows)
+                self._presence.note_added(assets, result.version)
                 return UpsertResult(rows.num_rows, 0, 0)
             return await self._merge(rows, ClipFilter(asset_ids=assets) if replace_assets else None)
 
@@ -105,16 +105,16 @@ class ClipTable:
         merge = merge.when_matched_update_all().when_not_matched_insert_all()
         if replaced is not None:
             merge = merge.when_not_matched_by_source_delete(replaced.to_sql())
-        done = await merge.execute(rows)
-        return UpsertResult(done.num_inserted_rows, done.num_updated_rows, done.num_deleted_rows)
+        result = await merge.execute(rows)
+        return UpsertResult(result.num_inserted_rows, result.num_updated_rows, result.num_deleted_rows)
 
     async def update(self, values: Mapping[str, str], where: ClipFilter) -> int:
         """Set columns of the matching rows to SQL values; returns how many rows there were."""
 
         async def write() -> int:
             with lance_errors():
-                done = await self.lance.update(updates_sql=dict(values), where=where.to_sql())
-                return int(done.rows_updated)
+                result = await self.lance.update(updates_sql=dict(values), where=where.to_sql())
+                return int(result.rows_updated)
 
         return await self._commit(write)
 
@@ -286,11 +286,11 @@ class AssetPresence:
 async def _holds_any(base: _Base, asset_ids: set[str]) -> bool:
     if asset_ids & base.added:
         return True
-    if unasked := asset_ids - base.absent:
+    if unknown := asset_ids - base.absent:
         with lance_errors():
-            if await base.table.count_rows(_of_assets(unasked)):
+            if await base.table.count_rows(_of_assets(unknown)):
                 return True
-        base.absent.update(unasked)
+        base.absent.update(unknown)
     return False
 
 

@@ -17,7 +17,7 @@ from soundbite_store.lance.indexes import (
     build_vector_index,
     create_text_indexes,
     is_compact,
-    measured,
+    measure_recall,
     note_vector_index,
     order_vector_index,
     wants_ordered_index,
@@ -25,7 +25,7 @@ from soundbite_store.lance.indexes import (
     wants_vector_index,
 )
 from soundbite_store.locks import until_committed
-from soundbite_store.repair.mending import Mended, mend_rows
+from soundbite_store.repair.mending import MendResult, mend_rows
 
 if TYPE_CHECKING:
     from soundbite_store.lance.table import ClipTable
@@ -70,7 +70,7 @@ class Upkeep:
             finally:
                 self._took_s = time.monotonic() - started
 
-    async def settled(self) -> None:
+    async def wait(self) -> None:
         """Wait until the writes so far have been seen to."""
         if self._task is not None:
             await asyncio.wait([self._task])
@@ -83,7 +83,7 @@ class Upkeep:
         self._written.set()
         await asyncio.wait([self._task], timeout=_CLOSING_S)
         self._task.cancel()
-        await self.settled()
+        await self.wait()
 
     async def _keep_in_shape(self) -> None:
         try:
@@ -166,7 +166,7 @@ class Upkeep:
         table = self._table.lance
         with lance_errors():
             await table.checkout_latest()
-            index = await measured(table)
+            index = await measure_recall(table)
 
         async def note() -> None:
             with lance_errors():
@@ -176,7 +176,7 @@ class Upkeep:
             await until_committed(note)
         return index
 
-    async def mend(self) -> Mended:
+    async def mend(self) -> MendResult:
         """Take out rows that can't be read and second rows of a key.
 
         Raises: StoreBusy when another process is tidying the table.
@@ -184,9 +184,9 @@ class Upkeep:
         async with self._table.gate.entered(), self._alone():
             with lance_errors():
                 await self._table.lance.checkout_latest()
-            mended = await mend_rows(self._table.lance)
+            result = await mend_rows(self._table.lance)
             await self._table.make_durable()
-        return mended
+        return result
 
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:

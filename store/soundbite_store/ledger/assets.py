@@ -50,11 +50,11 @@ class AssetRecords:
 
     async def get_assets(self, asset_ids: Iterable[str]) -> dict[str, Asset]:
         """The assets of these ids that there are, by id."""
-        wanted = list(dict.fromkeys(asset_ids))
+        ids = list(dict.fromkeys(asset_ids))
 
         def work(db: sqlite3.Connection) -> list[sqlite3.Row]:
             sql = "SELECT * FROM assets WHERE asset_id = ?"
-            return [row for asset_id in wanted for row in db.execute(sql, (asset_id,))]
+            return [row for asset_id in ids for row in db.execute(sql, (asset_id,))]
 
         return {row["asset_id"]: _asset(row) for row in await self._ledger.read(work)}
 
@@ -143,11 +143,11 @@ class TranscriptRecords:
 
     async def get_sentences(self, asset_ids: Iterable[str], source: str) -> dict[str, tuple[TimedText, ...]]:
         """The sentences that a source understood of each of these assets, by id, of those that it knows."""
-        wanted = list(dict.fromkeys(asset_ids))
+        ids = list(dict.fromkeys(asset_ids))
 
         def work(db: sqlite3.Connection) -> dict[str, tuple[TimedText, ...]]:
             sql = "SELECT body FROM transcripts WHERE asset_id = ? AND source = ?"
-            rows = ((asset_id, db.execute(sql, (asset_id, source)).fetchone()) for asset_id in wanted)
+            rows = ((asset_id, db.execute(sql, (asset_id, source)).fetchone()) for asset_id in ids)
             return {asset_id: _sentences(row["body"]) for asset_id, row in rows if row is not None}
 
         return await self._ledger.read(work)

@@ -64,10 +64,10 @@ class RemovalRecords:
         """Delete an asset with its tasks, its transcripts and what platforms call it; usage stays counted."""
 
         def work(db: sqlite3.Connection) -> ForgottenRecords:
-            known = db.execute("SELECT content_hash FROM assets WHERE asset_id = ?", (asset_id,)).fetchone()
-            if known is not None:
+            asset = db.execute("SELECT content_hash FROM assets WHERE asset_id = ?", (asset_id,)).fetchone()
+            if asset is not None:
                 # A cut window of the content is known by the hash, a # and the window.
-                key = (known["content_hash"], known["content_hash"] + "#")
+                key = (asset["content_hash"], asset["content_hash"] + "#")
                 db.execute("DELETE FROM platform_assets WHERE content_hash = ?1 OR instr(content_hash, ?2) = 1", key)
             return ForgottenRecords(
                 assets=db.execute("DELETE FROM assets WHERE asset_id = ?", (asset_id,)).rowcount,

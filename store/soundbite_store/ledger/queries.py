@@ -37,7 +37,7 @@ class QueryCache:
 
     def __init__(self) -> None:
         self._unwritten: dict[_Key, tuple[bytes, int]] = {}
-        self._on_the_way: dict[_Key, tuple[bytes, int]] = {}
+        self._in_writing: dict[_Key, tuple[bytes, int]] = {}
         self._writing: asyncio.Task[None] | None = None
 
     async def put_query_vector(self, space: str, kind: str, text: str, vector: ArrayLike) -> None:
@@ -54,8 +54,8 @@ class QueryCache:
         import numpy as np
 
         key = (space, kind, text)
-        if known := self._unwritten.get(key) or self._on_the_way.get(key):
-            return np.frombuffer(known[0], dtype="<f4").copy()
+        if entry := self._unwritten.get(key) or self._in_writing.get(key):
+            return np.frombuffer(entry[0], dtype="<f4").copy()
         sql = "SELECT vector, used_at FROM query_cache WHERE space = ? AND kind = ? AND text = ?"
         row = await self._ledger.read(lambda db: db.execute(sql, key).fetchone())
         if row is None:
@@ -71,7 +71,7 @@ class QueryCache:
         put, self._unwritten = self._unwritten, {}
         if not put:
             return
-        self._on_the_way = put
+        self._in_writing = put
         values = [(*key, vector, used_at) for key, (vector, used_at) in put.items()]
 
         def work(db: sqlite3.Connection) -> None:
@@ -87,7 +87,7 @@ class QueryCache:
         except StoreError as exc:
             _log.warning("Questions could not be kept with their vectors: %s", exc)
         finally:
-            self._on_the_way = {}
+            self._in_writing = {}
 
     def _put(self, key: _Key, vector: bytes) -> None:
         self._unwritten[key] = (vector, time.time_ns())

@@ -151,8 +151,8 @@ class TaskRecords:
         return len(spent)
 
     async def _one_task(self, column: str, value: str) -> Task | None:
-        found = await self._tasks(f"WHERE {column} = :value ORDER BY created_at DESC LIMIT 1", {"value": value})
-        return found[0] if found else None
+        tasks = await self._tasks(f"WHERE {column} = :value ORDER BY created_at DESC LIMIT 1", {"value": value})
+        return tasks[0] if tasks else None
 
     async def _tasks(self, rest: str, values: dict[str, Any] | None = None) -> list[Task]:
         sql = f"SELECT * FROM tasks {rest}"  # noqa: S608 - the callers above pass constants

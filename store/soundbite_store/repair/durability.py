@@ -57,10 +57,10 @@ class TableFolder:
         # Manifests are named so that the newest comes first.
         manifest = self.path / "_versions" / f"{2**64 - 1 - version:020d}.manifest"
         try:
-            found = manifest.stat()
+            status = manifest.stat()
         except OSError:
             return None
-        return Commit(version, found.st_ino, found.st_mtime_ns)
+        return Commit(version, status.st_ino, status.st_mtime_ns)
 
     def has_versions_before(self, moment: float) -> bool:
         """Whether versions besides the newest were written before a time in seconds since 1970."""
@@ -88,15 +88,15 @@ class _Sweep:
         self._without = without
         # What was in each folder. Empty at first on purpose: a writer that was killed before its own sweep may have
         # left files that our versions will refer to. Syncing a clean file costs next to nothing.
-        self._synced: dict[str, set[str]] = {}
+        self._contents: dict[str, set[str]] = {}
         self.has_run = False
 
     def sync(self) -> int:
-        listed: dict[str, set[str]] = {}
+        contents: dict[str, set[str]] = {}
         files: list[str] = []
         # A new file is found again after a reset only if the folder that names it was synced too, and so on up.
-        named_in = [] if self._synced else [str(Path(self._root).parent)]
-        folders = [*self._synced] or [self._root]
+        named_in = [] if self._contents else [str(Path(self._root).parent)]
+        folders = [*self._contents] or [self._root]
         for folder in folders:
             try:
                 names = set(os.listdir(folder))  # noqa: PTH208 - Path is 10x slower here
@@ -104,14 +104,14 @@ class _Sweep:
                 continue
             names.discard(self._without)
             # Only new names are looked at: an hour of writing leaves the versions of an hour, thousands of files.
-            fresh = [os.path.join(folder, name) for name in names - self._synced.get(folder, set())]  # noqa: PTH118
+            fresh = [os.path.join(folder, name) for name in names - self._contents.get(folder, set())]  # noqa: PTH118
             for path in fresh:
                 (folders if os.path.isdir(path) else files).append(path)  # noqa: PTH112
-            if fresh or folder not in self._synced:
+            if fresh or folder not in self._contents:
                 named_in.append(folder)
-            listed[folder] = names
+            contents[folder] = names
         list(self._pool.map(_fsync_path, [*files, *(named_in if _HAS_DIRECTORY_FSYNC else ())]))
-        self._synced = listed
+        self._contents = contents
         self.has_run = True
         return len(files)
 

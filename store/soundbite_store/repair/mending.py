@@ -66,10 +66,10 @@ async def scan_table(space: Space, table: AsyncTable) -> SpaceScan:
         with lance_errors():
             async for batch in await table.query().select(list(SCANNED)).to_batches():
                 damaged += await asyncio.to_thread(_damaged, batch)
-                found = batch.column("row_id").to_pylist()
-                rows += len(found)
-                doubled += len(found) - len(set(found) - keys)
-                keys.update(found)
+                new = batch.column("row_id").to_pylist()
+                rows += len(new)
+                doubled += len(new) - len(set(new) - keys)
+                keys.update(new)
     except StoreError as exc:
         if not tells_of_damage(exc):
             raise
@@ -97,14 +97,14 @@ def wrong_rows(batch: pa.RecordBatch) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class MendResult:
     """How many rows were taken out."""
 
     unreadable: int
     doubled: int
 
 
-async def mend_rows(table: AsyncTable) -> Mended:
+async def mend_rows(table: AsyncTable) -> MendResult:
     """Delete what can't be read and all but one of the rows of a key; of two the one that is as it was written stays.
 
     Nothing else may move rows meanwhile.
@@ -116,7 +116,7 @@ async def mend_rows(table: AsyncTable) -> Mended:
         await _delete(table, unreadable)
         doubled = await _doubled(table)
         await _delete(table, doubled)
-    return Mended(len(unreadable), len(doubled))
+    return MendResult(len(unreadable), len(doubled))
 
 
 async def _delete(table: AsyncTable, addresses: Sequence[int]) -> None:
@@ -126,23 +126,23 @@ async def _delete(table: AsyncTable, addresses: Sequence[int]) -> None:
 
 async def _unreadable(table: AsyncTable) -> list[int]:
     # Where rows are is known without reading them.
-    known = await table.query().select([]).with_row_id().to_arrow()
-    addresses: list[int] = known.column("_rowid").to_pylist()
-    lost = await _without_answer(table, addresses)
-    if lost != await _without_answer(table, lost):
+    rows = await table.query().select([]).with_row_id().to_arrow()
+    addresses: list[int] = rows.column("_rowid").to_pylist()
+    unreadable = await _unreadable_of(table, addresses)
+    if unreadable != await _unreadable_of(table, unreadable):
         raise StoreUnavailable(
             "Clips that could not be read a moment ago can be read now: look after the disk or the network of the clip "
             "store (SOUNDBITE_STORE) and try again. Nothing was taken out."
         )
-    return lost
+    return unreadable
 
 
-async def _without_answer(table: AsyncTable, addresses: Sequence[int]) -> list[int]:
-    lost: list[int] = []
+async def _unreadable_of(table: AsyncTable, addresses: Sequence[int]) -> list[int]:
+    unreadable: list[int] = []
     for many in _in_parts(addresses, _ROWS_NAMED_AT_ONCE):
         if not await _can_read(table, many):
-            lost += [address for address in many if not await _can_read(table, [address])]
-    return lost
+            unreadable += [address for address in many if not await _can_read(table, [address])]
+    return unreadable
 
 
 async def _can_read(table: AsyncTable, addresses: Sequence[int]) -> bool:
@@ -157,18 +157,18 @@ async def _can_read(table: AsyncTable, addresses: Sequence[int]) -> bool:
 
 
 async def _doubled(table: AsyncTable) -> list[int]:
-    seen: set[str] = set()
+    once: set[str] = set()
     twice: set[str] = set()
     async for batch in await table.query().select(["row_id"]).to_batches():
         for key in batch.column("row_id").to_pylist():
-            (twice if key in seen else seen).add(key)
+            (twice if key in once else once).add(key)
     copies: dict[str, list[tuple[bool, int]]] = {}
     for keys in _in_parts(sorted(twice), _ROWS_NAMED_AT_ONCE):
         query = table.query().where(f"row_id IN ({', '.join(map(quoted, keys))})")
         async for batch in await query.select(list(SCANNED)).with_row_id().to_batches():
             wrong = set(await asyncio.to_thread(wrong_rows, batch))
-            found = zip(batch.column("row_id").to_pylist(), batch.column("_rowid").to_pylist(), strict=True)
-            for index, (key, address) in enumerate(found):
+            pairs = zip(batch.column("row_id").to_pylist(), batch.column("_rowid").to_pylist(), strict=True)
+            for index, (key, address) in enumerate(pairs):
                 copies.setdefault(key, []).append((index not in wrong, address))
     return [address for rows in copies.values() for _, address in sorted(rows)[:-1]]
 

@@ -66,16 +66,16 @@ class ResidentIndex:
         self._table = table
         self._reopen = reopen
         self._pinned: AsyncTable | None = None
-        self._held: ResidentClips | None = None
+        self._copy: ResidentClips | None = None
         self._version = -1
         self._failed_at = -1
-        self._newest_at = -math.inf  # when what is held was the newest version
+        self._newest_at = -math.inf  # when the copy was of the newest version
         self._own_writes = 0
-        self._looking: asyncio.Task[None] | None = None
+        self._look_task: asyncio.Task[None] | None = None
         self._has_vectors = True
         self._turn = asyncio.Lock()
-        self._reading: asyncio.Task[None] | None = None
-        self._pausing: asyncio.Task[None] | None = None
+        self._read_task: asyncio.Task[None] | None = None
+        self._pause_task: asyncio.Task[None] | None = None
         self._searches = 0
 
     async def clips(self) -> ResidentClips | None:
@@ -84,11 +84,11 @@ class ResidentIndex:
         What other processes wrote in the last MAY_LAG_S seconds may be missing.
         """
         age = time.monotonic() - self._newest_at
-        if self._held is None or age > MAY_LAG_S:
+        if self._copy is None or age > MAY_LAG_S:
             return await self._newest()
-        if age > MAY_LAG_S / _LOOKS_IN_THAT_TIME and (self._looking is None or self._looking.done()):
-            self._looking = asyncio.create_task(self._look())
-        return self._held
+        if age > MAY_LAG_S / _LOOKS_IN_THAT_TIME and (self._look_task is None or self._look_task.done()):
+            self._look_task = asyncio.create_task(self._look())
+        return self._copy
 
     def note_write(self) -> None:
         """Have the next search see what this process wrote just now."""
@@ -101,29 +101,29 @@ class ResidentIndex:
 
     async def _newest(self) -> ResidentClips | None:
         asked_at, own_writes = time.monotonic(), self._own_writes
-        held = await self._of_newest_version()
-        if held and own_writes == self._own_writes:
+        copy = await self._of_newest_version()
+        if copy and own_writes == self._own_writes:
             self._newest_at = asked_at
-        return held
+        return copy
 
     async def _of_newest_version(self) -> ResidentClips | None:
         version = await self._table.version()
-        if self._held and version == self._version:
-            return self._held
+        if self._copy and version == self._version:
+            return self._copy
         rows = await self._table.count()
         if rows > MOST_ROWS:
-            self._held = None
+            self._copy = None
             return None
         self._searches += 1
         if version == self._failed_at:
             return None
-        if self._held is None and rows > READ_AT_ONCE and not await self._first_reading(rows):
+        if self._copy is None and rows > READ_AT_ONCE and not await self._first_reading(rows):
             return None
         if self._is_reading:
             return None
         async with self._turn:
             try:
-                return await self._caught_up()
+                return await self._catch_up()
             except StoreError as exc:
                 self._give_up(version, exc)
                 return None
@@ -132,23 +132,23 @@ class ResidentIndex:
         """Whether the first reading is done; it begins when searches follow each other, or in the pause after one."""
         if self._searches > _SEARCHES_BEFORE_READING:
             self._begin_reading()
-        elif self._pausing is None:
-            self._pausing = asyncio.create_task(self._read_after_pause())
+        elif self._pause_task is None:
+            self._pause_task = asyncio.create_task(self._read_after_pause())
         if self._is_reading and rows <= READ_WAITED_FOR:
-            assert self._reading
-            await asyncio.wait([self._reading])
-        return self._held is not None
+            assert self._read_task
+            await asyncio.wait([self._read_task])
+        return self._copy is not None
 
     async def _read_after_pause(self) -> None:
         await asyncio.sleep(_PAUSE_BEFORE_READING_S)
-        if self._held is None:
+        if self._copy is None:
             self._begin_reading()
 
     def _begin_reading(self) -> None:
         if not self._is_reading:
-            self._reading = asyncio.create_task(self._read_anew())
+            self._read_task = asyncio.create_task(self._read_anew())
 
-    async def settled(self) -> None:
+    async def wait(self) -> None:
         """Wait until what is being read is there."""
         while tasks := [task for task in self._tasks if not task.done()]:
             await asyncio.wait(tasks)
@@ -157,34 +157,34 @@ class ResidentIndex:
         """Read no further, and hold nothing."""
         for task in self._tasks:
             task.cancel()
-        await self.settled()
-        self._held = None
+        await self.wait()
+        self._copy = None
 
     @property
     def _tasks(self) -> list[asyncio.Task[None]]:
-        return [task for task in (self._looking, self._pausing, self._reading) if task is not None]
+        return [task for task in (self._look_task, self._pause_task, self._read_task) if task is not None]
 
     @property
     def _is_reading(self) -> bool:
-        return self._reading is not None and not self._reading.done()
+        return self._read_task is not None and not self._read_task.done()
 
-    async def _caught_up(self) -> ResidentClips | None:
+    async def _catch_up(self) -> ResidentClips | None:
         version = await self._table.version()
-        if self._held and version == self._version:  # another search has done it
-            return self._held
+        if self._copy and version == self._version:  # another search has done it
+            return self._copy
         with lance_errors():
             table = await self._at(version)
-            held = self._held or self._nothing()
-            newer = table.query().where(f"_rowid >= {(held.last_fragment + 1) << 32}").limit(READ_AT_ONCE + 1)
+            copy = self._copy or self._empty()
+            newer = table.query().where(f"_rowid >= {(copy.last_fragment + 1) << 32}").limit(READ_AT_ONCE + 1)
             rows = await newer.select(self._columns).with_row_id().to_arrow()
             if rows.num_rows > READ_AT_ONCE:
                 self._begin_reading()
                 return None
-            held.extend(rows)
-            if held.count != await table.count_rows():
-                held.keep_only(await _addresses(table))
-        self._hold(held, version)
-        return held
+            copy.extend(rows)
+            if copy.count != await table.count_rows():
+                copy.keep_only(await _addresses(table))
+        self._keep(copy, version)
+        return copy
 
     async def _read_anew(self) -> None:
         version = -1
@@ -193,12 +193,12 @@ class ResidentIndex:
                 version = await self._table.version()
                 with lance_errors():
                     table = await self._at(version)
-                    held = await self._read(table)
-                    if held is None:
+                    copy = await self._read(table)
+                    if copy is None:
                         self._has_vectors = False
-                        held = await self._read(table)
-                    assert held
-                self._hold(held, version)
+                        copy = await self._read(table)
+                    assert copy
+                self._keep(copy, version)
         except StoreError as exc:
             self._give_up(version, exc)
 
@@ -206,33 +206,33 @@ class ResidentIndex:
         """All rows; None where they have more vectors than may be held, as their first ones tell."""
         import pyarrow as pa
 
-        held, rows = self._nothing(), await table.count_rows()
+        copy, rows = self._empty(), await table.count_rows()
         async for batch in await table.query().select(self._columns).with_row_id().to_batches():
-            await asyncio.to_thread(held.extend, pa.Table.from_batches([batch]))
-            if held.vector_bytes * rows > MOST_VECTOR_BYTES * held.count:
+            await asyncio.to_thread(copy.extend, pa.Table.from_batches([batch]))
+            if copy.vector_bytes * rows > MOST_VECTOR_BYTES * copy.count:
                 return None
-        return held
+        return copy
 
-    def _nothing(self) -> ResidentClips:
+    def _empty(self) -> ResidentClips:
         return ResidentClips(self._dimension, has_vectors=self._has_vectors)
 
     @property
     def _columns(self) -> list[str]:
         return [*CLIP_COLUMNS, "vector"] if self._has_vectors else list(CLIP_COLUMNS)
 
-    def _hold(self, held: ResidentClips, version: int) -> None:
-        if held.vector_bytes > MOST_VECTOR_BYTES:
-            held.drop_vectors()
+    def _keep(self, copy: ResidentClips, version: int) -> None:
+        if copy.vector_bytes > MOST_VECTOR_BYTES:
+            copy.drop_vectors()
             self._has_vectors = False
-        if held.gone > max(held.count, MOST_GONE):
-            self._held = None  # the next search reads those that are there
+        if copy.gone > max(copy.count, MOST_GONE):
+            self._copy = None  # the next search reads those that are there
         else:
-            self._held, self._version = held, version
+            self._copy, self._version = copy, version
 
     def _give_up(self, version: int, exc: StoreError) -> None:
         # The search that meets the damaged place by itself says it to someone.
         _log.warning("The clips can't be held in memory: %s", exc)
-        self._held, self._failed_at = None, version
+        self._copy, self._failed_at = None, version
 
     async def _at(self, version: int) -> AsyncTable:
         if self._pinned is None:

@@ -62,21 +62,21 @@ class _Codes:
     def extend(self, values: Sequence[Hashable]) -> None:
         import numpy as np
 
-        known = self._of_value
-        self._of_row.extend(np.array([known.setdefault(value, len(known)) for value in values], "int32"))
+        codes = self._of_value
+        self._of_row.extend(np.array([codes.setdefault(value, len(codes)) for value in values], "int32"))
 
     def values(self) -> Iterable[Any]:
         return self._of_value
 
-    def are(self, wanted: Iterable[Hashable]) -> NDArray[np.bool_]:
+    def are(self, values: Iterable[Hashable]) -> NDArray[np.bool_]:
         """Which rows have one of the values."""
         import numpy as np
 
         is_wanted = np.zeros(len(self._of_value) + 1, bool)
-        is_wanted[[self._of_value.get(value, -1) for value in wanted]] = True
+        is_wanted[[self._of_value.get(value, -1) for value in values]] = True
         is_wanted[-1] = False
-        found: NDArray[np.bool_] = is_wanted[self._of_row.values]
-        return found
+        mask: NDArray[np.bool_] = is_wanted[self._of_row.values]
+        return mask
 
 
 class ResidentRows:

@@ -70,9 +70,9 @@ def words_of(text: str) -> list[str]:
     if text.isascii():
         text = text.lower()
         # What a recogniser without punctuation writes is cut at spaces, a good deal faster.
-        found = text.split() if text.replace(" ", "").isalnum() else _ASCII_WORD.findall(text)
-        all_count = "_" not in text and max(map(len, found), default=0) <= _LONGEST_BYTES
-        return found if all_count else [word for word in found if _counts(word)]
+        words = text.split() if text.replace(" ", "").isalnum() else _ASCII_WORD.findall(text)
+        all_count = "_" not in text and max(map(len, words), default=0) <= _LONGEST_BYTES
+        return words if all_count else [word for word in words if _counts(word)]
     lowered = (word.lower() for word in _WORD.findall(text) if _counts(word))
     return [word.translate(_folding) for word in lowered]
 
@@ -120,7 +120,7 @@ class ResidentWords:
         documents = np.count_nonzero(lengths[is_there])  # a row without words is no document
         total = int(lengths[is_there].sum()) or 1
         for word in words:
-            rows, times = self._found(word)
+            rows, times = self._postings(word)
             if not len(rows):
                 continue
             frequency = int(is_there[rows].sum())
@@ -129,7 +129,7 @@ class ResidentWords:
             scores[rows] += rarity * times * (_K1 + 1.0) / (times + _K1 * (1.0 - _B + _B * length_share))
         return scores
 
-    def _found(self, word: str) -> tuple[NDArray[np.int32], NDArray[np.int64] | int]:
+    def _postings(self, word: str) -> tuple[NDArray[np.int32], NDArray[np.int64] | int]:
         import numpy as np
 
         rows = np.array(self._rows_of.get(word, ()), "int32")

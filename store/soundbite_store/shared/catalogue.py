@@ -66,13 +66,13 @@ def shared(record: Asset | Task | StoredTranscript) -> SharedRecord:
     """A ledger's record as it is shared."""
     match record:
         case Asset():
-            record_id, kind, told = f"asset:{record.asset_id}", "asset", _told(record)
+            record_id, kind, content = f"asset:{record.asset_id}", "asset", _content_of(record)
         case Task():
             # A finished task changes no more, but its times differ between the machine that ran it and the others.
-            record_id, kind, told = f"task:{record.task_id}", "task", record.task_id
+            record_id, kind, content = f"task:{record.task_id}", "task", record.task_id
         case StoredTranscript():
-            record_id, kind, told = f"transcript:{record.asset_id}:{record.source}", "transcript", to_json(record)
-    return SharedRecord(record_id, cast(RecordKind, kind), record.asset_id, _digest(told), to_json(record))
+            record_id, kind, content = f"transcript:{record.asset_id}:{record.source}", "transcript", to_json(record)
+    return SharedRecord(record_id, cast(RecordKind, kind), record.asset_id, _digest(content), to_json(record))
 
 
 def removed(asset_id: str) -> SharedRecord:
@@ -80,7 +80,7 @@ def removed(asset_id: str) -> SharedRecord:
     return SharedRecord(f"asset:{asset_id}", "removed", asset_id, _digest("removed"), "{}")
 
 
-def _told(asset: Asset) -> str:
+def _content_of(asset: Asset) -> str:
     # Where a machine has the file, and since when, is its own affair.
     return repr((asset.content_hash, asset.title, asset.tags, asset.metadata_json, asset.duration_sec))
 
@@ -145,11 +145,11 @@ class Catalogue:
     async def of_assets(self, asset_ids: Iterable[str]) -> list[SharedRecord]:
         """Everything about these assets."""
         table = await self._opened()
-        listed = ", ".join(quoted(asset_id) for asset_id in asset_ids)
-        if table is None or not listed:
+        ids = ", ".join(quoted(asset_id) for asset_id in asset_ids)
+        if table is None or not ids:
             return []
         with lance_errors():
-            query = table.query().where(f"asset_id IN ({listed})")
+            query = table.query().where(f"asset_id IN ({ids})")
             rows = await query.select(["record_id", "kind", "asset_id", "stamp", "body"]).to_arrow()
         return await asyncio.to_thread(_records, rows)
 
@@ -199,7 +199,7 @@ class Sharing:
         self._ledger = ledger
         self._may_read = may_read
         self._version = 0
-        self._known: dict[str, str] | None = None
+        self._stamps: dict[str, str] | None = None
 
     async def publish(self, asset_id: str, finished: Task | None = None) -> None:
         """Tell what the ledger knows of a recording once one of its tasks is ready.
@@ -212,11 +212,11 @@ class Sharing:
             ready = [finished, *(task for task in ready if task.task_id != finished.task_id)]
         if asset is None or not ready:
             return
-        said = await self._ledger.transcripts_of(asset_id)
-        records = [shared(asset), *map(shared, ready), *map(shared, said)]
+        transcripts = await self._ledger.transcripts_of(asset_id)
+        records = [shared(asset), *map(shared, ready), *map(shared, transcripts)]
         await self._catalogue.put(records)
-        if self._known is not None:
-            self._known |= _stamps(records)
+        if self._stamps is not None:
+            self._stamps |= _stamps(records)
 
     async def withdraw(self, asset_id: str) -> None:
         """Tell that a recording was removed."""
@@ -228,19 +228,19 @@ class Sharing:
         if version == self._version:
             return 0
         entries = await self._catalogue.entries()
-        if self._known is None:
-            self._known = await self._stamps_here()
-        changed = _changed(entries, self._known)
+        if self._stamps is None:
+            self._stamps = await self._stamps_here()
+        changed = _changed_assets(entries, self._stamps)
         for first in range(0, len(changed), _PAGE):
-            await self._take(await self._catalogue.of_assets(changed[first : first + _PAGE]))
-        self._known = {entry.record_id: entry.stamp for entry in entries}
+            await self._store(await self._catalogue.of_assets(changed[first : first + _PAGE]))
+        self._stamps = {entry.record_id: entry.stamp for entry in entries}
         self._version = version
         return len(changed)
 
-    async def _take(self, records: Iterable[SharedRecord]) -> None:
+    async def _store(self, records: Iterable[SharedRecord]) -> None:
         for record in records:
             if record.kind == "asset":
-                await self._ledger.put_asset(await self._as_seen_here(asset_from(record.body)))
+                await self._ledger.put_asset(await self._local(asset_from(record.body)))
             elif record.kind == "task":
                 await self._ledger.put_task(task_from(record.body))
             elif record.kind == "transcript":
@@ -249,11 +249,11 @@ class Sharing:
             elif not await self._ledger.list_tasks(1, asset_id=record.asset_id, status="processing"):
                 await self._ledger.forget_asset(record.asset_id)
 
-    async def _as_seen_here(self, asset: Asset) -> Asset:
-        known = await self._ledger.get_asset(asset.asset_id)
-        if known is not None:
+    async def _local(self, asset: Asset) -> Asset:
+        ours = await self._ledger.get_asset(asset.asset_id)
+        if ours is not None:
             fields = ("source_uri", "source_kind", "size_bytes", "mtime_ns")
-            return replace(asset, **{name: getattr(known, name) for name in fields})
+            return replace(asset, **{name: getattr(ours, name) for name in fields})
         if asset.source_kind in ("file", "base64") and not self._may_read(Path(asset.source_uri)):
             # No file was ever modified at this time: whatever lies at that path here is not taken for the recording.
             return replace(asset, mtime_ns=_NEVER)
@@ -273,7 +273,7 @@ def _stamps(records: Iterable[SharedRecord]) -> dict[str, str]:
     return {record.record_id: record.stamp for record in records}
 
 
-def _changed(entries: Sequence[Entry], known: dict[str, str]) -> list[str]:
+def _changed_assets(entries: Sequence[Entry], stamps: dict[str, str]) -> list[str]:
     # A new transcript never comes without a new task, and its stamp is costly to work out.
-    news = (entry for entry in entries if entry.kind != "transcript" and known.get(entry.record_id) != entry.stamp)
-    return list(dict.fromkeys(entry.asset_id for entry in news))
+    records = (entry for entry in entries if entry.kind != "transcript" and stamps.get(entry.record_id) != entry.stamp)
+    return list(dict.fromkeys(entry.asset_id for entry in records))

@@ -40,7 +40,7 @@ _ROWS_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Exchanged:
+class ExchangeResult:
     """How much an export wrote or an import read."""
 
     assets: int = 0
@@ -50,11 +50,13 @@ class Exchanged:
     damaged: int = 0
     """Embeddings left out because their vector did not match its checksum."""
 
-    def __add__(self, more: Exchanged) -> Exchanged:
-        return Exchanged(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(more), strict=True)))
+    def __add__(self, more: ExchangeResult) -> ExchangeResult:
+        return ExchangeResult(
+            *(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(more), strict=True))
+        )
 
 
-async def export_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchanged:
+async def export_library(store: ClipStore, ledger: Ledger, path: Path) -> ExchangeResult:
     """Write assets, transcripts and the clips of every space; an existing file is replaced once all is written.
 
     Raises: ExportProblem when the file cannot be written, StoreError.
@@ -62,22 +64,22 @@ async def export_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchan
     import pyarrow.parquet as pq
 
     unfinished = path.with_name(path.name + ".unfinished")
-    schema, done = _schema(), Exchanged()
+    schema, total = _schema(), ExchangeResult()
     try:
         with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
             for page in range(0, await ledger.count_assets(), _PAGE):
                 assets = await ledger.list_assets(_PAGE, page)
                 for asset in assets:
-                    said = await ledger.transcripts_of(asset.asset_id)
+                    transcripts = await ledger.transcripts_of(asset.asset_id)
                     tasks = await ledger.list_tasks(None, asset_id=asset.asset_id, status="ready")
-                    rows = [_json_row(asset), *map(_json_row, said), *map(_json_row, tasks)]
+                    rows = [_json_row(asset), *map(_json_row, transcripts), *map(_json_row, tasks)]
                     await asyncio.to_thread(_write, writer, rows, schema)
-                    done += Exchanged(assets=1, transcripts=len(said))
+                    total += ExchangeResult(assets=1, transcripts=len(transcripts))
             for info in await store.spaces():
                 async for clips, checksums in store.everything(info.space):
                     rows = [_clip_row(info.space, clip, value) for clip, value in zip(clips, checksums, strict=True)]
                     await asyncio.to_thread(_write, writer, rows, schema)
-                    done += Exchanged(clips=len(rows))
+                    total += ExchangeResult(clips=len(rows))
         unfinished.replace(path)
     except OSError as exc:
         raise ExportProblem(
@@ -85,10 +87,10 @@ async def export_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchan
         ) from exc
     finally:
         unfinished.unlink(missing_ok=True)
-    return done
+    return total
 
 
-async def import_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchanged:
+async def import_library(store: ClipStore, ledger: Ledger, path: Path) -> ExchangeResult:
     """Add what an export holds; what is there already stays as it is or is replaced by the same.
 
     Raises: ExportProblem when the file cannot be read or is no export, StoreError.
@@ -100,11 +102,11 @@ async def import_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchan
         with pq.ParquetFile(path) as file:
             if any(file.schema_arrow.metadata.get(key) != value for key, value in _FORMAT.items()):
                 raise ExportProblem(f"{path} is not a Soundbite export that this version reads. {_MAKE_ONE}")
-            done = Exchanged()
+            total = ExchangeResult()
             for batch in file.iter_batches(_ROWS_AT_ONCE):
                 rows = await asyncio.to_thread(batch.to_pylist)
-                done += await _take(store, ledger, rows)
-            return done
+                total += await _add(store, ledger, rows)
+            return total
     except (pa.ArrowInvalid, AttributeError) as exc:
         raise ExportProblem(f"{path} is not a Soundbite export. {_MAKE_ONE}") from exc
     except OSError as exc:
@@ -116,7 +118,7 @@ def _reason(exc: OSError) -> str:
     return os.strerror(exc.errno) if exc.errno else str(exc)
 
 
-async def _take(store: ClipStore, ledger: Ledger, rows: Sequence[dict[str, Any]]) -> Exchanged:
+async def _add(store: ClipStore, ledger: Ledger, rows: Sequence[dict[str, Any]]) -> ExchangeResult:
     import numpy as np
 
     assets = transcripts = damaged = 0
@@ -140,7 +142,7 @@ async def _take(store: ClipStore, ledger: Ledger, rows: Sequence[dict[str, Any]]
                 by_space.setdefault(Space(row["space"], len(vector)), []).append(clip)
     for space, clips in by_space.items():
         await store.upsert(space, clips)
-    return Exchanged(assets, sum(map(len, by_space.values())), transcripts, damaged)
+    return ExchangeResult(assets, sum(map(len, by_space.values())), transcripts, damaged)
 
 
 def _schema() -> pa.Schema:
