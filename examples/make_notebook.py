@@ -15,8 +15,7 @@ from tempfile import mkdtemp
 
 from soundbite_server import Settings
 from soundbite_server.libraries import open_jobs
-from soundbite_server.plots.answers import draw_answers
-from soundbite_server.plots.recording import draw_recording
+from soundbite_server.plots.recording import draw_answers, draw_recording
 from soundbite_tools.read.contents import contents_of
 from soundbite_tools.embed.embed_audio import embed_audio
 from soundbite_tools.embed.get_task import get_task
@@ -38,8 +37,8 @@ settings = Settings(home=Path(mkdtemp()), roots=(recording.parent,))""",
     asset = await (await jobs.library.ledger()).get_asset(task.asset_id)
     contents = await contents_of(jobs.library, asset, level_count=900)
     found = await search_clips(jobs.library, SearchRequest(query="tickets for the concert"))""",
-    "display(SVG(draw_recording(contents)))",
-    'display(SVG(draw_answers(contents, "tickets for the concert", found.clips)))',
+    "display(SVG(draw_recording(contents).to_svg()))",
+    'display(SVG(draw_answers(contents, "tickets for the concert", found.clips).to_svg()))',
 )
 
 

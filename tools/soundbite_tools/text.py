@@ -16,6 +16,7 @@ BETWEEN_SOUNDS = "; "
 """Between the names of sounds in the `sound_words` of a clip."""
 MOST_TOKENS = 8_000
 _CHARS_PER_TOKEN = 3.5
+_ROUND_SEC = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 # Room for what the protocol and the client wrap around an answer.
 _SHARE = 0.95
 
@@ -81,6 +82,11 @@ def clock_length(seconds: float) -> str:
 def clock_range(start_sec: float, end_sec: float) -> str:
     """Return a range as `12:30-12:36`; the end is rounded up, so that the range holds what it names."""
     return f"{clock(start_sec)}-{clock_length(max(start_sec, end_sec))}"
+
+
+def round_step_sec(least_sec: float) -> int:
+    """Return the shortest round step between the labels of a time axis that is at least that long."""
+    return next((step for step in _ROUND_SEC if step >= least_sec), _ROUND_SEC[-1])
 
 
 def seconds(value: float) -> float:

@@ -1,8 +1,8 @@
-"""soundbite plot"""
+"""soundbite plot: pictures of a recording, of its answers, and of the library."""
 
 from __future__ import annotations
 
-import sys
+import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,11 +14,13 @@ from soundbite_server.cli.library import personal_library, run_async
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from soundbite_server.plots.pictures import Picture
     from soundbite_store import Asset
     from soundbite_tools.library import Library
     from soundbite_tools.read.contents import Contents
 
 _MOST_CLIPS = 50
+_NO_RENDERER = 'Pictures are drawn by the extra `plot`: pip install "soundbite[plot]".'
 GROUPINGS = ("tag", "recording", "cluster")
 Command = TypeVar("Command", bound="Callable[..., object]")
 
@@ -39,6 +41,9 @@ def out_option(default: str) -> Callable[[Command], Command]:
 def _checked(context: click.Context, option: click.Parameter, path: Path) -> Path:
     if path.suffix.lower() not in (".svg", ".png"):
         raise click.BadParameter(f"{path.name}: pictures are written as .svg or .png.", context, option)
+    if any(importlib.util.find_spec(name) is None for name in ("matplotlib", "sklearn")):
+        click.echo(f"soundbite: {_NO_RENDERER}", err=True)
+        context.exit(FAILED_EXIT_CODE)
     return path
 
 
@@ -46,7 +51,7 @@ def _checked(context: click.Context, option: click.Parameter, path: Path) -> Pat
 def plot_command() -> None:
     """Draw a recording, how it answers a question, or the whole library, as SVG or PNG.
 
-    PNG needs the optional dependency: pip install "soundbite[plot]".
+    Needs the optional dependency: pip install "soundbite[plot]".
     """
 
 
@@ -87,8 +92,7 @@ async def recording(recording: str, out: Path) -> None:
 async def answers(recording: str, words: tuple[str, ...], out: Path) -> None:
     """Draw how well a RECORDING answers WORDS along its time."""
     from soundbite_server.cli.library import find_recording
-    from soundbite_server.plots.answers import draw_answers
-    from soundbite_server.plots.recording import LEVELS
+    from soundbite_server.plots.recording import LEVELS, draw_answers
     from soundbite_tools.requests import SearchRequest
     from soundbite_tools.search.search_clips import search_clips
 
@@ -115,30 +119,23 @@ async def answers(recording: str, words: tuple[str, ...], out: Path) -> None:
 @run_async
 async def library_map(by: str, tags: tuple[str, ...], out: Path) -> None:
     """Draw the clips of the library on a map: near each other where they sound or mean alike."""
-    from soundbite_server.plots.library_map import draw_map
-    from soundbite_server.plots.mapping import mapped
+    from soundbite_server.plots.library_map import MOST_POINTS, draw_map, mapped
     from soundbite_tools.groups.clips import clip_points
-    from soundbite_tools.groups.map_layout import MOST_POINTS
     from soundbite_tools.text import count_of
 
     async with personal_library() as library:
         points = await clip_points(library, MOST_POINTS, tags=tags)
-    said = f"{count_of(len(points.clips), 'clip')}, coloured by {by}; near each other where they sound or mean alike"
+    about = f"{count_of(len(points.clips), 'clip')}, coloured by {by}; near each other where they sound or mean alike"
     left_out = f"; {points.left_out} more are left out" if points.left_out else ""
-    write(draw_map(mapped(points, by), "The library", said + left_out), out)
+    write(draw_map(mapped(points, by), "The library", about + left_out), out)
 
 
-def write(picture: str, path: Path) -> None:
-    """Write a drawing to a file of the kind its name asks for, and say so."""
-    from soundbite_server.plots.png import NoRenderer, to_png
-
+def write(picture: Picture, path: Path) -> None:
+    """Write a picture to a file of the kind its name asks for, and say so."""
     try:
-        content = to_png(picture) if path.suffix.lower() == ".png" else picture.encode()
+        content = picture.to_png() if path.suffix.lower() == ".png" else picture.to_svg().encode()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    except NoRenderer as exc:
-        click.echo(f"soundbite: {exc}", err=True)
-        sys.exit(FAILED_EXIT_CODE)
     except OSError as exc:
         raise click.UsageError(f"{path} can't be written: {exc.strerror or exc}.") from exc
     click.echo(str(path))

@@ -1,1 +1,1 @@
-"""Pictures of recordings and of the library, as SVG; PNG needs the optional dependency `soundbite[plot]`."""
+"""Pictures of recordings and of the library, as SVG or PNG, by matplotlib: the extra `plot`."""

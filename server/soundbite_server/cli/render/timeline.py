@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from soundbite_server.plots.time_axis import STEPS_SEC
 from soundbite_tools.sources.sources import shown_source
-from soundbite_tools.text import clock, clock_length, clock_range
+from soundbite_tools.text import clock, clock_length, clock_range, round_step_sec
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,8 +68,7 @@ def segment_bar(segments: Sequence[Segment], length_sec: float, width: int) -> T
 
 def ruler(length_sec: float, width: int) -> str:
     """Return the times below the line, at round seconds."""
-    per_label = length_sec / max(1, width // _TICK_CELLS)
-    step = next((each for each in STEPS_SEC if each >= per_label), STEPS_SEC[-1])
+    step = round_step_sec(length_sec / max(1, width // _TICK_CELLS))
     line = [" "] * width
     for second in range(0, int(length_sec) + 1, step):
         label = clock(second)
