@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-versi
 .PHONY: demo test test-remote check lint types bench docs lock clean
 
 demo: .venv/run.stamp
-	$(BIN)/soundbite demo samples
+	$(BIN)/python samples/demo.py
 	@echo "$$(( $$(date +%s) - $(BEGUN) )) seconds from \`make demo\` to the last answer, the install included."
 
 test: .venv/dev.stamp

@@ -1,4 +1,4 @@
-"""The demonstration, run as `soundbite demo` runs it: a real server in a process of its own."""
+"""The demonstration, run as `make demo` runs it: a real server in a process of its own."""
 
 import io
 import json
@@ -6,9 +6,8 @@ from pathlib import Path
 
 import av
 import pytest
+from demo import run_demo
 from rich.console import Console
-
-from soundbite_server.cli.demo_run import run_demo
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SHOPPING_SEC = 5.5  # the first note of memos.mp3 lies before this

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from soundbite_server.cli.ground_truth import Event, SamplesError, read_samples
+from truth import Event, SamplesError, read_samples
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 ALARM = Event(id="alarm", start_sec=10.0, end_sec=15.0, kind="sound", label="alarm")

@@ -24,7 +24,6 @@ _TABLE = (
     ("rm", "records", "Remove recordings from the library."),
     ("plot", "plot", "Draw a recording, its answers, or the library."),
     ("usage", "records", "Show the minutes of audio embedded and saved."),
-    ("demo", "demo", "Embed the sample recordings, ask, and check the answers."),
     ("doctor", "doctor", "Check the settings, the engine and the library."),
     ("models", "models", "Get and remove the model files of the profiles sounds and full."),
     ("config", "setup", "Print or write the configuration of an agent host."),

@@ -1,4 +1,10 @@
-"""The demonstration: a real client starts the real server, embeds the samples, asks, and checks every answer."""
+"""The demonstration: a real client starts the real server, embeds the samples, asks, and checks every answer.
+
+    python samples/demo.py [FOLDER]
+
+Nothing is kept and nothing leaves this machine. Ends with 0 when every answer is right, 1 when one is wrong or the
+server fails, 2 when the folder holds no samples.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +23,8 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from truth import Question, Recording, Samples, SamplesError, read_samples
 
-from soundbite_server.cli.ground_truth import Question, Recording, Samples, SamplesError, read_samples
 from soundbite_tools.results import ClipDetail, ClipResult, SearchResult, TaskResult
 
 _SHOWN = 3
@@ -75,11 +81,6 @@ async def run_demo(samples: Path, console: Console) -> int:
     count = f"{sum(verdicts)} of {len(verdicts)} answers are right"
     console.print(f"\n[bold {colour}]{count}[/bold {colour}], after {time.perf_counter() - started:.0f} s.")
     return 0 if all(verdicts) else 1
-
-
-def find_samples() -> Path:
-    """Return the samples folder of the repository this package is run from; an installed wheel has none."""
-    return Path(__file__).resolve().parents[3] / "samples"
 
 
 async def _ask_everything(known: Samples, home: Path, log_path: Path, console: Console) -> list[bool]:
@@ -151,9 +152,9 @@ async def _ask(demo: _Demo, question: Question, console: Console) -> bool:
         arguments["like"] = await _clip_to_match(demo, question.like)
     else:
         arguments["query"] = question.query
-    found = await _call(demo.client, SearchResult, "search_clips", **arguments)
-    is_right = _is_right(demo, question, found.clips)
-    _print_answer(console, demo.samples, question, found.clips, is_right)
+    result = await _call(demo.client, SearchResult, "search_clips", **arguments)
+    is_right = _is_right(demo, question, result.clips)
+    _print_answer(console, demo.samples, question, result.clips, is_right)
     return is_right
 
 
@@ -207,3 +208,8 @@ async def _call(client: Client, answer: type[_Answer], tool: str, **arguments: A
     if result.is_error:
         raise DemoError(f"{tool}: {' '.join(getattr(part, 'text', '') for part in result.content)}")
     return answer.model_validate(result.structured_content)
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
+    sys.exit(asyncio.run(run_demo(folder, Console(highlight=False))))
