@@ -126,6 +126,10 @@ class EmbeddingData(Response):
     start_sec: FiniteFloat | None = None
     end_sec: FiniteFloat | None = None
     transcript: str | None = None
+    probability: FiniteFloat | None = None
+    """How likely the words of the transcript are, 0 to 1, on average."""
+    language: str | None = None
+    """Code of ISO 639-1 of the transcript's language."""
     sounds: list[str] = Field(default_factory=list)
     """Names of what is heard, the surest first; only our engine says so, and only when asked."""
 
@@ -141,6 +145,8 @@ class EmbeddingMetadata(Response):
     end_offset_sec: FiniteFloat | None = None
     embedding_options: list[str] | None = None
     embedding_scopes: list[str] | None = None
+    language: str | None = None
+    """Code of ISO 639-1 of most of what is said, where our engine knows it, and only when asked."""
     window_transcript: Transcription | None = None
     """What is said in a window of a recording; only our engine says so, and only when asked."""
 

@@ -53,6 +53,8 @@ class StoredClip:
     end_sec: float
     tags: tuple[str, ...] = field(metadata=LABELS)
     created_at: datetime = field(metadata=BTREE)
+    language: str | None = field(default=None, metadata=BITMAP)
+    """ISO 639-1 code of what is said in it, where that is known; of scope `asset`, of most of the recording."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

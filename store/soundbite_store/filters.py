@@ -26,6 +26,7 @@ class ClipFilter:
     tags_any: tuple[str, ...] | None = None
     embedding_option: str | None = None
     embedding_scope: str | None = None
+    language: str | None = None
     start_after_sec: float | None = None
     """The clip starts at or after this time of its asset."""
     end_before_sec: float | None = None

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -53,10 +54,14 @@ async def test_an_exported_library_comes_back_whole_in_another_place(
     tmp_path: Path, space: Space, make_clip: MakeClip
 ) -> None:
     other = Space("another-space", 8)
-    clips = [make_clip(index, tags=("one",), transcript=f"word {index}") for index in range(5)]
+    languages = ("fr", None, "en", "fr", None)
+    clips = [
+        make_clip(index, tags=("one",), transcript=f"word {index}", language=language)
+        for index, language in enumerate(languages)
+    ]
     file = tmp_path / "library.parquet"
     async with await ClipStore.open(tmp_path / "a") as store, await Ledger.open(tmp_path / "a.db") as ledger:
-        await ledger.put_asset(ASSET)
+        await ledger.put_asset(replace(ASSET, language="fr"))
         await ledger.put_transcript(SAID)
         task = await ledger.create_task(asset_id="a_1", space=space.id, platform="embedded")
         task = await ledger.update_task(task.task_id, status="ready") or task
@@ -67,12 +72,13 @@ async def test_an_exported_library_comes_back_whole_in_another_place(
     async with await ClipStore.open(tmp_path / "b") as store, await Ledger.open(tmp_path / "b.db") as ledger:
         for _ in range(2):  # twice is as good as once
             assert await import_library(store, ledger, file) == ExchangeResult(assets=1, clips=6, transcripts=1)
-        assert await ledger.get_asset("a_1") == ASSET
+        assert await ledger.get_asset("a_1") == replace(ASSET, language="fr")
         assert await ledger.transcripts_of("a_1") == [SAID]
         assert await ledger.list_tasks() == [task]
         assert [info.embeddings for info in await store.spaces()] == [1, 5]
         read = await store.embeddings(space)
         assert [clip.transcript for clip in read] == [clip.transcript for clip in written]
+        assert [clip.language for clip in read] == [clip.language for clip in written]
         for before, after in zip(written, read, strict=True):
             assert np.array_equal(before.vector, after.vector)
             assert before.row_id(space) == after.row_id(space)
@@ -131,6 +137,7 @@ async def test_an_export_of_the_first_version_is_read(tmp_path: Path) -> None:
             ("audio", 6.0),
         ]
         assert [clip.sound_words for clip in clips] == ["", "", "siren; sea"]
+        assert {clip.language for clip in clips} == {asset.language} == {None}
         assert np.array_equal(clips[2].vector, [0, 1, 0, 0])
 
 

@@ -370,13 +370,13 @@ async def test_forgetting_an_asset_takes_its_tasks_transcripts_and_platform_name
         assert (await ledger.forget_asset("a_1")).assets == 0
 
 
-async def test_a_length_is_noted_only_of_an_asset_that_is_there(tmp_path: Path) -> None:
+async def test_length_and_language_are_noted_only_of_an_asset_that_is_there(tmp_path: Path) -> None:
     async with await Ledger.open(tmp_path / "ledger.db") as ledger:
-        await ledger.set_duration("a_1", 9.0)
+        await ledger.describe_asset("a_1", duration_sec=9.0, language="fr")
         assert await ledger.count_assets() == 0
         await ledger.put_asset(ASSET)
-        await ledger.set_duration("a_1", 9.0)
-        assert await ledger.get_asset("a_1") == replace(ASSET, duration_sec=9.0)
+        await ledger.describe_asset("a_1", duration_sec=9.0, language="fr")
+        assert await ledger.get_asset("a_1") == replace(ASSET, duration_sec=9.0, language="fr")
 
 
 async def test_a_ledger_locked_for_too_long_is_said_and_works_again(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ VALUES = {
     "segmentation": ("fixed:6", "natural", ""),
     "embedding_option": ("audio", "transcription", "fused"),
     "embedding_scope": ("clip", "asset"),
+    "language": ("en", "fr", None),
 }
 TAGS = ("one", "it's", "two words", "\u6771", "")
 # Of scripts that are cut by a dictionary the copy in memory does not count the words, which moves all scores a little.

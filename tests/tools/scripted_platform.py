@@ -41,6 +41,8 @@ class ScriptedPlatform:
     gives_words: bool = True
     hears: tuple[str, ...] = ()
     """Names of what is heard all the time."""
+    language: str = ""
+    """Of what is said, as a platform that knows it tells."""
     window_words: str = ""
     """What comes with the embeddings of a window, said in its first second; empty where nothing comes."""
     task_failure: str = ""
@@ -143,6 +145,8 @@ class ScriptedPlatform:
     def _metadata(self, audio: dict[str, Any]) -> dict[str, Any]:
         end = min(audio.get("end_sec") or self.duration, self.duration)
         about = {"duration": self.duration, "start_offset_sec": audio["start_sec"], "end_offset_sec": end}
+        if self.language:
+            about["language"] = self.language
         if self.window_words:
             word = {"start": audio["start_sec"], "end": audio["start_sec"] + 1, "value": self.window_words}
             about["window_transcript"] = {"status": "ready", "words": [word], "sentences": [word]}
@@ -175,6 +179,7 @@ class ScriptedPlatform:
                 "end_sec": end - self.shift_sec,
                 "sounds": list(self.hears),
                 **({"transcript": said} if self.gives_words and option == "transcription" else {}),
+                **({"language": self.language} if self.language and option == "transcription" else {}),
             }
             for option, vector in chosen
             if scope in audio["embedding_scope"]

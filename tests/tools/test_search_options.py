@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from scripted_platform import ScriptedPlatform, speech_vector
-from tool_calls import embed_audio, list_audio, search_clips
+from tool_calls import embed_audio, get_clip, list_audio, search_clips
 
 from soundbite_store import TimedText
 from soundbite_tools.errors import QuestionProblem, SourceProblem, UnknownId
@@ -61,6 +61,36 @@ async def test_the_file_of_a_recording_in_the_library_stands_for_it(
     assert [clip.clip_id for clip in by_file.clips] == [clip.clip_id for clip in by_id.clips]
     assert {clip.asset_id for clip in by_file.clips} == {memo}
     assert len(platform.requests) == embedded
+
+
+async def test_clips_are_chosen_by_the_language_spoken_in_them(
+    open_library: OpenLibrary, recording: Path, write_wav: Callable[..., Path], platform: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        platform.language, platform.says = "en", ("the river is rising",)
+        await embed_audio(library, recording.name, title="Log")
+        platform.language, platform.says = "fr", ("la rivi\u00e8re monte", "et le river aussi")
+        french = await embed_audio(library, write_wav(recording.with_name("journal.wav"), 12.0, level=2).name)
+        platform.language, platform.says = "", ()
+        await embed_audio(library, write_wav(recording.with_name("hum.wav"), 12.0, level=3).name)
+        both = await search_clips(library, "river")
+        assert {(clip.title, clip.language) for clip in both.clips} >= {("Log", ""), ("journal", "fr")}
+        chosen = await search_clips(library, "river", language="FR")
+        assert {clip.asset_id for clip in chosen.clips} == {french.asset_id}
+        assert "Language: fr" in chosen.to_text()
+        # The row of a clip's sound goes with what is said in it.
+        by_sound = await search_clips(library, like=french.asset_id, modality="sound", language="en")
+        assert {clip.title for clip in by_sound.clips} == {"Log"}
+        assert {asset.title: asset.language for asset in (await list_audio(library)).assets} == {
+            "Log": "",
+            "journal": "fr",
+            "hum": "",
+        }
+        clip = chosen.clips[0]
+        assert (await get_clip(library, clip_id=clip.clip_id)).detail.language == "fr"
+        with pytest.raises(QuestionProblem) as refused:
+            await search_clips(library, "river", language="xx")
+        assert refused.value.next_step == "Leave some of them out: language."
 
 
 @pytest.mark.parametrize(

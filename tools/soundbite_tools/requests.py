@@ -34,6 +34,7 @@ _LONGEST_SOURCE = 50_400_000  # 36 MiB in base64; `source` may hold a data: URI
 _LONGEST_PATH = 4096
 _LONGEST_WORDS = 2000
 _LONGEST_SOUND = 60
+_LONGEST_LANGUAGE = 10
 
 Metadata = TypeVar("Metadata")
 
@@ -78,6 +79,10 @@ def _single_spaces(text: str) -> str:
     return " ".join(text.split())
 
 
+def _lower_case(text: str) -> str:
+    return text.strip().lower()
+
+
 def _sound_names(sounds: tuple[str, ...]) -> tuple[str, ...]:
     return distinct(plain_text(sound, _LONGEST_SOUND).lower() for sound in sounds)
 
@@ -117,10 +122,17 @@ class Filters(Request):
     tags: Tags = ()
     sounds: Annotated[
         tuple[Annotated[str, Field(max_length=_LONGEST_SOUND)], ...],
-        Field(description="Only clips where any of these is heard", max_length=10),
+        Field(description="Only where any of these is heard", max_length=10),
         AfterValidator(_sound_names),
         Flag("--sound", help="Only where this is heard"),
     ] = ()
+    language: Annotated[
+        str,
+        Field(description="Spoken language, as fr", max_length=_LONGEST_LANGUAGE),
+        AfterValidator(_lower_case),
+        Flag("--language", help="Only what is said in this language, as fr", metavar="CODE"),
+        Narrows("language"),
+    ] = ""
     start_sec: Annotated[
         float, Field(description="Only after this time of a recording", ge=0), Flag("--from"), Narrows("ends_after_sec")
     ] = 0.0
@@ -135,7 +147,7 @@ class Filters(Request):
     ] = 0.0
     added_after: Annotated[
         str,
-        Field(description="Only what was added after this date, as 2026-01-31", max_length=40),
+        Field(description="Only added after this date, as 2026-01-31", max_length=40),
         AfterValidator(str.strip),
         Flag("--after", metavar="DATE"),
         Narrows("created_after", _moment),
@@ -190,7 +202,7 @@ class SearchRequest(Filters, Question):
 
     diversity: Annotated[
         float,
-        Field(description="1 takes each recording once before any twice; 0 goes by score only", ge=0, le=1),
+        Field(description="1 takes each recording once before any twice; 0 goes by score", ge=0, le=1),
         Flag("--diversity"),
     ] = 0.0
     top_k: Annotated[int, Field(description="How many clips at most", ge=1, le=50), Flag("-n", "--top")] = 5

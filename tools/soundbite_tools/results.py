@@ -163,6 +163,7 @@ class ClipResult(Result):
     matched: str = Field(default="speech", description="speech (what is said), sound (what is heard), or both")
     text: str = Field(default="", description="What is said there, as recognised")
     sounds: str = Field(default="", description="What is heard there, in words")
+    language: str = Field(default="", description="Of what is said, where it is not English")
     tags: list[str] = Field(default_factory=list)
     listen_start_sec: float = Field(default=0.0, description="With room to listen; only with detail=detailed")
     listen_end_sec: float = 0.0
@@ -177,6 +178,8 @@ class ClipResult(Result):
             lines.append(f'   "{self.text}"')
         if self.sounds:
             lines.append(f"   Sounds: {self.sounds}")
+        if self.language:
+            lines.append(f"   Language: {self.language}")
         tags = f", tags: {', '.join(self.tags)}" if self.tags else ""
         lines.append(f"   clip_id {self.clip_id}, asset_id {self.asset_id}{tags}")
         if self.listen_end_sec:
@@ -224,6 +227,7 @@ class ClipDetail(Result):
     clip_id: str = ""
     text: str = Field(default="", description="What is said there, as recognised")
     sounds: str = ""
+    language: str = Field(default="", description="Of what is said, where it is not English")
     tags: list[str] = Field(default_factory=list)
     source: str = Field(default="", description="The recording the clip is cut from")
     path: str = Field(default="", description="A small sound file of the clip, on the machine of the server")
@@ -242,6 +246,8 @@ class ClipDetail(Result):
             lines.append(f'Said: "{self.text}"')
         if self.sounds:
             lines.append(f"Sounds: {self.sounds}")
+        if self.language:
+            lines.append(f"Language: {self.language}")
         if self.tags:
             lines.append(f"Tags: {', '.join(self.tags)}")
         if self.source:
@@ -293,6 +299,7 @@ class AssetResult(Result):
     audio_seconds: float = 0.0
     length: str = Field(default="", description="mm:ss")
     clip_count: int = 0
+    language: str = Field(default="", description="Of most of what is said, where it is not English")
     tags: list[str] = Field(default_factory=list)
     source: str = ""
     task_id: str = Field(default="", description="The latest task; get_task says more")
@@ -303,6 +310,7 @@ class AssetResult(Result):
         length = f", {self.length} ({number(self.audio_seconds)} s)" if self.length else ""
         lines = [f"{self.title}: {self.status}{length}, {count_of(self.clip_count, 'clip')}, asset_id {self.asset_id}"]
         details = [f"task_id {self.task_id}" if self.task_id else "", f"added {self.added}" if self.added else ""]
+        details.append(f"language: {self.language}" if self.language else "")
         details.append(f"tags: {', '.join(self.tags)}" if self.tags else "")
         details.append(f"source: {self.source}" if self.source else "")
         said = ", ".join(each for each in details if each)

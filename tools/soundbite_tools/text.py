@@ -53,6 +53,11 @@ def distinct(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text.strip() for text in texts if text.strip()))
 
 
+def shown_language(code: str | None) -> str:
+    """Return the code of a language worth telling: English is what is expected, and to say so of each clip is noise."""
+    return code if code and code != "en" else ""
+
+
 def distinct_sounds(sound_words: Iterable[str]) -> str:
     """Return the names of sounds in several texts as one text, each name once."""
     names = [name for words in sound_words for name in words.split(BETWEEN_SOUNDS) if name]

@@ -105,7 +105,7 @@ def _adding(name: str) -> Callable[[AsyncTable], Awaitable[None]]:
     return add
 
 
-MIGRATIONS: tuple[Callable[[AsyncTable], Awaitable[None]], ...] = (_adding("text_checksum"),)
+MIGRATIONS: tuple[Callable[[AsyncTable], Awaitable[None]], ...] = (_adding("text_checksum"), _adding("language"))
 """The step at index n leads from version n + 1 to n + 2; each does nothing where it was taken before.
 
 Append only: a released step stays.

@@ -39,10 +39,10 @@ class AssetRecords:
         }
         await self._ledger.write(lambda db: db.execute(_PUT, values))
 
-    async def set_duration(self, asset_id: str, duration_sec: float) -> None:
-        """Note the length of an asset; one that was removed meanwhile stays removed."""
-        sql = "UPDATE assets SET duration_sec = ? WHERE asset_id = ?"
-        await self._ledger.write(lambda db: db.execute(sql, (duration_sec, asset_id)))
+    async def describe_asset(self, asset_id: str, *, duration_sec: float, language: str | None) -> None:
+        """Note how long an asset is and what language is spoken in it; one that was removed meanwhile stays removed."""
+        sql = "UPDATE assets SET duration_sec = ?, language = ? WHERE asset_id = ?"
+        await self._ledger.write(lambda db: db.execute(sql, (duration_sec, language, asset_id)))
 
     async def get_asset(self, asset_id: str) -> Asset | None:
         """The asset of this id."""

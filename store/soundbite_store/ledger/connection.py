@@ -54,7 +54,9 @@ _FIRST = (
 # Every search asks how many recordings are ready in other spaces only; nearly always there are none to look at.
 _SECOND = ("CREATE INDEX tasks_ready_by_space ON tasks (space, asset_id) WHERE status = 'ready'",)
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
+_THIRD = ("ALTER TABLE assets ADD COLUMN language TEXT",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)
 _Result = TypeVar("_Result")
 
 

@@ -29,6 +29,8 @@ class Asset:
     tags: tuple[str, ...]
     metadata_json: str
     created_at: datetime
+    language: str | None = None
+    """ISO 639-1 code of most of what is said in it, where that is known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

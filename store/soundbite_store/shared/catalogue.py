@@ -82,7 +82,8 @@ def removed(asset_id: str) -> SharedRecord:
 
 def _content_of(asset: Asset) -> str:
     # Where a machine has the file, and since when, is its own affair.
-    return repr((asset.content_hash, asset.title, asset.tags, asset.metadata_json, asset.duration_sec))
+    language = (asset.language,) if asset.language else ()  # what was shared before there were languages stays the same
+    return repr((asset.content_hash, asset.title, asset.tags, asset.metadata_json, asset.duration_sec, *language))
 
 
 def _digest(text: str) -> str:

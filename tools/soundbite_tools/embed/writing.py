@@ -39,6 +39,8 @@ class Recording:
     task: Task
     params: EmbedParams
     words: TimedWords
+    language: str | None = None
+    """Of most of what is said in it."""
 
 
 def clips_of(recording: Recording, data: Sequence[EmbeddingData], dimension: int) -> list[Clip]:
@@ -48,10 +50,16 @@ def clips_of(recording: Recording, data: Sequence[EmbeddingData], dimension: int
         WorkFailed: vectors of different lengths, or items without option, scope or times.
     """
     made_at = datetime.now(UTC)
-    return [_clip(recording, item, dimension, made_at) for item in data if any(item.embedding)]
+    # What is said in a clip is known of the row with its words; a filter has to let the other rows of it through too.
+    languages = {(item.start_sec, item.end_sec): item.language for item in data if item.language}
+    return [
+        _clip(recording, item, dimension, made_at, languages.get((item.start_sec, item.end_sec)))
+        for item in data
+        if any(item.embedding)
+    ]
 
 
-def _clip(recording: Recording, item: EmbeddingData, dimension: int, made_at: datetime) -> Clip:
+def _clip(recording: Recording, item: EmbeddingData, dimension: int, made_at: datetime, language: str | None) -> Clip:
     import numpy as np
 
     if len(item.embedding) != dimension:
@@ -76,6 +84,7 @@ def _clip(recording: Recording, item: EmbeddingData, dimension: int, made_at: da
         metadata_json=asset.metadata_json,
         segmentation=recording.params.segmentation_label,
         created_at=made_at,
+        language=recording.language if item.embedding_scope == "asset" else language,
         vector=np.asarray(item.embedding, dtype=np.float32),
     )
 
@@ -144,7 +153,9 @@ async def write(
             code="nothing_embedded",
         )
     current = current_space(answer.space, len(answer.data[0].embedding))
-    clips = clips_of(Recording(asset, task, params, TimedWords(said.transcript)), answer.data, current.space.dimension)
+    language = answer.metadata.language if answer.metadata else None
+    recording = Recording(asset, task, params, TimedWords(said.transcript), language)
+    clips = clips_of(recording, answer.data, current.space.dimension)
     library.spaces.seen(current)
     figures = _figures(clips, answer)
     notes = [*upload.notes, *_notes(asset, params, figures), *([said.note] if said.note else [])]
@@ -160,8 +171,9 @@ async def write(
     with anyio.CancelScope(shield=True):
         await store.upsert(current.space, clips)
         duration_sec = _duration_sec(asset, answer, figures)
-        if duration_sec != asset.duration_sec:
-            await ledger.set_duration(asset.asset_id, duration_sec)
+        language = language or asset.language  # an embedding of its sound alone says nothing of it
+        if (duration_sec, language) != (asset.duration_sec, asset.language):
+            await ledger.describe_asset(asset.asset_id, duration_sec=duration_sec, language=language)
     return figures
 
 

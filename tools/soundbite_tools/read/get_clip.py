@@ -17,7 +17,7 @@ from soundbite_tools.results import ClipDetail
 from soundbite_tools.sources.files import is_unchanged, write_whole
 from soundbite_tools.sources.local_media import MIME_TYPES, MediaProblem
 from soundbite_tools.sources.sources import shown_source
-from soundbite_tools.text import clock_range, distinct_sounds, plain_text, printable, seconds, shortened
+from soundbite_tools.text import clock_range, distinct_sounds, plain_text, printable, seconds, shortened, shown_language
 
 if TYPE_CHECKING:
     from soundbite_store import Asset
@@ -81,6 +81,7 @@ async def get_clip(library: Library, request: ClipRequest) -> PlayableClip:
         clip_id=named or _closest(span),
         text=plain_text(await _text(library, span), _LONGEST_TEXT),
         sounds=shortened(distinct_sounds(row.sound_words for row in span.rows), _LONGEST_SOUNDS),
+        language=shown_language(next((row.language for row in span.rows if row.language), None)),
         tags=list(span.asset.tags),
         source=shown_source(span.asset),
         path=str(cut.path) if cut.path else "",

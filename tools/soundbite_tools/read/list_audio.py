@@ -9,7 +9,7 @@ from soundbite_tools.embed.spending import TaskFigures, spending_note
 from soundbite_tools.errors import translated
 from soundbite_tools.results import AssetResult, LibraryListing
 from soundbite_tools.sources.sources import shown_source
-from soundbite_tools.text import Room, clock_length, first_that_fits, seconds, shortened
+from soundbite_tools.text import Room, clock_length, first_that_fits, seconds, shortened, shown_language
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Task
@@ -78,6 +78,7 @@ def _asset_result(asset: Asset, tasks: Sequence[Task], room: Room) -> AssetResul
         audio_seconds=seconds(asset.duration_sec),
         length=clock_length(asset.duration_sec) if asset.duration_sec else "",
         clip_count=max((each.count for each in counts if each.embedding_scope == "clip"), default=0),
+        language=shown_language(asset.language),
         tags=list(asset.tags[: room.tags]),
         source=shortened(shown_source(asset), room.title),
         task_id=latest.task_id if latest else "",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from soundbite_store import ClipFilter, Space, StoredClip, TimedText
 from soundbite_tools.results import ClipResult, PartScore
 from soundbite_tools.search.ranking import SOUND, WEAK_SCORE, Scored
-from soundbite_tools.text import clock_range, distinct_sounds, seconds, shortened
+from soundbite_tools.text import clock_range, distinct_sounds, seconds, shortened, shown_language
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
@@ -229,6 +229,7 @@ class Answer:
             matched=best.matched,
             text=shortened(self.text, room.text) if room.text else "",
             sounds=shortened(self.sounds, _LONGEST_SOUNDS),
+            language=shown_language(best.clip.language),
             tags=list(best.clip.tags[: room.tags]),
             listen_start_sec=seconds(borders.listen_start_sec) if is_detailed else 0.0,
             listen_end_sec=seconds(borders.listen_end_sec) if is_detailed else 0.0,
