@@ -26,7 +26,7 @@ from machine.peaks import peak_mb
 from networks.random_clap import BANDS, FRAMES, write_random_clap
 
 from soundbite_engine.sound.clap import SoundEncoder
-from soundbite_engine.speech.whisper import WINDOW_SEC
+from soundbite_engine.workers.plans import PASSAGE_SEC
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "engine" / "packs"))
 from tiny_whisper import MEL_BANDS, Shape, write_tiny_whisper
@@ -90,7 +90,7 @@ def measured(way: Way, rounds: int) -> tuple[float, float]:
     found = [results.get(timeout=LIMIT_S) for _ in processes]
     for process in processes:
         process.join()
-    heard = rounds * way.batch * (CLAP_SEC if "clap" in way.network else WINDOW_SEC)
+    heard = rounds * way.batch * (CLAP_SEC if "clap" in way.network else PASSAGE_SEC)
     return sum(heard / seconds for seconds, _ in found), max(memory for _, memory in found)
 
 

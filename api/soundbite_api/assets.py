@@ -48,6 +48,10 @@ class TimedText(Response):
     end: FiniteFloat
     value: str
     speaker: str | None = None
+    probability: FiniteFloat | None = None
+    """How likely the recogniser holds it, 0 to 1; an embedded engine says so."""
+    language: str | None = None
+    """Code of ISO 639-1, where an embedded engine knows it."""
 
 
 class TranscriptionProblem(Response):

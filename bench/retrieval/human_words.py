@@ -15,6 +15,7 @@ from typing import Any
 from retrieval.passages import LongSet, Turn
 
 from soundbite_engine.speech.transcripts import Word
+from soundbite_engine.workers.plans import Recognition
 from soundbite_engine.workers.pool import WorkerPool
 
 RECOGNISE, DECODE = "recognise", "decode"
@@ -61,8 +62,8 @@ def _run_with(words: Mapping[str, tuple[Word, ...]], recognised: Any) -> Any:
         if job == DECODE:
             source, scratch = Path(args[0]), Path(args[1]).parent
             unanswered[str(scratch)] = words.get(_digest(source), ())
-        if job.startswith(RECOGNISE):
-            return unanswered.pop(str(args[0]), ())
+        if job == RECOGNISE:
+            return Recognition(unanswered.pop(str(args[0]), ()))
         return await recognised(pool, job, *args, **options)
 
     return run

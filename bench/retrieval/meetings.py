@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from machine.models import chosen_models
 from mcp import Client
 from retrieval.embedded_library import call, settings_for
@@ -27,6 +26,7 @@ from retrieval.ranking import RankSummary, summarise
 
 from soundbite_engine.profiles import load_profile
 from soundbite_engine.space import Floats, joined
+from soundbite_engine.speech.transcripts import Sentence
 from soundbite_engine.workers.jobs import find_job
 from soundbite_server import build_server
 from soundbite_server.libraries import open_library
@@ -155,16 +155,17 @@ def _clips(meeting: Meeting, profile: str) -> list[Clip]:
             vector=vector,
         )
         for text, (start_sec, end_sec), vector in zip(
-            meeting.texts, meeting.spans, vectors_of(meeting.texts, profile), strict=True
+            meeting.texts, meeting.spans, vectors_of(meeting, profile), strict=True
         )
         if vector.any()
     ]
 
 
-def vectors_of(texts: Sequence[str], profile: str) -> Floats:
-    """The vectors that the profile gives to clips which follow each other, as `transcription` embeddings."""
+def vectors_of(meeting: Meeting, profile: str) -> Floats:
+    """The vectors that the profile gives to the clips of a meeting, as `transcription` embeddings."""
     chosen = load_profile(profile, chosen_models())
-    speech: Floats = np.asarray(find_job(chosen.text_job)(lambda fraction: None, list(texts)))
+    sentences = [Sentence(text, *span) for text, span in zip(meeting.texts, meeting.spans, strict=True)]
+    speech: Floats = find_job("embed_clips")(lambda fraction: None, sentences, str(chosen.texts.folder))
     return joined(None, speech, chosen.blocks)
 
 

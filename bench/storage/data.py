@@ -14,7 +14,7 @@ from soundbite_store.lance.schema import clips_schema
 from soundbite_store.rows import to_table
 
 # The space of the engine's base profile: a server started on the store searches it like its own.
-SPACE = Space("soundbite-base-2", 512)
+SPACE = Space("soundbite-base-3", 512)
 TAG = "hundredth"
 _CLIPS_AN_ASSET = 500
 _OPTIONS = ("audio", "transcription")

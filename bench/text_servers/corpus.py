@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from soundbite_engine.text.static_text import StaticTextEmbedder
+from soundbite_engine.packs.shipped import weights_folder
+from soundbite_engine.text.sentence_embedder import TOKENIZER, SentenceEmbedder
 from soundbite_server import Settings
 from soundbite_server.libraries import open_library
 from soundbite_store import Asset, Clip, clip_id_for
@@ -35,7 +37,7 @@ class Corpus:
 def make_corpus(clips: int, questions: int) -> Corpus:
     """Return made-up sentences of English words, the common ones often; the same for the same numbers."""
     rng = np.random.default_rng(clips)
-    pieces = StaticTextEmbedder.load()._pieces.vocabulary
+    pieces = json.loads((weights_folder("minilm-l6-v2") / TOKENIZER).read_text(encoding="utf-8"))["model"]["vocab"]
     words = np.array([each for each in pieces if each.isascii() and each.isalpha() and len(each) > 2][:_VOCABULARY])
     shares = 1.0 / np.arange(10, len(words) + 10)
     drawn = words[rng.choice(len(words), (clips, _WORDS_A_CLIP), p=shares / shares.sum())]
@@ -48,7 +50,7 @@ def make_corpus(clips: int, questions: int) -> Corpus:
 
 async def fill_soundbite(home: Path, texts: list[str]) -> None:
     """Write the clips as a library whose recordings are 500 clips long."""
-    embedder = StaticTextEmbedder.load()
+    embedder = SentenceEmbedder.load(weights_folder("minilm-l6-v2"))
     async with open_library(Settings(home=home, roots=())) as library:
         store, ledger = await library.store(), await library.ledger()
         space = (await library.spaces.current()).space

@@ -20,10 +20,10 @@ class Install:
     embeds_audio: bool
 
 
-# chroma-mcp 0.2.6 pins mcp 1.6.0, which does not start with pydantic from 2.12 on. safetensors reads the table.
+# chroma-mcp 0.2.6 pins mcp 1.6.0, which does not start with pydantic from 2.12 on.
 PEERS = {
-    "chroma-mcp": ("chroma-mcp==0.2.6", "pydantic<2.12", "safetensors"),
-    "mcp-server-qdrant": ("mcp-server-qdrant==0.8.1", "safetensors"),
+    "chroma-mcp": ("chroma-mcp==0.2.6", "pydantic<2.12", "onnxruntime", "tokenizers"),
+    "mcp-server-qdrant": ("mcp-server-qdrant==0.8.1", "onnxruntime", "tokenizers"),
     "elevenlabs-mcp": ("elevenlabs-mcp==0.12.2",),
 }
 EMBEDS_AUDIO = frozenset({"soundbite"})

@@ -3,8 +3,8 @@
     python text_servers/server.py fill chroma-mcp FOLDER < texts, a line each
     python text_servers/server.py serve chroma-mcp FOLDER
 
-Neither peer starts on a machine without network: both download an embedding model. Here both look texts up in
-Soundbite's own table instead, so that all three servers compare the same vectors and pay the same for them.
+Neither peer starts on a machine without network: both download an embedding model. Here both use the one that comes
+with Soundbite instead, so that all three servers compare the same vectors and pay the same for them.
 """
 
 from __future__ import annotations
@@ -15,22 +15,21 @@ from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from soundbite_engine.text.static_text import StaticTextEmbedder
+from soundbite_engine.packs.shipped import weights_folder
+from soundbite_engine.space import SPEECH_DIMENSION
+from soundbite_engine.text.sentence_embedder import SentenceEmbedder
 
 COLLECTION = "clips"
 _BATCH = 2_000
-_table: list[StaticTextEmbedder] = []
 
 
 def embed(texts: Iterable[str]) -> Any:
-    """Return the vectors of texts, shape (n, 256)."""
-    if not _table:
-        _table.append(StaticTextEmbedder.load())
-    return _table[0].embed(list(texts))
+    """Return the vectors of texts, shape (n, 384)."""
+    return SentenceEmbedder.load(weights_folder("minilm-l6-v2")).embed(list(texts))
 
 
 def feed_chroma() -> None:
-    """Let Chroma's default embedding function look texts up."""
+    """Let Chroma's default embedding function use it."""
     from chromadb.utils.embedding_functions.onnx_mini_lm_l6_v2 import ONNXMiniLM_L6_V2
 
     ONNXMiniLM_L6_V2.__call__ = lambda self, input: list(embed(input))  # noqa: A006 - Chroma calls it by that name
@@ -49,11 +48,11 @@ class LocalTextEmbedding:
     query_embed = passage_embed
 
     def _get_model_description(self, _: str) -> SimpleNamespace:
-        return SimpleNamespace(dim=StaticTextEmbedder.dimension)
+        return SimpleNamespace(dim=SPEECH_DIMENSION)
 
 
 def feed_qdrant() -> None:
-    """Let the Qdrant server's embedding provider look texts up."""
+    """Let the Qdrant server's embedding provider use it."""
     import mcp_server_qdrant.embeddings.fastembed as provider
 
     provider.TextEmbedding = LocalTextEmbedding
@@ -78,7 +77,7 @@ def fill_qdrant(folder: str, texts: list[str]) -> None:
 
     name = "fast-all-minilm-l6-v2"
     client = QdrantClient(path=folder)
-    size = models.VectorParams(size=StaticTextEmbedder.dimension, distance=models.Distance.COSINE)
+    size = models.VectorParams(size=SPEECH_DIMENSION, distance=models.Distance.COSINE)
     client.create_collection(COLLECTION, vectors_config={name: size})
     # It commits every point by itself; filling is not what is measured.
     client._client.collections[COLLECTION].storage.storage.execute("PRAGMA synchronous=OFF")  # type: ignore[union-attr]

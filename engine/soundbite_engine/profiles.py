@@ -1,8 +1,9 @@
-"""Profiles: which models fill the blocks of a space. Vectors of different profiles are never compared."""
+"""Profiles: a recogniser, a text embedder and a describer of sounds. Vectors of different spaces are never compared."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -11,163 +12,205 @@ from typing import TYPE_CHECKING, Protocol
 from soundbite_engine.errors import EngineError
 from soundbite_engine.packs.installed import Models, installed_builds
 from soundbite_engine.packs.registry import PACKS, Pack
+from soundbite_engine.packs.shipped import weights_folder
 from soundbite_engine.sound.clap import CLAP_DIMENSION, TextEncoder
 from soundbite_engine.sound.sound_words import sound_block
 from soundbite_engine.sound.yamnet_blocks import TAGGED_SOUND_DIMENSION
-from soundbite_engine.space import BLOCKS, DIMENSION, SPEECH_DIMENSION, Floats, joined
+from soundbite_engine.space import SOUND_DIMENSION, SPEECH_DIMENSION, Floats, joined
 from soundbite_engine.workers.pool import DEFAULT_MEMORY_MB
 
 if TYPE_CHECKING:
     from soundbite_engine.sound.yamnet_blocks import TextTagger
-    from soundbite_engine.text.static_text import StaticTextEmbedder
+    from soundbite_engine.text.sentence_embedder import SentenceEmbedder
 
 
-class Profile(Protocol):
-    """What the engine asks of a profile.
+@dataclass(frozen=True)
+class SpeechRecogniser:
+    """A Whisper model in a folder. `language` is the only one it is asked for; empty where it detects one of many.
 
-    `describe_job` names the worker job `(scratch, segments, start_sec, *describe_args) -> Described`, `recognise_job`
-    the one `(scratch, utterances, start_sec, *recognise_args)` that returns words, `text_job` the one that fills the
-    speech block.
+    The worker job `recognise` takes both.
+    """
+
+    id: str
+    folder: Path
+    language: str = ""
+
+
+@dataclass(frozen=True)
+class TextEmbedder:
+    """A sentence embedder in a folder: it fills the speech block, of clips in the worker job `embed_clips`."""
+
+    id: str
+    folder: Path
+    dimension: int = SPEECH_DIMENSION
+
+    def embed(self, text: str) -> Floats:
+        """The speech block of a text, float32 (dimension,)."""
+        block: Floats = self.model.embed([text])[0]
+        return block
+
+    @property
+    def model(self) -> SentenceEmbedder:
+        """The model itself, loaded at its first use and kept."""
+        from soundbite_engine.text.sentence_embedder import SentenceEmbedder  # a server that is not asked needs none
+
+        return SentenceEmbedder.load(self.folder)
+
+
+class SoundDescriber(Protocol):
+    """Fills the sound block.
+
+    `job` names the worker job `(scratch, segments, start_sec, *arguments) -> Described` that does so for recordings.
     """
 
     @property
-    def name(self) -> str: ...
+    def id(self) -> str: ...
     @property
-    def space(self) -> str: ...
+    def folder(self) -> Path | None: ...
     @property
     def dimension(self) -> int: ...
     @property
-    def blocks(self) -> Mapping[str, int]: ...
-    @property
-    def describe_job(self) -> str: ...
-    @property
-    def recognise_job(self) -> str: ...
-    @property
-    def recognise_args(self) -> tuple[str, ...]: ...
-    @property
-    def text_job(self) -> str: ...
-    @property
-    def looks_texts_up(self) -> bool:
-        """Whether a text only costs looking its words up, once the first one has loaded the tables."""
+    def job(self) -> str: ...
+
+    def arguments(self, source: str) -> tuple[str, ...]:
+        """What the job needs besides the segments; `source` is the path of the recording."""
         ...
 
-    @property
-    def worker_memory_mb(self) -> int:
-        """Private memory that a worker of this profile may need."""
+    def embed(self, text: str) -> Floats:
+        """The sound block of a text, float32 (dimension,): a unit vector, or zeros where it means no sound."""
         ...
 
-    def describe_args(self, source: str) -> tuple[str, ...]:
-        """What the describe job needs besides the segments; `source` is the path of the recording."""
-        ...
+
+@dataclass(frozen=True)
+class Profile:
+    """Which models hear, and the space of their vectors; `worker_memory_mb` is what a worker may need."""
+
+    name: str
+    space: str
+    recogniser: SpeechRecogniser
+    texts: TextEmbedder
+    sounds: SoundDescriber
+    worker_memory_mb: int = DEFAULT_MEMORY_MB
+
+    @property
+    def blocks(self) -> Mapping[str, int]:
+        """How many numbers each block has, in order."""
+        return MappingProxyType({"sound": self.sounds.dimension, "speech": self.texts.dimension})
+
+    @property
+    def dimension(self) -> int:
+        """How many numbers a vector has."""
+        return sum(self.blocks.values())
 
     def embed_text(self, text: str) -> Floats:
-        """The query vector of `text`, float32 (dimension,), unit length or zeros."""
-        ...
+        """The query vector of `text`, float32 (dimension,): its sound block and its speech block, unit length."""
+        whole: Floats = joined(self.sounds.embed(text)[None], self.texts.embed(text)[None], self.blocks)[0]
+        return whole
 
 
-class _StaticSpeech:
-    """What the profiles share: the static text table fills the speech block."""
+class AcousticDescriber:
+    """What is measured, under plain names: nothing but the install."""
 
-    text_job = "embed_texts"
+    id = "descriptors"
+    folder = None
+    dimension = SOUND_DIMENSION
+    job = "describe"
 
-    @cached_property
-    def _texts(self) -> StaticTextEmbedder:
-        from soundbite_engine.text.static_text import StaticTextEmbedder  # the table takes a moment to read
-
-        return StaticTextEmbedder.load()
-
-
-class BaseProfile(_StaticSpeech):
-    """PocketSphinx, the static text table and acoustic descriptors: nothing but the wheel."""
-
-    name = "base"
-    space = "soundbite-base-2"
-    dimension = DIMENSION
-    blocks: Mapping[str, int] = MappingProxyType(BLOCKS)
-    describe_job = "describe"
-    recognise_job = "recognise"
-    recognise_args: tuple[str, ...] = ()
-    looks_texts_up = True
-    worker_memory_mb = DEFAULT_MEMORY_MB
-
-    def describe_args(self, source: str) -> tuple[str, ...]:
+    def arguments(self, source: str) -> tuple[str, ...]:
         """Nothing: what is measured needs no model."""
         del source
         return ()
 
-    def embed_text(self, text: str) -> Floats:
-        """The query vector: plain sound words fill the sound block, all words the speech block."""
-        whole: Floats = joined(sound_block(text)[None], self._texts.embed([text]))[0]
-        return whole
+    def embed(self, text: str) -> Floats:
+        """The block of the plain sound words in `text`."""
+        return sound_block(text)
 
 
-class SoundsProfile(_StaticSpeech):
-    """The base profile, and YAMNet's names for sounds."""
+class YamnetDescriber:
+    """YAMNet's names for sounds, and what is measured."""
 
-    name = "sounds"
-    describe_job = "describe_tags"
-    recognise_job = "recognise"
-    recognise_args: tuple[str, ...] = ()
-    looks_texts_up = True
-    worker_memory_mb = DEFAULT_MEMORY_MB
+    id = "yamnet"
+    dimension = TAGGED_SOUND_DIMENSION
+    job = "describe_tags"
 
-    def __init__(self, models: Models) -> None:
-        self._pack = models.folder_of(PACKS["yamnet"])
-        self.space = "soundbite-sounds-2" + _build_mark(models, PACKS["yamnet"])
-        self.blocks: Mapping[str, int] = MappingProxyType({"sound": TAGGED_SOUND_DIMENSION, "speech": SPEECH_DIMENSION})
-        self.dimension = sum(self.blocks.values())
+    def __init__(self, folder: Path, texts: TextEmbedder) -> None:
+        self.folder = folder
+        self._texts = texts
 
-    def describe_args(self, source: str) -> tuple[str, ...]:
+    def arguments(self, source: str) -> tuple[str, ...]:
         """The folder of the model."""
         del source
-        return (str(self._pack),)
+        return (str(self.folder),)
 
     @cached_property
     def _tagger(self) -> TextTagger:
         from soundbite_engine.sound.yamnet_blocks import TextTagger
         from soundbite_engine.sound.yamnet_classes import SoundClasses
 
-        return TextTagger.of(SoundClasses.from_pack(self._pack), self._texts)
+        return TextTagger.of(SoundClasses.from_pack(self.folder), self._texts.model)
 
-    def embed_text(self, text: str) -> Floats:
-        """The query vector: names of sounds and plain sound words fill the sound block, all words the speech block."""
-        sound = self._tagger.sound_block(text)
-        whole: Floats = joined(sound[None], self._texts.embed([text]), self.blocks)[0]
-        return whole
+    def embed(self, text: str) -> Floats:
+        """The block of the names of sounds and the plain sound words in `text`."""
+        return self._tagger.sound_block(text)
 
 
-class FullProfile(_StaticSpeech):
-    """Whisper for speech of any language, CLAP for sounds and words in one space."""
+class ClapDescriber:
+    """CLAP: sounds and words in one space."""
 
-    name = "full"
-    describe_job = "describe_clap"
-    recognise_job = "recognise_any"
-    looks_texts_up = False
-    worker_memory_mb = 4096  # both networks in one process, and what they compute with
+    id = "clap"
+    dimension = CLAP_DIMENSION
+    job = "describe_clap"
 
-    def __init__(self, models: Models) -> None:
-        pack = PACKS[f"clap-{models.clap}"]
-        self._clap = models.folder_of(pack)
-        # 8 bits and full precision are different enough to be two spaces; which recogniser wrote the text is not.
-        self.space = (
-            "soundbite-full-2" + ("" if models.clap == "int8" else f"-{models.clap}") + _build_mark(models, pack)
-        )
-        self.recognise_args: tuple[str, ...] = (str(models.whisper_folder),)
-        self.blocks: Mapping[str, int] = MappingProxyType({"sound": CLAP_DIMENSION, "speech": SPEECH_DIMENSION})
-        self.dimension = sum(self.blocks.values())
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
-    def describe_args(self, source: str) -> tuple[str, ...]:
+    def arguments(self, source: str) -> tuple[str, ...]:
         """The folder of the model, and the recording: CLAP hears higher than the scratch file goes."""
-        return (str(self._clap), source)
+        return (str(self.folder), source)
 
     @cached_property
     def _encoder(self) -> TextEncoder:
-        return TextEncoder(self._clap)
+        return TextEncoder(self.folder)
 
-    def embed_text(self, text: str) -> Floats:
-        """The query vector: CLAP's in the sound block, all words in the speech block."""
-        whole: Floats = joined(self._encoder.embed(text)[None], self._texts.embed([text]), self.blocks)[0]
-        return whole
+    def embed(self, text: str) -> Floats:
+        """The block of any words for a sound."""
+        return self._encoder.embed(text)
+
+
+def base_profile(models: Models | None = None) -> Profile:
+    """Whisper tiny.en or the one that `models` chooses, MiniLM and acoustic descriptors: nothing but the install."""
+    return Profile("base", "soundbite-base-3", _recogniser("base", models), _minilm(), AcousticDescriber())
+
+
+def sounds_profile(models: Models) -> Profile:
+    """The base profile, and YAMNet's names for sounds."""
+    pack, texts = PACKS["yamnet"], _minilm()
+    space = "soundbite-sounds-3" + _build_mark(models, pack)
+    return Profile(
+        "sounds", space, _recogniser("sounds", models), texts, YamnetDescriber(models.folder_of(pack), texts)
+    )
+
+
+def full_profile(models: Models) -> Profile:
+    """A larger Whisper for speech of any language, MiniLM, and CLAP for sounds and words in one space."""
+    pack = PACKS[f"clap-{models.clap}"]
+    # 8 bits and full precision are different enough to be two spaces; which recogniser wrote the text is not.
+    precision = "" if models.clap == "int8" else f"-{models.clap}"
+    space = f"soundbite-full-3{precision}{_build_mark(models, pack)}"
+    describer = ClapDescriber(models.folder_of(pack))
+    # Both networks in one process, and what they compute with.
+    return Profile("full", space, _recogniser("full", models), _minilm(), describer, worker_memory_mb=4096)
+
+
+def _recogniser(profile: str, models: Models | None) -> SpeechRecogniser:
+    folder = models.whisper_folder(profile) if models else None
+    if models is None or folder is None:
+        return SpeechRecogniser("whisper-tiny.en", weights_folder("whisper-tiny.en"), "en")
+    return SpeechRecogniser(f"whisper-{folder.name.removeprefix('whisper-')}", folder)
+
+
+def _minilm() -> TextEmbedder:
+    return TextEmbedder("minilm-l6-v2", weights_folder("minilm-l6-v2"))
 
 
 def _build_mark(models: Models, pack: Pack) -> str:
@@ -180,9 +223,9 @@ def _build_mark(models: Models, pack: Pack) -> str:
 
 
 _PROFILES: Mapping[str, Callable[[Models], Profile]] = {
-    "base": lambda _: BaseProfile(),
-    "sounds": SoundsProfile,
-    "full": FullProfile,
+    "base": base_profile,
+    "sounds": sounds_profile,
+    "full": full_profile,
 }
 _NOWHERE = Models(Path("models"))
 

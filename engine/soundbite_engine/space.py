@@ -1,4 +1,4 @@
-"""The joint space of blocks: `[sound block | speech block]`, 256 each in the base profile.
+"""The joint space of blocks: `[sound block | speech block]`, 128 and 384 numbers in the base profile.
 
 A sound fills the sound block, a transcript the speech block, `fused` and a text query both. Each block is a unit
 vector where present and zeros where absent, and so is the whole: cosine compares like with like.
@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 
-SOUND_DIMENSION = 256
-SPEECH_DIMENSION = 256
+SOUND_DIMENSION = 128
+SPEECH_DIMENSION = 384
 BLOCKS: Mapping[str, int] = MappingProxyType({"sound": SOUND_DIMENSION, "speech": SPEECH_DIMENSION})
 DIMENSION = SOUND_DIMENSION + SPEECH_DIMENSION
 

@@ -143,8 +143,8 @@ class Settings(BaseSettings):
     """Folder of the profiles' model files; None means a folder in `home`."""
     clap: Annotated[str, one_of(*CLAP_PRECISIONS)] = "int8"
     """Precision of the `full` profile's sound model."""
-    whisper: str = "base"
-    """Size of the `full` profile's recogniser, or a folder with one."""
+    whisper: str = ""
+    """Size of the recogniser, or a folder with one; empty is the profile's own."""
     api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY"))
     base_url: str = Field(HOSTED_BASE_URL, validation_alias="TWELVELABS_BASE_URL")
     roots: Folders = Field(default_factory=default_roots)
@@ -307,7 +307,7 @@ class Settings(BaseSettings):
     @field_validator("whisper")
     @classmethod
     def _checked_whisper(cls, value: str) -> str:
-        if value in WHISPER_SIZES or Path(value).is_dir():
+        if value in ("", *WHISPER_SIZES) or Path(value).is_dir():
             return value
         sizes = ", ".join(WHISPER_SIZES)
         raise ValueError(f"must be one of {sizes}, or a folder with a model; it is {value!r}.")

@@ -66,12 +66,12 @@ def ok(body: object, **headers: str) -> httpx.Response:
 
 
 async def test_a_text_is_embedded_in_the_named_space() -> None:
-    headers = {"x-soundbite-space": "soundbite-base-2", "x-soundbite-blocks": "sound=1,speech=1"}
+    headers = {"x-soundbite-space": "soundbite-base-3", "x-soundbite-blocks": "sound=1,speech=1"}
     answer = {"data": [{"embedding": [0.0, 1.0]}]}
     script = Script(httpx.Response(200, json=answer, headers=headers))
     embedding = await script.client().embed_text("a dog barking")
     assert embedding.vector == (0.0, 1.0)
-    assert (embedding.space.id, dict(embedding.space.blocks)) == ("soundbite-base-2", {"sound": 1, "speech": 1})
+    assert (embedding.space.id, dict(embedding.space.blocks)) == ("soundbite-base-3", {"sound": 1, "speech": 1})
     assert json.loads(script.requests[0].content) == {
         "input_type": "text",
         "model_name": "marengo3.0",

@@ -104,9 +104,9 @@ def test_a_telephone_keeps_its_band_and_noise_its_distance() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with one recording without questions of its own, and a long one: eight seconds of a spoken sample.
+    """A folder with one recording without questions of its own, and a long one: silence, then a spoken sample.
 
-    The human text of the long one says what the recording does not, so that it shows which text was searched.
+    The human text of the long one is said in the silence, so that it shows which text was searched.
     """
     (tmp_path / "one.flac").write_bytes((SAMPLES / "field-log.flac").read_bytes())
     (tmp_path / "manifest.csv").write_text(
@@ -118,14 +118,14 @@ def folder(tmp_path: Path) -> Path:
     sound = load("acoustics.scenes").read_sound(SAMPLES / "memos.mp3")[: 8 * 16_000]
     with wave.open(str(long / "call.wav"), "wb") as file:
         file.setparams((1, 2, 16_000, 0, "NONE", ""))
-        file.writeframes((sound * 32767).astype("<i2").tobytes())
-    (long / "manifest.csv").write_text("path,kind,seconds\ncall.wav,call,8\n")
+        file.writeframes(bytes(2 * 6 * 16_000) + (sound * 32767).astype("<i2").tobytes())
+    (long / "manifest.csv").write_text("path,kind,seconds\ncall.wav,call,14\n")
     (long / "turns.csv").write_text(
-        "path,start_sec,end_sec,speaker,text\ncall.wav,1,6,A,our elephants march towards zanzibar at dawn\n"
+        "path,start_sec,end_sec,speaker,text\ncall.wav,1,4,A,our elephants march towards zanzibar at dawn\n"
     )
     (long / "questions.csv").write_text(
         "path,start_sec,end_sec,kind,query,speaker\n"
-        "call.wav,1,6,verbatim,elephants march towards zanzibar,\n"
+        "call.wav,1,4,verbatim,elephants march towards zanzibar,\n"
         ",,,nothing,submarine volcano eruption,\n"
     )
     return tmp_path

@@ -94,6 +94,6 @@ async def test_a_library_on_an_engine_of_another_process_is_filled_and_searched(
             read = await client.call_tool("read_transcript", {"asset_id": window["asset_id"]})
             found = await client.call_tool("search_clips", {"query": "river"})
     assert (listed.structured_content or {})["assets"][0]["title"] == "spoken"
-    assert (window["audio_seconds"], window["space"]) == (6, "soundbite-base-2")
+    assert (window["audio_seconds"], window["space"]) == (6, "soundbite-base-3")
     assert (read.structured_content or {})["lines"]
     assert (found.structured_content or {})["clips"][0]["title"] == "spoken"

@@ -15,7 +15,7 @@ import pytest
 
 from soundbite_store import ClipStore, Space, StoredClip
 
-SPACE = Space("soundbite-base-2", 512)
+SPACE = Space("soundbite-base-3", 512)
 LONGEST_S = 120
 
 

@@ -14,7 +14,7 @@ from mcp import Client
 from soundbite_server import Settings, build_server
 
 HEAVY = (
-    *("lancedb", "pyarrow", "av", "onnxruntime", "model2vec", "numpy", "tokenizers", "pocketsphinx"),
+    *("lancedb", "pyarrow", "av", "onnxruntime", "model2vec", "numpy", "tokenizers", "ctranslate2", "faster_whisper"),
     *("soundbite_store", "soundbite_api", "soundbite_server.libraries"),
 )
 INITIALIZE = {

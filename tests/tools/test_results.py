@@ -58,7 +58,7 @@ FULL: list[Result] = [
         embedding_count=33,
         embedding_counts=[EmbeddingCount(embedding_option="audio", embedding_scope="clip", count=31)],
         dimension=512,
-        space="soundbite-base-2",
+        space="soundbite-base-3",
         is_reused=True,
         seconds_embedded=92.1,
         seconds_saved=184.4,

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from soundbite_engine.audio.voice_activity import Floats, Stretch, speech_stretches
-from soundbite_engine.workers.plans import TICK_SEC, Kind, Segment
+from soundbite_engine.audio.voice_activity import Floats, Stretch, bridged, speech_stretches
+from soundbite_engine.workers.plans import TICK_SEC, Kind, Segment, Span
 
 # Natural segments; pauses and lengths in seconds. Speech: a sentence or two, as retrieval wants it.
 SPEECH_PAUSE_SEC = 0.2  # between stretches that were padded already: .4 s of silence
 MAX_SEGMENT_SEC = 15.0
 MIN_SEGMENT_SEC = 0.4
 MAX_BACKGROUND_SEC = 30.0
+# Around what is said, where there is room; pauses that are left shorter are no segments, nor is speech without words.
+CLIP_MARGIN_SEC = 0.25
+MIN_GAP_SEC = 1.0
 # Sounds rise so far above the quietest tenth of their surroundings; pauses in one sound, in seconds.
 SILENCE_DB = -60.0
 RISE_DB = 3.0
@@ -52,15 +55,19 @@ class Ticks:
         return len(self.speech)
 
 
-def natural(ticks: Ticks, start_sec: float, end_sec: float) -> list[Segment]:
-    """Speech split at pauses, sounds at silences and changes, and the silences between them.
+def natural(ticks: Ticks, start_sec: float, end_sec: float, clips: Sequence[Span] | None = None) -> list[Segment]:
+    """Clips of speech, sounds split at silences and changes, and the silences between them.
 
-    Parts of sound under MIN_SEGMENT_SEC are left out, unless there would be nothing else: then the whole is one.
+    `clips` are the spans of what is said, in order; without them speech is split at its pauses. Parts of sound under
+    MIN_SEGMENT_SEC are left out, unless there would be nothing else: then the whole is one.
     """
-    speech = _speech_segments(ticks)
+    speech = _speech_segments(ticks) if clips is None else _clip_stretches(clips, start_sec, len(ticks))
     pieces: list[tuple[Stretch, Kind]] = [(stretch, "speech") for stretch in speech]
     for gap in _between(speech, len(ticks)):
-        pieces.extend(_sound_segments(ticks, gap))
+        if clips is None:
+            pieces.extend(_sound_segments(ticks, gap))
+        elif not pieces or gap.seconds >= MIN_GAP_SEC:
+            pieces.extend(_wordless_segments(ticks, gap))
     if not pieces:
         return [Segment(round(start_sec, 3), round(end_sec, 3), "sound")]
     pieces.sort(key=lambda piece: piece[0].first)
@@ -74,6 +81,31 @@ def natural(ticks: Ticks, start_sec: float, end_sec: float) -> list[Segment]:
     ]
 
 
+def _clip_stretches(clips: Sequence[Span], start_sec: float, end: int) -> list[Stretch]:
+    """The clips in ticks, with `CLIP_MARGIN_SEC` around each; neighbours share the pause between them."""
+    stretches: list[Stretch] = []
+    for number, (begin_sec, stop_sec) in enumerate(clips):
+        before = stretches[-1].last if stretches else 0
+        following_sec = clips[number + 1][0] if number + 1 < len(clips) else np.inf
+        margin_sec = min(CLIP_MARGIN_SEC, max(0.0, following_sec - stop_sec) / 2)
+        first = max(before, math.floor((begin_sec - CLIP_MARGIN_SEC - start_sec) / TICK_SEC))
+        last = min(end, math.ceil((stop_sec + margin_sec - start_sec) / TICK_SEC))
+        if last > first:
+            stretches.append(Stretch(first, last))
+    return stretches
+
+
+def _wordless_segments(ticks: Ticks, gap: Stretch) -> list[tuple[Stretch, Kind]]:
+    """What lies between two clips: speech of which no word is known, and sounds."""
+    inside = bridged(speech_stretches(ticks.speech[gap.first : gap.last]), SPEECH_PAUSE_SEC)
+    long = [Stretch(gap.first + one.first, gap.first + one.last) for one in inside if one.seconds >= MIN_GAP_SEC]
+    speech = [part for stretch in long for part in split_long(stretch, 1.0 - ticks.speech, MAX_SEGMENT_SEC)]
+    pieces: list[tuple[Stretch, Kind]] = [(stretch, "speech") for stretch in speech]
+    for rest in _between(speech, gap.last, gap.first):
+        pieces.extend(_sound_segments(ticks, rest))
+    return pieces
+
+
 def _between(stretches: Iterable[Stretch], end: int, begin: int = 0) -> list[Stretch]:
     gaps, at = [], begin
     for stretch in stretches:
@@ -81,17 +113,6 @@ def _between(stretches: Iterable[Stretch], end: int, begin: int = 0) -> list[Str
         at = stretch.last
     gaps.append(Stretch(at, end))
     return [gap for gap in gaps if gap.last > gap.first]
-
-
-def bridged(stretches: list[Stretch], pause_sec: float) -> list[Stretch]:
-    """`stretches` with pauses shorter than `pause_sec` taken in."""
-    merged: list[Stretch] = []
-    for stretch in stretches:
-        if merged and (stretch.first - merged[-1].last) * TICK_SEC < pause_sec:
-            merged[-1] = Stretch(merged[-1].first, stretch.last)
-        else:
-            merged.append(stretch)
-    return merged
 
 
 def _speech_segments(ticks: Ticks) -> list[Stretch]:

@@ -134,38 +134,42 @@ PROFILES = {
 class Models:
     """The models folder, and the choices among models that a profile leaves open.
 
-    `whisper` is one of `WHISPER_SIZES`, or a folder with any CTranslate2 Whisper model.
+    `whisper` is one of `WHISPER_SIZES`, or a folder with any CTranslate2 Whisper model; empty is what a profile brings:
+    tiny.en of the install for `base` and `sounds`, the size base for `full`.
     """
 
     folder: Path
     clap: str = "int8"
-    whisper: str = "base"
+    whisper: str = ""
 
     def __post_init__(self) -> None:
         if self.clap not in CLAP_PRECISIONS:
             raise ValueError(f"clap must be one of {', '.join(CLAP_PRECISIONS)}; it is {self.clap!r}")
-        if self.whisper not in WHISPER_SIZES and not Path(self.whisper).is_dir():
+        if self.whisper not in ("", *WHISPER_SIZES) and not Path(self.whisper).is_dir():
             sizes = ", ".join(WHISPER_SIZES)
             raise ValueError(f"whisper must be one of {sizes}, or a folder with a model; it is {self.whisper!r}")
 
     def packs(self, profile: str) -> tuple[Pack, ...]:
         """The packs that `profile` needs."""
-        if profile == "sounds":
-            return (PACKS["yamnet"],)
-        if profile == "full":
-            whisper = (PACKS[f"whisper-{self.whisper}"],) if self.whisper in WHISPER_SIZES else ()
-            return (PACKS[f"clap-{self.clap}"], *whisper)
-        return ()
+        describers = {"sounds": ("yamnet",), "full": (f"clap-{self.clap}",)}
+        size = self.whisper_of(profile)
+        recognisers = (f"whisper-{size}",) if size in WHISPER_SIZES else ()
+        return tuple(PACKS[name] for name in (*describers.get(profile, ()), *recognisers))
+
+    def whisper_of(self, profile: str) -> str:
+        """The recogniser that `profile` uses, a size or a folder; empty for the one of the install."""
+        return self.whisper or ("base" if profile == "full" else "")
 
     def folder_of(self, pack: Pack) -> Path:
         """Where the files of `pack` lie once they are installed."""
         return folder_of(self.folder, pack)
 
-    @property
-    def whisper_folder(self) -> Path:
-        """The folder of the chosen Whisper model."""
-        is_size = self.whisper in WHISPER_SIZES
-        return self.folder_of(PACKS[f"whisper-{self.whisper}"]) if is_size else Path(self.whisper)
+    def whisper_folder(self, profile: str) -> Path | None:
+        """The folder of the recogniser that `profile` uses; None for the one of the install."""
+        chosen = self.whisper_of(profile)
+        if chosen in WHISPER_SIZES:
+            return self.folder_of(PACKS[f"whisper-{chosen}"])
+        return Path(chosen) if chosen else None
 
     def missing(self, profile: str) -> str:
         """What keeps `profile` from working, in one sentence with the command that mends it; empty for nothing."""

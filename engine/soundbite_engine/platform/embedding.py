@@ -20,7 +20,7 @@ from soundbite_engine.platform.errors import duration_exceeded, invalid
 from soundbite_engine.platform.task_records import StoredResult
 from soundbite_engine.platform.transcription import Transcriptions, timed_values
 from soundbite_engine.profiles import Profile
-from soundbite_engine.workers.analysis import ROUNDING_SEC, Analysis, AnalysisRequest, Progress, analyse
+from soundbite_engine.workers.analysis import ROUNDING_SEC, Analysis, AnalysisRequest, Embedding, Progress, analyse
 from soundbite_engine.workers.pool import WorkerPool
 
 # Sixteen vectors are some ten milliseconds of JSON: short enough not to hold up the event loop.
@@ -30,13 +30,12 @@ _FEW_ITEMS = 2
 DECIMALS = 8
 WARNINGS = "warnings"
 WINDOW_TRANSCRIPT = "window_transcript"
+LANGUAGE = "language"
 # What the metadata of an answer holds beyond the contract, by the word that asks for it.
-_EXTENSIONS = {WARNINGS: "warnings", WINDOW_TRANSCRIPT: "transcript"}
+_EXTENSIONS = {WARNINGS: "warnings", WINDOW_TRANSCRIPT: "transcript", LANGUAGE: "transcript"}
 MOST_TOKENS = 500
 # Letters without a gap are one token however many there are, and cutting millions of them would hold everyone up.
 MOST_CHARACTERS = 20_000
-# Looking so few words up takes less time than handing them to a thread and back.
-_LOOKED_UP_AT_ONCE = 64
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -50,6 +49,14 @@ class Item:
     end_sec: float | None = None
     transcript: str = ""
     sounds: tuple[str, ...] = ()
+    probability: float | None = None
+    language: str = ""
+
+    @classmethod
+    def of(cls, embedding: Embedding) -> Item:
+        """What the vector of a recording's span stands for."""
+        span = (embedding.option, embedding.scope, embedding.start_sec, embedding.end_sec)
+        return cls(*span, embedding.transcript, embedding.sounds, embedding.probability, embedding.language)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +69,7 @@ class Embedded:
     @classmethod
     def of_analysis(cls, analysis: Analysis, dimension: int) -> Embedded:
         """The embeddings of a recording."""
-        items = [Item(e.option, e.scope, e.start_sec, e.end_sec, e.transcript, e.sounds) for e in analysis.embeddings]
+        items = [Item.of(embedding) for embedding in analysis.embeddings]
         rows = [np.asarray(e.vector, dtype=np.float32) for e in analysis.embeddings]
         return cls(items, np.stack(rows) if rows else np.zeros((0, dimension), dtype=np.float32))
 
@@ -118,6 +125,8 @@ def metadata(record: AssetRecord, audio: AudioInput, analysis: Analysis) -> dict
     wire = _metadata(record, audio, analysis.duration_sec, analysis.start_offset_sec, analysis.end_offset_sec)
     if analysis.warnings:
         wire[WARNINGS] = list(analysis.warnings)
+    if analysis.transcript is not None and analysis.transcript.language:
+        wire[LANGUAGE] = analysis.transcript.language
     if analysis.transcript is not None and not covers_recording(analysis):
         # That of the whole recording is the asset's own; nobody should have to wait for it to read a window.
         transcript = analysis.transcript
@@ -171,6 +180,8 @@ def _wire_item(item: Item, vector: list[float], extensions: Collection[str]) -> 
     }
     if "transcript" in extensions and item.option == "transcription":
         wire["transcript"] = item.transcript
+        wire |= {"probability": item.probability} if item.probability is not None else {}
+        wire |= {"language": item.language} if item.language else {}
     if "sounds" in extensions and item.sounds:
         wire["sounds"] = list(item.sounds)
     return wire
@@ -195,7 +206,6 @@ class Embedder:
         self._transcriptions = transcriptions
         # A synchronous call waits for others like it, never behind the queue of tasks.
         self._turn = asyncio.Semaphore(2)
-        self._has_tables = False
 
     async def embed_text(self, text: str) -> Embedded:
         """The vector of a text.
@@ -208,11 +218,7 @@ class Embedder:
         tokens = sum(1 for _ in _TOKEN.finditer(text))
         if tokens > MOST_TOKENS:
             raise invalid("text.input_text", f"It has {tokens} tokens; the model takes at most {MOST_TOKENS}.")
-        if self._has_tables and self.profile.looks_texts_up and tokens <= _LOOKED_UP_AT_ONCE:
-            vector = self.profile.embed_text(text)
-        else:
-            vector = await asyncio.to_thread(self.profile.embed_text, text)
-            self._has_tables = True
+        vector = await asyncio.to_thread(self.profile.embed_text, text)
         return Embedded([Item()], np.asarray(vector, dtype=np.float32)[None])
 
     async def embed_now(self, record: AssetRecord, audio: AudioInput) -> Outcome:

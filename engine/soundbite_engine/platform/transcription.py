@@ -170,5 +170,17 @@ def _to_json(entries: Sequence[Word | Sentence]) -> str:
 
 
 def timed_values(entries: Sequence[Word | Sentence]) -> list[dict[str, Any]]:
-    """Words or sentences as the wire shows them; times in seconds of the source."""
-    return [{"start": entry.start_sec, "end": entry.end_sec, "value": entry.value} for entry in entries]
+    """Words or sentences as the wire shows them; times in seconds of the source.
+
+    How likely they are and their language, where that is known, are ours; the contract has the rest.
+    """
+    return [
+        {
+            "start": entry.start_sec,
+            "end": entry.end_sec,
+            "value": entry.value,
+            "probability": round(entry.probability, 3),
+            **({"language": entry.language} if entry.language else {}),
+        }
+        for entry in entries
+    ]

@@ -1,12 +1,11 @@
 """The base profile's sound block: measured properties with plain names, then the scaled descriptors.
 
-Block (256) = [16 properties | descriptors, zeros to the end], the two parts weighted so that sounds compare mostly
-by their descriptors and a text, which fills properties alone, compares by those.
+Block (128) = [16 properties | 112 principal components of the descriptors], the two parts weighted so that sounds
+compare mostly by their descriptors and a text, which fills properties alone, compares by those.
 """
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from pathlib import Path
 
@@ -22,14 +21,15 @@ PROPERTY_WEIGHT = 0.4  # above it, likeness between sounds suffers: mAP .73 at .
 DESCRIPTOR_WEIGHT = (1.0 - PROPERTY_WEIGHT**2) ** 0.5
 CLIP_SIGMA = 3.0
 
-_SCALE = Path(__file__).parents[1] / "data" / "descriptor_scale.json"
+SCALE_FILE = Path(__file__).parents[1] / "data" / "descriptor_scale.npz"
+DESCRIPTOR_DIMENSION = SOUND_DIMENSION - PROPERTY_DIMENSION
 
 
 @cache
-def _scale() -> tuple[Floats, Floats]:
-    """Mean and spread of each descriptor; bench/fit_descriptors.py says over what."""
-    stored = json.loads(_SCALE.read_text())
-    return np.array(stored["mean"], np.float32), np.array(stored["spread"], np.float32)
+def _scale() -> tuple[Floats, Floats, Floats]:
+    """Mean and spread of each descriptor, and the axes (descriptors, 112); bench/fit_descriptors.py says over what."""
+    with np.load(SCALE_FILE) as stored:
+        return stored["mean"], stored["spread"], stored["axes"].astype(np.float32)
 
 
 def _ramp(value: float, low: float, high: float) -> float:
@@ -90,21 +90,20 @@ def property_part(frames: Frames, tonal: Tonality, speech_ratio: float) -> Float
 
 
 def descriptor_part(sound: Floats, frames: Frames, tonal: Tonality, speech_ratio: float) -> Floats:
-    """Unit vector of the descriptors in standard units, none beyond `CLIP_SIGMA`, weighted by group."""
-    mean, spread = _scale()
+    """Unit vector (112,) of the descriptors in standard units, none beyond `CLIP_SIGMA`, weighted by group."""
+    mean, spread, axes = _scale()
     scaled: Floats = np.clip(
         (descriptors.describe(sound, frames, tonal, speech_ratio) - mean) / spread, -CLIP_SIGMA, CLIP_SIGMA
     )
-    weighted = scaled * descriptors.weights()
-    return weighted / np.float32(max(float(np.linalg.norm(weighted)), 1e-6))
+    components: Floats = ((scaled * descriptors.weights()) @ axes).astype(np.float32)
+    return components / np.float32(max(float(np.linalg.norm(components)), 1e-6))
 
 
 def sound_block(sound: Floats, speech_ratio: float) -> Floats:
-    """The sound block (256,) of `sound` (float32 at 16 kHz), unit length; `speech_ratio` is from voice activity."""
+    """The sound block (128,) of `sound` (float32 at 16 kHz), unit length; `speech_ratio` is from voice activity."""
     frames, tonal = Frames.of(sound), tonality(sound)
     parts = [
         PROPERTY_WEIGHT * property_part(frames, tonal, speech_ratio),
         DESCRIPTOR_WEIGHT * descriptor_part(sound, frames, tonal, speech_ratio),
     ]
-    block = np.concatenate(parts)
-    return np.pad(block, (0, SOUND_DIMENSION - block.size)).astype(np.float32)
+    return np.concatenate(parts).astype(np.float32)

@@ -78,7 +78,7 @@ def properties_in(text: str) -> tuple[str, ...]:
 
 
 def sound_block(text: str) -> Floats:
-    """The sound block (256,) of a text query: a unit vector, or zeros where it names no property."""
+    """The sound block (128,) of a text query: a unit vector, or zeros where it names no property."""
     block = np.zeros(SOUND_DIMENSION, np.float32)
     for name in properties_in(text):
         block[PROPERTIES.index(name)] = 1.0

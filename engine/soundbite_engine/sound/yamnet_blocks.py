@@ -1,6 +1,6 @@
 """The sound block of the `sounds` profile: what YAMNet calls a sound, then the base profile's measures.
 
-Block (784) = [521 classes, 6 spare, "no sound meant" | the base profile's 256]. A sound fills the classes with the
+Block (656) = [521 classes, 6 spare, "no sound meant" | the base profile's 128]. A sound fills the classes with the
 roots of its scores, a text with how near its words are to the words of each class. Their dot product is then the
 late interaction of the two, which no shorter vector keeps: over ESC-10 the whole gives .95 zero-shot accuracy, its
 first 256 principal components .91, the sum of the classes' word vectors .75.
@@ -15,7 +15,7 @@ import numpy as np
 from soundbite_engine.sound.sound_words import sound_block as property_block
 from soundbite_engine.sound.yamnet_classes import CLASS_COUNT, SoundClasses
 from soundbite_engine.space import SOUND_DIMENSION, Floats, unit_rows
-from soundbite_engine.text.static_text import StaticTextEmbedder
+from soundbite_engine.text.sentence_embedder import SentenceEmbedder
 
 TAG_DIMENSION = 528
 NOTHING_DIMENSION = TAG_DIMENSION - 1
@@ -28,9 +28,9 @@ _MEASURE_WEIGHT = 0.37
 _STRONGEST_SHARE = 1 / 3
 # How sharply a text prefers the classes nearest to it.
 _SHARPNESS = 6
-# Cosines of a text with its nearest class: 95 % of questions about what was said stay under .60, 95 % of names of
-# sounds are over .71.
-_LEAST_COSINE, _SURE_COSINE = 0.5, 0.7
+# Cosines of a text with its nearest class: 90 % of questions about what was said stay under .48 and 95 % under .51; of
+# names of sounds, 95 % are over .6.
+_LEAST_COSINE, _SURE_COSINE = 0.45, 0.62
 
 _MOST_NAMES = 6
 _LEAST_SCORE = 0.2  # over ESC-10 three clips of four then bear their name, and two of a hundred another one
@@ -47,7 +47,7 @@ def pooled(scores: Floats, classes: SoundClasses) -> Floats:
 
 
 def sound_block(scores: Floats, measures: Floats) -> Floats:
-    """The block (784,) of a clip, unit length, from its pooled scores (521,) and the base profile's block (256,)."""
+    """The block (656,) of a clip, unit length, from its pooled scores (521,) and the base profile's block (128,)."""
     tags = np.zeros(TAG_DIMENSION, np.float32)
     tags[:CLASS_COUNT] = np.sqrt(np.clip(scores, 0.0, 1.0))
     return _joined(tags, measures)
@@ -63,14 +63,14 @@ def names_of(scores: Floats, classes: SoundClasses) -> tuple[str, ...]:
 class TextTagger:
     """Fills the sound block of a text: classes by the nearness of words, properties by plain sound words."""
 
-    _texts: StaticTextEmbedder
-    _centre: Floats  # (256,), the mean of the classes' names
-    _phrases: Floats  # (phrases, 256), unit rows
+    _texts: SentenceEmbedder
+    _centre: Floats  # (384,), the mean of the classes' names
+    _phrases: Floats  # (phrases, 384), unit rows
     _numbers: np.ndarray  # (phrases,), the class of each
 
     @classmethod
-    def of(cls, classes: SoundClasses, texts: StaticTextEmbedder) -> TextTagger:
-        """The tagger for these classes; embeds their names, which takes some 50 ms."""
+    def of(cls, classes: SoundClasses, texts: SentenceEmbedder) -> TextTagger:
+        """The tagger for these classes; embeds their names, which takes about a second."""
         # What all names share (sound, music, noise) says nothing about any of them.
         centre: Floats = texts.embed(classes.names).mean(axis=0)
         numbers, phrases = zip(*classes.phrases(), strict=True)
@@ -85,7 +85,7 @@ class TextTagger:
         return found
 
     def sound_block(self, text: str) -> Floats:
-        """The block (784,) of a text query: a unit vector, or zeros where it names no sound and no property.
+        """The block (656,) of a text query: a unit vector, or zeros where it names no sound and no property.
 
         What keeps a text from being sure of a class lies in a dimension that no sound fills, so that its cosine with
         any sound is smaller by as much.

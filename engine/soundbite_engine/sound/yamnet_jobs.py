@@ -16,7 +16,7 @@ from soundbite_engine.workers.plans import Segment
 
 
 def describe(report: Report, scratch: str, spans: Sequence[Segment], start_sec: float, pack: str) -> Described:
-    """Sound blocks (segments, 784) and names of sounds; `pack` is the folder of the model."""
+    """Sound blocks (segments, 656) and names of sounds; `pack` is the folder of the model."""
     classes, network = SoundClasses.from_pack(Path(pack)), Yamnet.from_pack(Path(pack))
     blocks, names = [], []
     for done, (sound, ratio) in enumerate(segment_sounds(scratch, spans, start_sec)):

@@ -1,92 +1,190 @@
-"""What was said: words with times, and the sentences they make."""
+"""What is said in a recording: words with times, the sentences they make, and lines of a length that fits."""
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
-SENTENCE_PAUSE_SEC = 0.55
-SENTENCE_MAX_WORDS = 40
-_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")  # noqa: RUF001 - full-width marks are meant
+# A pause that ends a sentence though no mark does; speakers hesitate for up to a second inside one.
+TURN_PAUSE_SEC = 1.2
+SENTENCE_MAX_WORDS = 60
+# What fits a screen for as long as it is read: two lines of 42 characters.
+CUE_SEC, CUE_CHARACTERS = 7.0, 84
+# A clip of speech holds a sentence, or some short ones; longer ones are cut at a comma or a pause.
+CLIP_SEC = 8.0
 
-# Without those that are common words too (may, march, august, polish).
-_NAMES = """
-    i i'm i'd i'll i've monday tuesday wednesday thursday friday saturday sunday january february april june july
-    september october november december christmas easter english french german spanish italian russian chinese japanese
-    american british european african indian canadian australian america england britain france germany spain italy
-    russia japan india canada australia africa europe asia london paris berlin york chicago washington california
-    mr mrs dr
-"""
-_ALWAYS_CAPITAL = {word: word[:1].upper() + word[1:] for word in _NAMES.split()}
+# Languages whose writing has no spaces between words.
+UNSPACED_LANGUAGES = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
+
+_ENDS = (".", "!", "?", "…", "。", "！", "？")  # noqa: RUF001 - full-width marks are meant
+_CLAUSE_ENDS = (",", ";", ":", "-", "–", "—", "、", "，")  # noqa: RUF001 - full-width marks are meant
+_OPENING = "\"'([{«“‘"  # noqa: RUF001 - and the opening ones
+_CLOSING = "\"')]}»”’"  # noqa: RUF001 - the closing quotation marks of several languages
+# What a full stop behind never ends a sentence, and what it ends only in front of a capital.
+_TITLE = re.compile(
+    r"(?:[A-Za-z]|mr|mrs|ms|dr|st|prof|rev|gen|col|sgt|capt|lt|no|vs|vol|fig|approx|mt|e\.g|i\.e)\.", re.IGNORECASE
+)
+_ABBREVIATION = re.compile(r"(?:(?:[A-Za-z]\.)+[A-Za-z]|etc|jr|sr|inc|ltd|co|corp|ave|dept)\.", re.IGNORECASE)
+# How much better a line may be cut after a mark of a clause, in seconds of pause that it is worth; and how much worse
+# an uneven cut is than one into halves.
+_CLAUSE_WORTH_SEC = 0.6
+_UNEVEN_COST_SEC = 1.2
+# A line is not begun or ended by a word or two if it can be helped.
+_SHORTEST_PART = 0.2
+
+
+class Timed(Protocol):
+    """A word or more with its times, in seconds."""
+
+    @property
+    def value(self) -> str: ...
+    @property
+    def start_sec(self) -> float: ...
+    @property
+    def end_sec(self) -> float: ...
+
+
+TimedWord = TypeVar("TimedWord", bound=Timed)
 
 
 @dataclass(frozen=True)
 class Word:
-    """One word as it was heard, times in seconds of the source; the base recogniser writes lower case, no marks."""
+    """One word as it was heard, with its marks: times in seconds of the source, how likely it is, and its language.
+
+    `language` is the code of ISO 639-1, empty where it is not known.
+    """
 
     value: str
     start_sec: float
     end_sec: float
+    probability: float = 1.0
+    language: str = ""
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """Words between two pauses or up to a recogniser's own full stop, with a capital and a full stop."""
+    """Words up to a full stop, a question mark, or a pause that ends a turn; the probability is the mean of theirs."""
 
     value: str
     start_sec: float
     end_sec: float
+    probability: float = 1.0
+    language: str = ""
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was said, in order of time."""
+    """What is said, in order of time; `language` is that of most words."""
 
     words: tuple[Word, ...]
     sentences: tuple[Sentence, ...]
+    language: str = ""
 
     @property
     def text(self) -> str:
         return " ".join(sentence.value for sentence in self.sentences)
 
 
-def sentences(words: Sequence[Word]) -> tuple[Sentence, ...]:
-    """`words` split at pauses of `SENTENCE_PAUSE_SEC`, and after `SENTENCE_MAX_WORDS` without one."""
-    found: list[Sentence] = []
-    current: list[Word] = []
-    for word in words:
-        is_pause = bool(current) and word.start_sec - current[-1].end_sec >= SENTENCE_PAUSE_SEC
-        is_ended = bool(current) and current[-1].value.endswith(_SENTENCE_ENDS)
-        if is_pause or is_ended or len(current) >= SENTENCE_MAX_WORDS:
-            found.append(_sentence(current))
-            current = []
-        current.append(word)
-    if current:
-        found.append(_sentence(current))
-    return tuple(found)
-
-
-def _sentence(words: Sequence[Word]) -> Sentence:
-    text = " ".join(_cased(word.value) for word in words)
-    stop = "" if text.endswith(_SENTENCE_ENDS) else "."
-    return Sentence(f"{text[:1].upper()}{text[1:]}{stop}", words[0].start_sec, words[-1].end_sec)
-
-
-def _cased(word: str) -> str:
-    """`word` with the capital that it has anywhere in a sentence; "monday's" is cased as "monday" is."""
-    stem, mark, ending = word.partition("'s")
-    return f"{_ALWAYS_CAPITAL[stem]}{mark}{ending}" if stem in _ALWAYS_CAPITAL else _ALWAYS_CAPITAL.get(word, word)
-
-
 def transcript(words: Sequence[Word]) -> Transcript:
     """The transcript of `words`, in order of time."""
     ordered = tuple(sorted(words, key=lambda word: (word.start_sec, word.end_sec)))
-    return Transcript(ordered, sentences(ordered))
+    return Transcript(ordered, tuple(_sentence(run) for run in sentence_runs(ordered)), language_of(ordered))
 
 
-def texts_between(said: Transcript, spans: Iterable[tuple[float, float]]) -> list[str]:
-    """For each span in seconds, the sentences of the words whose middle lies in it; empty without any."""
-    middles = [(word.start_sec + word.end_sec) / 2 for word in said.words]  # once: four hours are 36,000 words
-    inside = (said.words[bisect_left(middles, start) : bisect_left(middles, end)] for start, end in spans)
-    return [" ".join(sentence.value for sentence in sentences(words)) for words in inside]
+def language_of(words: Iterable[Word]) -> str:
+    """The language of most of `words`, by their length in characters; empty without any."""
+    characters: dict[str, int] = {}
+    for word in words:
+        if word.language:
+            characters[word.language] = characters.get(word.language, 0) + len(word.value)
+    return max(characters, key=lambda language: characters[language], default="")
+
+
+def text_of(words: Sequence[Timed], language: str = "") -> str:
+    """The words of one line, as they are written."""
+    return ("" if language in UNSPACED_LANGUAGES else " ").join(word.value for word in words)
+
+
+def sentence_runs(words: Sequence[TimedWord]) -> list[Sequence[TimedWord]]:
+    """`words` in runs of a sentence each: up to a mark that ends one, or to a pause of `TURN_PAUSE_SEC`."""
+    runs: list[Sequence[TimedWord]] = []
+    begin = 0
+    for at in range(1, len(words) + 1):
+        if at == len(words) or _is_border(words[at - 1], words[at]) or at - begin >= SENTENCE_MAX_WORDS:
+            runs.append(words[begin:at])
+            begin = at
+    return runs
+
+
+def lines(
+    words: Sequence[TimedWord], longest_sec: float, most_characters: int | None = None
+) -> list[Sequence[TimedWord]]:
+    """`words` of one sentence in as few parts as fit, cut where a clause ends or the speaker pauses."""
+    if len(words) < 2 or _fits(words, longest_sec, most_characters):
+        return [words]
+    cut = max(range(1, len(words)), key=lambda at: _cut_worth(words, at))
+    return [*lines(words[:cut], longest_sec, most_characters), *lines(words[cut:], longest_sec, most_characters)]
+
+
+def clip_runs(words: Sequence[Word]) -> list[Sequence[Word]]:
+    """`words` in runs of a clip each: sentences of up to `CLIP_SEC`, short ones that follow each other together."""
+    runs: list[Sequence[Word]] = []
+    begin = 0
+    for part in (line for run in sentence_runs(words) for line in lines(run, CLIP_SEC)):
+        previous = runs[-1] if runs else None
+        if previous and _follows(previous, part):
+            runs[-1] = words[begin : begin + len(previous) + len(part)]
+        else:
+            begin += len(previous) if previous else 0
+            runs.append(part)
+    return runs
+
+
+def sayings(transcript: Transcript, spans: Iterable[tuple[float, float]]) -> list[Sentence]:
+    """What is said in each span in seconds: the words whose middle lies in it, with the span's times."""
+    middles = [(word.start_sec + word.end_sec) / 2 for word in transcript.words]  # once: four hours are 36,000 words
+    sentences = []
+    for start_sec, end_sec in spans:
+        words = transcript.words[bisect_left(middles, start_sec) : bisect_left(middles, end_sec)]
+        sentences.append(replace(_sentence(words), start_sec=start_sec, end_sec=end_sec))
+    return sentences
+
+
+def _sentence(words: Sequence[Word]) -> Sentence:
+    if not words:
+        return Sentence("", 0.0, 0.0)
+    language = language_of(words)
+    probability = round(sum(word.probability for word in words) / len(words), 3)
+    return Sentence(text_of(words, language), words[0].start_sec, words[-1].end_sec, probability, language)
+
+
+def _is_border(word: Timed, following: Timed) -> bool:
+    if following.start_sec - word.end_sec >= TURN_PAUSE_SEC:
+        return True
+    bare = word.value.rstrip(_CLOSING).lstrip(_OPENING)
+    if not bare.endswith(_ENDS) or _TITLE.fullmatch(bare):
+        return False
+    return not (_ABBREVIATION.fullmatch(bare) and following.value[:1].islower())
+
+
+def _fits(words: Sequence[Timed], longest_sec: float, most_characters: int | None) -> bool:
+    is_short = words[-1].end_sec - words[0].start_sec <= longest_sec
+    return is_short and (most_characters is None or len(text_of(words)) <= most_characters)
+
+
+def _cut_worth(words: Sequence[Timed], at: int) -> float:
+    """How good it is to cut before word `at`."""
+    pause_sec = max(0.0, words[at].start_sec - words[at - 1].end_sec)
+    mark = _CLAUSE_WORTH_SEC if words[at - 1].value.endswith((*_CLAUSE_ENDS, *_ENDS)) else 0.0
+    share = at / len(words)
+    uneven = abs(share - 0.5) * 2 * _UNEVEN_COST_SEC * (0.5 if _SHORTEST_PART <= share <= 1 - _SHORTEST_PART else 1.0)
+    return min(pause_sec, TURN_PAUSE_SEC) + mark - uneven
+
+
+def _follows(words: Sequence[Word], part: Sequence[Word]) -> bool:
+    """Whether `part` still belongs into the clip of `words`."""
+    is_near = part[0].start_sec - words[-1].end_sec < TURN_PAUSE_SEC
+    return is_near and part[-1].end_sec - words[0].start_sec <= CLIP_SEC

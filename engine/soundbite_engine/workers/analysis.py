@@ -14,20 +14,23 @@ from pathlib import Path
 from typing import Any, Literal
 
 from soundbite_engine.platform.errors import duration_exceeded
-from soundbite_engine.profiles import BaseProfile, Profile
+from soundbite_engine.profiles import Profile, base_profile
 from soundbite_engine.sound.described import Described
 from soundbite_engine.space import Floats
-from soundbite_engine.speech.transcripts import Transcript, Word, texts_between, transcript
+from soundbite_engine.speech.doubts import warnings_about
+from soundbite_engine.speech.transcripts import Sentence, Transcript, clip_runs, sayings, transcript
 from soundbite_engine.workers.items import Embedding, embeddings
 from soundbite_engine.workers.plans import (
     LISTEN_SPAN_TICKS,
     SOUND_FILE,
     TICK_SAMPLES,
     DecodeReport,
-    Plan,
+    Passage,
+    Recognition,
+    Segment,
+    Span,
     segment_batches,
     tick_spans,
-    utterance_batches,
 )
 from soundbite_engine.workers.pool import WorkerPool
 from soundbite_engine.workers.progress import Meter, Progress, Stage
@@ -52,7 +55,7 @@ class AnalysisRequest:
     """
 
     path: str
-    profile: Profile = field(default_factory=BaseProfile)
+    profile: Profile = field(default_factory=base_profile)
     start_sec: float = 0.0
     end_sec: float | None = None
     strategy: Literal["fixed", "natural"] = "fixed"
@@ -107,18 +110,19 @@ async def analyse(
         report = await work.decode_and_listen(request.path, request.start_sec, request.decoded_until_sec)
         if request.longest_sec is not None and report.end_sec - report.start_sec > request.longest_sec + ROUNDING_SEC:
             raise duration_exceeded(None, request.longest_sec)
-        plan = await work.plan(report, request.strategy, request.duration_sec)
-        words, heard = await _all(
-            work.recognise(plan, report) if has_speech else _nothing(),
-            work.describe(plan, report) if has_sound else _nothing(),
-        )
+        passages = await work.plan()
+        spoken = await work.recognise(passages, report) if has_speech else None
+        segments = await work.segments(report, request, spoken.clips if spoken else None)
+        sounds = await work.describe(segments, report) if has_sound else None
         await _give_back_memory(pool, report)
-        said = transcript(words) if has_speech else None
-        spans = [(segment.start_sec, segment.end_sec) for segment in plan.segments]
-        texts = texts_between(said, spans) if said else [""] * len(spans)
-        speech = await work.embed_texts(texts) if has_speech else None
-    found = embeddings(plan.segments, texts, heard, speech, request.wanted_options, request.scopes, profile.blocks)
-    return Analysis(report.source_sec, report.start_sec, report.end_sec, found, said, report.warnings)
+        spans = [(segment.start_sec, segment.end_sec) for segment in segments]
+        texts = spoken.transcript if spoken else Transcript((), ())
+        *parts, whole = await asyncio.to_thread(sayings, texts, [*spans, (spans[0][0], spans[-1][1])])
+        speech = await work.embed_clips(parts) if has_speech else None
+    vectors = embeddings(segments, parts, whole, sounds, speech, request.wanted_options, request.scopes, profile.blocks)
+    warnings = (*report.warnings, *(spoken.warnings if spoken else ()))
+    said = spoken.transcript if spoken else None
+    return Analysis(report.source_sec, report.start_sec, report.end_sec, vectors, said, warnings)
 
 
 async def transcribe(
@@ -135,21 +139,16 @@ async def transcribe(
         MediaError, WorkerError: as `analyse`.
     """
     async with scratch_folder() as folder:
-        work = _Work(pool, folder, profile or BaseProfile(), Meter(True, on_progress))
+        work = _Work(pool, folder, profile or base_profile(), Meter(True, on_progress))
         report = await work.decode_and_listen(str(path), start_sec, end_sec)
-        plan = await work.plan(report, "fixed", 10)
-        words = await work.recognise(plan, report)
+        spoken = await work.recognise(await work.plan(), report)
     await _give_back_memory(pool, report)
-    return transcript(words)
+    return spoken.transcript
 
 
 async def _give_back_memory(pool: WorkerPool, report: DecodeReport) -> None:
     if report.end_sec - report.start_sec >= LONG_SEC:
         await pool.retire_idle()
-
-
-async def _nothing() -> None:
-    return None
 
 
 @asynccontextmanager
@@ -213,26 +212,31 @@ class _Work:
     async def _listen(self, first_tick: int, last_tick: int) -> None:
         await self._run("listen", self._folder, first_tick, last_tick, timeout_s=PART_TIMEOUT_S)
 
-    async def plan(self, report: DecodeReport, strategy: str, duration_sec: float) -> Plan:
-        """Segments and utterances of what was listened to."""
-        window = (report.start_sec, report.end_sec)
-        plan: Plan = await self._run("plan", self._folder, *window, strategy, duration_sec, timeout_s=PART_TIMEOUT_S)
-        return plan
+    async def plan(self) -> tuple[Passage, ...]:
+        """What the recogniser is to be given of what was listened to."""
+        passages: tuple[Passage, ...] = await self._run("plan", self._folder, timeout_s=PART_TIMEOUT_S)
+        return passages
 
-    async def recognise(self, plan: Plan, report: DecodeReport) -> list[Word]:
-        """The words of all utterances, batches side by side."""
-        parts = utterance_batches(plan.utterances)
-        job, more = self._profile.recognise_job, self._profile.recognise_args
-        found = await self._spread("transcribing", job, [(part, report.start_sec, *more) for part in parts])
-        return [word for words in found for word in words]
+    async def recognise(self, passages: Sequence[Passage], report: DecodeReport) -> _Speech:
+        """What is said, passages side by side."""
+        recogniser = self._profile.recogniser
+        arguments = (report.start_sec, str(recogniser.folder), recogniser.language)
+        parts = await self._spread("transcribing", "recognise", [((passage,), *arguments) for passage in passages])
+        return await asyncio.to_thread(_Speech.of, Recognition.joined(parts), recogniser.language)
 
-    async def describe(self, plan: Plan, report: DecodeReport) -> Described:
+    async def segments(
+        self, report: DecodeReport, request: AnalysisRequest, clips: Sequence[Span] | None
+    ) -> tuple[Segment, ...]:
+        """The spans that get vectors; `clips` are those of the speech, where that is known."""
+        cut = (report.start_sec, report.end_sec, request.strategy, request.duration_sec, clips)
+        segments: tuple[Segment, ...] = await self._run("segment", self._folder, *cut, timeout_s=PART_TIMEOUT_S)
+        return segments
+
+    async def describe(self, segments: Sequence[Segment], report: DecodeReport) -> Described:
         """How all segments sound, batches side by side."""
-        parts = segment_batches(plan.segments)
-        job, more = self._profile.describe_job, self._profile.describe_args(self._source)
-        return Described.joined(
-            await self._spread("embedding", job, [(part, report.start_sec, *more) for part in parts])
-        )
+        parts, sounds = segment_batches(segments), self._profile.sounds
+        arguments = (report.start_sec, *sounds.arguments(self._source))
+        return Described.joined(await self._spread("embedding", sounds.job, [(part, *arguments) for part in parts]))
 
     async def _spread(self, stage: Stage, job: str, parts: Sequence[tuple[object, ...]]) -> list[Any]:
         self._meter.expect(stage, len(parts))
@@ -245,10 +249,27 @@ class _Work:
             )
         )
 
-    async def embed_texts(self, texts: Sequence[str]) -> Floats:
-        """The speech blocks of `texts` (texts, speech block); zeros where nothing was said."""
-        blocks: Floats = await self._run(self._profile.text_job, list(texts), timeout_s=PART_TIMEOUT_S)
+    async def embed_clips(self, clips: Sequence[Sentence]) -> Floats:
+        """The speech blocks of `clips` (clips, speech block); zeros where nothing is said."""
+        folder = str(self._profile.texts.folder)
+        blocks: Floats = await self._run("embed_clips", list(clips), folder, timeout_s=PART_TIMEOUT_S)
         return blocks
+
+
+@dataclass(frozen=True)
+class _Speech:
+    """What is said in a window: its transcript, the spans of its clips, and what is to be told about it."""
+
+    transcript: Transcript
+    clips: tuple[Span, ...]
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, recognition: Recognition, language: str) -> _Speech:
+        """That of all words; `language` is the recogniser's only one, or empty."""
+        words = transcript(recognition.words)
+        clips = tuple((run[0].start_sec, run[-1].end_sec) for run in clip_runs(words.words))
+        return cls(words, clips, warnings_about(recognition, language))
 
 
 class _Listening:

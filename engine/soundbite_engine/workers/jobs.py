@@ -21,12 +21,12 @@ JOBS = {
     "levels": "soundbite_engine.audio.encode:levels",
     "listen": "soundbite_engine.workers.listening:listen",
     "plan": "soundbite_engine.workers.listening:plan",
+    "segment": "soundbite_engine.workers.listening:segment",
     "describe": "soundbite_engine.workers.listening:describe",
     "describe_tags": "soundbite_engine.sound.yamnet_jobs:describe",
     "describe_clap": "soundbite_engine.sound.clap_jobs:describe",
-    "recognise": "soundbite_engine.workers.listening:recognise",
-    "recognise_any": "soundbite_engine.speech.whisper:recognise",
-    "embed_texts": "soundbite_engine.workers.listening:embed_texts",
+    "recognise": "soundbite_engine.speech.recognition:recognise",
+    "embed_clips": "soundbite_engine.workers.listening:embed_clips",
 }
 
 

@@ -1,4 +1,4 @@
-"""The jobs of an analysis, each over a part of the scratch folder: listen, plan, recognise, describe, embed texts.
+"""The jobs of an analysis, each over a part of the scratch folder: listen, plan, segment, describe, embed texts.
 
 The scratch folder holds `sound.pcm` (int16, 16 kHz, mono) and, once listened to, `ticks-*.npy`. Parts are
 small and results are small, so a four-hour file needs no more memory than a short one.
@@ -18,19 +18,17 @@ from soundbite_engine.audio.segments import Ticks
 from soundbite_engine.audio.spectra import Floats, Samples
 from soundbite_engine.sound.described import Described
 from soundbite_engine.sound.sound_blocks import sound_block
-from soundbite_engine.speech import pocketsphinx as speech
-from soundbite_engine.speech.transcripts import Word
-from soundbite_engine.text.static_text import StaticTextEmbedder
+from soundbite_engine.speech.passages import passages
+from soundbite_engine.speech.transcripts import Sentence
+from soundbite_engine.text.clip_vectors import clip_vectors
+from soundbite_engine.text.sentence_embedder import SentenceEmbedder
 from soundbite_engine.workers import plans
 from soundbite_engine.workers.jobs import Report
-from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, TICK_SAMPLES, Plan, Segment, Utterance
+from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, TICK_SAMPLES, Passage, Segment, Span
 
 TICK_BANDS = 24
 WARM_UP_TICKS = 31  # the detector's memory, about a second
-
-# Utterances: long enough for the language model, short enough to spread and to stop.
-UTTERANCE_PAUSE_SEC = 0.5
-MAX_UTTERANCE_SEC = 20.0
+SPEECH_FILE = "speech.npy"  # the probability of speech in each tick, once the whole was listened to
 
 
 def read_samples(scratch: str, first: int, last: int) -> Samples:
@@ -38,6 +36,12 @@ def read_samples(scratch: str, first: int, last: int) -> Samples:
     with (Path(scratch) / plans.SOUND_FILE).open("rb") as file:
         file.seek(2 * first)
         return np.frombuffer(file.read(2 * (last - first)), np.int16)
+
+
+def speech_probabilities(scratch: str) -> Floats:
+    """The probability of speech in each tick, read where it is looked at."""
+    probabilities: Floats = np.load(Path(scratch) / SPEECH_FILE, mmap_mode="r")
+    return probabilities
 
 
 @cache
@@ -53,9 +57,9 @@ def listen(report: Report, scratch: str, first_tick: int, last_tick: int) -> Non
     detector = _detector()
     detector.reset()
     probabilities = detector.probabilities(samples)[warm_up:]
-    heard = samples[warm_up * TICK_SAMPLES :]
-    bands = _bands_db(heard, probabilities.size)
-    level = _level_db(heard, probabilities.size)
+    sound = samples[warm_up * TICK_SAMPLES :]
+    bands = _bands_db(sound, probabilities.size)
+    level = _level_db(sound, probabilities.size)
     ticks = np.concatenate([probabilities[:, None], level[:, None], bands], axis=1).astype(np.float16)
     np.save(_ticks_path(scratch, first_tick), ticks)
 
@@ -83,45 +87,42 @@ def _read_ticks(scratch: str) -> Ticks:
     return Ticks(table[:, 0], table[:, 1], table[:, 2:])
 
 
-def plan(report: Report, scratch: str, start_sec: float, end_sec: float, strategy: str, duration_sec: float) -> Plan:
-    """Segments and utterances of what was listened to."""
+def plan(report: Report, scratch: str) -> tuple[Passage, ...]:
+    """What the recogniser is to be given, once all was listened to."""
     del report
-    ticks = _read_ticks(scratch)
-    np.save(Path(scratch) / "speech.npy", ticks.speech)
+    speech = _read_ticks(scratch).speech
+    np.save(Path(scratch) / SPEECH_FILE, speech)
+    return tuple(passages(speech))
+
+
+def segment(
+    report: Report,
+    scratch: str,
+    start_sec: float,
+    end_sec: float,
+    strategy: str,
+    duration_sec: float,
+    sentences: Sequence[Span] | None,
+) -> tuple[Segment, ...]:
+    """The spans that get vectors; `natural` ones follow the `sentences`, or voice activity where nothing is known."""
+    del report
     if strategy == "natural":
-        spans = segments.natural(ticks, start_sec, end_sec)
-    else:
-        spans = segments.fixed(start_sec, end_sec, duration_sec)
-    heard = [
-        (part.first * TICK_SAMPLES, part.last * TICK_SAMPLES)
-        for stretch in segments.bridged(voice.speech_stretches(ticks.speech), UTTERANCE_PAUSE_SEC)
-        for part in segments.split_long(stretch, 1.0 - ticks.speech, MAX_UTTERANCE_SEC)
-    ]
-    return Plan(tuple(spans), tuple(heard))
-
-
-def recognise(report: Report, scratch: str, utterances: Sequence[Utterance], start_sec: float) -> tuple[Word, ...]:
-    """Words of `utterances`; `start_sec` is the time of the scratch file's first sample."""
-    words: list[Word] = []
-    for done, (first, last) in enumerate(utterances):
-        samples = read_samples(scratch, first, last)
-        words.extend(speech.recognise(samples, start_sec + first / SAMPLE_RATE_HZ))
-        report((done + 1) / len(utterances))
-    return tuple(words)
+        return tuple(segments.natural(_read_ticks(scratch), start_sec, end_sec, sentences))
+    return tuple(segments.fixed(start_sec, end_sec, duration_sec))
 
 
 def segment_sounds(scratch: str, spans: Sequence[Segment], start_sec: float) -> Iterator[tuple[Floats, float]]:
     """The sound of each segment, float32 at 16 kHz, and how much of it is speech, 0..1."""
-    probabilities = np.load(Path(scratch) / "speech.npy", mmap_mode="r")
+    probabilities = speech_probabilities(scratch)
     for span in spans:
         first, last = (round((at - start_sec) * SAMPLE_RATE_HZ) for at in (span.start_sec, span.end_sec))
-        said = probabilities[int(first / TICK_SAMPLES) : max(int(first / TICK_SAMPLES) + 1, last // TICK_SAMPLES)]
-        ratio = float((said >= voice.BEGIN_PROBABILITY).mean()) if said.size else 0.0
+        speech = probabilities[int(first / TICK_SAMPLES) : max(int(first / TICK_SAMPLES) + 1, last // TICK_SAMPLES)]
+        ratio = float((speech >= voice.BEGIN_PROBABILITY).mean()) if speech.size else 0.0
         yield spectra.as_floats(read_samples(scratch, first, last)), ratio
 
 
 def describe(report: Report, scratch: str, spans: Sequence[Segment], start_sec: float) -> Described:
-    """Sound blocks (segments, 256), by measure; no sound has a name."""
+    """Sound blocks (segments, sound block), by measure; no sound has a name."""
     blocks = []
     for done, (sound, ratio) in enumerate(segment_sounds(scratch, spans, start_sec)):
         blocks.append(sound_block(sound, ratio))
@@ -129,7 +130,7 @@ def describe(report: Report, scratch: str, spans: Sequence[Segment], start_sec: 
     return Described.of(blocks)
 
 
-def embed_texts(report: Report, texts: Sequence[str]) -> Floats:
-    """Speech blocks, float32 (texts, 256); zeros for a text without known words."""
+def embed_clips(report: Report, clips: Sequence[Sentence], model: str) -> Floats:
+    """Speech blocks, float32 (clips, speech block), by the model in a folder; zeros for a clip without words."""
     del report
-    return StaticTextEmbedder.load().embed(texts)
+    return clip_vectors(SentenceEmbedder.load(Path(model)), clips)

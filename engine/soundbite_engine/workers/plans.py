@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
+
+from soundbite_engine.speech.transcripts import Word
 
 SAMPLE_RATE_HZ = 16_000
 TICK_SAMPLES = 512
@@ -13,11 +15,17 @@ SOUND_FILE = "sound.pcm"  # int16, mono, in the scratch folder
 
 # Parts of a few seconds' work each: small enough to spread evenly and to cancel, large enough not to be all overhead.
 LISTEN_SPAN_TICKS = round(120.0 / TICK_SEC)
-RECOGNISE_BATCH_SEC = 40.0
 DESCRIBE_BATCH_SEC = 240.0
+# A recogniser takes thirty seconds at a time whatever it is given; two of them are left for what a cut may add.
+PASSAGE_SEC = 28.0
 
 Kind = Literal["window", "speech", "sound", "silence"]
 Utterance = tuple[int, int]
+"""The (first, last) samples of the scratch file between two pauses."""
+Passage = tuple[Utterance, ...]
+"""Utterances that the recogniser takes at a time, together at most `PASSAGE_SEC`."""
+Span = tuple[float, float]
+"""Begin and end in seconds of the source."""
 Item = TypeVar("Item")
 
 
@@ -53,11 +61,27 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Segments in seconds of the source; utterances as (first, last) samples of the scratch file."""
+class Recognition:
+    """Words of some passages, and what tells a language that the recogniser does not know.
 
-    segments: tuple[Segment, ...]
-    utterances: tuple[Utterance, ...]
+    `speech_sec` is how long someone surely speaks there; `doubt` the negative mean log-probability of all words, those
+    refused included, times `doubted_words`, their number.
+    """
+
+    words: tuple[Word, ...] = ()
+    speech_sec: float = 0.0
+    doubt: float = 0.0
+    doubted_words: int = 0
+
+    @classmethod
+    def joined(cls, parts: Sequence[Recognition]) -> Recognition:
+        """All parts as one, in order."""
+        return cls(
+            tuple(word for part in parts for word in part.words),
+            sum(part.speech_sec for part in parts),
+            sum(part.doubt for part in parts),
+            sum(part.doubted_words for part in parts),
+        )
 
 
 def tick_spans(first_tick: int, last_tick: int) -> list[tuple[int, int]]:
@@ -77,11 +101,6 @@ def batches(items: Iterable[Item], seconds: Callable[[Item], float], batch_sec: 
         found[-1].append(item)
         room -= seconds(item)
     return found
-
-
-def utterance_batches(utterances: Iterable[Utterance]) -> list[list[Utterance]]:
-    """Utterances in batches of about `RECOGNISE_BATCH_SEC` of speech."""
-    return batches(utterances, lambda part: (part[1] - part[0]) / SAMPLE_RATE_HZ, RECOGNISE_BATCH_SEC)
 
 
 def segment_batches(segments: Iterable[Segment]) -> list[list[Segment]]:

@@ -46,7 +46,7 @@ async def test_a_window_of_speech_has_every_item_the_contract_counts(samples: Pa
     assert (found.start_offset_sec, found.end_offset_sec) == (0.0, 12.0)
     assert found.duration_sec == pytest.approx(78.06, abs=0.1)
     assert found.transcript is not None
-    assert {word.value for word in found.transcript.words} >= {"good", "morning", "everyone"}
+    assert found.transcript.text.startswith("Good morning everyone, let us keep this short")
     clips = [item for item in found.embeddings if item.scope == "clip" and item.option == "transcription"]
     assert [(item.start_sec, item.end_sec) for item in clips] == [(0.0, 6.0), (6.0, 12.0)]
     assert "morning" in clips[0].transcript.lower()
@@ -58,9 +58,9 @@ async def test_vectors_are_unit_and_fill_only_their_blocks(samples: Path, pool: 
     for vector in by_option.values():
         assert vector.shape == (512,)
         assert np.linalg.norm(vector) == pytest.approx(1.0, abs=1e-5)
-    assert not by_option["audio"][256:].any()
-    assert not by_option["transcription"][:256].any()
-    assert by_option["fused"][:256] * 2**0.5 == pytest.approx(by_option["audio"][:256], abs=1e-5)
+    assert not by_option["audio"][128:].any()
+    assert not by_option["transcription"][:128].any()
+    assert by_option["fused"][:128] * 2**0.5 == pytest.approx(by_option["audio"][:128], abs=1e-5)
 
 
 async def test_words_find_the_speech_that_says_them(samples: Path, pool: WorkerPool) -> None:
@@ -159,8 +159,9 @@ async def test_a_cancelled_analysis_leaves_the_pool_usable(samples: Path, pool: 
 async def test_transcribe_gives_words_and_sentences(samples: Path, pool: WorkerPool) -> None:
     said = await transcribe(samples / "standup.flac", pool, 0.0, 6.0)
     assert said.words[0].start_sec < 1.0
-    assert said.sentences[0].value.startswith("Good morning everyone")
-    assert said.sentences[0].value.endswith(".")
+    assert said.sentences[0].value.startswith("Good morning everyone, let us keep this short")
+    assert all(0.0 < word.probability <= 1.0 and word.language == "en" for word in said.words)
+    assert said.language == "en"
 
 
 @pytest.mark.parametrize("fmt", ["wav", "mp3", "opus", "flac"])

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soundbite_engine.audio.segments import Ticks, fixed, natural
-from soundbite_engine.audio.voice_activity import speech_stretches
+from soundbite_engine.audio.voice_activity import LENIENT, Leniency, speech_stretches
 from soundbite_engine.workers.plans import TICK_SEC, Segment
 
 
@@ -141,5 +141,34 @@ def test_a_word_long_pause_does_not_end_speech_and_a_blip_does_not_make_it() -> 
     probabilities = np.zeros(200, np.float32)
     probabilities[50:80] = probabilities[83:120] = 0.9
     probabilities[150:152] = 0.9
-    (only,) = speech_stretches(probabilities, pad_sec=0.0)
+    (only,) = speech_stretches(probabilities, Leniency(pad_sec=0.0))
     assert (only.first, only.last) == (50, 120)
+
+
+def test_a_lenient_reading_takes_faint_speech_and_the_pauses_in_it() -> None:
+    probabilities = np.full(400, 0.001, np.float32)
+    probabilities[100:120] = probabilities[150:180] = 0.15
+    assert speech_stretches(probabilities) == []
+    (only,) = speech_stretches(probabilities, LENIENT)
+    assert (only.first, only.last) == (75, 205)
+
+
+def test_clips_of_speech_are_segments_with_a_margin_and_short_pauses_are_none() -> None:
+    ticks = heard(("silence", 2.0), ("speech", 10.0), ("silence", 6.0))
+    found = natural(ticks, 100.0, 100.0 + seconds_of(ticks), [(102.0, 106.0), (106.3, 112.0)])
+    assert [segment.kind for segment in found] == ["silence", "speech", "speech", "silence"]
+    assert times(found)[1] == pytest.approx((101.75, 106.15), abs=0.05)
+    assert times(found)[2] == pytest.approx((106.15, 112.25), abs=0.05)
+    assert all(left.end_sec <= right.start_sec for left, right in pairwise(found))
+
+
+def test_speech_of_which_no_word_is_known_is_still_a_segment() -> None:
+    ticks = heard(("speech", 4.0), ("silence", 3.0), ("speech", 5.0))
+    found = natural(ticks, 0.0, seconds_of(ticks), [(0.0, 4.0)])
+    assert [segment.kind for segment in found] == ["speech", "silence", "speech"]
+    assert times(found)[2] == pytest.approx((7.0, 12.0), abs=0.3)
+
+
+def test_a_recording_without_words_is_cut_as_any_sound() -> None:
+    ticks = heard(("hiss", 11.0), ("hum", 20.0))
+    assert natural(ticks, 0.0, seconds_of(ticks), []) == natural(ticks, 0.0, seconds_of(ticks))

@@ -1,31 +1,190 @@
-"""The recogniser: what it hears in an utterance, whatever it heard before."""
+"""The recogniser: what it hears in an utterance, and what it is not believed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from soundbite_engine.audio.decode import decoded_blocks
-from soundbite_engine.speech.pocketsphinx import recognise
+from soundbite_engine.audio.spectra import as_floats
+from soundbite_engine.errors import EngineError
+from soundbite_engine.profiles import base_profile
+from soundbite_engine.speech.doubts import is_foreign, is_invented, warnings_about
+from soundbite_engine.speech.passages import passages
+from soundbite_engine.speech.recognition import _placed
+from soundbite_engine.speech.transcripts import Word
+from soundbite_engine.speech.whisper import Phrase, Recogniser
+from soundbite_engine.workers.plans import PASSAGE_SEC, SAMPLE_RATE_HZ, TICK_SEC, Recognition
 
 # Where somebody speaks in the sample recordings, of two voices and rooms.
 SPOKEN = {"standup.flac": (0.0, 3.0), "memos.mp3": (0.0, 2.5)}
 
 
 def sound_of(path: Path, start_sec: float, end_sec: float) -> np.ndarray:
-    return np.concatenate(list(decoded_blocks(str(path), start_sec, end_sec)))
+    return as_floats(np.concatenate(list(decoded_blocks(str(path), start_sec, end_sec))))
 
 
-@pytest.fixture
-def utterances(samples: Path) -> list[np.ndarray]:
-    return [sound_of(samples / name, *window) for name, window in SPOKEN.items()]
+@pytest.fixture(scope="module")
+def recogniser() -> Recogniser:
+    chosen = base_profile().recogniser
+    return Recogniser.load(str(chosen.folder), chosen.language)
 
 
-def test_the_words_of_an_utterance_do_not_depend_on_what_was_heard_before(utterances: list[np.ndarray]) -> None:
-    first, second = utterances
-    forwards = [recognise(first, 0.0), recognise(second, 0.0)]
-    backwards = [recognise(second, 0.0), recognise(first, 0.0)]
+def heard(recogniser: Recogniser, sound: np.ndarray) -> list[Phrase]:
+    return list(recogniser.phrases(sound, sound.size / SAMPLE_RATE_HZ))
+
+
+def test_the_words_of_an_utterance_do_not_depend_on_what_was_heard_before(
+    samples: Path, recogniser: Recogniser
+) -> None:
+    first, second = (sound_of(samples / name, *window) for name, window in SPOKEN.items())
+    forwards = [heard(recogniser, first), heard(recogniser, second)]
+    backwards = [heard(recogniser, second), heard(recogniser, first)]
     assert all(forwards)
     assert forwards == backwards[::-1]
+
+
+def test_words_come_whole_with_marks_times_and_probabilities(samples: Path, recogniser: Recogniser) -> None:
+    sound = sound_of(samples / "standup.flac", 0.0, 6.0)
+    words = [word for phrase in heard(recogniser, sound) for word in phrase.words]
+    assert [word.value for word in words][:3] == ["Good", "morning", "everyone,"]
+    assert all(0.0 <= word.start_sec <= word.end_sec <= 6.0 and 0.0 < word.probability <= 1.0 for word in words)
+    assert {word.language for word in words} == {"en"}
+
+
+def scripted(*phrases: list[SimpleNamespace], language: str = "en") -> Recogniser:
+    segments = [SimpleNamespace(words=words, end=words[-1].end) for words in phrases]
+    return Recogniser(
+        SimpleNamespace(transcribe=lambda *_, **__: (iter(segments), SimpleNamespace(language=language))), ""
+    )
+
+
+def piece(word: str, start: float, end: float, probability: float = 0.9) -> SimpleNamespace:
+    return SimpleNamespace(word=word, start=start, end=end, probability=probability)
+
+
+def test_parts_that_the_network_cuts_at_marks_are_one_word() -> None:
+    parts = [piece(" $4", 0.0, 0.4), piece(",000", 0.4, 0.9, 0.5), piece(" for", 1.0, 1.2), piece(" John", 1.2, 1.6)]
+    [phrase] = scripted([*parts, piece("'s", 1.6, 1.7)]).phrases(np.zeros(32_000, np.float32), 2.0)
+    assert phrase.words[0] == Word("$4,000", 0.0, 0.9, 0.5, "en")
+    assert [word.value for word in phrase.words] == ["$4,000", "for", "John's"]
+
+
+def test_writing_without_spaces_keeps_its_words_apart() -> None:
+    parts = [piece("你", 0.0, 0.4), piece("好", 0.4, 0.9)]
+    [phrase] = scripted(parts, language="zh").phrases(np.zeros(16_000, np.float32), 1.0)
+    assert [word.value for word in phrase.words] == ["你", "好"]
+
+
+def test_a_word_heard_in_the_silence_behind_a_passage_ends_with_the_passage() -> None:
+    [phrase] = scripted([piece(" hello", 3.5, 4.25), piece(" bye", 28.0, 29.5)]).phrases(
+        np.zeros(4 * 16_000, np.float32), 4.0
+    )
+    assert [(word.start_sec, word.end_sec) for word in phrase.words] == [(3.5, 4.0), (4.0, 4.0)]
+
+
+def test_nothing_is_looked_for_behind_the_last_speech() -> None:
+    passes = scripted([piece(" hello", 0.0, 1.0)], [piece(" you", 9.0, 9.5)])
+    assert [phrase.text for phrase in passes.phrases(np.zeros(160_000, np.float32), 1.2)] == ["hello"]
+    passes = scripted([piece(" hello", 0.0, 1.0)], [piece(" you", 9.0, 9.5)])
+    assert [phrase.text for phrase in passes.phrases(np.zeros(160_000, np.float32), 9.6)] == ["hello", "you"]
+
+
+def test_a_folder_that_holds_no_recogniser_fails_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EngineError, match=r"the recogniser in empty can't be loaded"):
+        Recogniser.load(str(tmp_path / "empty"), "en")
+
+
+def said(text: str, probability: float = 0.9) -> Phrase:
+    words = text.split()
+    return Phrase(tuple(Word(word, at * 0.3, at * 0.3 + 0.3, probability) for at, word in enumerate(words)))
+
+
+def voice(mean: float) -> np.ndarray:
+    return np.full(50, mean, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "mean", "invented"),
+    [
+        (said("We need a train to Leicester."), 0.8, False),
+        (said("The links at the end of this page say more.", 0.95), 0.15, False),  # faint, and certain
+        (said("Anything next to us?", 0.28), 0.64, False),  # a call: wrong words of a real voice
+        (said("No, no, no, no, no, no, no.", 0.95), 0.06, True),  # a dog
+        (said("Thank you.", 0.8), 0.39, True),  # a sneeze
+        (said("Thank you.", 0.8), 0.9, False),
+        (said("We'll see you in the next video.", 0.35), 0.14, True),  # a chainsaw
+        (said("ah " * 60, 0.95), 0.9, True),
+        (said("."), 0.9, True),
+        (said("Fandjune pazub live", 0.2), 0.9, True),
+    ],
+    ids=lambda value: value.text[:20] if isinstance(value, Phrase) else str(value),
+)
+def test_words_that_nobody_said_are_refused(phrase: Phrase, mean: float, invented: bool) -> None:
+    assert is_invented(phrase, voice(mean), [phrase]) is invented
+
+
+def test_going_round_in_a_circle_is_no_speech() -> None:
+    again = said("we are going to show")
+    assert is_invented(again, voice(0.9), [again] * 3)
+    assert not is_invented(again, voice(0.9), [again, said("what it is"), again])
+
+
+def test_a_lot_of_speech_of_which_no_word_is_likely_is_another_language() -> None:
+    french = Recognition((), speech_sec=39.0, doubt=97 * 1.12, doubted_words=97)
+    english = Recognition((), speech_sec=71.0, doubt=230 * 0.28, doubted_words=230)
+    assert is_foreign(french)
+    assert is_foreign(Recognition((), speech_sec=20.0))
+    assert not is_foreign(english)
+    assert not is_foreign(Recognition((), speech_sec=3.0, doubt=9.0, doubted_words=4))
+    [warning] = warnings_about(french, "en")
+    assert "another language" in warning
+    assert "soundbite models pull" in warning
+    assert warnings_about(french, "") == ()
+
+
+def spoken(*parts: tuple[bool, float]) -> np.ndarray:
+    return np.concatenate([np.full(round(sec / TICK_SEC), 0.9 if is_speech else 0.0) for is_speech, sec in parts])
+
+
+def seconds(passage: tuple[tuple[int, int], ...]) -> float:
+    return sum(last - first for first, last in passage) / SAMPLE_RATE_HZ
+
+
+def test_short_utterances_share_a_passage_and_silence_is_left_out() -> None:
+    ticks = spoken((True, 4.0), (False, 60.0), (True, 5.0), (False, 60.0), (True, 30.0)).astype(np.float32)
+    found = passages(ticks)
+    assert len(found) == 2
+    assert len(found[0]) >= 2
+    assert all(seconds(passage) <= PASSAGE_SEC for passage in found)
+    assert sum(map(seconds, found)) < 39.0 + 6 * 0.9
+
+
+def test_long_speech_is_cut_in_its_pauses() -> None:
+    ticks = spoken(*[(True, 4.6), (False, 0.4)] * 20).astype(np.float32)
+    cuts = [last / SAMPLE_RATE_HZ for passage in passages(ticks) for _, last in passage][:-1]
+    assert cuts
+    assert all(cut % 5.0 >= 4.55 or cut % 5.0 <= 0.05 for cut in cuts)
+
+
+def test_silence_has_no_passages() -> None:
+    assert passages(np.zeros(1000, np.float32)) == []
+    assert passages(np.zeros(0, np.float32)) == []
+
+
+def test_words_of_a_passage_get_the_times_of_the_source() -> None:
+    passage = ((16_000, 48_000), (160_000, 192_000))  # 1 to 3 s, and 10 to 12 s
+    words = [Word("one", 0.5, 1.0), Word("two", 2.5, 3.0), Word("across", 1.9, 2.3)]
+    placed = {word.value: (word.start_sec, word.end_sec) for word in _placed(words, passage, 100.0)}
+    assert placed == {"one": (101.5, 102.0), "two": (110.5, 111.0), "across": (110.0, 110.3)}
+
+
+@pytest.mark.slow
+def test_a_quiet_voice_is_heard(samples: Path, recogniser: Recogniser, noise: Callable[..., np.ndarray]) -> None:
+    sound = 0.03 * sound_of(samples / "standup.flac", 0.0, 6.0)
+    assert heard(recogniser, sound)[0].text.startswith("Good morning")

@@ -19,7 +19,7 @@ from soundbite_engine.sound.described import Described
 from soundbite_engine.speech.transcripts import Word
 from soundbite_engine.workers.frames import HEADER, FrameError, decode_untrusted, encode
 from soundbite_engine.workers.media import MediaInfo
-from soundbite_engine.workers.plans import DecodeReport, Plan, Segment
+from soundbite_engine.workers.plans import DecodeReport, Recognition, Segment
 from soundbite_engine.workers.pool import WorkerPool, worker_environment
 
 JOBS_SOURCE = """
@@ -292,7 +292,8 @@ def test_a_frame_makes_nothing_but_arrays_and_values(module: str, name: str) -> 
 @pytest.mark.parametrize(
     "value",
     [
-        Plan((Segment(0.0, 1.0, "speech"),), ((0, 16000),)),
+        (Segment(0.0, 1.0, "speech"),),
+        Recognition((Word("hello", 0.0, 0.5, 0.9, "en"),), 0.5, 0.1, 1),
         DecodeReport(3, 0.0, 1.0, ("cut off",)),
         MediaInfo(None, "wav", "pcm_s16le", 16000, 1, 44, has_audio=True, has_video=False),
         (Word("hello", 0.0, 0.5),),

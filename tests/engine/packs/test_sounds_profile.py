@@ -65,12 +65,12 @@ def test_a_space_of_its_own_is_named_by_the_build_of_the_model(
 ) -> None:
     tiny_yamnet(models)  # its receipt claims the published digests, at sizes of its own
     profile = load_profile("sounds", Models(models))
-    assert profile.space == "soundbite-sounds-2-4d8b4a53-cdf24d19"
-    assert dict(profile.blocks) == {"sound": 784, "speech": 256}
+    assert profile.space == "soundbite-sounds-3-4d8b4a53-cdf24d19"
+    assert dict(profile.blocks) == {"sound": 656, "speech": 384}
     assert profile.dimension == 1040
     query = profile.embed_text("a dog")
-    assert query[:784].any()
-    assert query[784:].any()
+    assert query[:656].any()
+    assert query[656:].any()
 
 
 def test_without_its_files_the_profile_says_what_to_run(models: Path) -> None:

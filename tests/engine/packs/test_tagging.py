@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from soundbite_engine.errors import EngineError
+from soundbite_engine.packs.shipped import weights_folder
 from soundbite_engine.sound import yamnet_blocks as tag_blocks
 from soundbite_engine.sound.yamnet import FRAME_SAMPLES, HOP_SAMPLES, Yamnet
 from soundbite_engine.sound.yamnet_blocks import TAGGED_SOUND_DIMENSION, TextTagger
 from soundbite_engine.sound.yamnet_classes import CLASS_COUNT, SoundClasses
-from soundbite_engine.text.static_text import StaticTextEmbedder
+from soundbite_engine.text.sentence_embedder import SentenceEmbedder
 
-NO_MEASURES = np.zeros(256, np.float32)
+NO_MEASURES = np.zeros(128, np.float32)
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def classes(pack: Path) -> SoundClasses:
 
 @pytest.fixture
 def tagger(classes: SoundClasses) -> TextTagger:
-    return TextTagger.of(classes, StaticTextEmbedder.load())
+    return TextTagger.of(classes, SentenceEmbedder.load(weights_folder("minilm-l6-v2")))
 
 
 def scores(classes: SoundClasses, **named: float) -> np.ndarray:
@@ -100,11 +101,11 @@ def test_a_question_about_what_was_said_means_no_sound(tagger: TextTagger) -> No
 
 def test_a_doubtful_word_is_less_near_to_the_sound_than_its_name(classes: SoundClasses, tagger: TextTagger) -> None:
     dog = tag_blocks.sound_block(scores(classes, Dog=0.9), NO_MEASURES)
-    assert 0.0 < tagger.sound_block("a story about a dog and a train") @ dog < tagger.sound_block("dog") @ dog
+    assert 0.0 < tagger.sound_block("they walked the dog") @ dog < tagger.sound_block("dog") @ dog
 
 
 def test_blocks_are_unit_vectors_of_one_length(classes: SoundClasses, tagger: TextTagger) -> None:
-    sound = tag_blocks.sound_block(scores(classes, Dog=0.9), np.ones(256, np.float32))
+    sound = tag_blocks.sound_block(scores(classes, Dog=0.9), np.ones(128, np.float32))
     for block in (sound, tagger.sound_block("dog"), tagger.sound_block("loud"), tagger.sound_block("loud dog")):
         assert block.shape == (TAGGED_SOUND_DIMENSION,)
         assert block.dtype == np.float32

@@ -170,12 +170,12 @@ def test_an_answer_says_what_was_embedded(client: httpx.Client, asset_id: str, a
         "start_offset_sec": 0.0,
         "end_offset_sec": 6.0,
     }
-    assert answer.headers["x-soundbite-space"] == "soundbite-base-2"
-    assert answer.headers["x-soundbite-blocks"] == "sound=256,speech=256"
+    assert answer.headers["x-soundbite-space"] == "soundbite-base-3"
+    assert answer.headers["x-soundbite-blocks"] == "sound=128,speech=384"
 
 
 def test_the_profiles_own_name_is_a_model_too(client: httpx.Client, asset_id: str, asking: Asking) -> None:
-    request = asking({"asset_id": asset_id}, embedding_option=["audio"]) | {"model_name": "soundbite-base-2"}
+    request = asking({"asset_id": asset_id}, embedding_option=["audio"]) | {"model_name": "soundbite-base-3"}
     assert client.post("embed-v2", json=request).status_code == 200
 
 

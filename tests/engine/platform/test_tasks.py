@@ -361,8 +361,8 @@ async def test_a_task_says_of_which_space_its_vectors_are_though_the_engine_has_
         task = (await http.post("embed-v2/tasks", json=asking({"asset_id": asset}))).json()
         await finished(http, task["_id"])
         now = await http.get(f"embed-v2/tasks/{task['_id']}")
-        assert now.headers["x-soundbite-space"] == "soundbite-base-2"
-        assert now.headers["x-soundbite-blocks"] == "sound=256,speech=256"
+        assert now.headers["x-soundbite-space"] == "soundbite-base-3"
+        assert now.headers["x-soundbite-blocks"] == "sound=128,speech=384"
     _change(tmp_path / "home", "UPDATE tasks SET space = 'soundbite-other-1'")
     async with opened() as (_, http):
         later = await http.get(f"embed-v2/tasks/{task['_id']}")
@@ -383,4 +383,4 @@ async def test_a_task_that_another_profile_goes_on_with_is_of_the_space_that_emb
     async with opened() as (_, http):
         await finished(http, task["_id"])
         answer = await http.get(f"embed-v2/tasks/{task['_id']}")
-        assert answer.headers["x-soundbite-space"] == "soundbite-base-2"
+        assert answer.headers["x-soundbite-space"] == "soundbite-base-3"

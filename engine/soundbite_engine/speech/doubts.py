@@ -1,0 +1,81 @@
+"""When a recogniser is not to be believed: words that it invents, and languages that it does not know.
+
+Measured with Whisper tiny.en on 254 sounds of which three are speech, read speech as it is, through a telephone and
+under noise, real calls, meetings and French poems; `voice` is the mean probability of voice activity while a phrase is
+said, `log` the mean log-probability of its words.
+
+    sounds without speech   voice .01 to .22, sneezes up to .46; log from -.05 (barks as "No, no, no") to -6
+    clean or noisy speech   voice from .8; log from -.5
+    through a telephone     voice from .34; log from -.75
+    calls and meetings      voice from .27 where log is over -.5, from .41 where it is not; log from -1.3
+    French, by tiny.en      voice from .4; log -1.1 and -.8 over a whole recording, of English -.05 to -.45
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from soundbite_engine.audio.voice_activity import Floats
+from soundbite_engine.speech.whisper import Phrase
+from soundbite_engine.workers.plans import Recognition
+
+# How much of a voice must be heard for words as sure as this.
+_SURE, _DOUBTFUL, _HOPELESS = -0.45, -0.9, -1.35
+_LEAST_VOICE = {_SURE: 0.22, _DOUBTFUL: 0.4, _HOPELESS: 0.55}
+# Many different words that are all likely are said however faint the voice is.
+_CERTAIN, _CERTAIN_WORDS, _LEAST_VOICE_CERTAIN = -0.3, 5, 0.1
+# What Whisper writes for sounds without words: it was trained on the captions of films and of people who want clicks.
+_STOCK = re.compile(
+    r"(?:okay|ok|oh|ah|aah|uh|um|hmm|mm-hmm|yeah|you|bye|bye-bye|yay|wow|whoa|huh|ha|hey|so|and|the|i|i'm sorry|no|"
+    r"that's it|thanks|thank you(?: very much| so much)?(?: for watching)?|thanks for watching|"
+    r"(?:we'll )?see you (?:next time|in the next video)|please subscribe|music|applause|laughter|silence|beep)"
+)
+_STOCK_VOICE = 0.5
+_MOST_REPETITIVE = 2.4
+_REPEATED_WORDS = 4
+_MARKS = re.compile(r"[^\w' -]+")
+# Of a recording: so much speech, of which the words are so unlikely, is in another language than the recogniser's.
+_FOREIGN_SPEECH_SEC, _FOREIGN_LOG_PROBABILITY = 8.0, -0.65
+
+
+def is_invented(phrase: Phrase, speech: Floats, others: Sequence[Phrase] = ()) -> bool:
+    """Whether nobody said `phrase`.
+
+    `speech` are the probabilities of voice activity while it is said, `others` the phrases of the same passage.
+    """
+    voice = float(speech.mean()) if speech.size else 0.0
+    text = _MARKS.sub("", phrase.text.lower()).strip()
+    if not text or phrase.repetitiveness > _MOST_REPETITIVE or _is_repeated(text, others):
+        return True
+    if _STOCK.fullmatch(text) and len(others) < 2 and voice < _STOCK_VOICE:
+        return True
+    if phrase.log_probability >= _CERTAIN and len(set(text.split())) >= _CERTAIN_WORDS:
+        return voice < _LEAST_VOICE_CERTAIN
+    return all(phrase.log_probability < least or voice < _LEAST_VOICE[least] for least in _LEAST_VOICE)
+
+
+def _is_repeated(text: str, others: Sequence[Phrase]) -> bool:
+    """Whether the network went round in a circle."""
+    if len(text.split()) < _REPEATED_WORDS:
+        return False
+    return sum(_MARKS.sub("", other.text.lower()).strip() == text for other in others) > 2
+
+
+def warnings_about(recognition: Recognition, language: str) -> tuple[str, ...]:
+    """What is to be told of a recording's words; `language` is the recogniser's only one, or empty."""
+    if language and is_foreign(recognition):
+        return (
+            "The speech sounds like another language than English, which is the recogniser's only one, or is hard to "
+            "understand; its words are not to be trusted. `soundbite models pull full` brings a recogniser of about "
+            "100 languages.",
+        )
+    return ()
+
+
+def is_foreign(recognition: Recognition) -> bool:
+    """Whether a good deal is said of which hardly a word is likely."""
+    if recognition.speech_sec < _FOREIGN_SPEECH_SEC:
+        return False
+    words = recognition.doubted_words
+    return not words or -recognition.doubt / words < _FOREIGN_LOG_PROBABILITY

@@ -1,0 +1,105 @@
+"""Sentences to vectors by a small transformer: all-MiniLM-L6-v2, 8 bits, on onnxruntime."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from soundbite_engine.errors import CHECK_PACKS, EngineError
+from soundbite_engine.space import Floats, unit_rows
+
+MODEL, TOKENIZER = "model.onnx", "tokenizer.json"
+MOST_TOKENS = 256
+_BATCH_TOKENS = 512  # more at a time takes more memory and is no quicker
+_LONGER = 1.15
+
+
+@dataclass(frozen=True, eq=False)
+class SentenceEmbedder:
+    """A sentence transformer: the mean of its last layer over the tokens of a text, at unit length.
+
+    Immutable after loading, so one instance serves any number of threads.
+    """
+
+    _session: Any
+    _tokenizer: Any
+    _inputs: frozenset[str]
+
+    @classmethod
+    @cache
+    def load(cls, folder: Path) -> SentenceEmbedder:
+        """The model in `folder` (model.onnx, tokenizer.json): about .3 s and 90 MB, kept for the next call.
+
+        Raises:
+            EngineError: a file is missing or can't be read.
+        """
+        runtime, tokenizers = importlib.import_module("onnxruntime"), importlib.import_module("tokenizers")
+        try:
+            tokenizer = tokenizers.Tokenizer.from_file(str(folder / TOKENIZER))
+            session = runtime.InferenceSession(
+                str(folder / MODEL), _options(runtime), providers=["CPUExecutionProvider"]
+            )
+        except Exception as exc:  # both raise types of their own, and plain ones
+            raise EngineError(
+                "pack_missing",
+                f"the text model in {folder.name} can't be loaded ({type(exc).__name__}); {CHECK_PACKS}",
+            ) from exc
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(MOST_TOKENS)
+        return cls(session, tokenizer, frozenset(given.name for given in session.get_inputs()))
+
+    def embed(self, texts: Sequence[str]) -> Floats:
+        """Unit vectors, float32 (texts, dimension); zeros for a text without any letter or digit."""
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        encodings = [(number, self._tokenizer.encode(text)) for number, text in enumerate(texts) if _has_words(text)]
+        for batch in _batches(encodings):
+            vectors[[number for number, _ in batch]] = self._means([encoding for _, encoding in batch])
+        return unit_rows(vectors)
+
+    @property
+    def dimension(self) -> int:
+        return int(self._session.get_outputs()[0].shape[-1])
+
+    def _means(self, encodings: Sequence[Any]) -> Floats:
+        """The mean over the tokens of each text."""
+        length = max(len(encoding.ids) for encoding in encodings)
+        ids, mask = np.zeros((2, len(encodings), length), np.int64)
+        for row, encoding in enumerate(encodings):
+            ids[row, : len(encoding.ids)] = encoding.ids
+            mask[row, : len(encoding.ids)] = 1
+        given = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        tokens = self._session.run(None, {name: given[name] for name in given if name in self._inputs})[0]
+        weights = mask[:, :, None].astype(np.float32)
+        means: Floats = (tokens * weights).sum(axis=1) / weights.sum(axis=1)
+        return means
+
+
+def _has_words(text: str) -> bool:
+    return any(character.isalnum() for character in text)
+
+
+def _batches(encodings: Sequence[tuple[int, Any]]) -> Iterator[list[tuple[int, Any]]]:
+    """Texts of nearly one length together, so that hardly anything is computed for what fills the shorter ones up."""
+    batch: list[tuple[int, Any]] = []
+    for number, encoding in sorted(encodings, key=lambda entry: len(entry[1].ids)):
+        length = len(encoding.ids)
+        is_full = batch and (len(batch) + 1) * length > _BATCH_TOKENS
+        if is_full or (batch and length > _LONGER * len(batch[0][1].ids) + 1):
+            yield batch
+            batch = []
+        batch.append((number, encoding))
+    if batch:
+        yield batch
+
+
+def _options(runtime: Any) -> Any:
+    options = runtime.SessionOptions()
+    options.inter_op_num_threads = options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    return options
