@@ -43,9 +43,11 @@ class ClipSearch(Protocol):
 
     async def nearest(self, vector: NDArray[np.float32], where: ClipFilter, count: int) -> list[ClipHit]:
         """The rows nearest to a unit vector by cosine, in no order."""
+        ...
 
     async def holding(self, words: str, where: ClipFilter, count: int) -> list[ClipHit]:
         """The rows that hold any of the words, those that answer best by BM25, in no order."""
+        ...
 
 
 class TableSearch:

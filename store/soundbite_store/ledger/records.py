@@ -121,7 +121,8 @@ def to_json(record: Asset | StoredTranscript | Task) -> str:
 
 def asset_from(body: str) -> Asset:
     fields = _fields(body, Asset)
-    return Asset(**fields | {"tags": tuple(fields["tags"])})
+    fields["tags"] = tuple(fields["tags"])
+    return Asset(**fields)
 
 
 def task_from(body: str) -> Task:

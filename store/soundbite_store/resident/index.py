@@ -51,9 +51,11 @@ class TableVersions(Protocol):
 
     async def version(self) -> int:
         """The number of the newest version."""
+        ...
 
     async def count(self) -> int:
         """The number of its rows."""
+        ...
 
 
 class ResidentIndex:
