@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from soundbite_engine.audio.containers import audio_stream, describe_container, opened
 from soundbite_engine.audio.lengths import is_countable, missing_share, rest_sec, stated_sec
+from soundbite_engine.audio.levels import Levelled, Leveller
 from soundbite_engine.audio.links import Span, links
-from soundbite_engine.audio.reading import SKIP_FROM_SEC, Approach, Reading, Samples, SeekMissed, Tally
+from soundbite_engine.audio.reading import SKIP_FROM_SEC, Approach, Reading, SeekMissed, Tally
+from soundbite_engine.audio.spectra import Floats, Samples
 from soundbite_engine.audio.timeline import guessed_end_sec, origin_sec
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.jobs import Report
 from soundbite_engine.workers.media import MediaInfo
-from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, DecodeReport
+from soundbite_engine.workers.plans import GAINS_FILE, SAMPLE_RATE_HZ, DecodeReport
 
 MAX_DURATION_SEC = 4 * 3600 + 60
+_TRUSTED_SEC, _TRUSTED_SHARE = 0.2, 0.001
 
 
 def probe(report: Report, path: str) -> MediaInfo:
@@ -59,7 +63,10 @@ def _length_sec(source: Path, link: Span | None) -> float:
         stated = stated_sec(container, stream, source)
         if stated is not None and not is_countable(container):
             return stated
-        return max(0.0, rest_sec(container, stream) - origin_sec(container, source)) or stated or 0.0
+        counted = max(0.0, rest_sec(container, stream) - origin_sec(container, source))
+        # A header knows of the silence that an encoder adds at the end; packets know when the header is wrong.
+        is_right = stated is not None and abs(stated - counted) <= max(_TRUSTED_SEC, _TRUSTED_SHARE * counted)
+        return (stated if is_right and stated is not None else counted) or stated or 0.0
 
 
 def _no_sound(name: str) -> MediaError:
@@ -68,7 +75,7 @@ def _no_sound(name: str) -> MediaError:
 
 def _window_blocks(
     source: Path, start_sec: float, end_sec: float | None, rate_hz: int, tally: Tally, approach: Approach
-) -> Iterator[Samples]:
+) -> Iterator[Floats]:
     for at, block in _timed_blocks(source, start_sec, end_sec, rate_hz, tally, approach):
         first = max(0, round((start_sec - at) * rate_hz))
         last = block.size + 1 if end_sec is None else round((end_sec - at) * rate_hz)
@@ -80,7 +87,7 @@ def _window_blocks(
 
 def _timed_blocks(
     source: Path, start_sec: float, end_sec: float | None, rate_hz: int, tally: Tally, approach: Approach
-) -> Iterator[tuple[float, Samples]]:
+) -> Iterator[tuple[float, Floats]]:
     """Blocks of all recordings in a file, each with its time; those that end before the window are counted only."""
     begin_sec, tally.announced_sec = 0.0, 0.0
     for link in _links(source):
@@ -112,12 +119,20 @@ def decoded_blocks(
     rate_hz: int = SAMPLE_RATE_HZ,
     tally: Tally | None = None,
 ) -> Iterator[Samples]:
-    """Mono blocks of `start_sec` to `end_sec` of the sound in the file at `path`.
+    """Mono blocks of `start_sec` to `end_sec` of the sound in the file at `path`, turned down where 16 bits overflow.
 
     Raises:
         MediaError: unreadable, no audio, no sound decoded, longer than four hours, or `start_sec` past the end.
     """
-    source, tally = Path(path), tally or Tally()
+    leveller = Leveller(rate_hz)
+    for block in _float_blocks(Path(path), start_sec, end_sec, rate_hz, tally or Tally()):
+        yield from (part.samples for part in leveller.push(block))
+    yield from (part.samples for part in leveller.finish())
+
+
+def _float_blocks(
+    source: Path, start_sec: float, end_sec: float | None, rate_hz: int, tally: Tally
+) -> Iterator[Floats]:
     count = 0
     approaches: tuple[Approach, ...] = ("seek", "skip", "start") if start_sec >= SKIP_FROM_SEC else ("start",)
     for approach in approaches:
@@ -141,20 +156,29 @@ def decoded_blocks(
 def decode_to_scratch(
     report: Report, path: str, scratch: str, start_sec: float = 0.0, end_sec: float | None = None
 ) -> DecodeReport:
-    """Decode a window of `path` into `scratch` as raw int16; `report` counts against the announced duration.
+    """Decode a window of `path` into `scratch` as raw int16, its gains beside it; `report` counts to the expected end.
 
     Raises:
         MediaError: see `decoded_blocks`.
     """
     tally = Tally()
     count = 0
-    with Path(scratch).open("wb", buffering=1 << 20) as out:
-        for block in decoded_blocks(path, start_sec, end_sec, tally=tally):
-            out.write(np.ascontiguousarray(block).data)
-            count += block.size
+    leveller = Leveller(SAMPLE_RATE_HZ, raises_speech=True)
+    blocks = _float_blocks(Path(path), start_sec, end_sec, SAMPLE_RATE_HZ, tally)
+    gains_path = Path(scratch).with_name(GAINS_FILE)
+    with Path(scratch).open("wb", buffering=1 << 20) as out, gains_path.open("wb", buffering=1 << 12) as gains:
+        for part in chain(chain.from_iterable(map(leveller.push, blocks)), _last(leveller)):
+            gains.write(part.gains.data)
+            gains.flush()  # whoever reads the samples needs them
+            out.write(np.ascontiguousarray(part.samples).data)
+            count += part.samples.size
             until = end_sec if end_sec is not None else tally.announced_sec or tally.guessed_sec
             if until is not None and until > start_sec:
                 report(min(1.0, count / SAMPLE_RATE_HZ / (until - start_sec)))
     if not tally.is_cut_by_window:
         tally.missing_share = missing_share(Path(path))
     return DecodeReport(count, start_sec, tally.source_sec, tally.warnings())
+
+
+def _last(leveller: Leveller) -> Iterator[Levelled]:
+    yield from leveller.finish()

@@ -19,7 +19,7 @@ from av.error import FFmpegError
 
 from soundbite_engine.audio.containers import audio_stream, opened
 from soundbite_engine.audio.decode import decoded_blocks
-from soundbite_engine.audio.reading import Samples
+from soundbite_engine.audio.spectra import Samples
 from soundbite_engine.audio.timeline import guessed_end_sec
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.jobs import Report

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
@@ -25,6 +24,8 @@ from av.packet import Packet
 
 from soundbite_engine.audio.containers import reason
 from soundbite_engine.audio.lengths import is_countable, rest_sec
+from soundbite_engine.audio.mix import STRETCH_SEC, Mixer
+from soundbite_engine.audio.spectra import Floats
 from soundbite_engine.audio.timeline import (
     STAMPED,
     Piece,
@@ -35,7 +36,6 @@ from soundbite_engine.audio.timeline import (
     origin_sec,
 )
 
-Samples = npt.NDArray[np.int16]
 ItemT = TypeVar("ItemT")
 SKIP_FROM_SEC = 20.0  # below this a window is decoded from the start
 _PREROLL_SEC = 2.0
@@ -43,7 +43,6 @@ _PREROLL_SEC = 2.0
 # before: it is sought in only where reading takes long.
 _SOUGHT_PCM = frozenset({"wav", "w64", "aiff", "au", "caf"})
 SOUGHT_MATROSKA_BYTES = 256 * 1024 * 1024
-_SILENCE_SEC = 60.0
 _LONGEST_PACKET_SEC = 0.5
 
 Approach = Literal["start", "skip", "seek"]
@@ -100,30 +99,84 @@ class SeekMissed(Exception):
     """The seek landed after the wanted time, or nowhere that can be told."""
 
 
-class _Resampler:
-    """To mono int16 at one rate, rebuilt when a damaged header changes the rate or the channels."""
+class _Downmix:
+    """To one channel at one rate, begun anew where the rate or the channels change."""
 
     def __init__(self, rate_hz: int, tally: Tally) -> None:
         self._rate_hz = rate_hz
         self._tally = tally
-        self._inner = self._new()
+        self._source = (0, 0)
+        self._unpack: AudioResampler | None = None
+        self._mixer = Mixer(rate_hz, 0.0)
+        self._resampler: AudioResampler | None = None
 
-    def _new(self) -> AudioResampler:
-        return AudioResampler(format="s16", layout="mono", rate=self._rate_hz)
+    def push(self, frame: AudioFrame, at_sec: float, lead_sec: float) -> Iterator[Floats]:
+        """What is ready of a frame at `at_sec`, and of silence of `lead_sec` before it; negative is left out of it."""
+        samples = self._samples(frame)
+        if samples is None:
+            return
+        if self._source != (frame.sample_rate, samples.shape[1]):
+            yield from self.finish()
+            self._begin(frame.sample_rate, samples.shape[1], at_sec)
+        rate_hz = frame.sample_rate
+        for size in _pieces(round(lead_sec * rate_hz), round(STRETCH_SEC * rate_hz)):
+            yield from self._mixed(np.zeros((size, samples.shape[1]), np.float32))
+        yield from self._mixed(samples[max(0, round(-lead_sec * rate_hz)) :])
 
-    def push(self, frame: AudioFrame | None) -> list[Samples]:
-        if frame is not None:
-            frame.pts = None  # the resampler would pad or drop by timestamps of its own
+    def finish(self) -> Iterator[Floats]:
+        """The rest."""
+        for mixed in self._mixer.finish():
+            yield from self._resampled(mixed)
+        if self._resampler is not None:
+            yield from (_floats(part) for part in self._resampler.resample(None))
+
+    def _begin(self, rate_hz: int, channels: int, at_sec: float) -> None:
+        self._source = (rate_hz, channels)
+        self._mixer = Mixer(rate_hz, at_sec)
+        is_resampled = rate_hz != self._rate_hz
+        self._resampler = AudioResampler(format="fltp", layout="mono", rate=self._rate_hz) if is_resampled else None
+
+    def _samples(self, frame: AudioFrame) -> Floats | None:
+        """The samples of a frame, float32 of shape (samples, channels); None where they can't be had."""
+        frame.pts = None  # the resampler would pad or drop by timestamps of its own
         try:
+            if self._unpack is None:
+                self._unpack = AudioResampler(format="flt", layout=frame.layout, rate=frame.sample_rate)
             try:
-                resampled = self._inner.resample(frame)
+                parts = self._unpack.resample(frame)
             except ValueError:  # "Frame does not match AudioResampler setup"
-                self._inner = self._new()
-                resampled = self._inner.resample(frame)
+                self._unpack = AudioResampler(format="flt", layout=frame.layout, rate=frame.sample_rate)
+                parts = self._unpack.resample(frame)
         except (ValueError, FFmpegError):
             self._tally.damaged_packets += 1
-            return []
-        return [part.to_ndarray().reshape(-1).astype(np.int16, copy=False) for part in resampled if part.samples]
+            return None
+        # Packed: PyAV reads beyond the planes of a frame of eight or more.
+        rows = [part.to_ndarray().reshape(-1, frame.layout.nb_channels) for part in parts]
+        samples = np.concatenate(rows) if rows else np.zeros((0, frame.layout.nb_channels), np.float32)
+        return np.nan_to_num(samples, copy=False, posinf=0.0, neginf=0.0)
+
+    def _mixed(self, samples: Floats) -> Iterator[Floats]:
+        mixed = [samples[:, 0]] if samples.shape[1] == 1 else self._mixer.push(samples)
+        for block in mixed:
+            yield from self._resampled(block)
+
+    def _resampled(self, mixed: Floats) -> Iterator[Floats]:
+        if self._resampler is None:
+            yield mixed
+            return
+        frame = AudioFrame.from_ndarray(np.ascontiguousarray(mixed).reshape(1, -1), format="fltp", layout="mono")
+        frame.sample_rate = self._source[0]
+        yield from (_floats(part) for part in self._resampler.resample(frame))
+
+
+def _floats(frame: AudioFrame) -> Floats:
+    return frame.to_ndarray().reshape(-1).astype(np.float32, copy=False)
+
+
+def _pieces(size: int, most: int) -> Iterator[int]:
+    while size > 0:
+        yield min(size, most)
+        size -= most
 
 
 @dataclass(frozen=True)
@@ -189,27 +242,30 @@ class Reading:
 
     def timed_blocks(
         self, start_sec: float, rate_hz: int, approach: Approach = "start"
-    ) -> Iterator[tuple[float, Samples]]:
+    ) -> Iterator[tuple[float, Floats]]:
         """(seconds on the player's timeline, samples), from some time before `start_sec` or from the start.
 
         Raises:
             SeekMissed: it can't be told where the `approach` leads to.
         """
         clock = PlayerClock(self._kind, self._end_sec, self._picture_seconds)
-        entry = self._enter(clock, start_sec - _PREROLL_SEC, approach)
-        resampler = _Resampler(rate_hz, self._tally)
+        # The stretch that the window begins in is mixed as a whole, and passes over from the one before it.
+        target_sec = (start_sec // STRETCH_SEC - 1) * STRETCH_SEC - _PREROLL_SEC
+        entry = self._enter(clock, target_sec, approach)
+        downmix = _Downmix(rate_hz, self._tally)
         at_sec: float | None = None
         for frame, following in _with_next(self.frames(entry.packets)):
             lead_sec = 0.0
             if at_sec is None:
                 lead_sec, at_sec = self._begin(clock, entry, frame.piece, start_sec)
+            begin_sec = clock.now_sec - lead_sec
             lead_sec += clock.take(frame.piece, following.piece.at_sec if following else None)
-            for block in chain(_silence(lead_sec, rate_hz), _without(resampler.push(frame.sound), -lead_sec, rate_hz)):
+            for block in downmix.push(frame.sound, begin_sec, lead_sec):
                 yield at_sec, block
                 at_sec += block.size / rate_hz
         if at_sec is None:
             return
-        for block in resampler.push(None):
+        for block in downmix.finish():
             yield at_sec, block
             at_sec += block.size / rate_hz
 
@@ -320,19 +376,3 @@ def _with_next(items: Iterable[ItemT]) -> Iterator[tuple[ItemT, ItemT | None]]:
 def _is_mp3_header(packet: Packet[Any]) -> bool:
     """Whether a packet is the frame with which an MP3 file begins that says how many follow; it holds no sound."""
     return packet.size > 0 and any(name in bytes(packet)[:64] for name in (b"Xing", b"Info"))
-
-
-def _silence(seconds: float, rate_hz: int) -> Iterator[Samples]:
-    left = round(seconds * rate_hz)
-    while left > 0:
-        size = min(left, round(_SILENCE_SEC * rate_hz))
-        yield np.zeros(size, np.int16)
-        left -= size
-
-
-def _without(blocks: Iterable[Samples], seconds: float, rate_hz: int) -> Iterator[Samples]:
-    """`blocks` without their first `seconds`."""
-    left = max(0, round(seconds * rate_hz))
-    for block in blocks:
-        yield block[left:]
-        left = max(0, left - block.size)

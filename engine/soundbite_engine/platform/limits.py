@@ -52,6 +52,18 @@ class Window:
         self._taken.append((self._clock(), amount))
         self._used += amount
 
+    def settle(self, amount: float) -> None:
+        """Use `amount` more, or give back of what was used last what it is below zero."""
+        if amount >= 0:
+            self.add(amount)
+        while amount < 0 and self._taken:
+            at, last = self._taken.pop()
+            back = min(last, -amount)
+            self._used, amount = self._used - back, amount + back
+            if last > back:
+                self._taken.append((at, last - back))
+                return
+
     def has_room(self) -> bool:
         """Whether anything is left."""
         self._forget()
@@ -98,7 +110,7 @@ class Limiter:
             raise self._refused(category, window, f"{self._limits.requests_per_minute} requests per minute")
 
     def admit_media(self, seconds: float | None) -> None:
-        """Count media that is to be embedded; None is not known yet, and counted by `count_media` once it is.
+        """Count media that is to be embedded; None is not known yet, and counted by `settle_media` once it is.
 
         Raises:
             Refused: 429; nothing has been counted or done.
@@ -109,10 +121,10 @@ class Limiter:
             limit = f"{self._limits.media_minutes_per_hour:g} minutes of media per hour"
             raise self._refused("embeddings", self._media, limit)
 
-    def count_media(self, seconds: float) -> None:
-        """Count media that was admitted before anybody knew how long it is."""
-        if self._media is not None:
-            self._media.add(seconds)
+    def settle_media(self, admitted_sec: float, seconds: float) -> None:
+        """Count what was decoded in place of what was admitted, 0 before anybody knew how long it is."""
+        if self._media is not None and seconds != admitted_sec:
+            self._media.settle(seconds - admitted_sec)
 
     def headers(self, category: str) -> dict[str, str]:
         """What the answers of a category say about its limits; nothing when it has none."""

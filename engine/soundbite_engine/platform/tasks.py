@@ -51,16 +51,15 @@ class Tasks:
         self._owner = owner
         self._background = background
         self._limiter = limiter
-        self._uncounted: set[str] = set()
+        self._admitted_sec: dict[str, float | None] = {}  # None where nobody knew how long the media is
         self._turn = asyncio.Semaphore(config.concurrent_tasks)
         self._running: dict[str, asyncio.Task[None]] = {}
 
-    async def create(self, asset_id: str, audio: AudioInput, model_name: str, *, is_counted: bool = True) -> TaskRecord:
+    async def create(self, asset_id: str, audio: AudioInput, model_name: str, admitted_sec: float | None) -> TaskRecord:
         """A task, on disk and under way; media that was not counted is once its length is known, or refused then."""
         new = NewTask(model_name, asset_id, stored_audio(audio, asset_id), self._embedder.profile.space)
         record = await self._database.write(lambda c: task_records.insert(c, new, self._owner.id))
-        if not is_counted:
-            self._uncounted.add(record.id)
+        self._admitted_sec[record.id] = admitted_sec
         self._start(record)
         return record
 
@@ -135,20 +134,19 @@ class Tasks:
             logger.exception("task %s met an unexpected error", record.id)
             await self._fail(record, unexpected(exc))
         else:
-            if record.id in self._uncounted:
-                self._limiter.count_media(outcome.seconds)
+            if record.id in self._admitted_sec:  # admitted by this engine, not taken over
+                self._limiter.settle_media(self._admitted_sec[record.id] or 0.0, outcome.seconds)
             await self._finish(record, outcome)
         finally:
-            self._uncounted.discard(record.id)
+            self._admitted_sec.pop(record.id, None)
         await self._clear_up(record)
 
     def _admit(self, record: TaskRecord, asset: AssetRecord) -> None:
-        if record.id not in self._uncounted:
+        if self._admitted_sec.get(record.id, 0.0) is not None:
             return
         seconds = window_seconds(asset, AudioInput.model_validate_json(record.audio))
         self._limiter.admit_media(seconds)
-        if seconds is not None:
-            self._uncounted.discard(record.id)
+        self._admitted_sec[record.id] = seconds
 
     async def _attempt(self, record: TaskRecord) -> Outcome:
         # A recording that ends the whole engine each time must not do so for ever.

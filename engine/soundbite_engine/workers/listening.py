@@ -44,6 +44,25 @@ def speech_probabilities(scratch: str) -> Floats:
     return probabilities
 
 
+def _gains(scratch: str, first: int, last: int) -> Floats | None:
+    """What the samples `first` to `last` were multiplied by, one number each; None where that is 1 all along."""
+    path = Path(scratch) / plans.GAINS_FILE
+    first_tick, last_tick = first // TICK_SAMPLES, -(-last // TICK_SAMPLES)
+    if not path.exists():
+        return None
+    gains = np.fromfile(path, np.float32, last_tick - first_tick, offset=4 * first_tick)
+    if np.all(gains == 1.0):
+        return None
+    begin = first - first_tick * TICK_SAMPLES
+    return np.repeat(gains, TICK_SAMPLES)[begin : begin + last - first]
+
+
+def read_sound(scratch: str, first: int, last: int) -> Floats:
+    """Samples `first` to `last` of the scratch file at their true level, float32."""
+    sound, gains = spectra.as_floats(read_samples(scratch, first, last)), _gains(scratch, first, last)
+    return sound if gains is None else sound / gains[: sound.size]
+
+
 @cache
 def _detector() -> voice.VoiceDetector:
     return voice.VoiceDetector()
@@ -57,23 +76,23 @@ def listen(report: Report, scratch: str, first_tick: int, last_tick: int) -> Non
     detector = _detector()
     detector.reset()
     probabilities = detector.probabilities(samples)[warm_up:]
-    sound = samples[warm_up * TICK_SAMPLES :]
+    sound = read_sound(scratch, first_tick * TICK_SAMPLES, last_tick * TICK_SAMPLES)
     bands = _bands_db(sound, probabilities.size)
     level = _level_db(sound, probabilities.size)
     ticks = np.concatenate([probabilities[:, None], level[:, None], bands], axis=1).astype(np.float16)
     np.save(_ticks_path(scratch, first_tick), ticks)
 
 
-def _bands_db(samples: Samples, count: int) -> Floats:
-    power = spectra.power_spectra(spectra.as_floats(samples)) @ spectra.mel_filters(TICK_BANDS)
+def _bands_db(sound: Floats, count: int) -> Floats:
+    power = spectra.power_spectra(sound) @ spectra.mel_filters(TICK_BANDS)
     per_tick = TICK_SAMPLES // spectra.HOP_SAMPLES
     whole = power[: count * per_tick]
     whole = np.pad(whole, ((0, count * per_tick - len(whole)), (0, 0)), mode="edge")
     return spectra.decibels(whole.reshape(count, per_tick, TICK_BANDS).mean(axis=1))
 
 
-def _level_db(samples: Samples, count: int) -> Floats:
-    frames = spectra.as_floats(samples[: count * TICK_SAMPLES]).reshape(count, TICK_SAMPLES)
+def _level_db(sound: Floats, count: int) -> Floats:
+    frames = sound[: count * TICK_SAMPLES].reshape(count, TICK_SAMPLES)
     return spectra.decibels((frames**2).mean(axis=1))
 
 
@@ -118,7 +137,7 @@ def segment_sounds(scratch: str, spans: Sequence[Segment], start_sec: float) -> 
         first, last = (round((at - start_sec) * SAMPLE_RATE_HZ) for at in (span.start_sec, span.end_sec))
         speech = probabilities[int(first / TICK_SAMPLES) : max(int(first / TICK_SAMPLES) + 1, last // TICK_SAMPLES)]
         ratio = float((speech >= voice.BEGIN_PROBABILITY).mean()) if speech.size else 0.0
-        yield spectra.as_floats(read_samples(scratch, first, last)), ratio
+        yield read_sound(scratch, first, last), ratio
 
 
 def describe(report: Report, scratch: str, spans: Sequence[Segment], start_sec: float) -> Described:

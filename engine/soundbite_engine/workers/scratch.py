@@ -15,7 +15,7 @@ from pathlib import Path
 
 _PREFIX = "soundbite-scratch-"
 # What an analysis writes. A folder with anything else in it is someone else's, whatever it is called.
-_OURS = re.compile(r"sound\.pcm|speech\.npy|ticks-[0-9]+\.npy")
+_OURS = re.compile(r"sound\.pcm|gains\.f32|speech\.npy|ticks-[0-9]+\.npy")
 
 
 @asynccontextmanager

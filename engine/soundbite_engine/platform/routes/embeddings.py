@@ -57,8 +57,7 @@ class EmbeddingRoutes:
             seconds = window_seconds(asset, audio)
             services.limiter.admit_media(seconds)
             outcome = await services.embedder.embed_now(asset, audio)
-            if seconds is None:
-                services.limiter.count_media(outcome.seconds)
+            services.limiter.settle_media(seconds or 0.0, outcome.seconds)
         finally:
             if asset.is_inline:
                 await services.assets.discard(asset.id)

@@ -54,19 +54,19 @@ class TaskRoutes:
             raise missing("audio")
         asset = await take_source(services, body.audio)
         try:
-            is_counted = await self._admit(asset, body.audio)
+            admitted_sec = await self._admit(asset, body.audio)
         except BaseException:
             if asset.is_inline:
                 await services.assets.discard(asset.id)
             raise
-        record = await services.tasks.create(asset.id, body.audio, body.model_name, is_counted=is_counted)
+        record = await services.tasks.create(asset.id, body.audio, body.model_name, admitted_sec)
         headers = {"Location": f"{base_url(request)}/embed-v2/tasks/{record.id}"}
         return JSONResponse({"_id": record.id, "status": "processing", "data": None}, status_code=202, headers=headers)
 
-    async def _admit(self, asset: AssetRecord, audio: AudioInput) -> bool:
+    async def _admit(self, asset: AssetRecord, audio: AudioInput) -> float | None:
         """Refuse what can already be seen to fail; a start past the end is left to the task, as on the platform.
 
-        Returns whether its media is counted: while it is fetched nobody knows how long it is.
+        Returns the seconds of media that were counted; while it is fetched nobody knows how long it is.
         """
         if asset.status == "failed":
             asset = await self._services.assets.ready(asset.id)
@@ -74,7 +74,7 @@ class TaskRoutes:
             check_window(asset, audio, LONGEST_TASK_SEC)
         seconds = window_seconds(asset, audio)
         self._services.limiter.admit_media(seconds)
-        return seconds is not None
+        return seconds
 
     async def get(self, request: Request) -> Response:
         services = self._services

@@ -1,0 +1,155 @@
+"""Channels to one, without losing a voice: what layouts say of channels is not believed, the sound itself decides.
+
+Decisions are made for stretches of four seconds that lie at fixed times of the recording, so that a window of it is
+mixed as the whole is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+
+from soundbite_engine.audio.spectra import Floats
+from soundbite_engine.audio.voice_activity import BEGIN_PROBABILITY, VoiceDetector
+from soundbite_engine.workers.plans import SAMPLE_RATE_HZ
+
+STRETCH_SEC = 4.0
+_FADE_SEC = 0.05
+_DEAD_POWER = 1e-10  # of full scale squared
+_OPPOSITE = -0.3
+_SAME = 0.9
+# Beside a channel four times as strong, a voice is hard to hear in the mix.
+_MUCH_STRONGER = 4.0
+_MOST_HEARD = 24
+_MORE_SPEECH = 0.15
+_AS_MUCH_SPEECH = 0.5
+# Sound below some hundred hertz changes by this little from one sample to the next, at 16 kHz: a bass channel.
+_BASS_SHARE = 0.004
+_HEARD_LEVEL = 0.1
+
+
+class Mixer:
+    """Mixes one stream of samples of shape (samples, channels), float32, at `rate_hz`, that begins at `start_sec`."""
+
+    def __init__(self, rate_hz: int, start_sec: float) -> None:
+        self._rate_hz = rate_hz
+        self._size = round(STRETCH_SEC * rate_hz)
+        self._left = self._size - round(start_sec % STRETCH_SEC * rate_hz)
+        self._pending: list[Floats] = []
+        self._weights: Floats | None = None
+
+    def push(self, samples: Floats) -> Iterator[Floats]:
+        """The mixed samples of the stretches that are complete."""
+        while samples.shape[0] >= self._left:
+            self._pending.append(samples[: self._left])
+            samples = samples[self._left :]
+            yield from self.finish()
+            self._left = self._size
+        if samples.shape[0]:
+            self._pending.append(samples)
+            self._left -= samples.shape[0]
+
+    def finish(self) -> Iterator[Floats]:
+        """The mixed samples of the stretch that is not complete."""
+        if not self._pending:
+            return
+        stretch = self._pending[0] if len(self._pending) == 1 else np.concatenate(self._pending)
+        self._pending = []
+        weights, before = weights_of(stretch, self._rate_hz), self._weights
+        mixed: Floats = stretch @ weights
+        if before is not None and not np.array_equal(weights, before):
+            size = min(len(mixed), round(_FADE_SEC * self._rate_hz))
+            ramp = np.linspace(0.0, 1.0, size, dtype=np.float32)
+            mixed[:size] = ramp * mixed[:size] + (1.0 - ramp) * (stretch[:size] @ before)
+        self._weights = weights
+        yield mixed
+
+
+def weights_of(stretch: Floats, rate_hz: int) -> Floats:
+    """How much of each channel goes into the mix of `stretch` (samples, channels)."""
+    count = stretch.shape[1]
+    if count == 1:
+        return np.ones(1, np.float32)
+    power = (stretch**2).mean(axis=0)
+    live = np.flatnonzero(power > _DEAD_POWER)
+    live = live[~_is_bass(stretch[:, live], rate_hz)] if live.size > 1 else live
+    weights = np.zeros(count, np.float32)
+    if not live.size:
+        weights[:] = 1.0 / count
+        return weights
+    likeness = _likeness(stretch[:, live])
+    signs = _signs(likeness, power[live])
+    weights[live] = signs / live.size
+    if _may_hide_a_voice(likeness, power[live]):
+        heard = live[np.argsort(-power[live], kind="stable")[:_MOST_HEARD]]
+        speech = np.array([speech_share(stretch[:, channel], rate_hz) for channel in heard])
+        if speech.max() > speech_share(stretch @ weights, rate_hz) + _MORE_SPEECH:
+            chosen = heard[speech >= _AS_MUCH_SPEECH * speech.max()]
+            sign_of = dict(zip(live.tolist(), signs.tolist(), strict=True))
+            weights[:] = 0.0
+            weights[chosen] = [sign_of[channel] / chosen.size for channel in chosen.tolist()]
+    return weights
+
+
+def _is_bass(channels: Floats, rate_hz: int) -> np.ndarray:
+    """Which channels hold nothing but bass, as long as another holds more."""
+    step = max(1, round(rate_hz / SAMPLE_RATE_HZ))
+    thinned = channels[::step]
+    change = (np.diff(thinned, axis=0) ** 2).mean(axis=0) / ((thinned**2).mean(axis=0) + 1e-20)
+    is_bass: np.ndarray = change < _BASS_SHARE
+    return is_bass if not is_bass.all() else np.zeros_like(is_bass)
+
+
+def _likeness(channels: Floats) -> Floats:
+    """Correlations of channels with each other, -1 to 1."""
+    scaled = channels / (np.sqrt((channels**2).sum(axis=0)) + 1e-20)
+    likeness: Floats = scaled.T @ scaled
+    return likeness
+
+
+def _signs(likeness: Floats, power: Floats) -> Floats:
+    """1 or -1 for each channel, so that none cancels one that is like it; the first is 1."""
+    signs = np.ones(len(power), np.float32)
+    order = np.argsort(-power, kind="stable")
+    for place, channel in enumerate(order[1:], 1):
+        earlier = order[:place]
+        nearest = earlier[np.argmax(np.abs(likeness[channel, earlier]))]
+        if likeness[channel, nearest] * signs[nearest] < _OPPOSITE:
+            signs[channel] = -1.0
+        elif likeness[channel, nearest] < _OPPOSITE:
+            signs[channel] = -signs[nearest]
+    oriented: Floats = signs * signs[0]
+    return oriented
+
+
+def _may_hide_a_voice(likeness: Floats, power: Floats) -> bool:
+    return len(power) > 1 and bool(np.abs(likeness).min() < _SAME) and float(power.max() / power.min()) > _MUCH_STRONGER
+
+
+@cache
+def _detector() -> VoiceDetector:
+    return VoiceDetector()
+
+
+def speech_share(samples: Floats, rate_hz: int) -> float:
+    """How much of `samples` is speech, 0 to 1, whatever its level."""
+    level = math.sqrt(float((samples**2).mean()) + 1e-20)
+    scaled = np.clip(_at_16_khz(samples, rate_hz) * (_HEARD_LEVEL / level), -1.0, 1.0)
+    detector = _detector()
+    detector.reset()
+    probabilities = detector.probabilities((scaled * 32767).astype(np.int16))
+    return float((probabilities >= BEGIN_PROBABILITY).mean()) if probabilities.size else 0.0
+
+
+def _at_16_khz(samples: Floats, rate_hz: int) -> Floats:
+    """Good enough for the detector: averaged over a step, then interpolated."""
+    if rate_hz == SAMPLE_RATE_HZ:
+        return samples
+    width = max(1, rate_hz // SAMPLE_RATE_HZ)
+    smooth = np.convolve(samples, np.full(width, 1.0 / width, np.float32), mode="same") if width > 1 else samples
+    times = np.arange(round(len(samples) * SAMPLE_RATE_HZ / rate_hz)) * (rate_hz / SAMPLE_RATE_HZ)
+    resampled: Floats = np.interp(times, np.arange(len(samples)), smooth).astype(np.float32)
+    return resampled
