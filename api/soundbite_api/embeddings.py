@@ -84,6 +84,8 @@ class AudioInput(Request):
     embedding_type: list[EmbeddingType] = Field(
         default_factory=lambda: list[EmbeddingType](("separate_embedding",)), min_length=1
     )
+    track: int | None = Field(default=None, ge=1)
+    """An extension of the embedded engine: the number of an audio track, from 1; None is what a player would take."""
 
     @field_validator("embedding_option", "embedding_scope", "embedding_type")
     @classmethod

@@ -128,8 +128,8 @@ def reason(exc: BaseException) -> str:
     return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
 
 
-def audio_stream(container: InputContainer, name: str) -> AudioStream:
-    """The first audio track of `container`, that of a video included.
+def audio_stream(container: InputContainer, name: str, index: int = 0) -> AudioStream:
+    """An audio track of `container`, that of a video included, by its place among them from 0.
 
     Raises:
         MediaError: no audio track, no decoder for it, or absurd channels or rate.
@@ -137,7 +137,7 @@ def audio_stream(container: InputContainer, name: str) -> AudioStream:
     if not container.streams.audio:
         content = "video but no audio track" if container.streams.video else "no audio track"
         raise MediaError("media_no_audio", f"{name} has {content}")
-    stream = container.streams.audio[0]
+    stream = container.streams.audio[index]
     context = stream.codec_context
     if context is None:
         raise MediaError("media_unreadable", f"{name}: its audio codec is not supported")
@@ -146,13 +146,10 @@ def audio_stream(container: InputContainer, name: str) -> AudioStream:
     return stream
 
 
-def describe_container(container: InputContainer, path: Path, duration_sec: float | None) -> MediaInfo:
-    """The container's own account of itself.
-
-    Raises:
-        MediaError: see `audio_stream`.
-    """
-    stream = audio_stream(container, path.name)
+def describe_container(
+    container: InputContainer, stream: AudioStream, path: Path, duration_sec: float | None
+) -> MediaInfo:
+    """The container's own account of itself and of the track that is heard."""
     return MediaInfo(
         duration_sec=duration_sec,
         container=container.format.name,

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from soundbite_engine.audio.containers import audio_stream, describe_container, opened
+from soundbite_engine.audio.containers import describe_container, opened
 from soundbite_engine.audio.lengths import is_countable, missing_share, rest_sec, stated_sec
 from soundbite_engine.audio.levels import Levelled, Leveller
 from soundbite_engine.audio.links import Span, links
 from soundbite_engine.audio.reading import SKIP_FROM_SEC, Approach, Reading, SeekMissed, Tally
 from soundbite_engine.audio.spectra import Floats, Samples
 from soundbite_engine.audio.timeline import guessed_end_sec, origin_sec
+from soundbite_engine.audio.tracks import heard_stream, heard_track, note_of, tracks_of
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.jobs import Report
 from soundbite_engine.workers.media import MediaInfo
@@ -37,11 +38,13 @@ def probe(report: Report, path: str) -> MediaInfo:
     source = Path(path)
     first, *others = _links(source)
     with opened(source, first) as container:
-        stream = audio_stream(container, source.name)
+        stream = heard_stream(container, source)
         length_sec = stated_sec(container, stream, source)
         if next(Reading(container, stream, source, Tally()).frames(), None) is None:
             raise _no_sound(source.name)
-        info = describe_container(container, source, length_sec)
+        tracks = tracks_of(source, first)
+        info = describe_container(container, stream, source, length_sec)
+        info = replace(info, tracks=tracks, track=heard_track(tracks))
         if not others and not is_countable(container):
             return info
     return replace(info, duration_sec=sum(_length_sec(source, link) for link in (first, *others)) or length_sec)
@@ -56,10 +59,10 @@ def _links(source: Path) -> Sequence[Span | None]:
     return [None] if len(spans) == 1 else spans
 
 
-def _length_sec(source: Path, link: Span | None) -> float:
+def _length_sec(source: Path, link: Span | None, track: int | None = None) -> float:
     """The length of a recording by its packets, or as its container states it."""
     with opened(source, link) as container:
-        stream = audio_stream(container, source.name)
+        stream = heard_stream(container, source, track)
         stated = stated_sec(container, stream, source)
         if stated is not None and not is_countable(container):
             return stated
@@ -74,9 +77,15 @@ def _no_sound(name: str) -> MediaError:
 
 
 def _window_blocks(
-    source: Path, start_sec: float, end_sec: float | None, rate_hz: int, tally: Tally, approach: Approach
+    source: Path,
+    start_sec: float,
+    end_sec: float | None,
+    rate_hz: int,
+    tally: Tally,
+    approach: Approach,
+    track: int | None,
 ) -> Iterator[Floats]:
-    for at, block in _timed_blocks(source, start_sec, end_sec, rate_hz, tally, approach):
+    for at, block in _timed_blocks(source, start_sec, end_sec, rate_hz, tally, approach, track):
         first = max(0, round((start_sec - at) * rate_hz))
         last = block.size + 1 if end_sec is None else round((end_sec - at) * rate_hz)
         if first < min(last, block.size):
@@ -86,19 +95,25 @@ def _window_blocks(
 
 
 def _timed_blocks(
-    source: Path, start_sec: float, end_sec: float | None, rate_hz: int, tally: Tally, approach: Approach
+    source: Path,
+    start_sec: float,
+    end_sec: float | None,
+    rate_hz: int,
+    tally: Tally,
+    approach: Approach,
+    track: int | None,
 ) -> Iterator[tuple[float, Floats]]:
     """Blocks of all recordings in a file, each with its time; those that end before the window are counted only."""
     begin_sec, tally.announced_sec = 0.0, 0.0
     for link in _links(source):
         if link is not None and approach != "start":
-            length_sec = _length_sec(source, link)
+            length_sec = _length_sec(source, link, track)
             if begin_sec + length_sec <= start_sec - SKIP_FROM_SEC:
                 begin_sec += length_sec
                 tally.add_announced(length_sec)
                 continue
         with opened(source, link) as container:
-            stream = audio_stream(container, source.name)
+            stream = heard_stream(container, source, track)
             tally.add_announced(stated_sec(container, stream, source))
             tally.guessed_sec = guessed_end_sec(container, source) if link is None else None
             reading = Reading(container, stream, source, tally)
@@ -118,26 +133,29 @@ def decoded_blocks(
     end_sec: float | None = None,
     rate_hz: int = SAMPLE_RATE_HZ,
     tally: Tally | None = None,
+    track: int | None = None,
 ) -> Iterator[Samples]:
     """Mono blocks of `start_sec` to `end_sec` of the sound in the file at `path`, turned down where 16 bits overflow.
+
+    `track` is the number of an audio track, from 1; None is the one that a player would take.
 
     Raises:
         MediaError: unreadable, no audio, no sound decoded, longer than four hours, or `start_sec` past the end.
     """
     leveller = Leveller(rate_hz)
-    for block in _float_blocks(Path(path), start_sec, end_sec, rate_hz, tally or Tally()):
+    for block in _float_blocks(Path(path), start_sec, end_sec, rate_hz, tally or Tally(), track):
         yield from (part.samples for part in leveller.push(block))
     yield from (part.samples for part in leveller.finish())
 
 
 def _float_blocks(
-    source: Path, start_sec: float, end_sec: float | None, rate_hz: int, tally: Tally
+    source: Path, start_sec: float, end_sec: float | None, rate_hz: int, tally: Tally, track: int | None
 ) -> Iterator[Floats]:
     count = 0
     approaches: tuple[Approach, ...] = ("seek", "skip", "start") if start_sec >= SKIP_FROM_SEC else ("start",)
     for approach in approaches:
         try:
-            for block in _window_blocks(source, start_sec, end_sec, rate_hz, tally, approach):
+            for block in _window_blocks(source, start_sec, end_sec, rate_hz, tally, approach, track):
                 count += block.size
                 if count > MAX_DURATION_SEC * rate_hz:
                     raise MediaError("media_too_long", f"{source.name} is longer than four hours")
@@ -154,7 +172,12 @@ def _float_blocks(
 
 
 def decode_to_scratch(
-    report: Report, path: str, scratch: str, start_sec: float = 0.0, end_sec: float | None = None
+    report: Report,
+    path: str,
+    scratch: str,
+    start_sec: float = 0.0,
+    end_sec: float | None = None,
+    track: int | None = None,
 ) -> DecodeReport:
     """Decode a window of `path` into `scratch` as raw int16, its gains beside it; `report` counts to the expected end.
 
@@ -164,7 +187,7 @@ def decode_to_scratch(
     tally = Tally()
     count = 0
     leveller = Leveller(SAMPLE_RATE_HZ, raises_speech=True)
-    blocks = _float_blocks(Path(path), start_sec, end_sec, SAMPLE_RATE_HZ, tally)
+    blocks = _float_blocks(Path(path), start_sec, end_sec, SAMPLE_RATE_HZ, tally, track)
     gains_path = Path(scratch).with_name(GAINS_FILE)
     with Path(scratch).open("wb", buffering=1 << 20) as out, gains_path.open("wb", buffering=1 << 12) as gains:
         for part in chain(chain.from_iterable(map(leveller.push, blocks)), _last(leveller)):
@@ -177,7 +200,9 @@ def decode_to_scratch(
                 report(min(1.0, count / SAMPLE_RATE_HZ / (until - start_sec)))
     if not tally.is_cut_by_window:
         tally.missing_share = missing_share(Path(path))
-    return DecodeReport(count, start_sec, tally.source_sec, tally.warnings())
+    tracks = tracks_of(Path(path))
+    note = note_of(tracks, track or heard_track(tracks)) if tracks else ""
+    return DecodeReport(count, start_sec, tally.source_sec, (*tally.warnings(), *([note] if note else [])))
 
 
 def _last(leveller: Leveller) -> Iterator[Levelled]:

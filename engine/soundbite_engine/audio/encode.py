@@ -17,10 +17,11 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
 
-from soundbite_engine.audio.containers import audio_stream, opened
+from soundbite_engine.audio.containers import opened
 from soundbite_engine.audio.decode import decoded_blocks
 from soundbite_engine.audio.spectra import Samples
 from soundbite_engine.audio.timeline import guessed_end_sec
+from soundbite_engine.audio.tracks import heard_stream
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.jobs import Report
 from soundbite_engine.workers.media import ClipFormat
@@ -118,7 +119,7 @@ def to_flac(report: Report, path: str, out: str, start_sec: float, end_sec: floa
 def _rate_and_end(path: str, end_sec: float | None) -> tuple[int, float]:
     source = Path(path)
     with opened(source) as container:
-        stream = audio_stream(container, source.name)
+        stream = heard_stream(container, source)
         rate_hz = min(max(stream.codec_context.sample_rate, _LOWEST_FLAC_HZ), _HIGHEST_FLAC_HZ)
         return rate_hz, end_sec or guessed_end_sec(container, source) or 0.0
 

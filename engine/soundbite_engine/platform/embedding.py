@@ -117,6 +117,7 @@ def analysis_request(path: str, audio: AudioInput, profile: Profile) -> Analysis
         options=tuple(audio.embedding_option),
         scopes=tuple(audio.embedding_scope),
         types=tuple(audio.embedding_type),
+        track=audio.track,
     )
 
 

@@ -201,24 +201,29 @@ def file_type(filename: str, info: MediaInfo | None = None) -> str:
 
 def technical_metadata(info: MediaInfo, mime_type: str) -> dict[str, Any]:
     """The wire's `technical_metadata` (contract 2.2)."""
-    stream = {
-        "index": 0,
-        "codec": info.codec,
-        "sample_rate": info.sample_rate_hz,
-        "channels": info.channels,
-        "duration_seconds": info.duration_sec,
-    }
+    streams = [
+        {
+            "index": track.number - 1,
+            "codec": track.codec,
+            "sample_rate": track.sample_rate_hz,
+            "channels": track.channels,
+            "duration_seconds": info.duration_sec if track.number == info.track else None,
+            "language": track.language or None,
+            "title": track.title or None,
+        }
+        for track in info.tracks
+    ]
     return {
         "file_size_bytes": info.size_bytes,
         "file_mime_type": mime_type,
         "file_container_format": info.container,
-        "audio_streams": [stream] if info.has_audio else [],
+        "audio_streams": [{name: value for name, value in stream.items() if value is not None} for stream in streams],
         "audio_codec": info.codec,
         "audio_sample_rate": info.sample_rate_hz,
         "audio_channels": info.channels,
         "audio_duration_seconds": info.duration_sec,
         "has_audio": info.has_audio,
-        "total_audio_streams": int(info.has_audio),
+        "total_audio_streams": len(streams),
     }
 
 

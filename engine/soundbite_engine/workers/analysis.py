@@ -64,6 +64,8 @@ class AnalysisRequest:
     scopes: tuple[str, ...] = ("clip", "asset")
     types: tuple[str, ...] = ("separate_embedding",)
     longest_sec: float | None = None
+    track: int | None = None
+    """The number of an audio track, from 1; None is the one that a player would take."""
 
     @property
     def decoded_until_sec(self) -> float | None:
@@ -107,7 +109,7 @@ async def analyse(
     has_speech, has_sound = "transcription" in request.options, "audio" in request.options
     async with scratch_folder() as folder:
         work = _Work(pool, folder, profile, Meter(has_speech, on_progress))
-        report = await work.decode_and_listen(request.path, request.start_sec, request.decoded_until_sec)
+        report = await work.decode_and_listen(request.path, request.start_sec, request.decoded_until_sec, request.track)
         if request.longest_sec is not None and report.end_sec - report.start_sec > request.longest_sec + ROUNDING_SEC:
             raise duration_exceeded(None, request.longest_sec)
         passages = await work.plan()
@@ -190,7 +192,9 @@ class _Work:
             on_progress(1.0)
         return result
 
-    async def decode_and_listen(self, path: str, start_sec: float, end_sec: float | None) -> DecodeReport:
+    async def decode_and_listen(
+        self, path: str, start_sec: float, end_sec: float | None, track: int | None = None
+    ) -> DecodeReport:
         """Decode the window to the scratch file, and listen to each span of it as soon as it is there."""
         self._source = path
         self._meter.expect("decoding", 2)
@@ -203,7 +207,14 @@ class _Work:
                 listening.follow()
 
             report: DecodeReport = await self._run(
-                "decode", path, str(self._sound), start_sec, end_sec, on_progress=on_decoded, timeout_s=DECODE_TIMEOUT_S
+                "decode",
+                path,
+                str(self._sound),
+                start_sec,
+                end_sec,
+                track,
+                on_progress=on_decoded,
+                timeout_s=DECODE_TIMEOUT_S,
             )
             listening.follow(is_whole=True)
             listening.tell(self._meter.part("decoding", "listen"))

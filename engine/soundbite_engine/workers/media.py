@@ -17,8 +17,23 @@ ClipFormat = Literal["wav", "mp3", "opus", "flac"]
 
 
 @dataclass(frozen=True)
+class Track:
+    """An audio track, by its number from 1; `is_silent` as far as it was listened to."""
+
+    number: int
+    codec: str
+    sample_rate_hz: int
+    channels: int
+    language: str = ""
+    title: str = ""
+    is_default: bool = False
+    is_decodable: bool = True
+    is_silent: bool = False
+
+
+@dataclass(frozen=True)
 class MediaInfo:
-    """What a file holds, as its container says it; `duration_sec` is None where it doesn't say."""
+    """What a file holds; `duration_sec` is None where its container doesn't say and its packets can't be counted."""
 
     duration_sec: float | None
     container: str
@@ -28,6 +43,9 @@ class MediaInfo:
     size_bytes: int
     has_audio: bool
     has_video: bool
+    tracks: tuple[Track, ...] = ()
+    track: int = 1
+    """The number of the track that is heard, and that codec, rate and channels are of."""
 
 
 async def probe(path: Path, pool: WorkerPool) -> MediaInfo:
