@@ -45,6 +45,11 @@ _SOUGHT_PCM = frozenset({"wav", "w64", "aiff", "au", "caf"})
 SOUGHT_MATROSKA_BYTES = 256 * 1024 * 1024
 _LONGEST_PACKET_SEC = 0.5
 
+_GATHERED_SEC = 0.5
+# What the samples of a frame are multiplied by; others go through FFmpeg's own conversion.
+_SCALES = {"flt": 1.0, "fltp": 1.0, "s16": 2.0**-15, "s16p": 2.0**-15, "s32": 2.0**-31, "s32p": 2.0**-31}
+_MOST_PLANES = 8  # PyAV reads beyond the planes of a frame of so many
+
 Approach = Literal["start", "skip", "seek"]
 
 
@@ -107,6 +112,8 @@ class _Downmix:
         self._tally = tally
         self._source = (0, 0)
         self._unpack: AudioResampler | None = None
+        self._gathered: list[Floats] = []
+        self._count = 0
         self._mixer = Mixer(rate_hz, 0.0)
         self._resampler: AudioResampler | None = None
 
@@ -120,11 +127,19 @@ class _Downmix:
             self._begin(frame.sample_rate, samples.shape[1], at_sec)
         rate_hz = frame.sample_rate
         for size in _pieces(round(lead_sec * rate_hz), round(STRETCH_SEC * rate_hz)):
-            yield from self._mixed(np.zeros((size, samples.shape[1]), np.float32))
-        yield from self._mixed(samples[max(0, round(-lead_sec * rate_hz)) :])
+            yield from self._gather(np.zeros((size, samples.shape[1]), np.float32))
+        yield from self._gather(samples[max(0, round(-lead_sec * rate_hz)) :])
+
+    def _gather(self, samples: Floats) -> Iterator[Floats]:
+        """Mix half a second at a time: frames may be as short as 5 ms."""
+        self._gathered.append(samples)
+        self._count += samples.shape[0]
+        if self._count >= _GATHERED_SEC * self._source[0]:
+            yield from self._mixed()
 
     def finish(self) -> Iterator[Floats]:
         """The rest."""
+        yield from self._mixed()
         for mixed in self._mixer.finish():
             yield from self._resampled(mixed)
         if self._resampler is not None:
@@ -138,6 +153,24 @@ class _Downmix:
 
     def _samples(self, frame: AudioFrame) -> Floats | None:
         """The samples of a frame, float32 of shape (samples, channels); None where they can't be had."""
+        scale = _SCALES.get(frame.format.name)
+        channels = frame.layout.nb_channels
+        if scale is not None and (channels < _MOST_PLANES or not frame.format.is_planar):
+            array = frame.to_ndarray()
+            rows = array.T if frame.format.is_planar else array.reshape(-1, channels)
+            samples: Floats = rows.astype(np.float32, copy=False)
+            if scale != 1.0:
+                samples = samples * np.float32(scale)
+        else:
+            unpacked = self._unpacked(frame)
+            if unpacked is None:
+                return None
+            samples = unpacked
+        if not math.isfinite(float(samples.sum())):
+            samples = np.nan_to_num(samples, posinf=0.0, neginf=0.0)
+        return samples
+
+    def _unpacked(self, frame: AudioFrame) -> Floats | None:
         frame.pts = None  # the resampler would pad or drop by timestamps of its own
         try:
             if self._unpack is None:
@@ -150,12 +183,14 @@ class _Downmix:
         except (ValueError, FFmpegError):
             self._tally.damaged_packets += 1
             return None
-        # Packed: PyAV reads beyond the planes of a frame of eight or more.
-        rows = [part.to_ndarray().reshape(-1, frame.layout.nb_channels) for part in parts]
-        samples = np.concatenate(rows) if rows else np.zeros((0, frame.layout.nb_channels), np.float32)
-        return np.nan_to_num(samples, copy=False, posinf=0.0, neginf=0.0)
+        rows = [_floats(part).reshape(-1, frame.layout.nb_channels) for part in parts]
+        return np.concatenate(rows) if rows else np.zeros((0, frame.layout.nb_channels), np.float32)
 
-    def _mixed(self, samples: Floats) -> Iterator[Floats]:
+    def _mixed(self) -> Iterator[Floats]:
+        if not self._gathered:
+            return
+        samples = np.concatenate(self._gathered)
+        self._gathered, self._count = [], 0
         mixed = [samples[:, 0]] if samples.shape[1] == 1 else self._mixer.push(samples)
         for block in mixed:
             yield from self._resampled(block)
