@@ -14,9 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import numpy as np
 from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
@@ -24,7 +22,7 @@ from av.packet import Packet
 
 from soundbite_engine.audio.containers import reason
 from soundbite_engine.audio.lengths import is_countable, rest_sec
-from soundbite_engine.audio.mix import STRETCH_SEC, Mixer
+from soundbite_engine.audio.mix import STRETCH_SEC, Downmix
 from soundbite_engine.audio.spectra import Floats
 from soundbite_engine.audio.timeline import (
     STAMPED,
@@ -44,11 +42,6 @@ _PREROLL_SEC = 2.0
 _SOUGHT_PCM = frozenset({"wav", "w64", "aiff", "au", "caf"})
 SOUGHT_MATROSKA_BYTES = 256 * 1024 * 1024
 _LONGEST_PACKET_SEC = 0.5
-
-_GATHERED_SEC = 0.5
-# What the samples of a frame are multiplied by; others go through FFmpeg's own conversion.
-_SCALES = {"flt": 1.0, "fltp": 1.0, "s16": 2.0**-15, "s16p": 2.0**-15, "s32": 2.0**-31, "s32p": 2.0**-31}
-_MOST_PLANES = 8  # PyAV reads beyond the planes of a frame of so many
 
 Approach = Literal["start", "skip", "seek"]
 
@@ -70,6 +63,10 @@ class Tally:
         """Add what one recording of the file states; None where it states nothing."""
         known_sec = self.announced_sec
         self.announced_sec = None if seconds is None or known_sec is None else known_sec + seconds
+
+    def note_damage(self) -> None:
+        """Count a packet that does not decode."""
+        self.damaged_packets += 1
 
     @property
     def source_sec(self) -> float:
@@ -102,116 +99,6 @@ class Tally:
 
 class SeekMissed(Exception):
     """The seek landed after the wanted time, or nowhere that can be told."""
-
-
-class _Downmix:
-    """To one channel at one rate, begun anew where the rate or the channels change."""
-
-    def __init__(self, rate_hz: int, tally: Tally) -> None:
-        self._rate_hz = rate_hz
-        self._tally = tally
-        self._source = (0, 0)
-        self._unpack: AudioResampler | None = None
-        self._gathered: list[Floats] = []
-        self._count = 0
-        self._mixer = Mixer(rate_hz, 0.0)
-        self._resampler: AudioResampler | None = None
-
-    def push(self, frame: AudioFrame, at_sec: float, lead_sec: float) -> Iterator[Floats]:
-        """What is ready of a frame at `at_sec`, and of silence of `lead_sec` before it; negative is left out of it."""
-        samples = self._samples(frame)
-        if samples is None:
-            return
-        if self._source != (frame.sample_rate, samples.shape[1]):
-            yield from self.finish()
-            self._begin(frame.sample_rate, samples.shape[1], at_sec)
-        rate_hz = frame.sample_rate
-        for size in _pieces(round(lead_sec * rate_hz), round(STRETCH_SEC * rate_hz)):
-            yield from self._gather(np.zeros((size, samples.shape[1]), np.float32))
-        yield from self._gather(samples[max(0, round(-lead_sec * rate_hz)) :])
-
-    def _gather(self, samples: Floats) -> Iterator[Floats]:
-        """Mix half a second at a time: frames may be as short as 5 ms."""
-        self._gathered.append(samples)
-        self._count += samples.shape[0]
-        if self._count >= _GATHERED_SEC * self._source[0]:
-            yield from self._mixed()
-
-    def finish(self) -> Iterator[Floats]:
-        """The rest."""
-        yield from self._mixed()
-        for mixed in self._mixer.finish():
-            yield from self._resampled(mixed)
-        if self._resampler is not None:
-            yield from (_floats(part) for part in self._resampler.resample(None))
-
-    def _begin(self, rate_hz: int, channels: int, at_sec: float) -> None:
-        self._source = (rate_hz, channels)
-        self._mixer = Mixer(rate_hz, at_sec)
-        is_resampled = rate_hz != self._rate_hz
-        self._resampler = AudioResampler(format="fltp", layout="mono", rate=self._rate_hz) if is_resampled else None
-
-    def _samples(self, frame: AudioFrame) -> Floats | None:
-        """The samples of a frame, float32 of shape (samples, channels); None where they can't be had."""
-        scale = _SCALES.get(frame.format.name)
-        channels = frame.layout.nb_channels
-        if scale is not None and (channels < _MOST_PLANES or not frame.format.is_planar):
-            array = frame.to_ndarray()
-            rows = array.T if frame.format.is_planar else array.reshape(-1, channels)
-            samples: Floats = rows.astype(np.float32, copy=False)
-            if scale != 1.0:
-                samples = samples * np.float32(scale)
-        else:
-            unpacked = self._unpacked(frame)
-            if unpacked is None:
-                return None
-            samples = unpacked
-        if not math.isfinite(float(samples.sum())):
-            samples = np.nan_to_num(samples, posinf=0.0, neginf=0.0)
-        return samples
-
-    def _unpacked(self, frame: AudioFrame) -> Floats | None:
-        frame.pts = None  # the resampler would pad or drop by timestamps of its own
-        try:
-            if self._unpack is None:
-                self._unpack = AudioResampler(format="flt", layout=frame.layout, rate=frame.sample_rate)
-            try:
-                parts = self._unpack.resample(frame)
-            except ValueError:  # "Frame does not match AudioResampler setup"
-                self._unpack = AudioResampler(format="flt", layout=frame.layout, rate=frame.sample_rate)
-                parts = self._unpack.resample(frame)
-        except (ValueError, FFmpegError):
-            self._tally.damaged_packets += 1
-            return None
-        rows = [_floats(part).reshape(-1, frame.layout.nb_channels) for part in parts]
-        return np.concatenate(rows) if rows else np.zeros((0, frame.layout.nb_channels), np.float32)
-
-    def _mixed(self) -> Iterator[Floats]:
-        if not self._gathered:
-            return
-        samples = np.concatenate(self._gathered)
-        self._gathered, self._count = [], 0
-        mixed = [samples[:, 0]] if samples.shape[1] == 1 else self._mixer.push(samples)
-        for block in mixed:
-            yield from self._resampled(block)
-
-    def _resampled(self, mixed: Floats) -> Iterator[Floats]:
-        if self._resampler is None:
-            yield mixed
-            return
-        frame = AudioFrame.from_ndarray(np.ascontiguousarray(mixed).reshape(1, -1), format="fltp", layout="mono")
-        frame.sample_rate = self._source[0]
-        yield from (_floats(part) for part in self._resampler.resample(frame))
-
-
-def _floats(frame: AudioFrame) -> Floats:
-    return frame.to_ndarray().reshape(-1).astype(np.float32, copy=False)
-
-
-def _pieces(size: int, most: int) -> Iterator[int]:
-    while size > 0:
-        yield min(size, most)
-        size -= most
 
 
 @dataclass(frozen=True)
@@ -269,7 +156,7 @@ class Reading:
             try:
                 decoded = packet.decode()
             except (FFmpegError, ValueError):
-                self._tally.damaged_packets += 1
+                self._tally.note_damage()
                 continue
             for frame in decoded:
                 if isinstance(frame, AudioFrame) and frame.samples > 0:
@@ -287,7 +174,7 @@ class Reading:
         # The stretch that the window begins in is mixed as a whole, and passes over from the one before it.
         target_sec = (start_sec // STRETCH_SEC - 1) * STRETCH_SEC - _PREROLL_SEC
         entry = self._enter(clock, target_sec, approach)
-        downmix = _Downmix(rate_hz, self._tally)
+        downmix = Downmix(rate_hz, self._tally.note_damage)
         at_sec: float | None = None
         for frame, following in _with_next(self.frames(entry.packets)):
             lead_sec = 0.0
