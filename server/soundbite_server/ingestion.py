@@ -15,18 +15,18 @@ from soundbite_tools.results import TaskResult
 from soundbite_tools.sources.files import allowed_file, is_unchanged
 
 if TYPE_CHECKING:
-    from soundbite_server.sources import Named
+    from soundbite_server.sources import Source
     from soundbite_store import Asset
     from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.library import Library
 
 
-def _unshown(fraction: float, stage: str) -> None:
-    """Nobody looks on."""
+def _ignore(fraction: float, stage: str) -> None:
+    """Show nothing of how far it is."""
 
 
 async def add_one(
-    jobs: Jobs, named: Named, request: EmbedRequest, show: Callable[[float, str], None] = _unshown
+    jobs: Jobs, source: Source, request: EmbedRequest, show: Callable[[float, str], None] = _ignore
 ) -> TaskResult:
     """Add one recording as the request asks, or say what is known of it; a failure is a result."""
 
@@ -34,9 +34,9 @@ async def add_one(
         show(fraction, stage)
 
     try:
-        if known := await _unchanged(jobs.library, named, request):
+        if known := await _result_of_unchanged(jobs.library, source, request):
             return known
-        task = await embed_audio(jobs, request.model_copy(update={"source": named.source, "wait_seconds": 0.0}))
+        task = await embed_audio(jobs, request.model_copy(update={"source": source.address, "wait_seconds": 0.0}))
         while task.status == "processing":
             task = await get_task(
                 jobs, TaskRequest(task_id=task.task_id, wait_seconds=LONGEST_WAIT_S), on_progress=listen
@@ -46,22 +46,22 @@ async def add_one(
     return task
 
 
-async def _unchanged(library: Library, named: Named, request: EmbedRequest) -> TaskResult | None:
+async def _result_of_unchanged(library: Library, source: Source, request: EmbedRequest) -> TaskResult | None:
     """What is known of a file that nobody touched since it was embedded: large folders are not read again.
 
     Raises:
         SourceProblem: there is no such file, or it may not be read.
     """
-    if named.path is None:
+    if source.path is None:
         return None
-    path = allowed_file(named.source, library.config)
+    path = allowed_file(source.address, library.config)
     asset = await (await library.ledger()).find_asset_by_source(str(path))
     if asset is None or not is_unchanged(path, asset.size_bytes, asset.mtime_ns):
         return None
-    return await known_as_asked(library, asset, request)
+    return await earlier_result(library, asset, request)
 
 
-async def known_as_asked(library: Library, asset: Asset, request: EmbedRequest) -> TaskResult | None:
+async def earlier_result(library: Library, asset: Asset, request: EmbedRequest) -> TaskResult | None:
     """What is known of a recording that the engine set now has embedded, if its title and tags are those asked for."""
     if (request.title, request.tags) not in (("", ()), (asset.title, asset.tags)):
         return None

@@ -161,7 +161,7 @@ def library_config(settings: Settings, *, is_over_http: bool = False) -> Library
     )
 
 
-class _Held:
+class _OpenLibrary:
     """One open library and the task that holds it."""
 
     def __init__(self) -> None:
@@ -177,7 +177,7 @@ class _Held:
         return self.opened.is_set() and not is_busy and time.monotonic() - self.used_at > _IDLE_S
 
 
-class Shelf:
+class LibraryPool:
     """Opens libraries when they are first asked for; when many are open, closes those of callers idle for long."""
 
     def __init__(self, settings: Settings, platform: Platform, group: TaskGroup, *, is_over_http: bool) -> None:
@@ -185,7 +185,7 @@ class Shelf:
         self._is_over_http = is_over_http
         self._platform = platform
         self._group = group
-        self._held: dict[str, _Held] = {}
+        self._libraries: dict[str, _OpenLibrary] = {}
 
     async def own(self) -> Jobs:
         """Return the jobs of the settings' own library."""
@@ -211,22 +211,22 @@ class Shelf:
 
     def close(self) -> None:
         """Let all libraries go, their jobs parked."""
-        for held in self._held.values():
-            held.closing.set()
+        for library in self._libraries.values():
+            library.closing.set()
 
     async def _get(self, folder: str) -> Jobs:
-        if (held := self._held.get(folder)) is None:
+        if (library := self._libraries.get(folder)) is None:
             self._close_idle()
-            held = self._held[folder] = _Held()
-            self._group.start_soon(self._hold, folder, held)
-        held.used_at = time.monotonic()
-        await held.opened.wait()
-        if held.jobs is None:
-            assert held.failure is not None
-            raise held.failure
-        return held.jobs
+            library = self._libraries[folder] = _OpenLibrary()
+            self._group.start_soon(self._serve, folder, library)
+        library.used_at = time.monotonic()
+        await library.opened.wait()
+        if library.jobs is None:
+            assert library.failure is not None
+            raise library.failure
+        return library.jobs
 
-    async def _hold(self, folder: str, held: _Held) -> None:
+    async def _serve(self, folder: str, library: _OpenLibrary) -> None:
         try:
             opening = library_on(
                 self._platform,
@@ -234,17 +234,17 @@ class Shelf:
                 is_callers=bool(folder),
                 is_over_http=self._is_over_http,
             )
-            async with opening as held.jobs:
-                held.opened.set()
-                await held.closing.wait()
+            async with opening as library.jobs:
+                library.opened.set()
+                await library.closing.wait()
         except Exception as exc:
             log.exception("A library failed")
-            held.failure = exc
+            library.failure = exc
         finally:
-            held.jobs = None
-            if self._held.get(folder) is held:
-                del self._held[folder]
-            held.opened.set()
+            library.jobs = None
+            if self._libraries.get(folder) is library:
+                del self._libraries[folder]
+            library.opened.set()
 
     def _settings_for(self, folder: str) -> Settings:
         if not folder:
@@ -254,23 +254,23 @@ class Shelf:
         return self._settings.model_copy(update={"home": self._settings.home / place, "store": store})
 
     def _close_idle(self) -> None:
-        if len(self._held) >= _MOST_OPEN:
-            for folder, held in list(self._held.items()):
-                if folder and held.is_idle:
+        if len(self._libraries) >= _MOST_OPEN:
+            for folder, library in list(self._libraries.items()):
+                if folder and library.is_idle:
                     # A call that comes meanwhile opens it anew: one process may open a library twice.
-                    del self._held[folder]
-                    held.closing.set()
+                    del self._libraries[folder]
+                    library.closing.set()
 
 
 @asynccontextmanager
-async def open_shelf(settings: Settings, *, is_over_http: bool = False) -> AsyncIterator[Shelf]:
+async def open_libraries(settings: Settings, *, is_over_http: bool = False) -> AsyncIterator[LibraryPool]:
     """Open the platform, and libraries on it as they are asked for; leaving parks all jobs."""
     async with open_platform(settings) as platform, anyio.create_task_group() as group:
-        shelf = Shelf(settings, platform, group, is_over_http=is_over_http)
+        pool = LibraryPool(settings, platform, group, is_over_http=is_over_http)
         try:
-            yield shelf
+            yield pool
         finally:
-            shelf.close()
+            pool.close()
 
 
 def folder_of(principal: str) -> str:

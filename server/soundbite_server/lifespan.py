@@ -16,7 +16,7 @@ from soundbite_tools.errors import ToolProblem, WorkFailed, sentence
 
 if TYPE_CHECKING:
     from soundbite_server.http.services import HttpServices
-    from soundbite_server.libraries import Shelf
+    from soundbite_server.libraries import LibraryPool
     from soundbite_server.settings import Settings
     from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.library import Library
@@ -63,14 +63,14 @@ class Services:
         self._wanted = anyio.Event()
         self._opened = anyio.Event()
         self._closing = anyio.Event()
-        self._shelf: Shelf | None = None
+        self._pool: LibraryPool | None = None
         self._failure = "the server is closing."
         self._calls = 0
 
     @property
     def is_ready(self) -> bool:
         """Whether the library is open."""
-        return self._shelf is not None and self._opened.is_set() and not self._closing.is_set()
+        return self._pool is not None and self._opened.is_set() and not self._closing.is_set()
 
     async def library(self) -> Library:
         """Return the library of whoever makes the present call.
@@ -105,12 +105,12 @@ class Services:
         self._calls += 1
         self._wanted.set()
         await self._opened.wait()
-        if self._shelf is None:
+        if self._pool is None:
             raise self._unavailable(self._failure)
         if not self._has_own_library(caller):
-            return await self._shelf.own()
+            return await self._pool.own()
         try:
-            return await self._shelf.of_caller(caller)
+            return await self._pool.of_caller(caller)
         except Exception as exc:
             raise self._unavailable("the server's log says why.") from exc
 
@@ -128,24 +128,24 @@ class Services:
 
         try:
             # Imported in here: what fails to load is told like what fails to open.
-            from soundbite_server.libraries import open_shelf
+            from soundbite_server.libraries import open_libraries
 
             give_back_large_blocks_at_once()
 
-            async with open_shelf(self.settings, is_over_http=self.http is not None) as self._shelf:
+            async with open_libraries(self.settings, is_over_http=self.http is not None) as self._pool:
                 if self.http and self.http.has_own_libraries:
-                    await self._shelf.resume_callers()
+                    await self._pool.resume_callers()
                 else:
-                    await self._shelf.own()
+                    await self._pool.own()
                 self._opened.set()
                 await self._closing.wait()
         except (ToolProblem, StoreError, PlatformError, EngineError, OSError) as exc:
             log.exception("The library failed")
-            self._shelf, self._failure = None, sentence(getattr(exc, "strerror", None) or str(exc))
+            self._pool, self._failure = None, sentence(getattr(exc, "strerror", None) or str(exc))
         except Exception:
             # Its text may name anything of this machine; the log has it.
             log.exception("The library failed")
-            self._shelf, self._failure = None, "the server's log says why."
+            self._pool, self._failure = None, "the server's log says why."
         finally:
             self._opened.set()
 

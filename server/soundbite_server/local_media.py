@@ -68,8 +68,8 @@ class EngineWorkbench:
         from soundbite_engine.workers.analysis import transcribe
 
         async with _translated():
-            said = await transcribe(path, self._pool, start_sec, end_sec)
-        return Heard(_timed(said.words), _timed(said.sentences))
+            transcript = await transcribe(path, self._pool, start_sec, end_sec)
+        return Heard(_timed(transcript.words), _timed(transcript.sentences))
 
     async def levels(self, path: Path, count: int) -> Levels:
         """Return how loud the sound of a file is in `count` equal parts of it.
@@ -82,7 +82,7 @@ class EngineWorkbench:
 
 
 def _timed(texts: Iterable[Word | Sentence]) -> tuple[TimedText, ...]:
-    return tuple(TimedText(value=each.value, start_sec=each.start_sec, end_sec=each.end_sec) for each in texts)
+    return tuple(TimedText(value=text.value, start_sec=text.start_sec, end_sec=text.end_sec) for text in texts)
 
 
 @asynccontextmanager

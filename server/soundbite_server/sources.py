@@ -24,15 +24,15 @@ _PATTERN = re.compile(r"[*?\[]")
 _State = tuple[int, int]
 
 
-class NothingFound(Exception):
+class NoSource(Exception):
     """A folder or a pattern names no recording; the message says which."""
 
 
 @dataclass(frozen=True)
-class Named:
-    """One recording that was named."""
+class Source:
+    """One recording that a command line names."""
 
-    source: str
+    address: str
     """An absolute path, or an address."""
     path: Path | None
     """The file; None for an address."""
@@ -40,7 +40,7 @@ class Named:
     @property
     def name(self) -> str:
         """What to call it while it is worked on: one line, without characters that steer a terminal."""
-        return printable(self.path.name if self.path else self.source.rstrip("/").rpartition("/")[2] or self.source)
+        return printable(self.path.name if self.path else self.address.rstrip("/").rpartition("/")[2] or self.address)
 
     @property
     def size_bytes(self) -> int:
@@ -48,41 +48,41 @@ class Named:
         return self.path.stat().st_size if self.path and self.path.is_file() else 0
 
 
-def find_named(words: Sequence[str]) -> list[Named]:
+def find_sources(words: Sequence[str]) -> list[Source]:
     """Return the recordings that the words name, in order, each once.
 
     Raises:
-        NothingFound: a folder or a pattern names none.
+        NoSource: a folder or a pattern names none.
     """
-    found: dict[str, Named] = {}
+    sources: dict[str, Source] = {}
     for word in words:
-        for each in _address(word) if _ADDRESS.match(word) else map(_file, _paths(word)):
-            found.setdefault(each.source, each)
-    return list(found.values())
+        for source in _address(word) if _ADDRESS.match(word) else map(_file, _paths(word)):
+            sources.setdefault(source.address, source)
+    return list(sources.values())
 
 
-def folders_among(words: Sequence[str]) -> list[Path]:
+def source_folders(words: Sequence[str]) -> list[Path]:
     """Return the folders that were named."""
     return [path for path in map(_path, words) if path.is_dir()]
 
 
 def media_in(folder: Path) -> list[Path]:
     """Return the media files in a folder and the folders in it, hidden ones left out, in order."""
-    found: list[Path] = []
+    paths: list[Path] = []
     # Unlike Path.rglob, it goes on where a folder vanishes while it is read.
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         inside = [Path(parent, name) for name in names if not name.startswith(".")]
-        found += [path for path in inside if path.suffix.lower() in SUFFIXES and path.is_file()]
-    return sorted(found)
+        paths += [path for path in inside if path.suffix.lower() in SUFFIXES and path.is_file()]
+    return sorted(paths)
 
 
-def _address(word: str) -> Iterable[Named]:
-    return (Named(word, None),)
+def _address(word: str) -> Iterable[Source]:
+    return (Source(word, None),)
 
 
-def _file(path: Path) -> Named:
-    return Named(str(path.absolute()), path.absolute())
+def _file(path: Path) -> Source:
+    return Source(str(path.absolute()), path.absolute())
 
 
 def _path(word: str) -> Path:
@@ -94,14 +94,14 @@ def _path(word: str) -> Path:
 
 def _paths(word: str) -> list[Path]:
     if not word.strip():
-        raise NothingFound('A name is empty: "". Say . to mean the folder you are in.')
+        raise NoSource('A name is empty: "". Say . to mean the folder you are in.')
     path = _path(word)
     try:
         path.lstat()
     except FileNotFoundError:
         pass  # may be a pattern, and otherwise it is said when its turn comes
     except OSError as exc:
-        raise NothingFound(f"{printable(word)} can't be looked at: {exc.strerror}.") from exc
+        raise NoSource(f"{printable(word)} can't be looked at: {exc.strerror}.") from exc
     if path.is_dir():
         return _some(media_in(path), f"There are no audio or video files in {printable(str(path))}.")
     if path.exists() or not _PATTERN.search(word):
@@ -111,18 +111,18 @@ def _paths(word: str) -> list[Path]:
 
 
 def _matching(pattern: Path) -> list[Path]:
-    found: list[Path] = []
+    paths: list[Path] = []
     for path in map(Path, sorted(glob.glob(str(pattern), recursive=True))):  # noqa: PTH207 - Path.glob takes no absolute pattern
         if path.is_dir():
-            found += media_in(path)
+            paths += media_in(path)
         elif path.suffix.lower() in SUFFIXES | {pattern.suffix.lower()}:
-            found.append(path)
-    return found
+            paths.append(path)
+    return paths
 
 
 def _some(paths: list[Path], otherwise: str) -> list[Path]:
     if not paths:
-        raise NothingFound(otherwise)
+        raise NoSource(otherwise)
     return paths
 
 

@@ -72,11 +72,11 @@ def embed_collection(
         [done], _ = ray.wait(list(running), num_returns=1)
         share = running.pop(done)
         try:
-            ended = ray.get(done)
+            outcomes = ray.get(done)
         except ray.exceptions.RayError as exc:
-            ended = [Embedded(each, f"Its worker was lost: {_last_line(exc)}") for each in share]
-        for each in ended:
-            tell(each)
+            outcomes = [Embedded(recording, f"Its worker was lost: {_last_line(exc)}") for recording in share]
+        for outcome in outcomes:
+            tell(outcome)
 
 
 def _ray() -> Any:

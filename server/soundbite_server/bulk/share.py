@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from soundbite_server.ingestion import add_one, known_as_asked
+from soundbite_server.ingestion import add_one, earlier_result
 from soundbite_server.libraries import open_jobs
 from soundbite_server.settings import Settings
-from soundbite_server.sources import SUFFIXES, Named, media_in
+from soundbite_server.sources import SUFFIXES, Source, media_in
 from soundbite_store import StoreError, StoreUnavailable
 from soundbite_tools.requests import EmbedRequest
 from soundbite_tools.results import TaskResult
@@ -83,7 +83,7 @@ def in_shares(recordings: Sequence[Recording], most: int) -> list[list[Recording
 
     A large recording that came last would keep one worker busy while the others have nothing left to do.
     """
-    largest_first = sorted(recordings, key=lambda each: (-each.size_bytes, each.address))
+    largest_first = sorted(recordings, key=lambda recording: (-recording.size_bytes, recording.address))
     return [list(largest_first[first : first + most]) for first in range(0, len(largest_first), most)]
 
 
@@ -92,11 +92,11 @@ def _in_bucket(source: str, access: StoreAccess) -> list[Recording]:
 
     selector = arrow_fs.FileSelector(source.removeprefix(_S3).rstrip("/"), recursive=True)
     try:
-        found = _bucket(access).get_file_info(selector)
+        entries = _bucket(access).get_file_info(selector)
     except OSError as exc:
         raise StoreUnavailable(f"{source} can't be listed: {_first_words(exc)}") from exc
-    files = [each for each in found if each.is_file and PurePosixPath(each.path).suffix.lower() in SUFFIXES]
-    return sorted((Recording(_S3 + each.path, each.size) for each in files), key=lambda each: each.address)
+    files = [entry for entry in entries if entry.is_file and PurePosixPath(entry.path).suffix.lower() in SUFFIXES]
+    return sorted((Recording(_S3 + entry.path, entry.size) for entry in files), key=lambda entry: entry.address)
 
 
 def _bucket(access: StoreAccess) -> Any:
@@ -131,7 +131,7 @@ def embed_share(settings: Settings, recordings: Sequence[Recording], tags: tuple
     Harmless when repeated, so Ray may run it again on another machine when one is lost.
     """
     home = Path(_worker_home().name)
-    roots = {str(Path(each.address).parent) for each in recordings if not each.is_in_bucket}
+    roots = {str(Path(recording.address).parent) for recording in recordings if not recording.is_in_bucket}
     here = settings.model_copy(
         # The cluster gives a worker one core; its ledger is a copy of the shared catalogue and goes when it ends.
         update={"home": home, "workers": 1, "read_only": False, "roots": (*map(Path, sorted(roots)), home / "fetched")}
@@ -146,7 +146,7 @@ def _worker_home() -> tempfile.TemporaryDirectory[str]:
 
 async def _embed_all(settings: Settings, recordings: Sequence[Recording], request: EmbedRequest) -> list[Embedded]:
     async with open_jobs(settings) as jobs:
-        return [await _embed(jobs, settings, each, request) for each in recordings]
+        return [await _embed(jobs, settings, recording, request) for recording in recordings]
 
 
 async def _embed(jobs: Jobs, settings: Settings, recording: Recording, request: EmbedRequest) -> Embedded:
@@ -155,7 +155,7 @@ async def _embed(jobs: Jobs, settings: Settings, recording: Recording, request: 
             result = await _embed_fetched(jobs, settings, recording, request)
         else:
             path = Path(recording.address)
-            result = await add_one(jobs, Named(recording.address, path), request)
+            result = await add_one(jobs, Source(recording.address, path), request)
     except StoreError as exc:
         return Embedded(recording, str(exc))
     if result.status == "failed":
@@ -168,12 +168,12 @@ async def _embed_fetched(jobs: Jobs, settings: Settings, recording: Recording, r
     known = await (await library.ledger()).find_asset_by_source(recording.address)
     if known is not None and known.size_bytes == recording.size_bytes:
         asked = request.model_copy(update={"title": known.title if request.tags else ""})
-        if done := await known_as_asked(library, known, asked):
+        if done := await earlier_result(library, known, asked):
             return done
     path = await anyio.to_thread.run_sync(fetch, recording, settings.home / "fetched", settings.store_access)
     try:
         titled = request.model_copy(update={"title": PurePosixPath(recording.address).stem})
-        result = await add_one(jobs, Named(str(path), path), titled)
+        result = await add_one(jobs, Source(str(path), path), titled)
         if result.status == "ready":
             await _say_where(jobs, result.asset_id, recording)
     finally:

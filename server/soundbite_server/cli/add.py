@@ -13,7 +13,7 @@ import click
 from soundbite_server.cli.failures import FAILED_EXIT_CODE, INPUT_EXIT_CODE
 from soundbite_server.cli.library import console, personal_jobs, print_json_line, run_async
 from soundbite_server.cli.options import RequestCommand, request_of
-from soundbite_server.sources import FolderWatch, Named, NothingFound, find_named, folders_among
+from soundbite_server.sources import FolderWatch, NoSource, Source, find_sources, source_folders
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,11 +40,11 @@ class _Outcome:
 
 
 @click.command("add", cls=RequestCommand, request="EmbedRequest")
-@click.argument("sources", nargs=-1, required=True, type=click.Path())
+@click.argument("words", metavar="SOURCES...", nargs=-1, required=True, type=click.Path())
 @click.option("--watch", "is_watched", is_flag=True, help="Then add what comes into the folders, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each recording.")
 @run_async
-async def add_command(sources: tuple[str, ...], asked: dict[str, Any], is_watched: bool, as_json: bool) -> None:
+async def add_command(words: tuple[str, ...], asked: dict[str, Any], is_watched: bool, as_json: bool) -> None:
     """Add recordings: files, folders with all audio and video in them, "patterns*.mp3" and https addresses.
 
     What is in the library already is skipped. It may be stopped at any time: the next call goes on where it ended.
@@ -53,33 +53,35 @@ async def add_command(sources: tuple[str, ...], asked: dict[str, Any], is_watche
 
     request = request_of(EmbedRequest, **asked)
     try:
-        named = find_named(sources)
-    except NothingFound as exc:
+        sources = find_sources(words)
+    except NoSource as exc:
         if not is_watched:
             raise click.UsageError(str(exc)) from exc
-        named = []
-    folders = folders_among(sources)
-    if request.title and (len(named) != 1 or folders):
+        sources = []
+    folders = source_folders(words)
+    if request.title and (len(sources) != 1 or folders):
         raise click.UsageError("--title goes with exactly one file.")
     if is_watched and not folders:
         raise click.UsageError("--watch goes with a folder.")
-    readable = [*folders, *(each.path for each in named if each.path)]
+    readable = [*folders, *(source.path for source in sources if source.path)]
     async with personal_jobs(readable) as jobs:
         watch = FolderWatch(folders)
-        watch.take([each.path for each in named if each.path])
-        outcome = await _add(jobs, named, request, as_json=as_json)
+        watch.take([source.path for source in sources if source.path])
+        outcome = await _add(jobs, sources, request, as_json=as_json)
         if is_watched:
-            await _go_on(jobs, watch, request, as_json=as_json)
+            await _watch(jobs, watch, request, as_json=as_json)
     if outcome.failed:
         sys.exit(INPUT_EXIT_CODE if outcome.failed == outcome.count else FAILED_EXIT_CODE)
 
 
-async def _add(jobs: Jobs, named: list[Named], request: EmbedRequest, *, as_json: bool) -> _Outcome:
+async def _add(jobs: Jobs, sources: list[Source], request: EmbedRequest, *, as_json: bool) -> _Outcome:
     from soundbite_server.cli.render.progress import AddProgress
 
     out = console(stderr=as_json)
-    with AddProgress(out, named, redirects=not as_json) as progress:
-        outcome = await _add_all(jobs, named, request, progress, _say_json if as_json else functools.partial(_say, out))
+    with AddProgress(out, sources, redirects=not as_json) as progress:
+        outcome = await _add_all(
+            jobs, sources, request, progress, _print_json if as_json else functools.partial(_print, out)
+        )
     if not as_json and outcome.count > 1:
         added = outcome.count - outcome.present - outcome.failed
         out.print(
@@ -91,51 +93,51 @@ async def _add(jobs: Jobs, named: list[Named], request: EmbedRequest, *, as_json
 
 async def _add_all(
     jobs: Jobs,
-    named: Sequence[Named],
+    sources: Sequence[Source],
     request: EmbedRequest,
     progress: AddProgress,
-    tell: Callable[[Named, TaskResult], None],
+    tell: Callable[[Source, TaskResult], None],
 ) -> _Outcome:
     """Add recordings, some at a time, whatever becomes of one of them."""
     import anyio
 
     from soundbite_server.ingestion import add_one
 
-    outcome = _Outcome(len(named))
-    made: set[str] = set()
+    outcome = _Outcome(len(sources))
+    task_ids: set[str] = set()
     slots = anyio.CapacityLimiter(_AT_ONCE)
 
-    async def add(each: Named) -> None:
+    async def add(source: Source) -> None:
         async with slots:
-            with progress.of(each) as show:
-                result = await add_one(jobs, each, request, show)
-            if result.status == "ready" and result.task_id in made:
+            with progress.of(source) as show:
+                result = await add_one(jobs, source, request, show)
+            if result.status == "ready" and result.task_id in task_ids:
                 # Two files of equal content at once share a task; it counts once.
                 result = result.model_copy(update={"is_reused": True})
-            made.add(result.task_id)
+            task_ids.add(result.task_id)
             outcome.failed += result.status == "failed"
             outcome.present += result.is_reused
             outcome.audio_seconds += 0.0 if result.is_reused else result.audio_seconds
-            progress.ended(each, result)
-            tell(each, result)
+            progress.ended(source, result)
+            tell(source, result)
 
     async with anyio.create_task_group() as group:
-        for each in named:
-            group.start_soon(add, each)
+        for source in sources:
+            group.start_soon(add, source)
     return outcome
 
 
-async def _go_on(jobs: Jobs, watch: FolderWatch, request: EmbedRequest, *, as_json: bool) -> None:
+async def _watch(jobs: Jobs, watch: FolderWatch, request: EmbedRequest, *, as_json: bool) -> None:
     import anyio
 
     console(stderr=True).print("[dim]Watching for new recordings; Ctrl-C ends it.[/dim]")
     while True:
         if fresh := watch.look():
-            await _add(jobs, [Named(str(path), path) for path in fresh], request, as_json=as_json)
+            await _add(jobs, [Source(str(path), path) for path in fresh], request, as_json=as_json)
         await anyio.sleep(_LOOK_EVERY_S)
 
 
-def _say(out: Console, named: Named, task: TaskResult) -> None:
+def _print(out: Console, source: Source, task: TaskResult) -> None:
     from rich.markup import escape
 
     from soundbite_tools.text import clock_length
@@ -143,22 +145,22 @@ def _say(out: Console, named: Named, task: TaskResult) -> None:
     if task.status == "failed":
         # On a terminal the bars are drawn anew below what their own console prints, and over anything else.
         errors = console(stderr=True)
-        (out if out.is_terminal and errors.is_terminal else errors).print(_failure(named.name, task))
+        (out if out.is_terminal and errors.is_terminal else errors).print(_failure(source.name, task))
         return
-    name = escape(named.name)
-    what = f"there already{_known_as(named, task)}" if task.is_reused else f"{task.embedding_count} embeddings"
+    name = escape(source.name)
+    what = f"there already{_earlier_title(source, task)}" if task.is_reused else f"{task.embedding_count} embeddings"
     out.print(f"[green]{name}[/green]: {what}, {clock_length(task.audio_seconds)}  [dim]{task.asset_id}[/dim]")
     for note in task.notes if not task.is_reused else []:
         out.print(f"  [dim]{escape(note)}[/dim]")
 
 
-def _known_as(named: Named, task: TaskResult) -> str:
+def _earlier_title(source: Source, task: TaskResult) -> str:
     """Say under which title equal content came in before, where the file's own name does not lead to it."""
     from rich.markup import escape
 
     from soundbite_tools.text import LONGEST_TITLE, plain_text
 
-    if named.path is None or plain_text(named.path.stem, LONGEST_TITLE) == task.title:
+    if source.path is None or plain_text(source.path.stem, LONGEST_TITLE) == task.title:
         return ""
     return f" as {escape(task.title)}"
 
@@ -173,5 +175,5 @@ def _failure(name: str, task: TaskResult) -> str:
     return f"[red]{escape(name)}[/red]{escape(f'{rest} {next_step(task.error_code, task.next_step)}')}"
 
 
-def _say_json(named: Named, task: TaskResult) -> None:
-    print_json_line({"named": named.source, **task.model_dump(mode="json")})
+def _print_json(source: Source, task: TaskResult) -> None:
+    print_json_line({"named": source.address, **task.model_dump(mode="json")})

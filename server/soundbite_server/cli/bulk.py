@@ -48,46 +48,46 @@ def bulk_command(
     recordings = find_recordings(source, settings.store_access)
     if not recordings:
         raise click.UsageError(f"There are no audio or video files in {source}.")
-    out, ended = console(stderr=as_json), list["Embedded"]()
+    out, outcomes = console(stderr=as_json), list["Embedded"]()
 
-    def tell(each: Embedded) -> None:
-        ended.append(each)
+    def tell(outcome: Embedded) -> None:
+        outcomes.append(outcome)
         if as_json:
-            _say_json(each)
+            _print_json(outcome)
         else:
-            _say(out, each, f"{len(ended)}/{len(recordings)}")
+            _print(out, outcome, f"{len(outcomes)}/{len(recordings)}")
 
     with running_cluster(address, workers):
         embed_collection(settings, recordings, tags=tags, workers=workers, tell=tell)
         if is_indexed and capabilities_of(settings.store_uri).optimize:
             _index(settings, workers, out)
-    failed = sum(bool(each.error) for each in ended)
-    present = sum(each.is_present for each in ended)
-    out.print(f"{len(ended) - failed - present} added, {present} there already, {failed} failed.")
+    failed = sum(bool(outcome.error) for outcome in outcomes)
+    present = sum(outcome.is_present for outcome in outcomes)
+    out.print(f"{len(outcomes) - failed - present} added, {present} there already, {failed} failed.")
     if failed:
-        sys.exit(INPUT_EXIT_CODE if failed == len(ended) else FAILED_EXIT_CODE)
+        sys.exit(INPUT_EXIT_CODE if failed == len(outcomes) else FAILED_EXIT_CODE)
 
 
-def _say(out: Console, each: Embedded, count: str) -> None:
+def _print(out: Console, outcome: Embedded, count: str) -> None:
     from rich.markup import escape
 
-    name, said = escape(each.recording.name), f"{each.audio_seconds:.1f} s"
-    if each.error:
-        out.print(f"[dim]{count}[/dim] [red]{name}[/red]: {escape(each.error)}")
+    name, length = escape(outcome.recording.name), f"{outcome.audio_seconds:.1f} s"
+    if outcome.error:
+        out.print(f"[dim]{count}[/dim] [red]{name}[/red]: {escape(outcome.error)}")
     else:
         out.print(
-            f"[dim]{count}[/dim] [green]{name}[/green]: {'is in the library already' if each.is_present else said}"
+            f"[dim]{count}[/dim] [green]{name}[/green]: {'is in the library already' if outcome.is_present else length}"
         )
 
 
-def _say_json(each: Embedded) -> None:
+def _print_json(outcome: Embedded) -> None:
     print_json_line(
         {
-            "named": each.recording.address,
-            "status": "failed" if each.error else "ready",
-            "is_reused": each.is_present,
-            "audio_seconds": each.audio_seconds,
-            "error": each.error,
+            "named": outcome.recording.address,
+            "status": "failed" if outcome.error else "ready",
+            "is_reused": outcome.is_present,
+            "audio_seconds": outcome.audio_seconds,
+            "error": outcome.error,
         }
     )
 

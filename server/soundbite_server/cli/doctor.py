@@ -45,7 +45,7 @@ async def doctor_command(deep: bool, repair: bool, live: bool, as_json: bool) ->
     if settings.is_embedded and (missing := settings.models.missing(settings.profile)):
         out.print(f"[red]lack[/red]  {escape(missing)}")
         if isinstance(out, Findings):
-            print_json({"findings": out.said, "problems": problems + 1})
+            print_json({"findings": out.entries, "problems": problems + 1})
         sys.exit(SETTINGS_EXIT_CODE)
     if settings.is_embedded:
         problems += _check_weights(out, settings.models)
@@ -57,7 +57,7 @@ async def doctor_command(deep: bool, repair: bool, live: bool, as_json: bool) ->
         unfinished = await (await jobs.library.ledger()).unfinished_tasks()
         out.print(f"[green]ok[/green]    {count_of(len(unfinished), 'task')} under way")
     if isinstance(out, Findings):
-        print_json({"findings": out.said, "problems": problems})
+        print_json({"findings": out.entries, "problems": problems})
     if problems:
         sys.exit(FAILED_EXIT_CODE)
 
@@ -88,8 +88,8 @@ async def _check_library(out: Printer, jobs: Jobs, *, deep: bool, repair: bool) 
     problems = await _check_deep(out, jobs, repair=repair) if deep else 0
     if not problems:
         await _print_spaces(out, store, current)
-    for said in store.repairs:
-        out.print(f"[yellow]note[/yellow]  {escape(said)}")
+    for sentence in store.repairs:
+        out.print(f"[yellow]note[/yellow]  {escape(sentence)}")
     return problems
 
 
@@ -100,8 +100,8 @@ async def _print_spaces(out: Printer, store: ClipStore, current: Space) -> None:
         is_current = info.space == current
         mark = "[green]ok[/green]   " if is_current else "[yellow]note[/yellow] "
         rest = "" if is_current else "; not searched now: another engine made its vectors (`soundbite reembed`)"
-        held = f"{count_of(info.assets, 'recording')}, {count_of(info.embeddings, 'vector')}"
-        out.print(f"{mark} {held} in space {info.space.id}{rest}")
+        counts = f"{count_of(info.assets, 'recording')}, {count_of(info.embeddings, 'vector')}"
+        out.print(f"{mark} {counts} in space {info.space.id}{rest}")
 
 
 def _check_weights(out: Printer, models: Models) -> int:

@@ -43,14 +43,14 @@ def run_async(body: Callable[P, Awaitable[R]]) -> Callable[P, R]:
 
 
 @asynccontextmanager
-async def personal_library(named: Iterable[Path] = ()) -> AsyncIterator[Library]:
+async def personal_library(readable: Iterable[Path] = ()) -> AsyncIterator[Library]:
     """Open the library for the person at the keyboard, as `personal_jobs` does."""
-    async with personal_jobs(named) as jobs:
+    async with personal_jobs(readable) as jobs:
         yield jobs.library
 
 
 @asynccontextmanager
-async def personal_jobs(named: Iterable[Path] = ()) -> AsyncIterator[Jobs]:
+async def personal_jobs(readable: Iterable[Path] = ()) -> AsyncIterator[Jobs]:
     """Open the library, with what runs its jobs, for the person at the keyboard.
 
     The files they name on the command line may be read wherever they are, and what they ask for is done: roots and
@@ -64,7 +64,7 @@ async def personal_jobs(named: Iterable[Path] = ()) -> AsyncIterator[Jobs]:
     settings.check_start()
     # Why a task failed is what the command itself says.
     log_to_stderr("WARNING", except_from="soundbite_tools.embed.jobs")
-    roots = tuple(dict.fromkeys((*settings.roots, *map(_real_folder, named))))
+    roots = tuple(dict.fromkeys((*settings.roots, *map(_real_folder, readable))))
     async with open_jobs(settings.model_copy(update={"roots": roots, "read_only": False})) as jobs:
         yield jobs
 
@@ -89,8 +89,8 @@ def console(*, stderr: bool = False) -> Console:
 
 def print_json(value: Any) -> None:
     """Print a value as a JSON document on stdout; pydantic results are taken apart."""
-    said = value.model_dump(mode="json") if hasattr(value, "model_dump") else value
-    click.echo(json.dumps(said, indent=2, ensure_ascii=False))
+    document = value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def print_json_line(value: dict[str, Any]) -> None:
@@ -108,13 +108,13 @@ async def find_recording(ledger: Ledger, words: str) -> Asset:
 
     if asset := await ledger.get_asset(words):
         return asset
-    wanted = words.casefold()
-    known = await ledger.list_assets(limit=_ASSETS_READ)
-    found = [each for each in known if wanted == each.title.casefold()]
-    found = found or [each for each in known if wanted in f"{each.title}\n{each.source_uri}".casefold()]
-    if not found:
+    name = words.casefold()
+    assets = await ledger.list_assets(limit=_ASSETS_READ)
+    matches = [asset for asset in assets if name == asset.title.casefold()]
+    matches = matches or [asset for asset in assets if name in f"{asset.title}\n{asset.source_uri}".casefold()]
+    if not matches:
         raise UnknownId(f"No recording is called {words!r}.", "`soundbite list` shows what there is.")
-    if len(found) > 1:
-        names = "; ".join(f"{each.title} ({each.asset_id})" for each in found[:_NAMED])
-        raise UnknownId(f"{len(found)} recordings are called {words!r}: {names}.", "Name one by its id.")
-    return found[0]
+    if len(matches) > 1:
+        names = "; ".join(f"{asset.title} ({asset.asset_id})" for asset in matches[:_NAMED])
+        raise UnknownId(f"{len(matches)} recordings are called {words!r}: {names}.", "Name one by its id.")
+    return matches[0]

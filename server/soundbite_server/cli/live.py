@@ -70,7 +70,7 @@ class LiveReport:
 
     def to_markdown(self) -> str:
         """Return the report as a short page."""
-        lines = [f"- {each.question}: {each.answer}" for each in self.findings]
+        lines = [f"- {finding.question}: {finding.answer}" for finding in self.findings]
         return "\n".join(
             [
                 "# What the platform answered",
@@ -108,7 +108,7 @@ async def probe_platform(client: PlatformClient) -> LiveReport:
         Finding("start_sec past the end", _outcome(past)),
         Finding("Rate-limit headers", _limits(whole)),
     )
-    return LiveReport(tuple(each for each in findings if each.answer), probe.seconds)
+    return LiveReport(tuple(finding for finding in findings if finding.answer), probe.seconds)
 
 
 class _Probe:
@@ -237,5 +237,5 @@ def _limits(answer: httpx.Response) -> str:
 
 
 def _limit(limit: RateLimit) -> str:
-    left, whole = ("?" if each is None else f"{each:g}" for each in (limit.remaining, limit.limit))
+    left, whole = ("?" if number is None else f"{number:g}" for number in (limit.remaining, limit.limit))
     return f"{limit.dimension or 'requests'}: {left} of {whole} left"

@@ -89,7 +89,7 @@ def _print_packs(packs: Sequence[tuple[Pack, str]]) -> None:
         Column("What it does", is_wrapped=True),
     )
     rows = (
-        (each.name, f"{each.size_bytes / 1e6:,.0f} MB", here, f"{each.what}; {each.licence}") for each, here in packs
+        (pack.name, f"{pack.size_bytes / 1e6:,.0f} MB", here, f"{pack.what}; {pack.licence}") for pack, here in packs
     )
     print_table(columns, rows)
 

@@ -100,10 +100,10 @@ async def answers(recording: str, words: tuple[str, ...], out: Path) -> None:
     async with personal_library() as library:
         asset = await find_recording(await library.ledger(), recording)
         contents = await _contents(library, asset, LEVELS)
-        found = await search_clips(
+        result = await search_clips(
             library, SearchRequest(query=question, asset_ids=(asset.asset_id,), top_k=_MOST_CLIPS)
         )
-    write(draw_answers(contents, question, found.clips), out)
+    write(draw_answers(contents, question, result.clips), out)
 
 
 @plot_command.command("map")

@@ -75,8 +75,15 @@ def _print_recordings(listing: LibraryListing) -> None:
         Column("Asset"),
     )
     rows = (
-        (each.title, each.length, str(each.clip_count), each.status, ", ".join(each.tags), Text(each.asset_id, "dim"))
-        for each in listing.assets
+        (
+            asset.title,
+            asset.length,
+            str(asset.clip_count),
+            asset.status,
+            ", ".join(asset.tags),
+            Text(asset.asset_id, "dim"),
+        )
+        for asset in listing.assets
     )
     print_table(columns, rows)
     out.print(f"{count_of(listing.total_assets, 'recording')}, {listing.total_seconds / 60:.1f} minutes of sound.")
@@ -122,27 +129,27 @@ async def tasks_command(status: str | None, limit: int, as_json: bool) -> None:
     settings.check_home()
     wanted = cast("Literal['processing', 'ready', 'failed'] | None", status)
     async with await Ledger.open(settings.home / "ledger.sqlite") as ledger:
-        found = [
+        tasks = [
             (task.created_at, task_result(task, await ledger.get_asset(task.asset_id)))
             for task in await ledger.list_tasks(limit, status=wanted)
         ]
     if as_json:
-        print_json([{**task.model_dump(mode="json"), "created": created.isoformat()} for created, task in found])
+        print_json([{**task.model_dump(mode="json"), "created": created.isoformat()} for created, task in tasks])
         return
-    _print_tasks([(created.astimezone().strftime("%Y-%m-%d %H:%M"), task) for created, task in found])
+    _print_tasks([(created.astimezone().strftime("%Y-%m-%d %H:%M"), task) for created, task in tasks])
 
 
-def _print_tasks(found: list[tuple[str, TaskResult]]) -> None:
+def _print_tasks(tasks: list[tuple[str, TaskResult]]) -> None:
     from rich.text import Text
 
     from soundbite_server.cli.render.lines import Column, print_table
 
-    if not found:
+    if not tasks:
         click.echo("No tasks.")
         return
     columns = [Column(name, is_wrapped=name in ("Recording", "Made")) for name in _TASK_COLUMNS]
     rows = []
-    for begun, task in found:
+    for begun, task in tasks:
         status = f"{task.progress:.0%} {task.stage}" if task.status == "processing" else task.status
         made = f"{task.embedding_count} embeddings" if task.embedding_count else task.error
         rows.append((begun, Text(status, _STATUS_STYLES[task.status]), task.title, made, Text(task.task_id, "dim")))
@@ -163,17 +170,17 @@ async def usage_command(days: int, as_json: bool) -> None:
     settings.check_home()
     today = datetime.now(UTC).date()
     async with await Ledger.open(settings.home / "ledger.sqlite") as ledger:
-        counted = await ledger.usage_between(today - timedelta(days=days - 1), today)
+        days_of_use = await ledger.usage_between(today - timedelta(days=days - 1), today)
     if as_json:
-        print_json([asdict(each) for each in counted])
+        print_json([asdict(day) for day in days_of_use])
         return
     out = console()
-    if counted:
+    if days_of_use:
         columns = [Column(name, is_number=name.startswith("Minutes")) for name in _USAGE_COLUMNS]
-        rows = ((each.day, each.platform, each.seconds_embedded, each.seconds_saved) for each in counted)
+        rows = ((day.day, day.platform, day.seconds_embedded, day.seconds_saved) for day in days_of_use)
         print_table(columns, ((day, platform, *map(_minutes, seconds)) for day, platform, *seconds in rows))
-    embedded = sum(each.seconds_embedded for each in counted)
-    saved = sum(each.seconds_saved for each in counted)
+    embedded = sum(day.seconds_embedded for day in days_of_use)
+    saved = sum(day.seconds_saved for day in days_of_use)
     out.print(f"{_minutes(embedded)} minutes embedded in {days} days, {_minutes(saved)} saved.")
     budgets = (("a file", settings.budget_file_minutes), ("a day", settings.budget_day_minutes))
     for name, minutes in budgets:
@@ -202,8 +209,8 @@ async def rm_command(recordings: tuple[str, ...], is_sure: bool, as_json: bool) 
     out = console()
     async with personal_jobs() as jobs:
         ledger = await jobs.library.ledger()
-        found = {each.asset_id: each for each in [await find_recording(ledger, words) for words in recordings]}
-        for asset in found.values():
+        assets = {asset.asset_id: asset for asset in [await find_recording(ledger, words) for words in recordings]}
+        for asset in assets.values():
             if not (is_sure or _is_confirmed(asset.title, asset.asset_id)):
                 continue
             removed = await remove_audio(jobs, RemoveRequest(asset_id=asset.asset_id))

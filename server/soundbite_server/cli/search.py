@@ -43,29 +43,29 @@ async def search_command(
     from soundbite_tools.requests import SearchRequest
     from soundbite_tools.search.search_clips import search_clips
 
-    named = _file_named(asked["like"])
+    example = _example_file(asked["like"])
     request = request_of(SearchRequest, **asked, query=" ".join(words))
-    async with personal_library(named) as library:
+    async with personal_library(example) as library:
         ledger = await library.ledger()
-        found = await search_clips(
+        result = await search_clips(
             library,
             request.model_copy(
                 update={
-                    "like": request.like if named else await _example(ledger, request.like),
+                    "like": request.like if example else await _example(ledger, request.like),
                     "asset_ids": tuple([(await find_recording(ledger, words)).asset_id for words in request.asset_ids]),
                 }
             ),
         )
-        written = await _write(library, found, folder, sound_format) if folder else []
+        written = await _write(library, result, folder, sound_format) if folder else []
         if as_json:
-            print_json({**found.model_dump(mode="json"), **({"files": written} if folder else {})})
+            print_json({**result.model_dump(mode="json"), **({"files": written} if folder else {})})
         else:
-            print_hits(found, " ".join(words), written)
-        if is_played and found.clips:
-            await _play(library, found)
+            print_hits(result, " ".join(words), written)
+        if is_played and result.clips:
+            await _play(library, result)
 
 
-def _file_named(like: str) -> tuple[Path, ...]:
+def _example_file(like: str) -> tuple[Path, ...]:
     # The person at the keyboard may name any file as an example, as with `soundbite add`.
     return (Path(like),) if like and Path(like).is_file() else ()
 
@@ -86,20 +86,20 @@ async def _example(ledger: Ledger, like: str) -> str:
         raise
 
 
-async def _write(library: Library, found: SearchResult, folder: Path, sound_format: str) -> list[str]:
+async def _write(library: Library, result: SearchResult, folder: Path, sound_format: str) -> list[str]:
     from soundbite_server.cli.render.hits import write_clips
 
-    return await write_clips(library, found, folder, sound_format)  # type: ignore[arg-type] # one of the choices
+    return await write_clips(library, result, folder, sound_format)  # type: ignore[arg-type] # one of the choices
 
 
-async def _play(library: Library, found: SearchResult) -> None:
+async def _play(library: Library, result: SearchResult) -> None:
     import anyio.to_thread
 
     from soundbite_server.cli.render.hits import NoPlayer, play
     from soundbite_tools.read.get_clip import get_clip
     from soundbite_tools.requests import ClipRequest
 
-    best = found.clips[0]
+    best = result.clips[0]
     clip = await get_clip(
         library,
         ClipRequest(asset_id=best.asset_id, start_sec=best.start_sec, end_sec=best.end_sec, audio_format="wav"),

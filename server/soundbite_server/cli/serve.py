@@ -133,8 +133,8 @@ async def _serve_engine(config: EngineConfig, host: str, port: int) -> None:
             )
             # uvicorn raises the signal that stopped it once more, and the default action would end this process before
             # the engine has closed.
-            for each in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(each, lambda *_: None)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: None)
             _announce(config, listening)
             await server.serve(sockets=[listening])
 

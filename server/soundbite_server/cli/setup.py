@@ -76,9 +76,9 @@ class AgentHost:
 
 def entry_for(environ: Mapping[str, str]) -> Entry:
     """Return how a host starts this installation, with the settings of this shell; a key is never copied."""
-    found = shutil.which("soundbite")
+    program = shutil.which("soundbite")
     # Hosts start servers without the shell's PATH: the command is named in full.
-    command, args = (found, ("serve",)) if found else (sys.executable, ("-m", "soundbite_server", "serve"))
+    command, args = (program, ("serve",)) if program else (sys.executable, ("-m", "soundbite_server", "serve"))
     env = {name: _anywhere(name, environ[name]) for name in _passed_on() if environ.get(name)}
     if "://" in env.get("SOUNDBITE_STORE", ""):
         env |= {name: environ[name] for name in _STORE_PLACES if environ.get(name)}
@@ -170,8 +170,8 @@ def _with_json(before: str, host: AgentHost, entry: Entry, path: Path) -> str:
 def _with_toml(before: str, host: AgentHost, entry: Entry) -> str:
     # Our tables end where the next one begins; the rest of the file is not touched.
     ours = re.compile(rf"^\[{host.key}\.{SERVER_NAME}(?:\.[^\]]+)?\][^\n]*\n(?:(?!\[).*(?:\n|\Z))*", re.MULTILINE)
-    kept = ours.sub("", before).rstrip("\n")
-    return (f"{kept}\n\n" if kept else "") + _toml(host, entry)
+    others = ours.sub("", before).rstrip("\n")
+    return (f"{others}\n\n" if others else "") + _toml(host, entry)
 
 
 def _toml(host: AgentHost, entry: Entry) -> str:
@@ -226,8 +226,8 @@ def config_command(client: str, is_install: bool) -> None:
         click.echo(snippet(host, entry), nl=False)
         click.echo(f"soundbite: {exc}", err=True)
         sys.exit(FAILED_EXIT_CODE)
-    kept = f"; what was there before is in {backup}" if backup else ""
-    click.echo(f"Written to {path}{kept}. Restart {host.name} to use it.")
+    note = f"; what was there before is in {backup}" if backup else ""
+    click.echo(f"Written to {path}{note}. Restart {host.name} to use it.")
 
 
 @click.command("completion")

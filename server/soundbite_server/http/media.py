@@ -57,17 +57,17 @@ def register_clip_links(routes: Routes, http: HttpServices, running: Callable[[]
             facts = http.links.read("clip", request.path_params["link"])
             principal = facts.pop("principal")
             http.limits.count_call(principal)
-            found = await get_clip(await services.library_of(principal), ClipRequest(**facts))
+            playable = await get_clip(await services.library_of(principal), ClipRequest(**facts))
         except LinkRefused as exc:
             return JSONResponse({"error": str(exc)}, exc.status)
         except ToolProblem as exc:
             return JSONResponse({"error": str(exc)}, 429 if exc.code == "limit_reached" else 404)
-        if not found.detail.path:
-            return JSONResponse({"error": " ".join(found.detail.notes)}, 404)
+        if not playable.detail.path:
+            return JSONResponse({"error": " ".join(playable.detail.notes)}, 404)
         return FileResponse(
-            found.detail.path,
-            media_type=found.mime_type,
-            filename=f"{found.detail.title} {found.detail.time_range.replace(':', '.')}.{facts['audio_format']}",
+            playable.detail.path,
+            media_type=playable.mime_type,
+            filename=f"{playable.detail.title} {playable.detail.time_range.replace(':', '.')}.{facts['audio_format']}",
             content_disposition_type="inline",
             headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-store"},
         )
@@ -113,8 +113,8 @@ def register_uploads(routes: Routes, http: HttpServices, running: Callable[[], S
         except ToolProblem as exc:
             return JSONResponse({"error": str(exc)}, 429 if exc.code == "limit_reached" else 503)
         source = SCHEME + facts["upload_id"]
-        said = {"source": source, "bytes": size, "next_step": f'Call embed_audio(source="{source}").'}
-        return JSONResponse(said, 201)
+        receipt = {"source": source, "bytes": size, "next_step": f'Call embed_audio(source="{source}").'}
+        return JSONResponse(receipt, 201)
 
     routes.add(_UPLOADS_PATH + "{link}", ["POST", "PUT"], upload)
 

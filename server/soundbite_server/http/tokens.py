@@ -25,19 +25,19 @@ class StaticTokens(TokenVerifier):
     """Tokens out of the environment, each with its principal."""
 
     def __init__(self, tokens: Sequence[HttpToken], scopes: Sequence[str] = ()) -> None:
-        self._tokens = [(each.principal, each.secret.get_secret_value().encode()) for each in tokens]
+        self._tokens = [(token.principal, token.secret.get_secret_value().encode()) for token in tokens]
         self._scopes = list(scopes)
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """Return whose token it is, None for nobody's."""
-        given, found = token.encode(), None
+        given, owner = token.encode(), None
         for principal, secret in self._tokens:
             # All are compared, each in constant time: the answer's delay tells nothing.
             if hmac.compare_digest(given, secret):
-                found = principal
-        if found is None:
+                owner = principal
+        if owner is None:
             return None
-        return AccessToken(token="", client_id=found, scopes=self._scopes, subject=found)
+        return AccessToken(token="", client_id=owner, scopes=self._scopes, subject=owner)
 
 
 class OAuthTokens(TokenVerifier):
@@ -86,11 +86,11 @@ class AnyToken(TokenVerifier):
     async def verify_token(self, token: str) -> AccessToken | None:
         """Return whose token it is, None for nobody's."""
         for verifier in self._verifiers:
-            if found := await verifier.verify_token(token):
-                return found
+            if owner := await verifier.verify_token(token):
+                return owner
         return None
 
 
 def _scopes(claims: dict[str, Any]) -> list[str]:
-    said = claims.get("scope", claims.get("scp", ""))
-    return said.split() if isinstance(said, str) else [str(each) for each in said]
+    scopes = claims.get("scope", claims.get("scp", ""))
+    return scopes.split() if isinstance(scopes, str) else [str(scope) for scope in scopes]

@@ -98,31 +98,33 @@ class Declaration:
 
 
 def _without(schema: dict[str, Any], noise: frozenset[str]) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
+    rest: dict[str, Any] = {}
     for key, value in schema.items():
         if key in ("properties", "$defs"):
             # The keys in here are names of ours, not words of JSON Schema.
-            kept[key] = {name: _without(inner, noise) for name, inner in value.items()}
+            rest[key] = {name: _without(inner, noise) for name, inner in value.items()}
         elif key not in noise:
-            kept[key] = _without(cast("dict[str, Any]", value), noise) if isinstance(value, dict) else value
-    return kept
+            rest[key] = _without(cast("dict[str, Any]", value), noise) if isinstance(value, dict) else value
+    return rest
 
 
 def _unknown(name: str, given: Sequence[str], known: Sequence[str]) -> str:
     import difflib
 
-    told = []
+    names = []
     for argument in given[:_MOST_MISTAKES]:
         near = difflib.get_close_matches(argument, known, n=1)
-        told.append(plain_text(argument, _LONGEST_NAME) + (f" (did you mean {near[0]}?)" if near else ""))
+        names.append(plain_text(argument, _LONGEST_NAME) + (f" (did you mean {near[0]}?)" if near else ""))
     return (
-        f"{name} was called with arguments that it does not have: {', '.join(told)}. "
+        f"{name} was called with arguments that it does not have: {', '.join(names)}. "
         f"It has {', '.join(known)}. Mend them and call {name} again."
     )
 
 
 def _mistakes(name: str, error: ValidationError) -> str:
     # The values are the caller's own, and may be long: the places and the rules are enough.
-    found = error.errors(include_url=False, include_input=False, include_context=False)
-    told = [f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}" for each in found[:_MOST_MISTAKES]]
-    return f"{name} was called with arguments that do not fit: {'; '.join(told)}. Mend them and call {name} again."
+    errors = error.errors(include_url=False, include_input=False, include_context=False)
+    mistakes = [
+        f"{'.'.join(str(part) for part in mistake['loc'])}: {mistake['msg']}" for mistake in errors[:_MOST_MISTAKES]
+    ]
+    return f"{name} was called with arguments that do not fit: {'; '.join(mistakes)}. Mend them and call {name} again."

@@ -93,15 +93,15 @@ def register_completions(server: MCPServer[Services], running: Callable[[], Serv
         library, typed = await services.library(), argument.value.strip().lower()
         assets = await (await library.ledger()).list_assets(limit=_ASSETS_READ)
         if argument.name == "clip_id":
-            found = await _clip_ids(library, assets, typed)
+            values = await _clip_ids(library, assets, typed)
         else:
-            found = _tags(assets, typed) if argument.name == "tag" else _ids(assets, typed)
-        return Completion(values=found[:_MOST_VALUES], total=len(found), has_more=len(found) > _MOST_VALUES)
+            values = _tags(assets, typed) if argument.name == "tag" else _ids(assets, typed)
+        return Completion(values=values[:_MOST_VALUES], total=len(values), has_more=len(values) > _MOST_VALUES)
 
 
 def _ids(assets: list[Asset], typed: str) -> list[str]:
     # A person knows titles, not ids: both are looked through.
-    return [each.asset_id for each in assets if each.asset_id.startswith(typed) or typed in each.title.lower()]
+    return [asset.asset_id for asset in assets if asset.asset_id.startswith(typed) or typed in asset.title.lower()]
 
 
 async def _clip_ids(library: Library, assets: list[Asset], typed: str) -> list[str]:
@@ -116,5 +116,5 @@ async def _clip_ids(library: Library, assets: list[Asset], typed: str) -> list[s
 
 
 def _tags(assets: list[Asset], typed: str) -> list[str]:
-    used = Counter(tag for each in assets for tag in each.tags if tag.startswith(typed))
+    used = Counter(tag for asset in assets for tag in asset.tags if tag.startswith(typed))
     return [tag for tag, _ in sorted(used.items(), key=lambda item: (-item[1], item[0]))]

@@ -119,21 +119,21 @@ async def asset(asset_id: str, ctx: ToolContext) -> str:
 
     async with _told():
         ledger = await (await library_of(ctx)).ledger()
-        found = await ledger.get_asset(asset_id)
+        recording = await ledger.get_asset(asset_id)
         tasks = await ledger.list_tasks(limit=TASKS_LOOKED_AT, asset_id=asset_id)
-    if found is None:
+    if recording is None:
         raise ResourceNotFoundError("There is no such recording; soundbite://library lists them.")
-    said = {
-        "asset_id": found.asset_id,
-        "title": found.title,
-        "audio_seconds": seconds(found.duration_sec),
-        "tags": list(found.tags),
-        "source": shown_source(found),
-        "added": found.created_at.isoformat(timespec="seconds"),
+    document = {
+        "asset_id": recording.asset_id,
+        "title": recording.title,
+        "audio_seconds": seconds(recording.duration_sec),
+        "tags": list(recording.tags),
+        "source": shown_source(recording),
+        "added": recording.created_at.isoformat(timespec="seconds"),
         "task_id": tasks[0].task_id if tasks else "",
         "status": standing(tasks),
     }
-    return json.dumps(said, ensure_ascii=False, indent=1)
+    return json.dumps(document, ensure_ascii=False, indent=1)
 
 
 async def transcript(asset_id: str, ctx: ToolContext) -> str:
@@ -154,10 +154,10 @@ async def clip(clip_id: str, ctx: ToolContext) -> bytes:
     from soundbite_tools.requests import ClipRequest
 
     async with _told():
-        found = await get_clip(await library_of(ctx), ClipRequest(clip_id=clip_id))
-    if not found.sound:
-        raise ResourceNotFoundError(" ".join(found.detail.notes) or "The clip has no sound.")
-    return found.sound
+        playable = await get_clip(await library_of(ctx), ClipRequest(clip_id=clip_id))
+    if not playable.sound:
+        raise ResourceNotFoundError(" ".join(playable.detail.notes) or "The clip has no sound.")
+    return playable.sound
 
 
 async def _index(services: Services) -> str:
@@ -171,11 +171,11 @@ async def _index(services: Services) -> str:
             "total_assets": listing.total_assets,
             "assets": [
                 {
-                    **each.model_dump(mode="json"),
-                    "uri": f"soundbite://assets/{each.asset_id}",
-                    "transcript_uri": f"soundbite://transcripts/{each.asset_id}",
+                    **asset.model_dump(mode="json"),
+                    "uri": f"soundbite://assets/{asset.asset_id}",
+                    "transcript_uri": f"soundbite://transcripts/{asset.asset_id}",
                 }
-                for each in listing.assets
+                for asset in listing.assets
             ],
         },
         ensure_ascii=False,
@@ -186,10 +186,10 @@ async def _index(services: Services) -> str:
 async def _transcript(asset_id: str, ctx: ToolContext) -> StoredTranscript:
     async with _told():
         library = await library_of(ctx)
-        found = await (await library.ledger()).get_transcript(asset_id, library.config.platform)
-    if found is None:
+        transcript = await (await library.ledger()).get_transcript(asset_id, library.config.platform)
+    if transcript is None:
         raise ResourceNotFoundError("There is no transcript of such a recording; soundbite://library lists them.")
-    return found
+    return transcript
 
 
 @asynccontextmanager

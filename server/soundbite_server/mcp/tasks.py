@@ -52,7 +52,7 @@ class TaskState:
 
     def to_wire(self) -> dict[str, Any]:
         """Return the state as it is sent."""
-        said: dict[str, Any] = {
+        wire: dict[str, Any] = {
             "taskId": self.task_id,
             "status": self.status,
             "createdAt": _stamp(self.created_at),
@@ -61,12 +61,12 @@ class TaskState:
             "pollIntervalMs": _POLL_MS,
         }
         if self.message:
-            said["statusMessage"] = self.message
+            wire["statusMessage"] = self.message
         if self.result is not None:
-            said["result"] = self.result.model_dump(mode="json", by_alias=True, exclude_none=True)
+            wire["result"] = self.result.model_dump(mode="json", by_alias=True, exclude_none=True)
         if self.error is not None:
-            said["error"] = dict(self.error)
-        return said
+            wire["error"] = dict(self.error)
+        return wire
 
 
 class TaskSource(Protocol):
@@ -206,6 +206,6 @@ async def _state(task: Task, library: Library) -> TaskState:
     asset = await (await library.ledger()).get_asset(task.asset_id)
     result = as_result(task_result(task, asset))
     if task.status == "failed":
-        told = TextContent(type="text", text=f"{task.error_message} {task.error_hint}".strip())
-        result = CallToolResult(content=[told], is_error=True)
+        reason = TextContent(type="text", text=f"{task.error_message} {task.error_hint}".strip())
+        result = CallToolResult(content=[reason], is_error=True)
     return TaskState(task.task_id, "completed", task.created_at, task.updated_at, result=result)

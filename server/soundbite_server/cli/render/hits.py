@@ -48,11 +48,11 @@ PLAYERS: tuple[tuple[str, ...], ...] = (
 )
 
 
-def print_hits(found: SearchResult, question: str, files: Sequence[str]) -> None:
+def print_hits(result: SearchResult, question: str, files: Sequence[str]) -> None:
     """Print the clips, best first, each with where it was written to."""
     out = console()
     asked = {term for term in distinct_terms(question) if len(term) >= _LEAST_LETTERS}
-    for number, clip in enumerate(found.clips):
+    for number, clip in enumerate(result.clips):
         out.print(_heading(number + 1, clip), soft_wrap=True)
         if clip.text:
             _print_below(out, _marked(clip.text, asked))
@@ -60,16 +60,16 @@ def print_hits(found: SearchResult, question: str, files: Sequence[str]) -> None
             _print_below(out, Text(f"({clip.sounds})", "magenta"))
         if number < len(files) and files[number]:
             out.print(Text(f"{_BELOW}{files[number]}", "dim"), soft_wrap=True)
-    for note in found.notes:
+    for note in result.notes:
         out.print(Text(note, "dim"))
-    if not found.clips:
-        out.print("Try other words; `soundbite list` shows what there is." if found.notes else "Nothing more.")
+    if not result.clips:
+        out.print("Try other words; `soundbite list` shows what there is." if result.notes else "Nothing more.")
 
 
-async def write_clips(library: Library, found: SearchResult, folder: Path, sound_format: SoundFormat) -> list[str]:
+async def write_clips(library: Library, result: SearchResult, folder: Path, sound_format: SoundFormat) -> list[str]:
     """Write the sound of each clip into a folder and return the paths; empty where there is no sound to cut."""
     written = []
-    for number, clip in enumerate(found.clips, 1):
+    for number, clip in enumerate(result.clips, 1):
         cut = await get_clip(
             library,
             ClipRequest(
@@ -133,9 +133,9 @@ def play(path: Path) -> None:
 
         winsound.PlaySound(str(path), winsound.SND_FILENAME)
         return
-    command = next((each for each in PLAYERS if shutil.which(each[0])), None)
+    command = next((player for player in PLAYERS if shutil.which(player[0])), None)
     if command is None:
-        names = ", ".join(each[0] for each in PLAYERS)
+        names = ", ".join(player[0] for player in PLAYERS)
         raise NoPlayer(f"No player is installed (looked for {names}). The sound is in {path}.")
     try:
         done = subprocess.run([*command, str(path)], stdin=subprocess.DEVNULL, check=False)  # noqa: S603 - from the list above

@@ -100,11 +100,11 @@ class Findings:
     """Keeps the lines instead of showing them."""
 
     def __init__(self) -> None:
-        self.said: list[dict[str, str]] = []
+        self.entries: list[dict[str, str]] = []
 
     def print(self, line: str) -> None:
         """Keep one line; its first word is its level where it is one, other lines say how things are set."""
-        said = Text.from_markup(line).plain.strip()
-        first, _, rest = said.partition(" ")
-        level, text = (first, rest) if first in LEVELS else ("setting", said)
-        self.said.append({"level": level, "text": " ".join(text.split())})
+        plain = Text.from_markup(line).plain.strip()
+        first, _, rest = plain.partition(" ")
+        level, text = (first, rest) if first in LEVELS else ("setting", plain)
+        self.entries.append({"level": level, "text": " ".join(text.split())})

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from soundbite_server.sources import Named
+    from soundbite_server.sources import Source
     from soundbite_tools.results import TaskResult
 
 
@@ -80,12 +80,12 @@ class Pace:
 class AddProgress:
     """Shows how far each recording is and all are, how fast it goes and what is left; silent away from a terminal."""
 
-    def __init__(self, console: Console, named: Sequence[Named], *, redirects: bool) -> None:
+    def __init__(self, console: Console, sources: Sequence[Source], *, redirects: bool) -> None:
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TaskProgressColumn(),
-            TextColumn("[dim]{task.fields[said]}"),
+            TextColumn("[dim]{task.fields[note]}"),
             console=console,
             transient=True,
             # Redirecting would put JSON lines where the bars are.
@@ -94,12 +94,12 @@ class AddProgress:
             # A thread that redraws on its own takes lines away that are printed in the same instant.
             auto_refresh=False,
         )
-        self._sizes = {each.source: each.size_bytes or _UNKNOWN_BYTES for each in named}
+        self._sizes = {source.address: source.size_bytes or _UNKNOWN_BYTES for source in sources}
         self._pace = Pace(float(sum(self._sizes.values())))
-        self._count = len(named)
+        self._count = len(sources)
         self._ended = 0
         self._audio_sec = 0.0
-        self._whole = self._bars.add_task("[bold]All", total=1.0, said="", visible=len(named) > 1)
+        self._whole = self._bars.add_task("[bold]All", total=1.0, note="", visible=len(sources) > 1)
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -111,13 +111,13 @@ class AddProgress:
         self._bars.stop()
 
     @contextmanager
-    def of(self, named: Named) -> Iterator[Callable[[float, str], None]]:
+    def of(self, source: Source) -> Iterator[Callable[[float, str], None]]:
         """Show one recording while it is worked on; yields what to call with its fraction and stage."""
-        bar = self._bars.add_task(escape(_short(named.name)), total=1.0, said="")
+        bar = self._bars.add_task(escape(_short(source.name)), total=1.0, note="")
 
         def show(fraction: float, stage: str) -> None:
-            self._bars.update(bar, completed=fraction, said=stage)
-            self._pace.is_at(named.source, fraction * self._sizes.get(named.source, 0))
+            self._bars.update(bar, completed=fraction, note=stage)
+            self._pace.is_at(source.address, fraction * self._sizes.get(source.address, 0))
             self._show_whole()
 
         self._bars.refresh()
@@ -127,24 +127,24 @@ class AddProgress:
             self._bars.remove_task(bar)
             self._bars.refresh()
 
-    def ended(self, named: Named, result: TaskResult) -> None:
+    def ended(self, source: Source, result: TaskResult) -> None:
         """Count a recording as done with."""
         self._ended += 1
-        size = self._sizes.get(named.source, 0)
+        size = self._sizes.get(source.address, 0)
         if result.is_reused or result.status == "failed":
-            self._pace.was_not_needed(named.source, size)
+            self._pace.was_not_needed(source.address, size)
         else:
-            self._pace.ended(named.source, size)
+            self._pace.ended(source.address, size)
             self._audio_sec += result.audio_seconds
         self._show_whole()
 
     def _show_whole(self) -> None:
-        said = [f"{self._ended} of {self._count}"]
+        note = [f"{self._ended} of {self._count}"]
         if self._audio_sec and self._pace.elapsed_s > 0:
-            said.append(f"{self._audio_sec / self._pace.elapsed_s:.0f} x real time")
+            note.append(f"{self._audio_sec / self._pace.elapsed_s:.0f} x real time")
         if (left_s := self._pace.left_s) is not None:
-            said.append(f"{clock(left_s)} left")
-        self._bars.update(self._whole, completed=self._pace.share, said=", ".join(said), refresh=True)
+            note.append(f"{clock(left_s)} left")
+        self._bars.update(self._whole, completed=self._pace.share, note=", ".join(note), refresh=True)
 
 
 def _short(name: str) -> str:

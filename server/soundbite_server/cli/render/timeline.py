@@ -57,11 +57,11 @@ def loudness(peaks: bytes) -> Text:
 def segment_bar(segments: Sequence[Segment], length_sec: float, width: int) -> Text:
     """Return one line with a bar a segment; the first cell of each is cut, so that neighbours can be told apart."""
     cells = [(" ", "")] * width
-    for each in segments:
-        first = min(int(each.start_sec / length_sec * width), width - 1)
-        last = max(first + 1, min(int(each.end_sec / length_sec * width), width))
-        style = _SPEECH if each.words else _SOUND
-        line, begin = (_LINES["speech"], "╺") if each.words else (_LINES["other sound"], "╶")
+    for segment in segments:
+        first = min(int(segment.start_sec / length_sec * width), width - 1)
+        last = max(first + 1, min(int(segment.end_sec / length_sec * width), width))
+        style = _SPEECH if segment.words else _SOUND
+        line, begin = (_LINES["speech"], "╺") if segment.words else (_LINES["other sound"], "╶")
         cells[first:last] = [(begin if last - first > 1 else line, style), *[(line, style)] * (last - first - 1)]
     return Text.assemble(*cells)
 
@@ -90,14 +90,14 @@ def as_document(contents: Contents) -> dict[str, Any]:
         "space": contents.space.id if contents.space else "",
         "segments": [
             {
-                "clip_id": each.clip_id,
-                "start_sec": round(each.start_sec, 2),
-                "end_sec": round(each.end_sec, 2),
-                "time_range": clock_range(each.start_sec, each.end_sec),
-                "text": each.words,
-                "sounds": each.sounds,
+                "clip_id": segment.clip_id,
+                "start_sec": round(segment.start_sec, 2),
+                "end_sec": round(segment.end_sec, 2),
+                "time_range": clock_range(segment.start_sec, segment.end_sec),
+                "text": segment.words,
+                "sounds": segment.sounds,
             }
-            for each in contents.segments
+            for segment in contents.segments
         ],
     }
 
@@ -106,9 +106,11 @@ def _table(segments: Sequence[Segment]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(ratio=1)
-    for each in segments:
-        said = Text(each.words) if each.words or each.sounds else Text("(other sound)", "dim")
-        if each.sounds:
-            said = Text.assemble(said, " " if each.words else "", (f"({each.sounds})", _SOUND))
-        table.add_row(Text(clock_range(each.start_sec, each.end_sec), _SPEECH if each.words else _SOUND), said)
+    for segment in segments:
+        words = Text(segment.words) if segment.words or segment.sounds else Text("(other sound)", "dim")
+        if segment.sounds:
+            words = Text.assemble(words, " " if segment.words else "", (f"({segment.sounds})", _SOUND))
+        table.add_row(
+            Text(clock_range(segment.start_sec, segment.end_sec), _SPEECH if segment.words else _SOUND), words
+        )
     return table

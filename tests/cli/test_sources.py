@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from soundbite_server.cli.render.progress import Pace
-from soundbite_server.sources import FolderWatch, NothingFound, find_named, folders_among
+from soundbite_server.sources import FolderWatch, NoSource, find_sources, source_folders
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def names(words: list[str], tree: Path) -> list[str]:
-    return [each.path.relative_to(tree).as_posix() if each.path else each.source for each in find_named(words)]
+    return [each.path.relative_to(tree).as_posix() if each.path else each.address for each in find_sources(words)]
 
 
 def test_a_folder_means_the_media_in_it_and_below_without_hidden_ones(tree: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_name_that_begins_with_a_tilde_is_a_file_where_nobody_is_called_that(
     (tree / "~draft.wav").write_bytes(b"sound")
     monkeypatch.chdir(tree)
     assert names(["~draft.wav"], tree) == ["~draft.wav"]
-    assert folders_among(["~draft.wav", "."]) == [Path()]
+    assert source_folders(["~draft.wav", "."]) == [Path()]
 
 
 def test_a_file_address_is_a_file(tree: Path) -> None:
@@ -62,12 +62,12 @@ def test_a_file_address_is_a_file(tree: Path) -> None:
 
 @pytest.mark.parametrize(("word", "said"), [("", "empty"), (" ", "empty"), (f"{'x' * 300}.wav", "File name too long")])
 def test_a_word_that_can_be_no_name_is_said_and_never_means_the_working_folder(word: str, said: str) -> None:
-    with pytest.raises(NothingFound, match=said):
-        find_named([word])
+    with pytest.raises(NoSource, match=said):
+        find_sources([word])
 
 
 def test_what_would_steer_a_terminal_is_not_in_the_name_that_is_shown() -> None:
-    (found,) = find_named(["/talks/red\x1b7\nline\u202e.wav"])
+    (found,) = find_sources(["/talks/red\x1b7\nline\u202e.wav"])
     assert found.name == "red?7?line?.wav"
 
 
@@ -86,8 +86,8 @@ def test_a_folder_that_vanishes_while_it_is_read_does_not_end_the_look(
 
 
 def test_an_address_stays_as_it_is(tree: Path) -> None:
-    found = find_named(["https://example.org/talks/one.mp3?x=1"])
-    assert [(each.source, each.path, each.name) for each in found] == [
+    found = find_sources(["https://example.org/talks/one.mp3?x=1"])
+    assert [(each.address, each.path, each.name) for each in found] == [
         ("https://example.org/talks/one.mp3?x=1", None, "one.mp3?x=1")
     ]
 
@@ -95,8 +95,8 @@ def test_an_address_stays_as_it_is(tree: Path) -> None:
 @pytest.mark.parametrize("word", ["{}/.hidden", "{}/*.ogg"])
 def test_nothing_found_is_said(word: str, tree: Path) -> None:
     (tree / ".hidden" / "d.mp3").unlink()
-    with pytest.raises(NothingFound, match=r"ogg|hidden"):
-        find_named([word.format(tree)])
+    with pytest.raises(NoSource, match=r"ogg|hidden"):
+        find_sources([word.format(tree)])
 
 
 def test_a_watched_file_is_taken_once_it_stops_growing_and_again_when_it_changes(tmp_path: Path) -> None:
