@@ -113,7 +113,7 @@ async def run(folder: Path, line: FaultyTransport, count: int) -> Outcome:
         library = Library(
             config=config,
             client=PlatformClient(http, largest_direct_bytes=LARGEST_DIRECT_BYTES, **client_options),
-            workbench=WavFiles(),
+            media_reader=WavFiles(),
             store_uri=folder / "store",
             ledger_path=folder / "ledger.sqlite",
         )

@@ -28,7 +28,7 @@ from soundbite_tools.library import Library
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-    from soundbite_server.local_media import EngineWorkbench
+    from soundbite_server.local_media import EngineMediaReader
     from soundbite_server.settings import Settings
 
 
@@ -48,7 +48,7 @@ class Platform:
     """A client of the platform, and what reads media on this machine."""
 
     client: PlatformClient
-    workbench: EngineWorkbench
+    media_reader: EngineMediaReader
 
 
 @asynccontextmanager
@@ -62,7 +62,7 @@ async def open_platform(settings: Settings) -> AsyncIterator[Platform]:
 @asynccontextmanager
 async def _open_embedded(settings: Settings) -> AsyncIterator[Platform]:
     engine_package = await _import("soundbite_engine.platform.engine")
-    workbench_module = await _import("soundbite_server.local_media")
+    media_module = await _import("soundbite_server.local_media")
     config_module = await _import("soundbite_engine.config")
     config = config_module.EngineConfig(
         home=settings.home / "engine",
@@ -77,19 +77,19 @@ async def _open_embedded(settings: Settings) -> AsyncIterator[Platform]:
         async with httpx.AsyncClient(transport=transport, base_url=EMBEDDED_BASE_URL, timeout=_TIMEOUT) as http:
             polls = PollPolicy(first_s=0.1, longest_s=2.0)
             client = PlatformClient(http, polls=polls, include=("progress", "sounds", "transcript"))
-            yield Platform(client, workbench_module.EngineWorkbench(engine.pool, engine))
+            yield Platform(client, media_module.EngineMediaReader(engine.pool, engine))
 
 
 @asynccontextmanager
 async def _open_hosted(settings: Settings) -> AsyncIterator[Platform]:
     workers = await _import("soundbite_engine.workers.pool")
-    workbench_module = await _import("soundbite_server.local_media")
+    media_module = await _import("soundbite_server.local_media")
     async with (
         workers.WorkerPool(size=1) as pool,
         httpx.AsyncClient(base_url=settings.base_url, timeout=_TIMEOUT) as http,
     ):
         client = PlatformClient(http, api_key=settings.api_key, include=("progress", "sounds", "transcript"))
-        yield Platform(client, workbench_module.EngineWorkbench(pool))
+        yield Platform(client, media_module.EngineMediaReader(pool))
 
 
 async def _import(name: str) -> Any:
@@ -127,7 +127,7 @@ async def library_on(
         library = Library(
             config=replace(library_config(settings, is_over_http=is_over_http), only_own_ids=is_callers),
             client=platform.client,
-            workbench=platform.workbench,
+            media_reader=platform.media_reader,
             store_uri=settings.store_uri,
             store_access=settings.store_access,
             ledger_path=settings.home / "ledger.sqlite",

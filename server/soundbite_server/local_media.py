@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from soundbite_engine.platform.engine import Engine
 
 
-class EngineWorkbench:
+class EngineMediaReader:
     """Reads and cuts local files in worker processes, so that a hostile file can end a worker and never the server."""
 
     def __init__(self, pool: WorkerPool, engine: Engine | None = None) -> None:
         self._pool = pool
         self._engine = engine
 
-    async def kept(self, platform_asset_id: str) -> Path | None:
+    async def asset_file(self, platform_asset_id: str) -> Path | None:
         """Return the file in which the engine of this process keeps an asset."""
         return await self._engine.kept_file(platform_asset_id) if self._engine else None
 

@@ -163,7 +163,7 @@ async def test_a_file_the_platform_can_not_read_fails_with_its_reason(
     async with open_library(upload_containers=frozenset({"wav", "ogg"})) as library:
         path = tone(5)
         ogg = path.with_suffix(".ogg")
-        ogg.write_bytes(await library.workbench.cut(path, 0, 5, "opus"))
+        ogg.write_bytes(await library.media_reader.cut(path, 0, 5, "opus"))
         with pytest.raises(WorkFailed, match="not supported"):
             await embedded(library, ogg.name)
 

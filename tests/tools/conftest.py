@@ -35,7 +35,7 @@ class WavWorkbench:
     def __init__(self) -> None:
         self.files: dict[str, Path] = {}
 
-    async def kept(self, platform_asset_id: str) -> Path | None:
+    async def asset_file(self, platform_asset_id: str) -> Path | None:
         """Return a file of the platform."""
         return self.files.get(platform_asset_id)
 

@@ -13,7 +13,7 @@ from soundbite_tools.config import LibraryConfig
 from soundbite_tools.embed.housekeeping import make_ready
 from soundbite_tools.embed.jobs import Jobs
 from soundbite_tools.library import Library
-from soundbite_tools.sources.local_media import Workbench
+from soundbite_tools.sources.local_media import MediaReader
 
 
 class RunningLibrary(Library):
@@ -24,14 +24,14 @@ class RunningLibrary(Library):
 
 @asynccontextmanager
 async def running_library(
-    folder: Path, config: LibraryConfig, client: PlatformClient, workbench: Workbench
+    folder: Path, config: LibraryConfig, client: PlatformClient, media_reader: MediaReader
 ) -> AsyncIterator[RunningLibrary]:
     """Open the library; leaving is a shutdown that stops its jobs."""
     async with anyio.create_task_group() as background:
         library = RunningLibrary(
             config=config,
             client=client,
-            workbench=workbench,
+            media_reader=media_reader,
             store_uri=folder / "store",
             ledger_path=folder / "ledger.sqlite",
         )

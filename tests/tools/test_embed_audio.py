@@ -112,7 +112,7 @@ async def test_calls_at_once_for_one_recording_keep_the_title_and_tags_that_one_
 ) -> None:
     looked, go_on = asyncio.Event(), asyncio.Event()
     async with open_library() as library, asyncio.timeout(BOUND_SEC):
-        probe = library.workbench.probe
+        probe = library.media_reader.probe
 
         async def slow_probe(path: Path) -> Any:
             # The call that began first is the last to come to its record.
@@ -121,7 +121,7 @@ async def test_calls_at_once_for_one_recording_keep_the_title_and_tags_that_one_
                 await go_on.wait()
             return await probe(path)
 
-        monkeypatch.setattr(library.workbench, "probe", slow_probe)
+        monkeypatch.setattr(library.media_reader, "probe", slow_probe)
         plain = asyncio.create_task(embed_audio(library, recording.name))
         await looked.wait()
         named = await embed_audio(library, recording.name, title="Field log", tags=["work"])

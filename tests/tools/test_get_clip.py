@@ -135,7 +135,7 @@ async def test_a_recording_from_a_link_is_played_where_the_platform_keeps_it_on_
     async with open_library() as library:
         task = await embed_audio(library, url="https://example.com/talk.mp3")
         (kept,) = platform.assets
-        library.workbench.files[kept] = recording
+        library.media_reader.files[kept] = recording
         found = await get_clip(library, asset_id=task.asset_id, end_sec=6.0, audio_format="wav")
     assert len(found.sound) == 48_000
     assert found.detail.notes == []

@@ -51,7 +51,7 @@ async def test_a_clip_cut_while_its_recording_is_removed_is_not_left_behind(
 ) -> None:
     async with open_library() as library:
         task = await embed_audio(library, recording.name)
-        cut, forget = library.workbench.cut, Ledger.forget_asset
+        cut, forget = library.media_reader.cut, Ledger.forget_asset
 
         async def cut_and_removed(*args: Any) -> bytes:
             sound: bytes = await cut(*args)
@@ -63,7 +63,7 @@ async def test_a_clip_cut_while_its_recording_is_removed_is_not_left_behind(
             return await forget(ledger, asset_id)
 
         if held_at == "before the sound is written":
-            monkeypatch.setattr(library.workbench, "cut", cut_and_removed)
+            monkeypatch.setattr(library.media_reader, "cut", cut_and_removed)
             with pytest.raises(UnknownId, match="was removed"):
                 await get_clip(library, asset_id=task.asset_id, end_sec=2.0)
         else:

@@ -17,7 +17,7 @@ from soundbite_store import ClipStore, Ledger, Sharing, Space, StoreAccess, Stor
 if TYPE_CHECKING:
     from soundbite_api import EmbeddedSpace, PlatformClient
     from soundbite_tools.config import LibraryConfig
-    from soundbite_tools.sources.local_media import Workbench
+    from soundbite_tools.sources.local_media import MediaReader
 
 # What other machines wrote shows this much later at the most; each look is a request or two.
 _CATCH_UP_EVERY_S = 5.0
@@ -73,14 +73,14 @@ class Library:
         *,
         config: LibraryConfig,
         client: PlatformClient,
-        workbench: Workbench,
+        media_reader: MediaReader,
         store_uri: str | Path,
         ledger_path: Path,
         store_access: StoreAccess | None = None,
     ) -> None:
         self.config = config
         self.client = client
-        self.workbench = workbench
+        self.media_reader = media_reader
         self.spaces = SpaceFinder(client)
         self._store_uri = store_uri
         self._store_access = store_access

@@ -75,7 +75,7 @@ class Page {
       clearTimeout(this.typing);
       this.typing = setTimeout(() => this.typed(), TYPING_MS);
     });
-    this.shelf = new Shelf(this.bridge, (asset) => this.limit(asset), () => this.stocked());
+    this.library = new Library(this.bridge, (asset) => this.limit(asset), () => this.stocked());
     this.part("token").addEventListener("submit", (event) => {
       event.preventDefault();
       this.bridge.useToken(this.part("bearer").value.trim());
@@ -83,16 +83,16 @@ class Page {
       this.part("token").hidden = true;
       this.say("");
       this.part("question").focus();
-      this.openShelf();
+      this.openLibrary();
       if (this.part("question").value) this.search();
     });
     this.welcome();
     this.part("question").focus();
-    this.openShelf();
+    this.openLibrary();
   }
 
-  openShelf() {
-    this.shelf.start().catch((error) => this.say(error.message, true));
+  openLibrary() {
+    this.library.start().catch((error) => this.say(error.message, true));
   }
 
   welcome() {
@@ -101,7 +101,7 @@ class Page {
     this.clear();
     this.say("");
     const invited = ["Search the library", "Ask for what was said or heard; the clips that answer it appear here."];
-    this.sayEmpty(...(this.shelf.nothing || invited));
+    this.sayEmpty(...(this.library.nothing || invited));
   }
 
   // The library changed: what the page says while nothing is asked may be out of date.
@@ -152,7 +152,7 @@ class Page {
     const found = result.structuredContent;
     if (result.isError || !found || !Array.isArray(found.clips)) {
       this.say("");
-      return this.sayEmpty(...((this.shelf && this.shelf.nothing) || ["No clips", reasonOf(result)]));
+      return this.sayEmpty(...((this.library && this.library.nothing) || ["No clips", reasonOf(result)]));
     }
     const asked = (found.query ? `for “${found.query}”` : `like ${found.like}`) + (this.scope ? ` in ${this.scope.title}` : "");
     const count = `${found.clips.length} ${found.clips.length === 1 ? "clip" : "clips"} ${asked}`;

@@ -23,7 +23,7 @@ _PARTS = Path(__file__).parent
 # In this order: each uses what stands before it. Only a person's own page has the library beside the search.
 _SCRIPTS: dict[Bridge, tuple[str, ...]] = {
     "host": ("bridges.js", "sounds.js", "strip.js", "rows.js", "player.js"),
-    "http": ("bridges.js", "sounds.js", "strip.js", "rows.js", "shelf.js", "player.js"),
+    "http": ("bridges.js", "sounds.js", "strip.js", "rows.js", "library.js", "player.js"),
 }
 
 
@@ -34,7 +34,7 @@ def player_page(bridge: Bridge) -> str:
     filled = {
         "policy": player_policy(bridge),
         "bridge": bridge,
-        "shelf": _read("shelf.html") if bridge == "http" else "",
+        "library": _read("library.html") if bridge == "http" else "",
         "style": _style(),
         "script": _script(bridge),
     }

@@ -80,7 +80,7 @@ async def take_page(browser: Browser, url: str, wanted: Picture) -> None:
     """A person's own page: a question typed, and where else the best recording answers it."""
     page = await browser.open(wanted.width, wanted.height, wanted.scheme)
     await page.go(url)
-    await page.until('document.querySelector("#shelf-list .entry")')
+    await page.until('document.querySelector("#library-list .entry")')
     question = f'document.querySelector("#question").value = "{wanted.search["query"]}";'
     await page.evaluate(f'{question} document.querySelector("#ask").requestSubmit()')
     await page.until('document.querySelector(".along")')

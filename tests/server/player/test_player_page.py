@@ -49,7 +49,7 @@ async def opened(home: Path, root: Path, *, is_read_only: bool = False) -> Async
     async with serving(home, root, is_read_only=is_read_only) as url, chromium() as browser:
         page = await browser.open(width=1200)
         await page.go(url)
-        await page.until('document.querySelector("#shelf-count")?.textContent')
+        await page.until('document.querySelector("#library-count")?.textContent')
         yield page
         assert page.complaints == []
         assert {urlsplit(address).netloc for address in page.requested} == {urlsplit(url).netloc}
@@ -84,7 +84,7 @@ def typed(question: str) -> str:
     }})()"""
 
 
-ENTRIES = '[...document.querySelectorAll("#shelf-list .entry")].map((each) => each.innerText)'
+ENTRIES = '[...document.querySelectorAll("#library-list .entry")].map((each) => each.innerText)'
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
@@ -110,7 +110,7 @@ async def test_a_server_that_went_away_is_named(embedded: Any, tmp_path: Path) -
         page = await browser.open(width=1200)
         async with serving(tmp_path / "home", embedded.root) as url:
             await page.go(url)
-            await page.until('document.querySelector("#shelf-list .entry")')
+            await page.until('document.querySelector("#library-list .entry")')
         await page.evaluate(typed("the ferry"))
         await page.until(
             'document.querySelector("#status.is-error")?.textContent.startsWith("The server can\'t be reached")'
@@ -121,12 +121,12 @@ async def test_a_server_that_went_away_is_named(embedded: Any, tmp_path: Path) -
 async def test_a_question_is_answered_as_it_is_typed_and_a_recording_limits_it(embedded: Any, tmp_path: Path) -> None:
     shutil.copytree(embedded.home, tmp_path / "home")
     async with opened(tmp_path / "home", embedded.root) as page:
-        assert "1 recording" in await page.evaluate('document.querySelector("#shelf-count").textContent')
+        assert "1 recording" in await page.evaluate('document.querySelector("#library-count").textContent')
         assert "field-log" in (await page.evaluate(ENTRIES))[0]
         await page.evaluate(typed("the sky is"))
         await page.evaluate(typed("the sky is still dark"))
         await page.until('document.querySelector(".said")?.textContent.includes("dark")')
-        await page.evaluate('document.querySelector("#shelf-list .entry").click()')
+        await page.evaluate('document.querySelector("#library-list .entry").click()')
         await page.until('document.querySelector("#status").textContent.includes("in field-log")')
         assert await page.evaluate('document.querySelector(".entry").getAttribute("aria-pressed")') == "true"
         await page.evaluate(typed(""))
@@ -140,13 +140,13 @@ async def test_a_dropped_file_is_embedded_with_progress_and_a_broken_one_says_wh
 ) -> None:
     shutil.copytree(embedded.home, tmp_path / "home")
     async with opened(tmp_path / "home", embedded.root) as page:
-        await page.until('!document.querySelector("#shelf-add").hidden')
+        await page.until('!document.querySelector("#library-add").hidden')
         await page.evaluate(dropped("nothing.wav", b"no sound"))
         await page.evaluate(dropped("hum.wav", hum()))
-        await page.until('document.querySelector("#shelf .is-failed [role=alert]")')
-        await page.until('document.querySelector("#shelf-list")?.innerText.includes("hum")')
-        await page.until('document.querySelector("#shelf-list")?.innerText.includes("1 clip")')
-        assert "nothing.wav" in await page.evaluate('document.querySelector("#shelf .is-failed").innerText')
+        await page.until('document.querySelector("#library .is-failed [role=alert]")')
+        await page.until('document.querySelector("#library-list")?.innerText.includes("hum")')
+        await page.until('document.querySelector("#library-list")?.innerText.includes("1 clip")')
+        assert "nothing.wav" in await page.evaluate('document.querySelector("#library .is-failed").innerText')
         assert ("list", "Recordings") in await page.accessible()
 
 
@@ -172,5 +172,5 @@ async def test_the_scores_of_a_recording_lead_to_its_other_clips(embedded: Any, 
 async def test_a_read_only_server_offers_no_adding(embedded: Any, tmp_path: Path) -> None:
     shutil.copytree(embedded.home, tmp_path / "home")
     async with opened(tmp_path / "home", embedded.root, is_read_only=True) as page:
-        await page.until('document.querySelector("#shelf-list .entry")')
-        assert await page.evaluate('document.querySelector("#shelf-add").hidden')
+        await page.until('document.querySelector("#library-list .entry")')
+        assert await page.evaluate('document.querySelector("#library-add").hidden')

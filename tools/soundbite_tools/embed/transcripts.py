@@ -67,7 +67,7 @@ async def find_transcript(
     if not (has_speech and is_local and config.local_transcripts):
         return FoundTranscript(None)
     try:
-        heard = await library.workbench.transcribe(path, params.start_sec, params.end_sec or None)
+        heard = await library.media_reader.transcribe(path, params.start_sec, params.end_sec or None)
     except MediaProblem as exc:
         log.info("No transcript of %s: %s", asset.asset_id, exc)
         return FoundTranscript(None)

@@ -92,7 +92,7 @@ async def packed(library: Library, asset: Asset, shipped: Shipment) -> AsyncIter
     with tempfile.TemporaryDirectory(dir=folder) as made:
         out = Path(made) / "sound.flac"
         try:
-            await library.workbench.to_flac(path, out, shipped.start_sec, shipped.end_sec)
+            await library.media_reader.to_flac(path, out, shipped.start_sec, shipped.end_sec)
         except MediaProblem as exc:
             raise SourceProblem(
                 f"{path.name} can't be made ready for the platform: {sentence(str(exc))}",
@@ -116,7 +116,7 @@ def _suffix(asset: Asset) -> str:
 
 async def _is_taken_as_is(library: Library, path: Path) -> bool:
     try:
-        media = await library.workbench.probe(path)
+        media = await library.media_reader.probe(path)
     except MediaProblem:
         return True  # The platform may know more; if not, it says why.
     return not media.container or media.container in library.config.upload_containers

@@ -63,7 +63,7 @@ async def levels_of(library: Library, asset: Asset, count: int) -> Levels | None
     if path is None:
         return None
     try:
-        return await library.workbench.levels(path, count)
+        return await library.media_reader.levels(path, count)
     except MediaProblem:
         return None
 

@@ -193,7 +193,7 @@ async def cut_sound(
     if sound := await anyio.to_thread.run_sync(_kept, path):
         return CutSound(path, sound, mime_type)
     try:
-        sound = await library.workbench.cut(source, start_sec, end_sec, sound_format)
+        sound = await library.media_reader.cut(source, start_sec, end_sec, sound_format)
     except MediaProblem as exc:
         return CutSound(None, b"", mime_type, f"The sound can't be cut: {sentence(str(exc))}")
     if len(sound) > library.config.largest_clip_bytes:
@@ -224,7 +224,7 @@ async def sound_file(library: Library, asset: Asset) -> Path | None:
     kept: str | None = asset.source_uri
     if asset.source_kind == "url":
         kept = await (await library.ledger()).get_platform_asset(library.config.platform, asset.content_hash)
-    return await library.workbench.kept(kept) if kept else None
+    return await library.media_reader.asset_file(kept) if kept else None
 
 
 def _why_silent(asset: Asset) -> str:

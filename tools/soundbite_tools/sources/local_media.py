@@ -49,10 +49,10 @@ class Heard:
     sentences: tuple[TimedText, ...]
 
 
-class Workbench(Protocol):
+class MediaReader(Protocol):
     """Reads and cuts local media, away from the event loop."""
 
-    async def kept(self, platform_asset_id: str) -> Path | None:
+    async def asset_file(self, platform_asset_id: str) -> Path | None:
         """Return the file in which the platform keeps an asset; None where that is not on this machine."""
         ...
 

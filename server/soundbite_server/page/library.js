@@ -6,18 +6,18 @@ const LOOK_EVERY_MS = 2000;
 const LOOKED_AT = 3;
 const TYPING_MS = 350;
 
-class Shelf {
+class Library {
   // `onScope(asset)` is told which recording the search is to be limited to, or null; `onChange()` that the list changed.
   constructor(bridge, onScope, onChange) {
     this.bridge = bridge;
     this.onScope = onScope;
     this.onChange = onChange;
-    this.part = (id) => document.getElementById(`shelf-${id}`);
+    this.part = (id) => document.getElementById(`library-${id}`);
     this.page = 1;
     this.scope = "";
     this.entries = new Map();
     this.begun = new Map();
-    document.querySelector("#shelf details").open = matchMedia("(min-width: 60rem)").matches;
+    document.querySelector("#library details").open = matchMedia("(min-width: 60rem)").matches;
     this.part("more").addEventListener("click", () => this.load(this.page + 1));
     this.part("find").addEventListener("input", () => {
       clearTimeout(this.typing);
@@ -146,7 +146,7 @@ class Shelf {
       // One after the other: what was dropped first can be searched first.
       this.sending = (this.sending || Promise.resolve()).then(() => this.send(file, row));
     }
-    if (files.length) document.querySelector("#shelf details").open = true;
+    if (files.length) document.querySelector("#library details").open = true;
   }
 
   async send(file, row) {
