@@ -10,6 +10,7 @@ from scripted_platform import ScriptedPlatform
 from tool_calls import embed_audio, get_clip, search_clips
 
 from soundbite_tools.errors import QuestionProblem, ToolProblem, UnknownId
+from soundbite_tools.read.contents import contents_of
 
 OpenLibrary = Callable[..., Any]
 
@@ -49,6 +50,26 @@ async def test_a_clip_says_what_is_heard_in_it(
         task = await embed_audio(library, recording.name)
         found = await get_clip(library, asset_id=task.asset_id)
     assert found.detail.sounds == "rain; thunder"
+
+
+async def test_what_was_embedded_again_is_shown_as_it_was_heard_last(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.hears, platform.says = ("rain",), ("the reefer is rising",)
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+    platform.space, platform.hears, platform.says = "scripted-2", ("hail",), ("the river is rising",)
+    async with open_library() as library:
+        await embed_audio(library, recording.name)
+        clip_id = (await search_clips(library, "river")).clips[0].clip_id
+        assert (await get_clip(library, clip_id)).detail.sounds == "hail"
+        assert (await get_clip(library, asset_id=task.asset_id)).detail.sounds == "hail"
+        asset = await (await library.ledger()).get_asset(task.asset_id)
+        assert asset is not None
+        contents = await contents_of(library, asset)
+    assert contents.space is not None
+    assert contents.space.id == "scripted-2"
+    assert [segment.words for segment in contents.segments if segment.words] == ["the river is rising"]
 
 
 async def test_a_recording_of_unknown_length_has_clips_whose_end_is_named(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from soundbite_store import ClipFilter, StoredClip
 from soundbite_tools.errors import translated
-from soundbite_tools.read.get_clip import sound_file
+from soundbite_tools.read.get_clip import sound_file, spaces_of
 from soundbite_tools.sources.local_media import Levels, MediaProblem
 
 if TYPE_CHECKING:
@@ -69,12 +69,11 @@ async def levels_of(library: Library, asset: Asset, count: int) -> Levels | None
 
 
 async def _rows(library: Library, asset_id: str) -> tuple[Space | None, list[StoredClip]]:
-    # Looking needs no platform: it may be shown in any space that holds it, the fullest first.
     store = await library.store()
     where = ClipFilter(asset_ids=(asset_id,), embedding_scope="clip")
-    for info in sorted(await store.spaces(), key=lambda each: -each.clips):
-        if rows := await store.clips(info.space, where, limit=100_000):
-            return info.space, rows
+    for space in await spaces_of(library, asset_id):
+        if rows := await store.clips(space, where, limit=100_000):
+            return space, rows
     return None, []
 
 

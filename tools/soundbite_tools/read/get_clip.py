@@ -20,7 +20,7 @@ from soundbite_tools.sources.sources import shown_source
 from soundbite_tools.text import clock_range, distinct_sounds, plain_text, printable, seconds, shortened, shown_language
 
 if TYPE_CHECKING:
-    from soundbite_store import Asset
+    from soundbite_store import Asset, Space
     from soundbite_tools.library import Library
     from soundbite_tools.requests import ClipRequest
 
@@ -93,9 +93,9 @@ async def get_clip(library: Library, request: ClipRequest) -> PlayableClip:
 
 
 async def _of_clip(library: Library, clip_id: str, *, is_range_given: bool) -> _Span:
-    rows = await _rows(library, ClipFilter(clip_ids=(clip_id,)))
-    asset = await (await library.ledger()).get_asset(rows[0].asset_id) if rows else None
-    if asset is None:
+    asset = await _asset_of(library, clip_id)
+    rows = await _rows(library, asset, ClipFilter(clip_ids=(clip_id,))) if asset else []
+    if asset is None or not rows:
         raise UnknownId(
             f"There is no clip {clip_id!r}.",
             "Take a clip_id from search_clips, or name a range by asset_id, start_sec and end_sec.",
@@ -136,17 +136,38 @@ async def _of_range(library: Library, asset_id: str, start_sec: float, end_sec: 
         start_after_sec=start_sec - _LONGEST_SEGMENT_SEC,
         end_before_sec=end_sec + _LONGEST_SEGMENT_SEC,
     )
-    rows = [row for row in await _rows(library, where) if row.start_sec < end_sec and row.end_sec > start_sec]
+    rows = [row for row in await _rows(library, asset, where) if row.start_sec < end_sec and row.end_sec > start_sec]
     return _Span(asset, start_sec, end_sec, tuple(rows), note)
 
 
-async def _rows(library: Library, where: ClipFilter) -> list[StoredClip]:
-    # Looking something up needs no platform: it may be asked for in any space that holds it.
-    store = await library.store()
+async def _asset_of(library: Library, clip_id: str) -> Asset | None:
+    store, ledger = await library.store(), await library.ledger()
     for info in await store.spaces():
-        if rows := await store.clips(info.space, where, limit=_MOST_ROWS):
+        if rows := await store.clips(info.space, ClipFilter(clip_ids=(clip_id,)), limit=1):
+            return await ledger.get_asset(rows[0].asset_id)
+    return None
+
+
+async def _rows(library: Library, asset: Asset, where: ClipFilter) -> list[StoredClip]:
+    store = await library.store()
+    for space in await spaces_of(library, asset.asset_id):
+        if rows := await store.clips(space, where, limit=_MOST_ROWS):
             return rows
     return []
+
+
+async def spaces_of(library: Library, asset_id: str) -> list[Space]:
+    """Return the spaces that may hold a recording, beginning with the one that it was embedded into last.
+
+    Looking something up needs no platform, so it may be in any space; the words of the last one are the best.
+
+    Raises:
+        StoreError: the store or the ledger can't be read.
+    """
+    ready = await (await library.ledger()).list_tasks(asset_id=asset_id, status="ready")
+    last = {space: place for place, space in enumerate(dict.fromkeys(task.space for task in ready))}
+    spaces = [info.space for info in await (await library.store()).spaces()]
+    return sorted(spaces, key=lambda space: last.get(space.id, len(last)))
 
 
 def _closest(span: _Span) -> str:
