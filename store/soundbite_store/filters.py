@@ -20,6 +20,7 @@ class ClipFilter:
     clip_ids: tuple[str, ...] | None = None
     exclude_clip_ids: tuple[str, ...] = ()
     asset_ids: tuple[str, ...] | None = None
+    exclude_asset_ids: tuple[str, ...] = ()
     content_hash: str | None = None
     task_id: str | None = None
     segmentation: str | None = None
@@ -56,8 +57,9 @@ class ClipFilter:
         for column, values in (("clip_id", self.clip_ids), ("asset_id", self.asset_ids)):
             if values is not None:
                 yield _one_of(column, values)
-        if self.exclude_clip_ids:
-            yield f"NOT ({_one_of('clip_id', self.exclude_clip_ids)})"
+        for column, values in (("clip_id", self.exclude_clip_ids), ("asset_id", self.exclude_asset_ids)):
+            if values:
+                yield f"NOT ({_one_of(column, values)})"
         for column in EQUALS:
             if (value := getattr(self, column)) is not None:
                 yield f"{column} = {quoted(value)}"

@@ -82,7 +82,7 @@ async def test_a_question_without_sound_words_is_told_so_when_it_asks_for_sounds
         await two_recordings(library)
         result = await search_clips(library, "the bridge", modality="sound")
     assert result.clips == []
-    assert "plain words" in result.notes[0]
+    assert "names no sound" in result.notes[0]
 
 
 async def test_detail_names_the_parts_of_a_score(open_library: OpenLibrary, two_recordings: Callable[..., Any]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from scripted_platform import ScriptedPlatform, speech_vector
 from tool_calls import embed_audio, get_clip, list_audio, search_clips
 
-from soundbite_store import TimedText
+from soundbite_store import ClipStore, TimedText
 from soundbite_tools.errors import QuestionProblem, SourceProblem, UnknownId
 from soundbite_tools.search.ranges import snapped
 
@@ -238,21 +238,6 @@ async def test_pages_go_on_until_the_end_without_repeats(
     assert len(seen) == len(set(seen)) >= 10
 
 
-async def test_diversity_lets_recordings_take_turns(
-    open_library: OpenLibrary, recording: Path, write_wav: Callable[..., Path], platform: ScriptedPlatform
-) -> None:
-    platform.duration, platform.segment_sec = 60.0, 6.0
-    platform.says = ("river rising", "", "river rising", "", "river rising", "", "river rising")
-    async with open_library() as library:
-        log = await embed_audio(library, recording.name)
-        platform.says = ("river cold water", "")
-        memo = await embed_audio(library, write_wav(recording.with_name("memo.wav"), 12.0, level=2).name)
-        by_score = await search_clips(library, "river rising", modality="speech", top_k=3)
-        in_turns = await search_clips(library, "river rising", modality="speech", top_k=3, diversity=1.0)
-    assert {clip.asset_id for clip in by_score.clips} == {log.asset_id}
-    assert [clip.asset_id for clip in in_turns.clips] == [log.asset_id, memo.asset_id, log.asset_id]
-
-
 async def test_weak_answers_are_marked_and_a_question_that_nothing_answers_says_so(
     open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
 ) -> None:
@@ -303,3 +288,110 @@ def test_a_range_of_fixed_segments_moves_to_the_borders_of_its_sentences(
 ) -> None:
     said = [TimedText(value="x", start_sec=start, end_sec=end) for start, end in sentences]
     assert snapped(6.0, 12.0, said) == expected
+
+
+async def test_only_clips_with_all_of_the_exact_words_match(
+    open_library: OpenLibrary, two_recordings: Callable[..., Any]
+) -> None:
+    async with open_library() as library:
+        await two_recordings(library)
+        both = await search_clips(library, "river is", match="words")
+        one = await search_clips(library, "rising river", match="words")
+        phrase = await search_clips(library, '"is rising" river', match="words")
+        turned = await search_clips(library, '"rising is"', match="words")
+        stem = await search_clips(library, "rivers", match="words")
+    assert {clip.text for clip in both.clips} == {"the river is rising fast", "the river is cold"}
+    assert [clip.text for clip in one.clips] == [clip.text for clip in phrase.clips] == ["the river is rising fast"]
+    assert not one.notes
+    assert all(clip.score > 0.7 for clip in both.clips)
+    for nothing in (turned, stem):
+        assert nothing.clips == []
+        assert "exact" in nothing.notes[0] or "all of these words" in nothing.notes[0]
+
+
+async def test_grouped_by_recording_each_has_its_best_range(
+    open_library: OpenLibrary, two_recordings: Callable[..., Any]
+) -> None:
+    async with open_library() as library:
+        log, memo = await two_recordings(library)
+        ranges = await search_clips(library, "the river is rising", modality="speech", top_k=50)
+        grouped = await search_clips(library, "the river is rising", modality="speech", group_by="recording")
+    assert [clip.asset_id for clip in grouped.clips] == [log, memo]
+    assert grouped.clips[0] == ranges.clips[0]
+
+
+@pytest.mark.parametrize(
+    ("filters", "titles"),
+    [
+        ({"title": "LOG river"}, {"River log"}),
+        ({"title": "memo"}, {"Memo"}),
+        ({"recorded_after": "2001-01-01"}, {"River log", "Memo"}),
+    ],
+)
+async def test_recordings_are_filtered_by_title_and_date(
+    filters: dict[str, Any], titles: set[str], open_library: OpenLibrary, two_recordings: Callable[..., Any]
+) -> None:
+    async with open_library() as library:
+        await two_recordings(library)
+        found = await search_clips(library, "the river is rising", modality="speech", top_k=50, **filters)
+    assert {clip.title for clip in found.clips} == titles
+
+
+@pytest.mark.parametrize("filters", [{"title": "opera"}, {"recorded_after": "2200-01-01"}])
+async def test_filters_on_recordings_that_nothing_passes_are_named(
+    filters: dict[str, Any], open_library: OpenLibrary, two_recordings: Callable[..., Any]
+) -> None:
+    async with open_library() as library:
+        await two_recordings(library)
+        with pytest.raises(QuestionProblem, match="passes all of these filters") as problem:
+            await search_clips(library, "river", **filters)
+    assert next(iter(filters)) in problem.value.next_step
+
+
+async def test_recordings_can_be_left_out(open_library: OpenLibrary, two_recordings: Callable[..., Any]) -> None:
+    async with open_library() as library:
+        log, memo = await two_recordings(library)
+        found = await search_clips(library, "the river is rising", modality="speech", exclude_asset_ids=[log])
+    assert {clip.asset_id for clip in found.clips} == {memo}
+
+
+async def test_what_is_said_around_an_answer_comes_on_request(
+    open_library: OpenLibrary, two_recordings: Callable[..., Any]
+) -> None:
+    async with open_library() as library:
+        log, _ = await two_recordings(library)
+        plain = await search_clips(library, "rising fast", asset_ids=[log], top_k=1)
+        wider = await search_clips(library, "rising fast", asset_ids=[log], top_k=1, context_sec=10.0)
+    assert plain.clips[0].context == ""
+    assert wider.clips[0].text == plain.clips[0].text == "the river is rising fast"
+    assert wider.clips[0].context == "the river is rising fast nobody saw the bridge move"
+
+
+async def test_sounds_and_words_are_asked_for_together(
+    open_library: OpenLibrary, two_recordings: Callable[..., Any]
+) -> None:
+    async with open_library() as library:
+        await two_recordings(library)
+        found = await search_clips(library, "the river is rising", sounds=["alarm"], modality="speech")
+    assert found.clips
+    assert all(clip.start_sec == 0.0 for clip in found.clips)
+
+
+async def test_one_search_asks_the_store_three_questions_at_the_most(
+    open_library: OpenLibrary, two_recordings: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    for name in ("vector_search", "text_search", "clips", "embeddings"):
+        method = getattr(ClipStore, name)
+
+        def counted(*args: Any, _method: Any = method, _name: str = name, **kwargs: Any) -> Any:
+            asked.append(_name)
+            return _method(*args, **kwargs)
+
+        monkeypatch.setattr(ClipStore, name, counted)
+    async with open_library() as library:
+        await two_recordings(library)
+        for question in ("the river is rising", "nobody saw it", "alarm", "who said that the bridge moved"):
+            asked.clear()
+            assert (await search_clips(library, question)).clips
+            assert len(asked) <= 3, (question, asked)

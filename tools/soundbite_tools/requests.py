@@ -18,6 +18,8 @@ from soundbite_tools.text import distinct, plain_tags, plain_text
 
 Modality = Literal["any", "speech", "sound"]
 Detail = Literal["concise", "detailed"]
+Match = Literal["meaning", "words"]
+Grouping = Literal["range", "recording"]
 SoundFormat = Literal["mp3", "wav", "opus", "flac"]
 Option = Literal["audio", "transcription"]
 Scope = Literal["clip", "asset"]
@@ -61,6 +63,11 @@ class Narrows:
     convert: Callable[[Any], object] = lambda value: value
 
 
+@dataclass(frozen=True)
+class OfRecordings:
+    """Marks a filter on recordings that is no column of the store: the ledger says which recordings pass."""
+
+
 class Request(BaseModel):
     """What a tool is asked."""
 
@@ -94,7 +101,7 @@ def _moment(text: str) -> datetime:
     except (ValueError, OverflowError) as exc:  # the first and the last day may lie outside of what is a date in UTC
         raise QuestionProblem(
             f"{plain_text(text, 40)!r} is not a date.",
-            "Give added_after as 2026-01-31 or 2026-01-31T18:00:00Z (UTC where no zone is given).",
+            "Give dates as 2026-01-31 or 2026-01-31T18:00:00Z (UTC where no zone is given).",
             code="date_invalid",
         ) from exc
 
@@ -108,7 +115,7 @@ AssetIds = Annotated[
 ]
 Tags = Annotated[
     tuple[str, ...],
-    Field(description="Only in recordings with any of these", max_length=20),
+    Field(description="Only with any of these tags", max_length=20),
     AfterValidator(plain_tags),
     Flag("--tag", help="Only in recordings with this tag"),
     Narrows("tags_any"),
@@ -120,6 +127,20 @@ class Filters(Request):
 
     asset_ids: AssetIds = ()
     tags: Tags = ()
+    exclude_asset_ids: Annotated[
+        tuple[str, ...],
+        Field(description="Not in these recordings", max_length=100),
+        AfterValidator(distinct),
+        Flag("--not-asset", help="Not in this recording (asset id)", metavar="ID"),
+        Narrows("exclude_asset_ids"),
+    ] = ()
+    title: Annotated[
+        str,
+        Field(description="Only in titles with these words", max_length=200),
+        AfterValidator(_single_spaces),
+        Flag("--title", help="Only in recordings with these words in their title", metavar="WORDS"),
+        OfRecordings(),
+    ] = ""
     sounds: Annotated[
         tuple[Annotated[str, Field(max_length=_LONGEST_SOUND)], ...],
         Field(description="Only where any of these is heard", max_length=10),
@@ -134,7 +155,10 @@ class Filters(Request):
         Narrows("language"),
     ] = ""
     start_sec: Annotated[
-        float, Field(description="Only after this time of a recording", ge=0), Flag("--from"), Narrows("ends_after_sec")
+        float,
+        Field(description="Only after this time", ge=0),
+        Flag("--from", help="Only after this time of a recording"),
+        Narrows("ends_after_sec"),
     ] = 0.0
     end_sec: Annotated[
         float,
@@ -152,9 +176,26 @@ class Filters(Request):
         Flag("--after", metavar="DATE"),
         Narrows("created_after", _moment),
     ] = ""
+    recorded_after: Annotated[
+        str,
+        Field(description="The same by the date of the file", max_length=40),
+        AfterValidator(str.strip),
+        Flag("--recorded-after", help="Only files that date from after this", metavar="DATE"),
+        OfRecordings(),
+    ] = ""
+
+    @property
+    def is_of_recordings(self) -> bool:
+        """Whether a filter is set that the ledger has to answer."""
+        return any(getattr(self, name) for name, _ in self.marked(OfRecordings))
+
+    @property
+    def earliest(self) -> datetime | None:
+        """What `recorded_after` means; QuestionProblem where it is no date."""
+        return _moment(self.recorded_after) if self.recorded_after else None
 
     def conditions(self) -> dict[str, Any]:
-        """Return the conditions for the store's filter; `sounds` is none of them, for the store has no such column.
+        """Return the conditions for the store's filter, as far as it has columns for them.
 
         Raises:
             QuestionProblem: a range that ends before it begins, or a date that is none.
@@ -184,32 +225,36 @@ class Question(Request):
     ] = ""
     like: Annotated[
         str,
-        Field(description="Example: clip_id, asset_id, path or link of a sound file", max_length=_LONGEST_PATH),
+        Field(description="Example: clip_id, asset_id, file or link", max_length=_LONGEST_PATH),
         AfterValidator(str.strip),
         Flag("--like", help="A clip, a recording or a sound file: find more like it", metavar="ID|FILE", is_path=True),
     ] = ""
     without: Annotated[
         str,
-        Field(description="Not like this: words, clip_id or asset_id", max_length=_LONGEST_WORDS),
+        Field(description="Not like this: words or an id", max_length=_LONGEST_WORDS),
         AfterValidator(_single_spaces),
         Flag("--without", metavar="WORDS"),
     ] = ""
     modality: Annotated[Modality, Field(description="What to search"), Flag("--in")] = "any"
+    match: Annotated[
+        Match,
+        Field(description='words: only clips with all exact words, "phrases" too'),
+        Flag("--match"),
+    ] = "meaning"
 
 
 class SearchRequest(Filters, Question):
     """What search_clips is asked; `cursor` goes on where an answer to the same request ended."""
 
-    diversity: Annotated[
+    group_by: Annotated[Grouping, Field(description="recording: only the best of each"), Flag("--group-by")] = "range"
+    context_sec: Annotated[
         float,
-        Field(description="1 takes each recording once before any twice; 0 goes by score", ge=0, le=1),
-        Flag("--diversity"),
+        Field(description="Adds what is said so long before and after", ge=0, le=120),
+        Flag("--context", metavar="SEC"),
     ] = 0.0
     top_k: Annotated[int, Field(description="How many clips at most", ge=1, le=50), Flag("-n", "--top")] = 5
-    cursor: Annotated[
-        str, Field(description="next_cursor of the same search, for more", max_length=100), Flag("--cursor")
-    ] = ""
-    detail: Annotated[Detail, Field(description="detailed adds ranks and scores of each kind of evidence")] = "concise"
+    cursor: Annotated[str, Field(description="next_cursor of the same search", max_length=100), Flag("--cursor")] = ""
+    detail: Annotated[Detail, Field(description="detailed adds the parts of each score")] = "concise"
 
 
 class EmbedRequest(Request):

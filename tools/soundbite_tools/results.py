@@ -162,6 +162,7 @@ class ClipResult(Result):
     is_weak: bool = Field(default=False, description="Hardly an answer")
     matched: str = Field(default="speech", description="speech (what is said), sound (what is heard), or both")
     text: str = Field(default="", description="What is said there, as recognised")
+    context: str = Field(default="", description="The same with what is said around it; only with context_sec")
     sounds: str = Field(default="", description="What is heard there, in words")
     language: str = Field(default="", description="Of what is said, where it is not English")
     tags: list[str] = Field(default_factory=list)
@@ -176,6 +177,8 @@ class ClipResult(Result):
         lines = [f"{self.title} {self.time_range} ({span(self)}), score {number(self.score)}{weak}{matched}"]
         if self.text:
             lines.append(f'   "{self.text}"')
+        if self.context:
+            lines.append(f'   Around it: "{self.context}"')
         if self.sounds:
             lines.append(f"   Sounds: {self.sounds}")
         if self.language:

@@ -158,8 +158,9 @@ class ResidentRows:
         for name, values in (("clip_id", where.clip_ids), ("asset_id", where.asset_ids)):
             if values is not None:
                 yield codes[name].are(values)
-        if where.exclude_clip_ids:
-            yield ~codes["clip_id"].are(where.exclude_clip_ids)
+        for name, values in (("clip_id", where.exclude_clip_ids), ("asset_id", where.exclude_asset_ids)):
+            if values:
+                yield ~codes[name].are(values)
         for name in EQUALS:
             if (value := getattr(where, name)) is not None:
                 yield codes[name].are([value])

@@ -72,7 +72,8 @@ _FULL = Calibration(
     speech_to_speech=_SPEECH_TO_SPEECH,
     sound_to_sound=_UNMEASURED.sound_to_sound,
 )
-_BY_PROFILE = {"soundbite-base-": _BASE, "soundbite-sounds-": _SOUNDS, "soundbite-full-": _FULL}
+_BASE_PREFIX = "soundbite-base-"
+_BY_PROFILE = {_BASE_PREFIX: _BASE, "soundbite-sounds-": _SOUNDS, "soundbite-full-": _FULL}
 
 
 def calibration_of(space_id: str) -> Calibration:
@@ -86,3 +87,8 @@ def calibration_of(space_id: str) -> Calibration:
         if space_id.startswith(prefix):
             return found
     return _UNMEASURED
+
+
+def knows_sound_names(space_id: str) -> bool:
+    """Return whether sounds can be asked for by name in a space: not in that of the profile base."""
+    return not space_id.startswith(_BASE_PREFIX)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from soundbite_store import ClipFilter, ClipHit, ClipStore, Space
 from soundbite_tools.search.calibration import Calibration, calibration_of
 from soundbite_tools.search.queries import SOUND, SPEECH
-from soundbite_tools.search.words import QuestionWords, sound_terms
+from soundbite_tools.search.words import ExactWords, QuestionWords, sound_terms
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
     from soundbite_tools.search.queries import QueryVectors, Vector
 
 _LOOSE_HITS = 12
+MOST_HITS = 1_000
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,27 @@ class Evidence:
     sound_terms: frozenset[str] = frozenset()
     """Words of the question that may name a sound."""
     calibration: Calibration = field(default_factory=lambda: calibration_of(""))
+    is_exact: bool = False
+    """Whether the clips of `words` are known to hold all that was asked for."""
+
+
+async def gather_exact(library: Library, vectors: QueryVectors, text: str, where: ClipFilter) -> Evidence:
+    """Return the evidence for clips that hold all of the exact words, at most the thousand that hold most of them.
+
+    Raises:
+        StoreError: the store can't be read.
+    """
+    wanted = ExactWords(text)
+    search = _Search(await library.store(), vectors.current.space, where, MOST_HITS)
+    found = await search.store.text_search(search.space, " ".join(wanted.terms), where=where, limit=MOST_HITS)
+    hits = [hit for hit in found if wanted.are_in(hit.clip.transcript)]
+    near: Sequence[ClipHit] = ()
+    if vectors.speech is not None and hits:
+        holding = replace(where, clip_ids=tuple(hit.clip.clip_id for hit in hits))
+        near = await replace(search, where=holding, limit=len(hits)).nearest(vectors.speech, "transcription")
+    return Evidence(
+        speech=near, words=hits, spoken=text, calibration=calibration_of(vectors.current.space.id), is_exact=True
+    )
 
 
 async def gather(
@@ -40,7 +62,7 @@ async def gather(
     """Return the evidence for a question; `text` is empty for an example. In the modality sound its words count only
     as names of sounds, in speech only as what is said.
 
-    The store is asked three questions at the most, unless recordings were embedded without separate clips.
+    The store is asked three questions at the most, one more where recordings were embedded as `fused`.
 
     Raises:
         StoreError: the store can't be read.
@@ -51,8 +73,8 @@ async def gather(
         asked["speech"] = search.nearest(vectors.speech, "transcription")
     if vectors.sound is not None:
         asked["sound"] = search.nearest(vectors.sound, "audio")
-    if vectors.whole is not None:
-        asked["fused"] = search.loose(vectors.whole)
+    if vectors.whole is not None and await search.has_fused():
+        asked["fused"] = search.loose(vectors.whole, "fused", "clip")
     if text:
         asked["words"] = search.holding(text)
     # Not a task group, which wraps what fails in it: the store's own error tells what to do.
@@ -60,9 +82,26 @@ async def gather(
     if vectors.speech is not None and vectors.sound is None and "words" in found:
         found["speech"] = await search.with_meaning(vectors.speech, found["speech"], found["words"])
     return Evidence(
-        **found,
+        speech=found.get("speech", ()),
+        sound=found.get("sound", ()),
+        fused=found.get("fused", ()),
+        words=found.get("words", ()),
         spoken=text if modality != SOUND else "",
         sound_terms=sound_terms(text) if modality != SPEECH else frozenset(),
+        calibration=calibration_of(vectors.current.space.id),
+    )
+
+
+async def gather_whole(library: Library, vectors: QueryVectors, text: str, where: ClipFilter) -> Evidence:
+    """Return the evidence of recordings that were embedded as a whole only: no clip of them can answer.
+
+    Raises:
+        StoreError: the store can't be read.
+    """
+    search = _Search(await library.store(), vectors.current.space, where, _LOOSE_HITS)
+    return Evidence(
+        fused=await search.loose(vectors.whole, None, "asset") if vectors.whole is not None else (),
+        spoken=text,
         calibration=calibration_of(vectors.current.space.id),
     )
 
@@ -92,19 +131,14 @@ class _Search:
         of_those = replace(self, where=replace(self.where, clip_ids=tuple(further)), limit=len(further))
         return [*nearest, *await of_those.nearest(vector, "transcription")]
 
-    async def loose(self, vector: Vector) -> Sequence[ClipHit]:
-        """Hits in recordings that were embedded without separate clips: only fused ones, or only as a whole."""
-        hits = list[ClipHit]()
-        for loose in (
-            ClipFilter(embedding_option="fused", embedding_scope="clip"),
-            ClipFilter(embedding_scope="asset"),
-        ):
-            # Most libraries have none; the store remembers that.
-            if await self.store.has_clips(self.space, loose):
-                where = replace(
-                    self.where, embedding_option=loose.embedding_option, embedding_scope=loose.embedding_scope
-                )
-                hits += await self.store.vector_search(self.space, vector, where=where, limit=_LOOSE_HITS)
+    async def has_fused(self) -> bool:
+        """Whether any recording was embedded with sound and speech in one vector; the store remembers that."""
+        return await self.store.has_clips(self.space, ClipFilter(embedding_option="fused"))
+
+    async def loose(self, vector: Vector, option: str | None, scope: str) -> Sequence[ClipHit]:
+        """Hits in recordings that have no separate clips of their own."""
+        where = replace(self.where, embedding_option=option, embedding_scope=scope)
+        hits = await self.store.vector_search(self.space, vector, where=where, limit=_LOOSE_HITS)
         clipped = await self.store.assets_with_clips(self.space, {hit.clip.asset_id for hit in hits})
         return [hit for hit in hits if hit.clip.asset_id not in clipped]
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from soundbite_store import BadVector
 from soundbite_tools.library import CurrentSpace, current_space
+from soundbite_tools.search.calibration import knows_sound_names
+from soundbite_tools.search.words import names_plain_sounds
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
@@ -47,7 +49,7 @@ async def query_vectors(library: Library, text: str) -> QueryVectors:
     current = await library.spaces.current()
     known = await ledger.get_query_vector(current.space.id, "text", text)
     if known is not None and len(known) == current.space.dimension:
-        return split(known, current)
+        return _asked(known, current, text)
     answer = await library.client.embed_text(text)
     current = current_space(answer.space, len(answer.vector))
     library.spaces.seen(current)
@@ -57,7 +59,14 @@ async def query_vectors(library: Library, text: str) -> QueryVectors:
     except BadVector:
         # No word of it means anything to the platform; the words themselves may still be found.
         return QueryVectors(current)
-    return split(vector, current)
+    return _asked(vector, current, text)
+
+
+def _asked(vector: Vector, current: CurrentSpace, text: str) -> QueryVectors:
+    vectors = split(vector, current)
+    # A profile that knows no sounds by name compares "siren" with any tone, and a chainsaw would answer.
+    is_named = knows_sound_names(current.space.id) or names_plain_sounds(text)
+    return vectors if is_named else replace(vectors, sound=None)
 
 
 def split(vector: Vector, current: CurrentSpace) -> QueryVectors:

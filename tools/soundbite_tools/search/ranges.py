@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -94,22 +93,12 @@ def time_ranges(scored: Sequence[Scored], limit: int) -> list[TimeRange]:
     return ranges
 
 
-def spread(ranges: Sequence[TimeRange], diversity: float) -> list[TimeRange]:
-    """Return the ranges reordered so that recordings take turns, the more the higher `diversity` (0 to 1) is.
-
-    Each further range of one recording counts as `diversity` less than the one before: at 1, every recording comes
-    once before any comes twice.
-    """
-    if not diversity:
-        return list(ranges)
-    taken: Counter[str] = Counter()
-    left, ordered = list(ranges), list[TimeRange]()
-    while left:
-        rated = [each.best.score * (1.0 - diversity) ** taken[each.asset_id] for each in left]
-        best = min(range(len(left)), key=lambda place: (-round(rated[place], 6), taken[left[place].asset_id], place))
-        taken[left[best].asset_id] += 1
-        ordered.append(left.pop(best))
-    return ordered
+def best_of_each(ranges: Sequence[TimeRange]) -> list[TimeRange]:
+    """Return the first range of each recording, in their order."""
+    first: dict[str, TimeRange] = {}
+    for found in ranges:
+        first.setdefault(found.asset_id, found)
+    return list(first.values())
 
 
 def _near(seed: Scored, scored: Sequence[Scored], used: set[str]) -> list[Scored]:
@@ -213,6 +202,7 @@ class Answer:
     borders: Borders
     text: str
     sounds: str
+    context: str = ""
 
     def result(self, room: Room, *, is_detailed: bool) -> ClipResult:
         """Return the range as a result that keeps to its room."""
@@ -228,6 +218,7 @@ class Answer:
             is_weak=best.score < WEAK_SCORE,
             matched=best.matched,
             text=shortened(self.text, room.text) if room.text else "",
+            context=shortened(self.context, 2 * room.text) if room.text else "",
             sounds=shortened(self.sounds, _LONGEST_SOUNDS),
             language=shown_language(best.clip.language),
             tags=list(best.clip.tags[: room.tags]),
@@ -237,8 +228,12 @@ class Answer:
         )
 
 
-async def with_text(library: Library, space: Space, ranges: Sequence[TimeRange], *, with_room: bool) -> list[Answer]:
+async def with_text(
+    library: Library, space: Space, ranges: Sequence[TimeRange], *, with_room: bool, context_sec: float = 0.0
+) -> list[Answer]:
     """Return the ranges with the words said in them, and with `with_room` what is worth playing around each.
+
+    With `context_sec` also all that is said from that long before a range to that long after it.
 
     Raises:
         StoreError: the store can't be read.
@@ -247,8 +242,24 @@ async def with_text(library: Library, space: Space, ranges: Sequence[TimeRange],
     silent = [each.clip.clip_id for found in ranges for each in found.clips if not each.clip.transcript]
     said = await _transcripts(library, space, silent)
     borders = await borders_of(library, ranges, with_room=with_room)
+    around = await _contexts(library, ranges, borders, context_sec) if context_sec else [""] * len(ranges)
     return [
-        Answer(found, at, _said(found, said), distinct_sounds(each.clip.sound_words for each in found.clips))
+        Answer(found, at, _said(found, said), distinct_sounds(each.clip.sound_words for each in found.clips), context)
+        for found, at, context in zip(ranges, borders, around, strict=True)
+    ]
+
+
+async def _contexts(
+    library: Library, ranges: Sequence[TimeRange], borders: Sequence[Borders], context_sec: float
+) -> list[str]:
+    ledger = await library.ledger()
+    sentences = await ledger.get_sentences((found.asset_id for found in ranges), library.config.platform)
+    return [
+        " ".join(
+            sentence.value
+            for sentence in sentences.get(found.asset_id, ())
+            if sentence.end_sec > at.start_sec - context_sec and sentence.start_sec < at.end_sec + context_sec
+        )
         for found, at in zip(ranges, borders, strict=True)
     ]
 

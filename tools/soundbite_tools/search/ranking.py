@@ -71,7 +71,7 @@ def by_question(evidence: Evidence) -> list[Scored]:
     for clip_id, clip in clips.items():
         found, said = parts.setdefault(clip_id, {}), clip.transcript
         place = places.get(clip_id, len(places) + 1)
-        if said and (share := words.share(said)):
+        if said and (share := 1.0 if evidence.is_exact else words.share(said)):
             found[WORDS] = Part(share, place)
         if said and WORDS in found and (share := words.quoted(said)):
             found[QUOTED] = Part(share, place)

@@ -14,14 +14,23 @@ from typing import TYPE_CHECKING
 from soundbite_store import ClipFilter
 from soundbite_tools.errors import QuestionProblem, translated
 from soundbite_tools.results import SearchResult
-from soundbite_tools.search.evidence import gather
+from soundbite_tools.search.calibration import knows_sound_names
+from soundbite_tools.search.evidence import gather, gather_exact, gather_whole
 from soundbite_tools.search.examples import example_of, is_id
-from soundbite_tools.search.queries import SOUND, query_vectors
-from soundbite_tools.search.ranges import Answer, spread, time_ranges, with_text
-from soundbite_tools.search.ranking import WEAK_SCORE, Scored, by_example, by_question, combined, lessened
+from soundbite_tools.search.queries import SOUND, SPEECH, query_vectors
+from soundbite_tools.search.ranges import Answer, best_of_each, time_ranges, with_text
+from soundbite_tools.search.ranking import (
+    WEAK_SCORE,
+    Scored,
+    by_example,
+    by_question,
+    combined,
+    in_order,
+    lessened,
+)
 from soundbite_tools.search.selection import maker_of, searched_clips
 from soundbite_tools.search.wanted import topic_of
-from soundbite_tools.search.words import distinct_terms
+from soundbite_tools.search.words import asks_for_sound, distinct_terms
 from soundbite_tools.text import Room, count_of, first_that_fits, plain_text
 
 if TYPE_CHECKING:
@@ -32,10 +41,14 @@ if TYPE_CHECKING:
 
 
 _MARK_CHARS = 12
+_NO_SOUND_NAMES = (
+    "This engine profile (base) tells speech, music, silence and loudness only and knows no sound by name, so what is "
+    "shown is what was said. `pip install 'soundbite[sounds]'` and `soundbite models pull sounds` add 521 kinds of "
+    "sound; or give a clip that sounds like it in like."
+)
 _UNNAMED_SOUND = (
-    "The question names no sound that this engine profile knows. The base profile knows plain words only (speech, "
-    "music, silence, loud, quiet, rhythm, noise, tone, high, low, knock, hum and words close to them). "
-    "Use one of them, or give a clip that sounds like it in like."
+    "The question names no sound that this engine profile knows. Use other words, or give a clip that sounds like it "
+    "in like."
 )
 LAST_PAGE_ENDS = 200
 _NEAREST_SHOWN = 2
@@ -91,7 +104,10 @@ async def answers(
     """
     where, notes, found = searched.where, list[str](), list[list[Scored]]()
     if question.query:
-        scored, note = await _for_words(library, question.query, question.modality, where, limit)
+        if question.match == "words":
+            scored, note = await _for_exact_words(library, question.query, where)
+        else:
+            scored, note = await _for_words(library, question.query, question.modality, where, limit)
         found.append(scored)
         notes += [note] if note else []
     if question.like:
@@ -110,19 +126,36 @@ async def _for_words(
 ) -> tuple[list[Scored], str]:
     vectors = (await query_vectors(library, topic_of(text))).only(modality)
     scored = by_question(await gather(library, vectors, text, where, limit, modality))
-    is_unnamed = modality == SOUND and vectors.sound is None and not scored
-    return scored, _UNNAMED_SOUND if is_unnamed else ""
+    if not _answer(scored):
+        whole = await gather_whole(library, vectors, text if modality != SOUND else "", where)
+        scored = in_order([*scored, *by_question(whole)])
+    if vectors.sound is not None or modality == SPEECH:
+        return scored, ""
+    if not knows_sound_names(vectors.current.space.id):
+        return scored, _NO_SOUND_NAMES if modality == SOUND or asks_for_sound(text) else ""
+    return scored, _UNNAMED_SOUND if modality == SOUND and not scored else ""
+
+
+def _answer(scored: Sequence[Scored]) -> bool:
+    return bool(scored) and scored[0].score >= WEAK_SCORE
+
+
+async def _for_exact_words(library: Library, query: str, where: ClipFilter) -> tuple[list[Scored], str]:
+    vectors = await query_vectors(library, query)
+    scored = by_question(await gather_exact(library, vectors, query, where))
+    return scored, "" if scored else "No clip holds all of these words; leave match out to search by meaning."
 
 
 async def _for_example(
     library: Library, like: str, modality: Modality, where: ClipFilter, limit: int
 ) -> tuple[list[Scored], str]:
     wanted = await example_of(library, like)
-    evidence = await gather(library, wanted.vectors.only(modality), "", where, limit)
+    vectors = wanted.vectors.only(modality)
+    found = by_example(await gather(library, vectors, "", where, limit))
+    if not _answer(found):
+        found = in_order([*found, *by_example(await gather_whole(library, vectors, "", where))])
     scored = [
-        each
-        for each in by_example(evidence)
-        if not wanted.is_itself(each.clip.asset_id, each.clip.start_sec, each.clip.end_sec)
+        each for each in found if not wanted.is_itself(each.clip.asset_id, each.clip.start_sec, each.clip.end_sec)
     ]
     return scored, wanted.note
 
@@ -143,9 +176,9 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
 
     `like` is a clip, a recording, or a sound that is not in the library (a path or an https URL), which is listened to
     and not kept. `without` takes away what is like it: words, a clip or a recording. `modality` speech looks only at
-    what is said, sound only at what is heard. The filters must all hold. `diversity` 0 to 1 spreads the answers over
-    recordings. `cursor` goes on where an answer ended, for at most 200 clips in all. Equal questions get equal answers,
-    in the same order.
+    what is said, sound only at what is heard. The filters must all hold. `match` words takes clips with
+    all of the exact words only. `group_by` recording gives the best range of each recording. `cursor` goes on where an
+    answer ended, for at most 200 clips in all. Equal questions get equal answers, in the same order.
 
     Raises:
         ToolProblem: there is no question, the library is empty, or an id, tag, sound or cursor is not known.
@@ -157,7 +190,7 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
             code="question_empty",
         )
     # What the next page must be asked for as well.
-    search = request.model_dump(mode="json", exclude={"cursor", "detail"})
+    search = request.model_dump(mode="json", exclude={"cursor", "detail", "context_sec"})
     first = offset_of(request.cursor, search)
     last = min(first + request.top_k, LAST_PAGE_ENDS)
     searched = await searched_clips(library, request)
@@ -167,12 +200,17 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
         _not_searched(library, searched.space),
     )
     # One more than is shown tells whether there is a next page.
-    ranges = spread(time_ranges(scored, LAST_PAGE_ENDS if request.diversity else last + 1), request.diversity)
+    is_grouped = request.group_by == "recording"
+    ranges = time_ranges(scored, LAST_PAGE_ENDS if is_grouped else last + 1)
+    if is_grouped:
+        ranges = best_of_each(ranges)
     is_detailed = request.detail == "detailed"
     is_unanswered = not first and not (ranges and ranges[0].best.score >= WEAK_SCORE)
     if is_unanswered:
         ranges = ranges[:_NEAREST_SHOWN]
-    page = await with_text(library, searched.space, ranges[first:last], with_room=is_detailed)
+    page = await with_text(
+        library, searched.space, ranges[first:last], with_room=is_detailed, context_sec=request.context_sec
+    )
     notes += _verdict(page) if is_unanswered else []
     notes += [] if first else left_out
 

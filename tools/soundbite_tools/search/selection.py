@@ -6,12 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from soundbite_store import ClipFilter, Space
 from soundbite_tools.errors import EmptyLibrary, QuestionProblem, UnknownId
 from soundbite_tools.requests import Filters
-from soundbite_tools.search.calibration import calibration_of
+from soundbite_tools.search.calibration import calibration_of, knows_sound_names
 from soundbite_tools.search.queries import query_vectors
 from soundbite_tools.search.words import terms_of
 from soundbite_tools.text import count_of, plain_text
@@ -47,10 +48,15 @@ async def clips_with_sounds(
             unknown.append(sound)
         found |= dict.fromkeys([*named, *(heard or ())])
     if not found:
-        why = " The engine's profile does not know them by name." if len(unknown) == len(sounds) else ""
+        is_unknown = len(unknown) == len(sounds)
+        why = " The engine's profile does not know them by name." if is_unknown else ""
+        can_learn = is_unknown and not knows_sound_names(current.space.id)
         raise QuestionProblem(
             f"No clip of this selection has the sound {' or '.join(sounds)}.{why}",
-            "Leave sounds out, or name others: plain words such as music, speech, noise, loud, or those that results "
+            "This profile (base) tells speech, music, silence and loudness only: leave sounds out, or have 521 sounds "
+            "told by name with `pip install 'soundbite[sounds]'` and `soundbite models pull sounds`."
+            if can_learn
+            else "Leave sounds out, or name others: plain words such as music, speech, loud, or those that results "
             "show as sounds.",
             code="unknown_sound",
         )
@@ -94,6 +100,8 @@ async def searched_clips(library: Library, filters: Filters) -> Searched:
     """
     store, current, where = await library.store(), await library.spaces.current(), ClipFilter(**filters.conditions())
     space = current.space
+    if filters.is_of_recordings:
+        where = replace(where, asset_ids=await _recordings(library, filters))
     if filters.sounds and await store.has_clips(space, where):
         where = replace(where, clip_ids=await clips_with_sounds(library, current, where, filters.sounds))
     for option in ("audio", "transcription"):
@@ -105,6 +113,19 @@ async def searched_clips(library: Library, filters: Filters) -> Searched:
     if not await store.count(space):
         await _say_empty(library, space)
     raise await _no_match(library, filters)
+
+
+async def _recordings(library: Library, filters: Filters) -> tuple[str, ...]:
+    """The recordings that pass the filters on recordings, of those that are asked for."""
+    assets = await (await library.ledger()).list_assets(limit=_ASSETS_READ)
+    asked, words, earliest = set(filters.asset_ids), filters.title.lower().split(), filters.earliest
+    return tuple(
+        asset.asset_id
+        for asset in assets
+        if (not asked or asset.asset_id in asked)
+        and all(word in asset.title.lower() for word in words)
+        and (earliest is None or (asset.mtime_ns and datetime.fromtimestamp(asset.mtime_ns / 1e9, UTC) > earliest))
+    )
 
 
 def maker_of(other: str, current: str) -> str:

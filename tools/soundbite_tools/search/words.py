@@ -34,6 +34,7 @@ _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _ASCII_WORDS = bytes(ord(char.lower()) if char.isalnum() or char == "'" else 32 for char in map(chr, range(128)))
 _ASCII_WORDS += bytes(128)
 _SPELT = re.compile(r"\b[^\W\d_](?:-[^\W\d_])+\b|\b[^\W\d_]-(?=[^\W\d_]{2})")
+_QUOTED = re.compile(r"[\"\u201c\u201d\u201e]([^\"\u201c\u201d\u201e]+)[\"\u201c\u201d]")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 # British to American endings. What they do to other words does not matter, as both sides are treated alike.
 _SPELLINGS = tuple(
@@ -159,6 +160,27 @@ class QuestionWords:
         return tuple(dict.fromkeys(forms))[: 2 * MOST_TERMS]
 
 
+class ExactWords:
+    """Words that must all be said as they are, and phrases in quotes whose words must follow each other."""
+
+    def __init__(self, query: str) -> None:
+        phrases = [terms_of(phrase) for phrase in _QUOTED.findall(query)]
+        self._phrases = [phrase for phrase in phrases if phrase]
+        self._words = frozenset(terms_of(_QUOTED.sub(" ", query)))
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """All of the words."""
+        return tuple(dict.fromkeys([*self._words, *(word for phrase in self._phrases for word in phrase)]))
+
+    def are_in(self, text: str) -> bool:
+        """Return whether a text holds all of them."""
+        words = terms_of(text)
+        return self._words.issubset(words) and all(
+            longest_run(phrase, words) == len(phrase) for phrase in self._phrases
+        )
+
+
 def sound_terms(question: str) -> frozenset[str]:
     """Return the terms of a question that may name a sound."""
     return frozenset(content_terms(question)) - _ABOUT_SOUNDS
@@ -250,3 +272,38 @@ COMMON_WORDS = frozenset(
 )
 # Words of a question about a sound that do not name it.
 _ABOUT_SOUNDS = frozenset(content_terms("sound noise hear hearing heard audio someone something anything"))
+# What the base profile can tell of a sound, as far as it is asked for in nothing but these words.
+_PLAIN_SOUNDS = frozenset(
+    content_terms(
+        """speech voice speaking talking spoken speaker conversation dialogue narration music musical song melody tune
+        silence silent loud noisy quiet soft faint hushed whisper whispering"""
+    )
+)
+# Words that name a sound and hardly anything else.
+_SOUND_NAMES = frozenset(
+    content_terms(
+        """alarm applause bark barking beep birdsong bleat buzz buzzer chainsaw chime chirp clapping cough coughing
+        crackling croak doorbell drumming explosion footsteps gunshot helicopter hiss honk howl hum laughter meow moo
+        oink purr ringtone roar rustling scream screaming siren snore snoring sneeze squeak thunder whistling"""
+    )
+)
+_SOUND_PHRASE = re.compile(r"\b(?:sounds?|noises?) (?:of|like)\b", re.IGNORECASE)
+_MOST_WORDS_OF_NAME = 3
+
+
+def names_plain_sounds(question: str) -> bool:
+    """Return whether a question names nothing but speech, music, silence and loudness."""
+    wanted = sound_terms(question)
+    return bool(wanted) and wanted <= _PLAIN_SOUNDS
+
+
+def asks_for_sound(question: str) -> bool:
+    """Return whether a question, in English, asks for something that is heard: "sound of a siren", "dog barking"."""
+    if _SOUND_PHRASE.search(question):
+        return True
+    named = sound_terms(question)
+    return (
+        0 < len(named) <= _MOST_WORDS_OF_NAME
+        and len(terms_of(question)) <= _MOST_WORDS_OF_NAME
+        and bool(named & _SOUND_NAMES)
+    )
