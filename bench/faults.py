@@ -27,14 +27,18 @@ from pydantic import SecretStr
 
 from soundbite_api import PlatformClient, PollPolicy, RetryPolicy
 from soundbite_store import Space
-from soundbite_tools.config import LibraryConfig
-from soundbite_tools.embed.embed_audio import embed_audio
-from soundbite_tools.embed.housekeeping import make_ready
-from soundbite_tools.embed.jobs import Jobs
-from soundbite_tools.errors import ToolProblem
-from soundbite_tools.library import Library
-from soundbite_tools.requests import EmbedRequest, SoundFormat
-from soundbite_tools.sources.local_media import Heard, Media
+from soundbite_tools import (
+    EmbedRequest,
+    Heard,
+    Jobs,
+    Library,
+    LibraryConfig,
+    Media,
+    SoundFormat,
+    ToolProblem,
+    embed_audio,
+    make_ready,
+)
 
 RATE_HZ = 8000
 SHORT_SEC, LONG_SEC = 4.0, 4.5

@@ -16,10 +16,7 @@ from langchain_core.retrievers import BaseRetriever
 
 from soundbite_server import Settings
 from soundbite_server.libraries import open_jobs
-from soundbite_tools.embed.embed_audio import embed_audio
-from soundbite_tools.embed.get_task import get_task
-from soundbite_tools.requests import EmbedRequest, SearchRequest, TaskRequest
-from soundbite_tools.search.search_clips import search_clips
+from soundbite_tools import EmbedRequest, SearchRequest, TaskRequest, embed_audio, get_task, search_clips
 
 
 class SoundbiteRetriever(BaseRetriever):

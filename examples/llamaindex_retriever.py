@@ -14,11 +14,7 @@ from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from soundbite_server import Settings
 from soundbite_server.libraries import open_jobs
-from soundbite_tools.embed.embed_audio import embed_audio
-from soundbite_tools.embed.get_task import get_task
-from soundbite_tools.library import Library
-from soundbite_tools.requests import EmbedRequest, SearchRequest, TaskRequest
-from soundbite_tools.search.search_clips import search_clips
+from soundbite_tools import EmbedRequest, Library, SearchRequest, TaskRequest, embed_audio, get_task, search_clips
 
 
 class SoundbiteRetriever(BaseRetriever):

@@ -16,11 +16,9 @@ from tempfile import mkdtemp
 from soundbite_server import Settings
 from soundbite_server.libraries import open_jobs
 from soundbite_server.plots.recording import draw_answers, draw_recording
-from soundbite_tools.read.contents import contents_of
-from soundbite_tools.embed.embed_audio import embed_audio
-from soundbite_tools.embed.get_task import get_task
-from soundbite_tools.requests import EmbedRequest, SearchRequest, TaskRequest
-from soundbite_tools.search.search_clips import search_clips
+from soundbite_tools import (
+    EmbedRequest, SearchRequest, TaskRequest, contents_of, embed_audio, get_task, search_clips
+)
 
 try:
     from IPython.display import SVG, display

@@ -25,7 +25,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from truth import Question, Recording, Samples, SamplesError, read_samples
 
-from soundbite_tools.results import ClipDetail, ClipResult, SearchResult, TaskResult
+from soundbite_tools import ClipDetail, ClipResult, SearchResult, TaskResult
 
 _SHOWN = 3
 _LONGEST_QUOTE = 240  # characters

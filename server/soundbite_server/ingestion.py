@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from soundbite_tools.embed.embed_audio import embed_audio
-from soundbite_tools.embed.get_task import get_task, task_result
-from soundbite_tools.embed.params import EmbedParams
-from soundbite_tools.embed.registry import finished_task
-from soundbite_tools.errors import ToolProblem
-from soundbite_tools.requests import LONGEST_WAIT_S, EmbedRequest, TaskRequest
-from soundbite_tools.results import TaskResult
-from soundbite_tools.sources.files import allowed_file, is_unchanged
+from soundbite_tools import (
+    LONGEST_WAIT_S,
+    EmbedParams,
+    EmbedRequest,
+    TaskRequest,
+    TaskResult,
+    ToolProblem,
+    allowed_file,
+    embed_audio,
+    finished_task,
+    get_task,
+    is_unchanged,
+    task_result,
+)
 
 if TYPE_CHECKING:
     from soundbite_server.sources import Source
     from soundbite_store import Asset
-    from soundbite_tools.embed.jobs import Jobs
-    from soundbite_tools.library import Library
+    from soundbite_tools import Jobs, Library
 
 
 def _ignore(fraction: float, stage: str) -> None:

@@ -20,10 +20,7 @@ import httpx
 from soundbite_api import PlatformClient, PollPolicy
 from soundbite_engine.config import UrlPolicy
 from soundbite_store import Ledger
-from soundbite_tools.config import EMBEDDED, LibraryConfig, UrlRules
-from soundbite_tools.embed.housekeeping import make_ready
-from soundbite_tools.embed.jobs import Jobs
-from soundbite_tools.library import Library
+from soundbite_tools import EMBEDDED, Jobs, Library, LibraryConfig, UrlRules, make_ready
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup

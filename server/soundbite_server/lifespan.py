@@ -12,14 +12,13 @@ import anyio
 import anyio.to_thread
 
 from soundbite_server.http.callers import LOCAL, principal
-from soundbite_tools.errors import ToolProblem, WorkFailed, sentence
+from soundbite_tools import ToolProblem, WorkFailed, sentence
 
 if TYPE_CHECKING:
     from soundbite_server.http.services import HttpServices
     from soundbite_server.libraries import LibraryPool
     from soundbite_server.settings import Settings
-    from soundbite_tools.embed.jobs import Jobs
-    from soundbite_tools.library import Library
+    from soundbite_tools import Jobs, Library
 
 
 _M_MMAP_THRESHOLD = -3  # of malloc.h

@@ -12,8 +12,7 @@ from soundbite_engine.speech.transcripts import Sentence, Word
 from soundbite_engine.workers import media
 from soundbite_engine.workers.pool import WorkerPool
 from soundbite_store import TimedText
-from soundbite_tools.requests import SoundFormat
-from soundbite_tools.sources.local_media import Heard, Levels, Media, MediaProblem
+from soundbite_tools import Heard, Levels, Media, MediaProblem, SoundFormat
 
 if TYPE_CHECKING:
     from soundbite_engine.platform.engine import Engine

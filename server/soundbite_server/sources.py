@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from soundbite_tools.text import printable
+from soundbite_tools import printable
 
 # What a folder is looked through for; a file named outright is tried whatever it is called.
 # fmt: off

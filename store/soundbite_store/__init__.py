@@ -10,6 +10,7 @@ from soundbite_store.clips import (
     StoredClip,
     UpsertResult,
     clip_id_for,
+    one_a_span,
 )
 from soundbite_store.errors import (
     BadVector,
@@ -84,4 +85,5 @@ __all__ = [
     "clip_id_for",
     "export_library",
     "import_library",
+    "one_a_span",
 ]

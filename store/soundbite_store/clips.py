@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,20 @@ class Clip(StoredClip):
             _ms(self.end_sec),
             self.segmentation,
         )[:32]
+
+
+def one_a_span(rows: Iterable[StoredClip]) -> list[StoredClip]:
+    """One clip for each span, in the order given: words and sounds are those of whichever of its rows carries them."""
+    spans: dict[str, StoredClip] = {}
+    for row in rows:
+        known = spans.setdefault(row.clip_id, row)
+        if (row.transcript and not known.transcript) or (row.sound_words and not known.sound_words):
+            spans[row.clip_id] = replace(
+                known,
+                transcript=known.transcript or row.transcript,
+                sound_words=known.sound_words or row.sound_words,
+            )
+    return list(spans.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ from running_library import running_library
 hosted = load("hosted_service.platform")
 
 
-class ThreadWorkbench:
+class ThreadMediaReader:
     """The engine's own decoder in a thread; what it recognises is scripted, since recognising takes seconds."""
 
     heard = "recognised here"
@@ -126,7 +126,7 @@ def open_library(tmp_path: Path, platform: Any) -> Callable[..., AbstractAsyncCo
                 polls=PollPolicy(sleep=no_pause),
                 largest_direct_bytes=largest_direct_bytes,
             )
-            async with running_library(tmp_path, replace(config, **changes), client, ThreadWorkbench()) as library:
+            async with running_library(tmp_path, replace(config, **changes), client, ThreadMediaReader()) as library:
                 yield library
 
     return opened

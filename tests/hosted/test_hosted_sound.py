@@ -12,7 +12,7 @@ from tool_calls import embed_audio
 
 from soundbite_store import ClipFilter, Space
 from soundbite_tools.embed.params import EmbedParams
-from soundbite_tools.embed.uploads import shipment
+from soundbite_tools.embed.uploads import shipment_of
 
 Open = Callable[..., Any]
 Tone = Callable[..., Path]
@@ -69,7 +69,7 @@ async def test_windows_that_differ_by_little_are_uploads_of_their_own(open_libra
         asset = await (await library.ledger()).get_asset(task.asset_id)
         asset = replace(asset, duration_sec=14_000.0, size_bytes=10**9)
         keys = {
-            shipment(asset, EmbedParams(start_sec=start_sec, end_sec=12_350.0), library.config).content_key
+            shipment_of(asset, EmbedParams(start_sec=start_sec, end_sec=12_350.0), library.config).content_key
             for start_sec in (12_345.66, 12_345.74)
         }
     assert len(keys) == 2

@@ -29,7 +29,7 @@ RATE_HZ = 8000
 OpenLibrary = Callable[..., AbstractAsyncContextManager[Library]]
 
 
-class WavWorkbench:
+class WavMediaReader:
     """Reads and cuts WAV files with the standard library; `files` is what the platform keeps on this machine."""
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ def open_library(tmp_path: Path, platform: ScriptedPlatform) -> OpenLibrary:
         )
         async with platform.http() as http:
             client = PlatformClient(http, retries=RetryPolicy(first_wait_s=0.001, longest_wait_s=0.001))
-            async with running_library(tmp_path, replace(config, **changes), client, WavWorkbench()) as library:
+            async with running_library(tmp_path, replace(config, **changes), client, WavMediaReader()) as library:
                 yield library
 
     return opened

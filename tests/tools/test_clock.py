@@ -2,7 +2,7 @@
 
 import pytest
 
-from soundbite_tools.text import clock, clock_length, clock_range, seconds
+from soundbite_tools.text import clock, clock_length, clock_range, rounded_sec
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,8 @@ def test_a_whole_second_at_the_end_is_not_rounded_up_by_float_noise() -> None:
 
 
 def test_seconds_in_results_have_two_decimals_and_no_minus_zero() -> None:
-    assert seconds(1.23456) == 1.23
-    assert str(seconds(-0.0)) == "0.0"
+    assert rounded_sec(1.23456) == 1.23
+    assert str(rounded_sec(-0.0)) == "0.0"
 
 
 @pytest.mark.parametrize("length_sec", [0.45, 1.0, 10.69, 59.2, 3599.5])

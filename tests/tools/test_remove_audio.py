@@ -175,7 +175,7 @@ async def test_a_job_that_gets_its_clips_in_at_the_last_moment_takes_them_back(
         await (await library.ledger()).forget_asset(task.asset_id)
         forgotten.set()
 
-    monkeypatch.setattr(writing, "say_ready", forget)
+    monkeypatch.setattr(writing, "mark_ready", forget)
     async with open_library() as library, asyncio.timeout(BOUND_SEC):
         begun = await embed_audio(library, recording.name, wait_seconds=0)
         await forgotten.wait()

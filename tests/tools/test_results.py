@@ -5,17 +5,15 @@ from typing import Any
 
 import pytest
 
+from soundbite_tools.embed.results import EmbeddingCount, EmbeddingPreview, TaskResult
 from soundbite_tools.results import (
     AssetResult,
     ClipDetail,
     ClipResult,
-    EmbeddingCount,
-    EmbeddingPreview,
     LibraryListing,
     PartScore,
     Result,
     SearchResult,
-    TaskResult,
     TranscriptLine,
     TranscriptResult,
 )

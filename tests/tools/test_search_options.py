@@ -13,7 +13,7 @@ from tool_calls import embed_audio, get_clip, list_audio, search_clips
 
 from soundbite_store import ClipStore, TimedText
 from soundbite_tools.errors import QuestionProblem, SourceProblem, UnknownId
-from soundbite_tools.search.ranges import snapped
+from soundbite_tools.search.ranges import snap_to_sentences
 
 OpenLibrary = Callable[..., Any]
 
@@ -287,7 +287,7 @@ def test_a_range_of_fixed_segments_moves_to_the_borders_of_its_sentences(
     sentences: list[tuple[float, float]], expected: tuple[float, float]
 ) -> None:
     said = [TimedText(value="x", start_sec=start, end_sec=end) for start, end in sentences]
-    assert snapped(6.0, 12.0, said) == expected
+    assert snap_to_sentences(6.0, 12.0, said) == expected
 
 
 async def test_only_clips_with_all_of_the_exact_words_match(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soundbite_tools.text import plain_tags, plain_text, shortened
+from soundbite_tools.text import plain_tags, plain_text, shorten
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,11 @@ def test_text_is_one_printable_line_of_at_most_the_length_asked_for(text: str, l
 
 
 def test_text_is_cut_at_a_word_and_says_so() -> None:
-    assert shortened("the river is rising fast", 21) == "the river is rising…"
+    assert shorten("the river is rising fast", 21) == "the river is rising…"
 
 
 def test_a_text_without_spaces_is_cut_anywhere() -> None:
-    assert shortened("x" * 50, 10) == "x" * 9 + "…"
+    assert shorten("x" * 50, 10) == "x" * 9 + "…"
 
 
 def test_tags_are_lower_case_unique_and_in_order() -> None:

@@ -11,6 +11,7 @@ from soundbite_tools import requests
 from soundbite_tools.embed import embed_audio as embedding
 from soundbite_tools.embed import get_task as tasks
 from soundbite_tools.embed import remove_audio as removal
+from soundbite_tools.embed.results import RemovalResult, TaskResult
 from soundbite_tools.groups import classify_clips as classification
 from soundbite_tools.groups import cluster_clips as clustering
 from soundbite_tools.groups.results import ClassifyResult, ClusterListing
@@ -18,7 +19,7 @@ from soundbite_tools.library import Library
 from soundbite_tools.read import get_clip as clips
 from soundbite_tools.read import list_audio as listing
 from soundbite_tools.read import read_transcript as reading
-from soundbite_tools.results import LibraryListing, RemovalResult, SearchResult, TaskResult, TranscriptResult
+from soundbite_tools.results import LibraryListing, SearchResult, TranscriptResult
 from soundbite_tools.search import search_clips as searching
 
 

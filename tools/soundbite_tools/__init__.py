@@ -1,4 +1,237 @@
-"""The tools: what an agent can do with a library of sound, and the jobs behind it.
+"""The tools: what an agent can do with a library of sound, and the jobs behind them.
 
-Importing this package loads nothing else; each tool is a module of its own, named like its function.
+What the layers above may use are the names below. Importing this package loads nothing else: each name loads its module
+when it is first asked for.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from soundbite_tools.config import EMBEDDED, LibraryConfig, UrlRules
+    from soundbite_tools.embed.embed_audio import embed_audio
+    from soundbite_tools.embed.get_task import get_task, task_result
+    from soundbite_tools.embed.housekeeping import forget_unused, make_ready
+    from soundbite_tools.embed.jobs import Jobs
+    from soundbite_tools.embed.params import EmbedParams
+    from soundbite_tools.embed.registry import finished_task
+    from soundbite_tools.embed.remove_audio import remove_audio
+    from soundbite_tools.embed.results import RemovalResult, TaskResult
+    from soundbite_tools.errors import (
+        EmptyLibrary,
+        QuestionProblem,
+        RecordingRemoved,
+        SourceProblem,
+        ToolProblem,
+        UnknownId,
+        WorkFailed,
+        from_platform,
+        from_store,
+        sentence,
+    )
+    from soundbite_tools.groups.classify_clips import classify_clips
+    from soundbite_tools.groups.clips import ClipPoints, clip_points
+    from soundbite_tools.groups.cluster_clips import cluster_clips, distinctive_words
+    from soundbite_tools.groups.kmeans import group_vectors
+    from soundbite_tools.groups.results import ClassifyResult, ClusterListing
+    from soundbite_tools.library import Library
+    from soundbite_tools.read.contents import Contents, contents_of
+    from soundbite_tools.read.get_clip import PlayableClip, get_clip
+    from soundbite_tools.read.list_audio import TASKS_READ, list_audio, recording_status
+    from soundbite_tools.read.read_transcript import read_transcript
+    from soundbite_tools.requests import (
+        LONGEST_WAIT_S,
+        ClassifyRequest,
+        ClipRequest,
+        ClusterRequest,
+        EmbedRequest,
+        Flag,
+        ListRequest,
+        RemoveRequest,
+        Request,
+        SearchRequest,
+        SoundFormat,
+        TaskRequest,
+        TranscriptRequest,
+    )
+    from soundbite_tools.results import (
+        AssetResult,
+        ClipDetail,
+        ClipResult,
+        LibraryListing,
+        Result,
+        SearchResult,
+        TranscriptResult,
+    )
+    from soundbite_tools.search.examples import has_id_form
+    from soundbite_tools.search.search_clips import search_clips
+    from soundbite_tools.search.words import distinct_terms, terms_of
+    from soundbite_tools.sources.files import (
+        UPLOAD_SCHEME,
+        allowed_file,
+        is_unchanged,
+        received_folder,
+        received_name,
+        write_whole,
+    )
+    from soundbite_tools.sources.local_media import Heard, Levels, Media, MediaProblem
+    from soundbite_tools.sources.sources import source_label
+    from soundbite_tools.text import (
+        LONGEST_TITLE,
+        MOST_TAGS,
+        clock,
+        clock_length,
+        clock_range,
+        count_of,
+        plain_tags,
+        plain_text,
+        printable,
+        round_step_sec,
+        rounded_sec,
+        shorten,
+    )
+
+_NAMES = {
+    "config": "EMBEDDED LibraryConfig UrlRules",
+    "embed.embed_audio": "embed_audio",
+    "embed.get_task": "get_task task_result",
+    "embed.housekeeping": "forget_unused make_ready",
+    "embed.jobs": "Jobs",
+    "embed.params": "EmbedParams",
+    "embed.results": "RemovalResult TaskResult",
+    "embed.registry": "finished_task",
+    "embed.remove_audio": "remove_audio",
+    "errors": (
+        "EmptyLibrary QuestionProblem RecordingRemoved SourceProblem ToolProblem UnknownId WorkFailed "
+        "from_platform from_store sentence"
+    ),
+    "groups.classify_clips": "classify_clips",
+    "groups.clips": "ClipPoints clip_points",
+    "groups.cluster_clips": "cluster_clips distinctive_words",
+    "groups.kmeans": "group_vectors",
+    "groups.results": "ClassifyResult ClusterListing",
+    "library": "Library",
+    "read.contents": "Contents contents_of",
+    "read.get_clip": "PlayableClip get_clip",
+    "read.list_audio": "TASKS_READ list_audio recording_status",
+    "read.read_transcript": "read_transcript",
+    "requests": (
+        "ClassifyRequest ClipRequest ClusterRequest EmbedRequest Flag LONGEST_WAIT_S ListRequest RemoveRequest "
+        "Request SearchRequest SoundFormat TaskRequest TranscriptRequest"
+    ),
+    "results": "AssetResult ClipDetail ClipResult LibraryListing Result SearchResult TranscriptResult",
+    "search.examples": "has_id_form",
+    "search.search_clips": "search_clips",
+    "search.words": "distinct_terms terms_of",
+    "sources.files": "UPLOAD_SCHEME allowed_file is_unchanged received_folder received_name write_whole",
+    "sources.local_media": "Heard Levels Media MediaProblem",
+    "sources.sources": "source_label",
+    "text": (
+        "LONGEST_TITLE MOST_TAGS clock clock_length clock_range count_of plain_tags plain_text printable "
+        "round_step_sec rounded_sec shorten"
+    ),
+}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+# fmt: off
+__all__ = [
+    "EMBEDDED",
+    "LONGEST_TITLE",
+    "LONGEST_WAIT_S",
+    "MOST_TAGS",
+    "TASKS_READ",
+    "UPLOAD_SCHEME",
+    "AssetResult",
+    "ClassifyRequest",
+    "ClassifyResult",
+    "ClipDetail",
+    "ClipPoints",
+    "ClipRequest",
+    "ClipResult",
+    "ClusterListing",
+    "ClusterRequest",
+    "Contents",
+    "EmbedParams",
+    "EmbedRequest",
+    "EmptyLibrary",
+    "Flag",
+    "Heard",
+    "Jobs",
+    "Levels",
+    "Library",
+    "LibraryConfig",
+    "LibraryListing",
+    "ListRequest",
+    "Media",
+    "MediaProblem",
+    "PlayableClip",
+    "QuestionProblem",
+    "RecordingRemoved",
+    "RemovalResult",
+    "RemoveRequest",
+    "Request",
+    "Result",
+    "SearchRequest",
+    "SearchResult",
+    "SoundFormat",
+    "SourceProblem",
+    "TaskRequest",
+    "TaskResult",
+    "ToolProblem",
+    "TranscriptRequest",
+    "TranscriptResult",
+    "UnknownId",
+    "UrlRules",
+    "WorkFailed",
+    "allowed_file",
+    "classify_clips",
+    "clip_points",
+    "clock",
+    "clock_length",
+    "clock_range",
+    "cluster_clips",
+    "contents_of",
+    "count_of",
+    "distinct_terms",
+    "distinctive_words",
+    "embed_audio",
+    "finished_task",
+    "forget_unused",
+    "from_platform",
+    "from_store",
+    "get_clip",
+    "get_task",
+    "group_vectors",
+    "has_id_form",
+    "is_unchanged",
+    "list_audio",
+    "make_ready",
+    "plain_tags",
+    "plain_text",
+    "printable",
+    "read_transcript",
+    "received_folder",
+    "received_name",
+    "recording_status",
+    "remove_audio",
+    "round_step_sec",
+    "rounded_sec",
+    "search_clips",
+    "sentence",
+    "shorten",
+    "source_label",
+    "task_result",
+    "terms_of",
+    "write_whole",
+]
+# fmt: on
+
+if not TYPE_CHECKING:  # else a name that is not there would pass for one
+
+    def __getattr__(name: str) -> Any:
+        """Load a name of the face (PEP 562)."""
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

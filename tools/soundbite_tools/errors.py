@@ -82,7 +82,7 @@ class WorkFailed(ToolProblem):
     code = "work_failed"
 
 
-def translated(tool: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+def raises_problems(tool: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
     """Return the tool with errors of the platform and the store turned into problems with a next step."""
 
     @functools.wraps(tool)

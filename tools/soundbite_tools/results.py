@@ -7,11 +7,14 @@ a field that has nothing to say (its default) is left out.
 from __future__ import annotations
 
 import functools
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from soundbite_tools.text import count_of, number
+from soundbite_tools.text import clock_range, count_of, number, rounded_sec, shorten
+
+if TYPE_CHECKING:
+    from soundbite_store import StoredClip
 
 
 class Result(BaseModel):
@@ -21,9 +24,9 @@ class Result(BaseModel):
 
     @model_serializer(mode="wrap")
     def _leave_out_defaults(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        said: dict[str, Any] = serialise(self)
+        values: dict[str, Any] = serialise(self)
         silent = {name for name, default in _defaults(type(self)).items() if getattr(self, name) == default}
-        return {name: _short(value) for name, value in said.items() if name not in silent}
+        return {name: _short(value) for name, value in values.items() if name not in silent}
 
     def to_text(self) -> str:
         """Return the facts of this result in words."""
@@ -41,104 +44,6 @@ def _defaults(kind: type[BaseModel]) -> dict[str, Any]:
     return {name: info.get_default(call_default_factory=True) for name, info in fields if not info.is_required()}
 
 
-class EmbeddingCount(BaseModel):
-    """How many vectors of one kind a task made."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
-
-    embedding_option: str
-    embedding_scope: str
-    count: int
-
-
-class EmbeddingPreview(BaseModel):
-    """One embedding as the guide prints it: its time range, its length and its first values."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
-
-    embedding_option: str
-    embedding_scope: str
-    start_sec: float
-    end_sec: float
-    time_range: str
-    first_values: list[float] = Field(description="The first 10 numbers of the vector")
-
-
-class TaskResult(Result):
-    """An embedding task as it stands."""
-
-    task_id: str
-    status: str = Field(description="processing, ready or failed")
-    asset_id: str = Field(default="", description="The recording; search_clips and get_clip take it")
-    title: str = ""
-    source: str = Field(default="", description="Where the sound came from")
-    tags: list[str] = Field(default_factory=list)
-    stage: str = Field(default="", description="What is being done while the status is processing")
-    progress: float = Field(default=0.0, description="0 to 1")
-    audio_seconds: float = Field(default=0.0, description="Seconds of audio the task covers")
-    start_sec: float = 0.0
-    end_sec: float = 0.0
-    time_range: str = ""
-    segmentation: str = Field(default="", description="natural, or fixed and the seconds of a segment")
-    embedding_count: int = 0
-    embedding_counts: list[EmbeddingCount] = Field(default_factory=list, description="Per option and scope")
-    dimension: int = Field(default=0, description="Numbers in each vector")
-    space: str = Field(default="", description="Vectors of one space can be compared with each other")
-    is_reused: bool = Field(default=False, description="Answered from the store; nothing was computed")
-    seconds_embedded: float = Field(default=0.0, description="Seconds of audio the platform worked on")
-    seconds_saved: float = Field(default=0.0, description="Seconds of audio that did not have to be embedded again")
-    embeddings: list[EmbeddingPreview] = Field(default_factory=list, description="Only with detail=embeddings")
-    notes: list[str] = Field(default_factory=list)
-    error: str = Field(default="", description="Why the task failed")
-    error_code: str = ""
-    next_step: str = ""
-
-    def to_text(self) -> str:
-        """Return the task in words."""
-        lines = [f"Task {self.task_id} is {self.status}."]
-        if self.error:
-            lines.append(f"Error{f' ({self.error_code})' if self.error_code else ''}: {self.error}")
-        if self.stage:
-            lines.append(f"Stage: {self.stage}. Progress: {number(self.progress)}")
-        lines += self._recording() + self._embeddings()
-        if self.is_reused:
-            lines.append("Reused: answered from the store, nothing was computed.")
-        if self.seconds_embedded:
-            lines.append(f"Seconds embedded: {number(self.seconds_embedded)}")
-        if self.seconds_saved:
-            lines.append(f"Seconds saved: {number(self.seconds_saved)}")
-        lines += _preview_lines(self.embeddings)
-        return "\n".join(closing(lines, self.notes, self.next_step))
-
-    def _recording(self) -> list[str]:
-        lines = []
-        if self.asset_id:
-            lines.append(f"Recording: {self.title or 'untitled'} (asset_id {self.asset_id})")
-        if self.source:
-            lines.append(f"Source: {self.source}")
-        if self.tags:
-            lines.append(f"Tags: {', '.join(self.tags)}")
-        if self.audio_seconds:
-            lines.append(f"Seconds of audio: {number(self.audio_seconds)}")
-        if self.time_range:
-            lines.append(f"Time range: {self.time_range} ({span(self)})")
-        if self.segmentation:
-            lines.append(f"Segmentation: {self.segmentation}")
-        return lines
-
-    def _embeddings(self) -> list[str]:
-        if not self.space:
-            return []
-        lines = []
-        if self.embedding_count:
-            counts = "; ".join(
-                f"{each.embedding_option} {each.embedding_scope}: {each.count}" for each in self.embedding_counts
-            )
-            lines.append(f"Embeddings: {self.embedding_count} ({counts})")
-        dimension = f", {self.dimension} dimensions" if self.dimension else ""
-        return [*lines, f"Space: {self.space}{dimension}"]
-
-
 class PartScore(BaseModel):
     """What one kind of evidence says of a clip; only with detail=detailed."""
 
@@ -149,8 +54,8 @@ class PartScore(BaseModel):
     rank: int
 
 
-class ClipResult(Result):
-    """A time range that answers a search."""
+class ClipPlace(Result):
+    """Which clip it is and where: what every result that is a clip begins with."""
 
     clip_id: str = Field(description="For get_clip, or search_clips(like=...)")
     asset_id: str
@@ -158,6 +63,24 @@ class ClipResult(Result):
     start_sec: float
     end_sec: float
     time_range: str = Field(description="mm:ss-mm:ss in the recording")
+
+
+def place_fields(clip: StoredClip, longest_title: int, times: tuple[float, float] | None = None) -> dict[str, Any]:
+    """Return the fields of a `ClipPlace`: those of a clip, or of a range of other times around it."""
+    start_sec, end_sec = times or (clip.start_sec, clip.end_sec)
+    return {
+        "clip_id": clip.clip_id,
+        "asset_id": clip.asset_id,
+        "title": shorten(clip.title, longest_title),
+        "start_sec": rounded_sec(start_sec),
+        "end_sec": rounded_sec(end_sec),
+        "time_range": clock_range(start_sec, end_sec),
+    }
+
+
+class ClipResult(ClipPlace):
+    """A time range that answers a search."""
+
     score: float = Field(description="0 to 1")
     is_weak: bool = Field(default=False, description="Hardly an answer")
     matched: str = Field(default="speech", description="speech (what is said), sound (what is heard), or both")
@@ -208,25 +131,20 @@ class SearchResult(Result):
 
     def to_text(self) -> str:
         """Return the clips in words."""
-        asked = [f'"{self.query}"' if self.query else "", f"like {self.like}" if self.like else ""]
-        what = " and ".join(filter(None, asked)) + (f", without {self.without}" if self.without else "")
-        found = count_of(len(self.clips), "clip")
+        questions = [f'"{self.query}"' if self.query else "", f"like {self.like}" if self.like else ""]
+        what = " and ".join(filter(None, questions)) + (f", without {self.without}" if self.without else "")
+        count = count_of(len(self.clips), "clip")
         modality = f", modality {self.modality}" if self.modality != "any" else ""
-        lines = [f"{found} for {what}{modality} ({count_of(self.clips_searched, 'clip')} searched)."]
+        lines = [f"{count} for {what}{modality} ({count_of(self.clips_searched, 'clip')} searched)."]
         lines += [f"{number}. {clip.to_text()}" for number, clip in enumerate(self.clips, 1)]
         if self.next_cursor:
             lines.append(f"More: the same call with cursor={self.next_cursor}")
         return "\n".join(closing(lines, self.notes, self.next_step))
 
 
-class ClipDetail(Result):
+class ClipDetail(ClipPlace):
     """One clip: what is said, where it is, and a file to play."""
 
-    asset_id: str
-    title: str
-    start_sec: float
-    end_sec: float
-    time_range: str
     clip_id: str = ""
     text: str = Field(default="", description="What is said there, as recognised")
     sounds: str = ""
@@ -316,8 +234,8 @@ class AssetResult(Result):
         details.append(f"language: {self.language}" if self.language else "")
         details.append(f"tags: {', '.join(self.tags)}" if self.tags else "")
         details.append(f"source: {self.source}" if self.source else "")
-        said = ", ".join(each for each in details if each)
-        return "\n   ".join([*lines, *([said] if said else [])])
+        line = ", ".join(detail for detail in details if detail)
+        return "\n   ".join([*lines, *([line] if line else [])])
 
 
 class LibraryListing(Result):
@@ -338,39 +256,6 @@ class LibraryListing(Result):
         return "\n".join(closing(lines, self.notes, self.next_step))
 
 
-class RemovalResult(Result):
-    """What was removed of a recording."""
-
-    asset_id: str
-    is_removed: bool = Field(description="False where there was nothing to remove")
-    title: str = ""
-    embeddings_removed: int = 0
-    transcripts_removed: int = 0
-    tasks_removed: int = 0
-    files_removed: int = Field(default=0, description="Cached sound files")
-    uploads_removed: int = Field(default=0, description="Uploads on the platform")
-    notes: list[str] = Field(default_factory=list)
-    next_step: str = ""
-
-    def to_text(self) -> str:
-        """Return what was removed in words."""
-        if not self.is_removed:
-            lines = [f"There is no recording {self.asset_id}: nothing was removed."]
-            return "\n".join(closing(lines, self.notes, self.next_step))
-        counts = {
-            "embedding": self.embeddings_removed,
-            "transcript": self.transcripts_removed,
-            "task": self.tasks_removed,
-            "sound file": self.files_removed,
-            "upload": self.uploads_removed,
-        }
-        parts = ", ".join(count_of(count, name) for name, count in counts.items() if count)
-        lines = [
-            f"Removed {self.title or 'the recording'} (asset_id {self.asset_id})" + (f": {parts}." if parts else ".")
-        ]
-        return "\n".join(closing(lines, self.notes, self.next_step))
-
-
 class _Timed(Protocol):
     @property
     def start_sec(self) -> float: ...
@@ -380,14 +265,6 @@ class _Timed(Protocol):
 
 def span(timed: _Timed) -> str:
     return f"{number(timed.start_sec)} to {number(timed.end_sec)} s"
-
-
-def _preview_lines(previews: list[EmbeddingPreview]) -> list[str]:
-    return [
-        f"{each.embedding_option} {each.embedding_scope} {each.time_range} "
-        f"({span(each)}): {', '.join(f'{value:g}' for value in each.first_values)}"
-        for each in previews
-    ]
 
 
 def closing(lines: list[str], notes: list[str], next_step: str) -> list[str]:

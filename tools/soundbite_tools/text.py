@@ -23,11 +23,11 @@ _SHARE = 0.95
 
 def plain_text(text: str, longest: int) -> str:
     """Return the text on one line, without invisible characters, at most `longest` characters long."""
-    kept = "".join(_visible(char) for char in text)
-    return shortened(" ".join(kept.split()), longest)
+    visible = "".join(_visible(char) for char in text)
+    return shorten(" ".join(visible.split()), longest)
 
 
-def shortened(text: str, longest: int) -> str:
+def shorten(text: str, longest: int) -> str:
     """Return the text cut at a word where possible, with an ellipsis where something is missing."""
     if len(text) <= longest:
         return text
@@ -53,7 +53,7 @@ def distinct(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text.strip() for text in texts if text.strip()))
 
 
-def shown_language(code: str | None) -> str:
+def language_label(code: str | None) -> str:
     """Return the code of a language worth telling: English is what is expected, and to say so of each clip is noise."""
     return code if code and code != "en" else ""
 
@@ -94,7 +94,7 @@ def round_step_sec(least_sec: float) -> int:
     return next((step for step in _ROUND_SEC if step >= least_sec), _ROUND_SEC[-1])
 
 
-def seconds(value: float) -> float:
+def rounded_sec(value: float) -> float:
     """Return seconds rounded to hundredths, as results show them."""
     return round(value + 0.0, 2)
 
@@ -158,10 +158,10 @@ def fits(result: Answer) -> bool:
     return max(tokens(structured), tokens(result.to_text())) <= MOST_TOKENS * _SHARE
 
 
-def first_that_fits(made: Callable[[Room], AnswerT]) -> AnswerT:
+def first_that_fits(answer_in: Callable[[Room], AnswerT]) -> AnswerT:
     """Return the answer made with the most room at which it fits, else with the least."""
     *wider, least = ROOMS
     for room in wider:
-        if fits(result := made(room)):
+        if fits(result := answer_in(room)):
             return result
-    return made(least)
+    return answer_in(least)

@@ -16,13 +16,11 @@ from soundbite_server.libraries import open_jobs
 from soundbite_server.settings import Settings
 from soundbite_server.sources import SUFFIXES, Source, media_in
 from soundbite_store import StoreError, StoreUnavailable
-from soundbite_tools.requests import EmbedRequest
-from soundbite_tools.results import TaskResult
-from soundbite_tools.text import MOST_TAGS, plain_tags
+from soundbite_tools import MOST_TAGS, EmbedRequest, TaskResult, plain_tags
 
 if TYPE_CHECKING:
     from soundbite_store import StoreAccess
-    from soundbite_tools.embed.jobs import Jobs
+    from soundbite_tools import Jobs
 
 
 _S3 = "s3://"

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from soundbite_server.cli.render.progress import AddProgress
-    from soundbite_tools.embed.jobs import Jobs
-    from soundbite_tools.requests import EmbedRequest
-    from soundbite_tools.results import TaskResult
+    from soundbite_tools import EmbedRequest, Jobs, TaskResult
 
 _AT_ONCE = 2
 _LOOK_EVERY_S = 2.0
@@ -49,7 +47,7 @@ async def add_command(words: tuple[str, ...], asked: dict[str, Any], is_watched:
 
     What is in the library already is skipped. It may be stopped at any time: the next call goes on where it ended.
     """
-    from soundbite_tools.requests import EmbedRequest
+    from soundbite_tools import EmbedRequest
 
     request = request_of(EmbedRequest, **asked)
     try:
@@ -140,7 +138,7 @@ async def _watch(jobs: Jobs, watch: FolderWatch, request: EmbedRequest, *, as_js
 def _print(out: Console, source: Source, task: TaskResult) -> None:
     from rich.markup import escape
 
-    from soundbite_tools.text import clock_length
+    from soundbite_tools import clock_length
 
     if task.status == "failed":
         # On a terminal the bars are drawn anew below what their own console prints, and over anything else.
@@ -158,7 +156,7 @@ def _earlier_title(source: Source, task: TaskResult) -> str:
     """Say under which title equal content came in before, where the file's own name does not lead to it."""
     from rich.markup import escape
 
-    from soundbite_tools.text import LONGEST_TITLE, plain_text
+    from soundbite_tools import LONGEST_TITLE, plain_text
 
     if source.path is None or plain_text(source.path.stem, LONGEST_TITLE) == task.title:
         return ""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from soundbite_server.cli.render.lines import Printer
     from soundbite_server.settings import Settings
     from soundbite_store import ClipStore, Space, SpaceScan
-    from soundbite_tools.embed.jobs import Jobs
+    from soundbite_tools import Jobs
 
 
 _LITTLE_SPACE_BYTES = 1024**3
@@ -36,7 +36,7 @@ async def doctor_command(deep: bool, repair: bool, live: bool, as_json: bool) ->
     from soundbite_server.cli.live import check_live
     from soundbite_server.cli.render.lines import Findings, Lines
     from soundbite_server.settings import Settings
-    from soundbite_tools.text import count_of
+    from soundbite_tools import count_of
 
     out = Findings() if as_json else Lines(console())
     settings = Settings.from_environment()
@@ -94,7 +94,7 @@ async def _check_library(out: Printer, jobs: Jobs, *, deep: bool, repair: bool) 
 
 
 async def _print_spaces(out: Printer, store: ClipStore, current: Space) -> None:
-    from soundbite_tools.text import count_of
+    from soundbite_tools import count_of
 
     for info in await store.spaces():
         is_current = info.space == current

@@ -64,7 +64,7 @@ def _leave_for(exc: BaseException) -> None:
     from soundbite_engine.errors import EngineError
     from soundbite_server.settings import SettingsError
     from soundbite_store import ExportProblem, StoreError
-    from soundbite_tools.errors import ToolProblem, WorkFailed, from_platform, from_store
+    from soundbite_tools import ToolProblem, WorkFailed, from_platform, from_store
 
     if isinstance(exc, SettingsError):
         _leave(str(exc), SETTINGS_EXIT_CODE)

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from soundbite_store import Asset, Ledger
-    from soundbite_tools.embed.jobs import Jobs
-    from soundbite_tools.library import Library
+    from soundbite_tools import Jobs, Library
 
 
 P = ParamSpec("P")
@@ -104,7 +103,7 @@ async def find_recording(ledger: Ledger, words: str) -> Asset:
     Raises:
         UnknownId: there is none, or several.
     """
-    from soundbite_tools.errors import UnknownId
+    from soundbite_tools import UnknownId
 
     if asset := await ledger.get_asset(words):
         return asset

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from soundbite_api import PlatformClient, RateLimit
     from soundbite_server.cli.render.lines import Printer
-    from soundbite_tools.library import Library
+    from soundbite_tools import Library
 
 
 REPORT_NAME = "live-probe.md"

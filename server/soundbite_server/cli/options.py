@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from soundbite_tools.requests import Flag, Request
+    from soundbite_tools import Flag, Request
 
 R = TypeVar("R", bound="Request")
 
@@ -29,7 +29,7 @@ class RequestCommand(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return arguments first, then the options of the request, then those of the command itself."""
         if self._options is None:
-            self._options = options_of(getattr(importlib.import_module("soundbite_tools.requests"), self._request))
+            self._options = options_of(getattr(importlib.import_module("soundbite_tools"), self._request))
         own = super().get_params(ctx)
         arguments = [param for param in own if isinstance(param, click.Argument)]
         return [*arguments, *self._options, *(param for param in own if param not in arguments)]
@@ -49,7 +49,7 @@ def request_of(kind: type[R], **values: Any) -> R:
     """
     from pydantic import ValidationError
 
-    from soundbite_tools.requests import Flag
+    from soundbite_tools import Flag
 
     try:
         return kind(**values)
@@ -62,7 +62,7 @@ def request_of(kind: type[R], **values: Any) -> R:
 
 def options_of(kind: type[Request]) -> list[click.Option]:
     """Return the options of a request's fields that have a flag, in their order."""
-    from soundbite_tools.requests import Flag
+    from soundbite_tools import Flag
 
     return [_option(name, kind.model_fields[name], flag) for name, flag in kind.marked(Flag)]
 

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from soundbite_server.plots.pictures import Picture
     from soundbite_store import Asset
-    from soundbite_tools.library import Library
-    from soundbite_tools.read.contents import Contents
+    from soundbite_tools import Contents, Library
 
 _MOST_CLIPS = 50
 _NO_RENDERER = 'Pictures are drawn by the extra `plot`: pip install "soundbite[plot]".'
@@ -56,11 +55,10 @@ def plot_command() -> None:
 
 
 async def _contents(library: Library, asset: Asset, level_count: int) -> Contents:
-    from soundbite_tools.errors import QuestionProblem
-    from soundbite_tools.read.contents import contents_of
+    from soundbite_tools import QuestionProblem, contents_of
 
     contents = await contents_of(library, asset, level_count=level_count)
-    if not contents.segments:
+    if not contents.clips:
         raise QuestionProblem(
             f"Nothing of {asset.title} is embedded, so there is nothing to draw.",
             "`soundbite tasks` says what became of it.",
@@ -93,8 +91,7 @@ async def answers(recording: str, words: tuple[str, ...], out: Path) -> None:
     """Draw how well a RECORDING answers WORDS along its time."""
     from soundbite_server.cli.library import find_recording
     from soundbite_server.plots.recording import LEVELS, draw_answers
-    from soundbite_tools.requests import SearchRequest
-    from soundbite_tools.search.search_clips import search_clips
+    from soundbite_tools import SearchRequest, search_clips
 
     question = " ".join(words)
     async with personal_library() as library:
@@ -120,8 +117,7 @@ async def answers(recording: str, words: tuple[str, ...], out: Path) -> None:
 async def library_map(by: str, tags: tuple[str, ...], out: Path) -> None:
     """Draw the clips of the library on a map: near each other where they sound or mean alike."""
     from soundbite_server.plots.library_map import MOST_POINTS, draw_map, mapped
-    from soundbite_tools.groups.clips import clip_points
-    from soundbite_tools.text import count_of
+    from soundbite_tools import clip_points, count_of
 
     async with personal_library() as library:
         points = await clip_points(library, MOST_POINTS, tags=tags)

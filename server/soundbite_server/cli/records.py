@@ -24,7 +24,7 @@ from soundbite_server.cli.options import RequestCommand, request_of
 
 if TYPE_CHECKING:
     from soundbite_store import ExchangeResult
-    from soundbite_tools.results import LibraryListing, TaskResult
+    from soundbite_tools import LibraryListing, TaskResult
 
 _TASK_COLUMNS = ("Begun", "Status", "Recording", "Made", "Task")
 _STATUS_STYLES = {"ready": "green", "processing": "yellow", "failed": "red"}
@@ -36,8 +36,7 @@ _USAGE_COLUMNS = ("Day (UTC)", "Platform", "Minutes embedded", "Minutes saved")
 @run_async
 async def list_command(asked: dict[str, Any], as_json: bool) -> None:
     """Show the recordings in the library, newest first."""
-    from soundbite_tools.read.list_audio import list_audio
-    from soundbite_tools.requests import ListRequest
+    from soundbite_tools import ListRequest, list_audio
 
     request = request_of(ListRequest, **asked)
     page, limit = request.page, request.page_limit
@@ -63,7 +62,7 @@ def _print_recordings(listing: LibraryListing) -> None:
     from rich.text import Text
 
     from soundbite_server.cli.render.lines import Column, print_table
-    from soundbite_tools.text import count_of
+    from soundbite_tools import count_of
 
     out = console()
     columns = (
@@ -99,7 +98,7 @@ async def show_command(recording: str, as_json: bool) -> None:
     """Show a RECORDING, named by its id or a part of its title: loudness, segments, words and sounds along its time."""
     from soundbite_server.cli.library import find_recording
     from soundbite_server.cli.render.timeline import as_document, print_recording
-    from soundbite_tools.read.contents import contents_of
+    from soundbite_tools import contents_of
 
     out = console()
     async with personal_library() as library:
@@ -123,7 +122,7 @@ async def tasks_command(status: str | None, limit: int, as_json: bool) -> None:
     """
     from soundbite_server.settings import Settings
     from soundbite_store import Ledger
-    from soundbite_tools.embed.get_task import task_result
+    from soundbite_tools import task_result
 
     settings = Settings.from_environment()
     settings.check_home()
@@ -203,8 +202,7 @@ async def rm_command(recordings: tuple[str, ...], is_sure: bool, as_json: bool) 
     The files they came from are left alone.
     """
     from soundbite_server.cli.library import find_recording
-    from soundbite_tools.embed.remove_audio import remove_audio
-    from soundbite_tools.requests import RemoveRequest
+    from soundbite_tools import RemoveRequest, remove_audio
 
     out = console()
     async with personal_jobs() as jobs:
@@ -256,7 +254,7 @@ async def import_command(file: Path, as_json: bool) -> None:
 
 
 def _print_counts(done: ExchangeResult, verb: str, *, as_json: bool) -> None:
-    from soundbite_tools.text import count_of
+    from soundbite_tools import count_of
 
     if as_json:
         print_json(asdict(done))

@@ -12,9 +12,7 @@ from soundbite_server.cli.library import console, json_option, personal_jobs, pr
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Task
-    from soundbite_tools.embed.jobs import Jobs
-    from soundbite_tools.embed.params import EmbedParams
-    from soundbite_tools.library import Library
+    from soundbite_tools import EmbedParams, Jobs, Library
 
 _PAGE = 200
 _WAIT_S = 25.0
@@ -51,7 +49,7 @@ async def all_assets(library: Library) -> list[Asset]:
 
 async def params_of(library: Library, asset: Asset) -> list[EmbedParams]:
     """Return how a recording was embedded before, as far as the engine set now can do it."""
-    from soundbite_tools.embed.params import EmbedParams
+    from soundbite_tools import EmbedParams
 
     ready = await (await library.ledger()).list_tasks(None, asset_id=asset.asset_id, status="ready")
     known = [EmbedParams.model_validate_json(task.params_json) for task in reversed(ready)]
@@ -84,7 +82,7 @@ def print_outcome(asset: Asset, task: Task) -> bool:
 
 async def embed_missing(jobs: Jobs, done: list[tuple[Asset, Task]], *, quietly: bool) -> None:
     """Embed every recording of which the space of the engine set now lacks clips; what was done is added to `done`."""
-    from soundbite_tools.embed.registry import finished_task
+    from soundbite_tools import finished_task
 
     for asset in await all_assets(jobs.library):
         for params in await params_of(jobs.library, asset):

@@ -14,8 +14,7 @@ from soundbite_server.cli.options import RequestCommand, request_of
 
 if TYPE_CHECKING:
     from soundbite_store import Ledger
-    from soundbite_tools.library import Library
-    from soundbite_tools.results import SearchResult
+    from soundbite_tools import Library, SearchResult
 
 
 @click.command("search", cls=RequestCommand, request="SearchRequest")
@@ -40,8 +39,7 @@ async def search_command(
     """Find the seconds of sound that answer WORDS, what was said or heard."""
     from soundbite_server.cli.library import find_recording
     from soundbite_server.cli.render.hits import print_hits
-    from soundbite_tools.requests import SearchRequest
-    from soundbite_tools.search.search_clips import search_clips
+    from soundbite_tools import SearchRequest, search_clips
 
     example = _example_file(asked["like"])
     request = request_of(SearchRequest, **asked, query=" ".join(words))
@@ -73,10 +71,9 @@ def _example_file(like: str) -> tuple[Path, ...]:
 async def _example(ledger: Ledger, like: str) -> str:
     """What to compare with: an address and an id stay, other words name a recording."""
     from soundbite_server.cli.library import find_recording
-    from soundbite_tools.errors import UnknownId
-    from soundbite_tools.search.examples import is_id
+    from soundbite_tools import UnknownId, has_id_form
 
-    if not like or is_id(like) or "://" in like:
+    if not like or has_id_form(like) or "://" in like:
         return like
     try:
         return (await find_recording(ledger, like)).asset_id
@@ -96,8 +93,7 @@ async def _play(library: Library, result: SearchResult) -> None:
     import anyio.to_thread
 
     from soundbite_server.cli.render.hits import NoPlayer, play
-    from soundbite_tools.read.get_clip import get_clip
-    from soundbite_tools.requests import ClipRequest
+    from soundbite_tools import ClipRequest, get_clip
 
     best = result.clips[0]
     clip = await get_clip(

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from mcp.server.auth.middleware.auth_context import get_access_token
 
-from soundbite_tools.errors import ToolProblem
+from soundbite_tools import ToolProblem
 
 LOCAL = "local"
 """Everybody on stdio, and over HTTP without tokens."""

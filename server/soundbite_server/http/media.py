@@ -15,13 +15,12 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from soundbite_server.http.callers import LOCAL, principal
 from soundbite_server.http.services import LinkRefused, Routes
-from soundbite_tools.errors import ToolProblem
-from soundbite_tools.sources.files import SCHEME, received_folder, received_name
+from soundbite_tools import UPLOAD_SCHEME, ToolProblem, received_folder, received_name
 
 if TYPE_CHECKING:
     from soundbite_server.http.services import HttpServices
     from soundbite_server.lifespan import Services
-    from soundbite_tools.results import ClipDetail
+    from soundbite_tools import ClipDetail
 
 
 _CLIPS_PATH = "/clips/"
@@ -48,8 +47,7 @@ def register_clip_links(routes: Routes, http: HttpServices, running: Callable[[]
     """Answer requests for the sounds that links name."""
 
     async def clip(request: Request) -> Response:
-        from soundbite_tools.read.get_clip import get_clip
-        from soundbite_tools.requests import ClipRequest
+        from soundbite_tools import ClipRequest, get_clip
 
         services = running()
         assert services is not None
@@ -91,7 +89,7 @@ def upload_step(http: HttpServices, host: str, name: str) -> str:
     return (
         "If the file is on your machine, send it (POST or PUT its bytes, once, within 15 minutes, at most "
         f"{http.most_upload_bytes // 2**20} MB), for example with curl --data-binary '@FILE' '{url}' and then call "
-        f'embed_audio(source="{SCHEME}{upload_id}").'
+        f'embed_audio(source="{UPLOAD_SCHEME}{upload_id}").'
     )
 
 
@@ -112,7 +110,7 @@ def register_uploads(routes: Routes, http: HttpServices, running: Callable[[], S
             return JSONResponse({"error": str(exc)}, exc.status)
         except ToolProblem as exc:
             return JSONResponse({"error": str(exc)}, 429 if exc.code == "limit_reached" else 503)
-        source = SCHEME + facts["upload_id"]
+        source = UPLOAD_SCHEME + facts["upload_id"]
         receipt = {"source": source, "bytes": size, "next_step": f'Call embed_audio(source="{source}").'}
         return JSONResponse(receipt, 201)
 

@@ -11,13 +11,11 @@ from mcp_types import CallToolResult, TextContent
 
 from soundbite_server.http.callers import principal
 from soundbite_server.lifespan import Services
-from soundbite_tools.errors import ToolProblem
+from soundbite_tools import ToolProblem
 
 if TYPE_CHECKING:
     from soundbite_server.http.callers import AudioAllowance
-    from soundbite_tools.embed.jobs import Jobs
-    from soundbite_tools.library import Library
-    from soundbite_tools.results import Result
+    from soundbite_tools import Jobs, Library, Result
 
 T = TypeVar("T")
 ToolContext = Context[Services, Any]

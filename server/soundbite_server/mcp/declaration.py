@@ -14,9 +14,7 @@ from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import ValidationError, create_model
 
 from soundbite_server.mcp.boundary import ToolContext, answer, count_call, guarded
-from soundbite_tools.requests import Request
-from soundbite_tools.results import Result
-from soundbite_tools.text import plain_text
+from soundbite_tools import Request, Result, plain_text
 
 # Field titles repeat the names; what else describes answers is read by few hosts and paid for by all.
 _INPUT_NOISE = frozenset({"title", "additionalProperties"})

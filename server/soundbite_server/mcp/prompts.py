@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from soundbite_server.lifespan import Services
     from soundbite_store import Asset
-    from soundbite_tools.library import Library
+    from soundbite_tools import Library
 
 
 _CITE = (

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from soundbite_server.mcp.boundary import ToolContext, library_of
-from soundbite_tools.errors import ToolProblem, UnknownId
-from soundbite_tools.text import clock, plain_text
+from soundbite_tools import ToolProblem, UnknownId, clock, plain_text
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -113,25 +112,23 @@ def register_resources(server: MCPServer[Services], running: Callable[[], Servic
 
 async def asset(asset_id: str, ctx: ToolContext) -> str:
     """Return one recording and its latest task as JSON."""
-    from soundbite_tools.read.list_audio import TASKS_LOOKED_AT, standing
-    from soundbite_tools.sources.sources import shown_source
-    from soundbite_tools.text import seconds
+    from soundbite_tools import TASKS_READ, recording_status, rounded_sec, source_label
 
     async with _told():
         ledger = await (await library_of(ctx)).ledger()
         recording = await ledger.get_asset(asset_id)
-        tasks = await ledger.list_tasks(limit=TASKS_LOOKED_AT, asset_id=asset_id)
+        tasks = await ledger.list_tasks(limit=TASKS_READ, asset_id=asset_id)
     if recording is None:
         raise ResourceNotFoundError("There is no such recording; soundbite://library lists them.")
     document = {
         "asset_id": recording.asset_id,
         "title": recording.title,
-        "audio_seconds": seconds(recording.duration_sec),
+        "audio_seconds": rounded_sec(recording.duration_sec),
         "tags": list(recording.tags),
-        "source": shown_source(recording),
+        "source": source_label(recording),
         "added": recording.created_at.isoformat(timespec="seconds"),
         "task_id": tasks[0].task_id if tasks else "",
-        "status": standing(tasks),
+        "status": recording_status(tasks),
     }
     return json.dumps(document, ensure_ascii=False, indent=1)
 
@@ -150,8 +147,7 @@ async def transcript_vtt(asset_id: str, ctx: ToolContext) -> str:
 
 async def clip(clip_id: str, ctx: ToolContext) -> bytes:
     """Return the sound of a clip."""
-    from soundbite_tools.read.get_clip import get_clip
-    from soundbite_tools.requests import ClipRequest
+    from soundbite_tools import ClipRequest, get_clip
 
     async with _told():
         playable = await get_clip(await library_of(ctx), ClipRequest(clip_id=clip_id))
@@ -161,8 +157,7 @@ async def clip(clip_id: str, ctx: ToolContext) -> bytes:
 
 
 async def _index(services: Services) -> str:
-    from soundbite_tools.read.list_audio import list_audio
-    from soundbite_tools.requests import ListRequest
+    from soundbite_tools import ListRequest, list_audio
 
     async with _told():
         listing = await list_audio(await services.library(), ListRequest(page_limit=_MOST_LISTED))

@@ -23,8 +23,7 @@ from soundbite_server.mcp.boundary import as_result
 
 if TYPE_CHECKING:
     from soundbite_store import Task
-    from soundbite_tools.embed.jobs import Jobs
-    from soundbite_tools.library import Library
+    from soundbite_tools import Jobs, Library
 
 
 TASKS = "io.modelcontextprotocol/tasks"
@@ -196,7 +195,7 @@ async def _library(ctx: ServerRequestContext[Any, Any]) -> Library:
 
 
 async def _state(task: Task, library: Library) -> TaskState:
-    from soundbite_tools.embed.get_task import task_result
+    from soundbite_tools import task_result
 
     if task.status == "processing":
         message = f"{task.stage or 'queued'}, {task.progress:.0%}"

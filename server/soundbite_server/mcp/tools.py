@@ -12,26 +12,30 @@ from soundbite_server.http.callers import principal
 from soundbite_server.mcp.boundary import ToolContext, allowance, as_result, jobs_of, library_of, reporter
 from soundbite_server.mcp.declaration import Declaration
 from soundbite_server.page.player import PLAYER_URI
-from soundbite_tools.errors import SourceProblem
-from soundbite_tools.groups.results import ClassifyResult, ClusterListing
-from soundbite_tools.requests import (
+from soundbite_tools import (
     ClassifyRequest,
+    ClassifyResult,
     ClipRequest,
+    ClusterListing,
     ClusterRequest,
     EmbedRequest,
+    LibraryListing,
     ListRequest,
+    RemovalResult,
     RemoveRequest,
     SearchRequest,
+    SearchResult,
+    SourceProblem,
     TaskRequest,
+    TaskResult,
     TranscriptRequest,
+    TranscriptResult,
 )
-from soundbite_tools.results import LibraryListing, RemovalResult, SearchResult, TaskResult, TranscriptResult
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
-    from soundbite_tools.read.get_clip import PlayableClip
-    from soundbite_tools.results import ClipDetail
+    from soundbite_tools import ClipDetail, PlayableClip
 
 MOST_INLINE_BYTES = 1024 * 1024
 _NOT_HERE = frozenset({"path_refused", "path_relative", "file_missing", "upload_unknown"})
@@ -43,7 +47,7 @@ def offered_tools(*, read_only: bool) -> list[Tool]:
 
 
 async def _embed_audio(ctx: ToolContext, request: EmbedRequest) -> TaskResult:
-    from soundbite_tools.embed.embed_audio import embed_audio
+    from soundbite_tools import embed_audio
 
     jobs = await jobs_of(ctx)
     try:
@@ -57,28 +61,27 @@ async def _with_upload(ctx: ToolContext, problem: SourceProblem, source: str) ->
     if http is None or problem.code not in _NOT_HERE:
         return problem
     from soundbite_server.http.media import upload_step
-    from soundbite_tools.embed.housekeeping import forget_unused
-    from soundbite_tools.sources.files import SCHEME
+    from soundbite_tools import UPLOAD_SCHEME, forget_unused
 
     await forget_unused(await library_of(ctx))
-    step = upload_step(http, (ctx.headers or {}).get("host", ""), source.removeprefix(SCHEME))
+    step = upload_step(http, (ctx.headers or {}).get("host", ""), source.removeprefix(UPLOAD_SCHEME))
     return SourceProblem(problem.message, f"{problem.next_step} {step}", code=problem.code)
 
 
 async def _get_task(ctx: ToolContext, request: TaskRequest) -> TaskResult:
-    from soundbite_tools.embed.get_task import get_task
+    from soundbite_tools import get_task
 
     return await get_task(await jobs_of(ctx), request, on_progress=reporter(ctx))
 
 
 async def _search_clips(ctx: ToolContext, request: SearchRequest) -> SearchResult:
-    from soundbite_tools.search.search_clips import search_clips
+    from soundbite_tools import search_clips
 
     return await search_clips(await library_of(ctx), request)
 
 
 async def _get_clip(ctx: ToolContext, request: ClipRequest) -> CallToolResult:
-    from soundbite_tools.read.get_clip import get_clip
+    from soundbite_tools import get_clip
 
     clip = await get_clip(await library_of(ctx), request)
     clip = replace(clip, detail=_with_link(ctx, clip.detail))
@@ -108,31 +111,31 @@ def _with_sound(clip: PlayableClip) -> CallToolResult:
 
 
 async def _read_transcript(ctx: ToolContext, request: TranscriptRequest) -> TranscriptResult:
-    from soundbite_tools.read.read_transcript import read_transcript
+    from soundbite_tools import read_transcript
 
     return await read_transcript(await library_of(ctx), request)
 
 
 async def _list_audio(ctx: ToolContext, request: ListRequest) -> LibraryListing:
-    from soundbite_tools.read.list_audio import list_audio
+    from soundbite_tools import list_audio
 
     return await list_audio(await library_of(ctx), request)
 
 
 async def _classify_clips(ctx: ToolContext, request: ClassifyRequest) -> ClassifyResult:
-    from soundbite_tools.groups.classify_clips import classify_clips
+    from soundbite_tools import classify_clips
 
     return await classify_clips(await library_of(ctx), request)
 
 
 async def _cluster_clips(ctx: ToolContext, request: ClusterRequest) -> ClusterListing:
-    from soundbite_tools.groups.cluster_clips import cluster_clips
+    from soundbite_tools import cluster_clips
 
     return await cluster_clips(await library_of(ctx), request)
 
 
 async def _remove_audio(ctx: ToolContext, request: RemoveRequest) -> RemovalResult:
-    from soundbite_tools.embed.remove_audio import remove_audio
+    from soundbite_tools import remove_audio
 
     return await remove_audio(await jobs_of(ctx), request)
 

@@ -13,13 +13,11 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
 from soundbite_server.plots.pictures import FAINT, INK, PALETTE, Picture, fitting, writable
-from soundbite_tools.groups.cluster_clips import telling_words
-from soundbite_tools.groups.kmeans import grouped
-from soundbite_tools.text import clock_range, shortened
+from soundbite_tools import clock_range, distinctive_words, group_vectors, shorten
 
 if TYPE_CHECKING:
-    from soundbite_store import Clip
-    from soundbite_tools.groups.clips import ClipPoints
+    from soundbite_store import StoredClip
+    from soundbite_tools import ClipPoints
 
 Matrix = NDArray[np.float64]
 
@@ -123,7 +121,7 @@ def _draw_key(picture: Picture, groups: Sequence[tuple[str, str, int]], count: i
         picture.text(_SIZE + 20, y, fitting(f"{group} ({size})", _KEY_WIDTH - 30, 12), size=12)
 
 
-def _group(clip: Clip, by: str) -> str:
+def _group(clip: StoredClip, by: str) -> str:
     if by == "recording":
         return clip.title
     return clip.tags[0] if clip.tags else _UNTAGGED
@@ -132,17 +130,17 @@ def _group(clip: Clip, by: str) -> str:
 def _clusters(points: ClipPoints) -> list[str]:
     """The name of each clip's cluster: its number and the words that tell it from the others."""
     lengths = np.linalg.norm(points.vectors, axis=1, keepdims=True)
-    numbers = grouped((points.vectors / lengths).astype(np.float32), 0).of
+    numbers = group_vectors((points.vectors / lengths).astype(np.float32), 0).of
     members = [
         [clip for clip, of in zip(points.clips, numbers, strict=True) if of == number]
         for number in range(max(numbers) + 1)
     ]
-    words = telling_words([[clip.transcript for clip in clips] for clips in members], _NAMING_WORDS)
-    sounds = telling_words([[clip.sound_words for clip in clips] for clips in members], _NAMING_WORDS)
+    words = distinctive_words([[clip.transcript for clip in clips] for clips in members], _NAMING_WORDS)
+    sounds = distinctive_words([[clip.sound_words for clip in clips] for clips in members], _NAMING_WORDS)
     names = [", ".join(spoken or heard) for spoken, heard in zip(words, sounds, strict=True)]
     return [f"{number + 1}: {names[number] or _WORDLESS}" for number in numbers]
 
 
-def _name(clip: Clip) -> str:
+def _name(clip: StoredClip) -> str:
     words = clip.transcript or clip.sound_words
-    return shortened(f"{clip.title} {clock_range(clip.start_sec, clip.end_sec)} {words}", _LONGEST_NAME)
+    return shorten(f"{clip.title} {clock_range(clip.start_sec, clip.end_sec)} {words}", _LONGEST_NAME)

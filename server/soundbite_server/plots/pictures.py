@@ -19,8 +19,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-from soundbite_tools.sources.local_media import Levels
-from soundbite_tools.text import clock, round_step_sec
+from soundbite_tools import Levels, clock, round_step_sec
 
 Side = Literal["left", "right"]
 INK, FAINT, GRID, WAVE = "#1f2933", "#66717d", "#e4e7eb", "#9fb3c8"

@@ -18,15 +18,15 @@ from soundbite_server.plots.pictures import (
     time_panel,
     wrapped,
 )
-from soundbite_tools.text import clock_length, clock_range, count_of
+from soundbite_tools import clock_length, clock_range, count_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
 
-    from soundbite_tools.read.contents import Contents, Segment
-    from soundbite_tools.results import ClipResult
+    from soundbite_store import StoredClip
+    from soundbite_tools import ClipResult, Contents
 
 LEVELS = 900
 _WIDTH, _MARGIN = 1100, 44
@@ -41,10 +41,10 @@ _MOST_NUMBERED = 5
 
 def draw_recording(contents: Contents) -> Picture:
     """Return a picture of a recording."""
-    lines = _lines(contents.segments)
+    lines = _lines(contents.clips)
     text_top = _TOP + 130 + _LANES + 60
     picture = Picture(_WIDTH, text_top + _LINE * len(lines) + 8, contents.asset.title)
-    count = count_of(len(contents.segments), "segment")
+    count = count_of(len(contents.clips), "segment")
     _draw_heading(picture, contents.asset.title, f"{clock_length(contents.duration_sec)}, {count}")
     _draw_sound(picture, contents, 130)
     for number, (times, words, colour) in enumerate(lines):
@@ -87,12 +87,12 @@ def _draw_heading(picture: Picture, title: str, about: str) -> None:
 
 def _draw_sound(picture: Picture, contents: Contents, height: float) -> None:
     """Draw the waveform and below it a bar a segment, in two lanes, because neighbours may overlap."""
-    spans = [(segment.start_sec, segment.end_sec, _colour(segment)) for segment in contents.segments]
+    spans = [(segment.start_sec, segment.end_sec, _colour(segment)) for segment in contents.clips]
     draw_levels(time_panel(picture, _MARGIN, _TOP, _INNER, height, _length(contents)), contents.levels, spans)
     lanes = time_panel(picture, _MARGIN, _TOP + height + 4, _INNER, _LANES, _length(contents))
     draw_clock(lanes, _INNER, _length(contents))
     gap_sec = _length(contents) / _INNER
-    for number, segment in enumerate(contents.segments):
+    for number, segment in enumerate(contents.clips):
         width = max(segment.end_sec - segment.start_sec - gap_sec, gap_sec)
         corner = (segment.start_sec, 0.55 - 0.5 * (number % 2))
         bar = Rectangle(corner, width, 0.4, facecolor=_colour(segment), linewidth=0)
@@ -118,7 +118,7 @@ def _write_answer(picture: Picture, clip: ClipResult, number: int, y: float) -> 
     picture.text(_MARGIN + 175, y, fitting(words, _INNER - 175, _TEXT_SIZE), size=_TEXT_SIZE)
 
 
-def _lines(segments: Sequence[Segment]) -> list[tuple[str, str, str]]:
+def _lines(segments: Sequence[StoredClip]) -> list[tuple[str, str, str]]:
     """The times, words and colour of each line of text."""
     spoken = [segment for segment in segments if _words(segment)]
     lines: list[tuple[str, str, str]] = []
@@ -131,12 +131,12 @@ def _lines(segments: Sequence[Segment]) -> list[tuple[str, str, str]]:
     return lines
 
 
-def _words(segment: Segment) -> str:
-    return " ".join(filter(None, (segment.words, f"({segment.sounds})" if segment.sounds else "")))
+def _words(segment: StoredClip) -> str:
+    return " ".join(filter(None, (segment.transcript, f"({segment.sound_words})" if segment.sound_words else "")))
 
 
-def _colour(segment: Segment) -> str:
-    return SPEECH if segment.words else SOUND
+def _colour(segment: StoredClip) -> str:
+    return SPEECH if segment.transcript else SOUND
 
 
 def _clip_colour(clip: ClipResult) -> str:

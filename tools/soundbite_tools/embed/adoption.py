@@ -14,12 +14,12 @@ import anyio
 from soundbite_api import NotFound, TaskFailed
 from soundbite_store import Asset, Task
 from soundbite_tools.embed.params import EmbedParams
+from soundbite_tools.embed.results import TaskResult
 from soundbite_tools.embed.spending import count_kinds
 from soundbite_tools.errors import UnknownId, sentence
 from soundbite_tools.requests import BOTH_OPTIONS, BOTH_SCOPES
-from soundbite_tools.results import TaskResult
 from soundbite_tools.sources.sources import TASK_SCHEME, asset_id_for, title_for
-from soundbite_tools.text import LONGEST_TITLE, MOST_TAGS, clock_range, plain_tags, plain_text, seconds
+from soundbite_tools.text import LONGEST_TITLE, MOST_TAGS, clock_range, plain_tags, plain_text, rounded_sec
 
 if TYPE_CHECKING:
     from soundbite_api import EmbeddingMetadata, EmbeddingTask, TaskAnswer
@@ -32,7 +32,7 @@ _MADE_ELSEWHERE = "This task was made elsewhere; the library does not hold it."
 _SHORTEST_SEGMENT_SEC, _LONGEST_SEGMENT_SEC = 2, 10
 
 
-async def known_task(library: Library, task_id: str) -> Task | None:
+async def find_known_task(library: Library, task_id: str) -> Task | None:
     """Return the ledger's task of this id, which may also be the platform's id of it.
 
     Raises:
@@ -42,18 +42,18 @@ async def known_task(library: Library, task_id: str) -> Task | None:
     return await ledger.get_task(task_id) or await ledger.find_task(task_id)
 
 
-async def seen_elsewhere(library: Library, task_id: str, wait_s: float) -> TaskResult:
+async def describe_platform_task(library: Library, task_id: str, wait_s: float) -> TaskResult:
     """Return how a task of the platform stands that the ledger does not know; nothing is kept of it.
 
     Raises:
         UnknownId: the platform does not know it either.
         PlatformError: it could not be asked.
     """
-    found = await _asked(library, task_id, wait_s)
-    return found if isinstance(found, TaskResult) else _as_it_is(library, found)
+    answer = await _ask_platform(library, task_id, wait_s)
+    return answer if isinstance(answer, TaskResult) else _task_result(library, answer)
 
 
-async def taken_in(
+async def adopt_task(
     registry: Registry, library: Library, task_id: str, wait_s: float, *, title: str = "", tags: Sequence[str] = ()
 ) -> Task | TaskResult:
     """Return the ledger's task for a ready task of the platform, or how that one stands while it is not ready.
@@ -64,24 +64,24 @@ async def taken_in(
         UnknownId: the platform does not know it.
         PlatformError, StoreError: it could not be asked, or not be kept.
     """
-    known = await known_task(library, task_id)
+    known = await find_known_task(library, task_id)
     # One that failed here may have failed for a reason that has passed: it is taken in again, unless it is asked for
     # by an id of ours, which the platform does not know.
     if known and (known.status != "failed" or known.task_id == task_id):
         return known
-    found = await _asked(library, task_id, wait_s)
-    return found if isinstance(found, TaskResult) else await _entered(registry, library, found.task, title, tags)
+    answer = await _ask_platform(library, task_id, wait_s)
+    return answer if isinstance(answer, TaskResult) else await _enter(registry, library, answer.task, title, tags)
 
 
-async def _asked(library: Library, task_id: str, wait_s: float) -> TaskAnswer | TaskResult:
-    found: TaskAnswer | None = None
+async def _ask_platform(library: Library, task_id: str, wait_s: float) -> TaskAnswer | TaskResult:
+    answer: TaskAnswer | None = None
     if task_id.startswith(_OURS) or library.config.only_own_ids:
         raise _unknown(task_id)
     try:
         with anyio.move_on_after(wait_s):
-            found = await library.client.wait_for_task(task_id)
-        if found is None:
-            found = await library.client.get_task(task_id)
+            answer = await library.client.wait_for_task(task_id)
+        if answer is None:
+            answer = await library.client.get_task(task_id)
     except NotFound as exc:
         raise _unknown(task_id) from exc
     except TaskFailed as exc:
@@ -92,7 +92,7 @@ async def _asked(library: Library, task_id: str, wait_s: float) -> TaskAnswer | 
             error_code=exc.code,
             next_step=sentence(exc.hint),
         )
-    if found.task.status != "ready":
+    if answer.task.status != "ready":
         return TaskResult(
             task_id=task_id,
             status="processing",
@@ -100,31 +100,31 @@ async def _asked(library: Library, task_id: str, wait_s: float) -> TaskAnswer | 
             notes=["This task was made elsewhere; it can join the library once it is ready."],
             next_step=f'Call get_task(task_id="{task_id}", wait_seconds=20) until the status is ready.',
         )
-    return found
+    return answer
 
 
-def _as_it_is(library: Library, found: TaskAnswer) -> TaskResult:
+def _task_result(library: Library, answer: TaskAnswer) -> TaskResult:
     note, step = (
         _MADE_ELSEWHERE,
-        f'Call embed_audio(source="{TASK_SCHEME}{found.task.id}") to take it into the library.',
+        f'Call embed_audio(source="{TASK_SCHEME}{answer.task.id}") to take it into the library.',
     )
     if library.config.is_read_only:
         note = f"{note[:-1]}, and this server is read-only."
         step = f"A server without SOUNDBITE_READ_ONLY takes it into the library. {step}"
-    data = found.task.data or []
-    start_sec, end_sec = _window(found.task.metadata)
+    data = answer.task.data or []
+    start_sec, end_sec = _window(answer.task.metadata)
     end_sec = end_sec or max((item.end_sec or 0.0 for item in data), default=0.0)
     return TaskResult(
-        task_id=found.task.id,
+        task_id=answer.task.id,
         status="ready",
-        audio_seconds=seconds(end_sec - start_sec),
-        start_sec=seconds(start_sec),
-        end_sec=seconds(end_sec),
+        audio_seconds=rounded_sec(end_sec - start_sec),
+        start_sec=rounded_sec(start_sec),
+        end_sec=rounded_sec(end_sec),
         time_range=clock_range(start_sec, end_sec),
         embedding_count=len(data),
         embedding_counts=list(count_kinds(data)),
         dimension=len(data[0].embedding) if data else 0,
-        space=found.space.id,
+        space=answer.space.id,
         notes=[note],
         next_step=step,
     )
@@ -138,29 +138,33 @@ def _unknown(task_id: str) -> UnknownId:
     )
 
 
-async def _entered(registry: Registry, library: Library, found: EmbeddingTask, title: str, tags: Sequence[str]) -> Task:
-    asset = await _asset(library, found)
+async def _enter(registry: Registry, library: Library, task: EmbeddingTask, title: str, tags: Sequence[str]) -> Task:
+    asset = await _asset(library, task)
     asset = replace(
         asset, title=plain_text(title, LONGEST_TITLE) or asset.title, tags=plain_tags(tuple(tags))[:MOST_TAGS]
     )
-    return await registry.adopt(asset, _params(found), found.id)
+    return await registry.adopt(asset, _params(task), task.id)
 
 
-async def _asset(library: Library, found: EmbeddingTask) -> Asset:
-    about = found.metadata
+async def _asset(library: Library, task: EmbeddingTask) -> Asset:
+    about = task.metadata
     name, url = (about.input_filename or "", about.input_url or "") if about else ("", "")
-    known = await _platform_asset_id(library, name)
-    if known:
+    platform_asset_id = await _platform_asset_id(library, name)
+    if platform_asset_id:
         # As embed_audio names it when it is given this id.
-        uri, key, asset_id = known, f"asset\n{library.config.platform}\n{known}", known
+        uri, key, asset_id = (
+            platform_asset_id,
+            f"asset\n{library.config.platform}\n{platform_asset_id}",
+            platform_asset_id,
+        )
     else:
-        uri, key, asset_id = found.id, f"task\n{library.config.platform}\n{found.id}", ""
+        uri, key, asset_id = task.id, f"task\n{library.config.platform}\n{task.id}", ""
     digest = hashlib.sha256(key.encode()).hexdigest()
-    shown = name or url.partition("?")[0].rpartition("/")[2] or f"task {found.id}"
+    label = name or url.partition("?")[0].rpartition("/")[2] or f"task {task.id}"
     return Asset(
         asset_id=asset_id or asset_id_for(digest),
         content_hash=digest,
-        title=plain_text(title_for(shown), LONGEST_TITLE) or found.id,
+        title=plain_text(title_for(label), LONGEST_TITLE) or task.id,
         source_uri=uri,
         source_kind="asset",
         size_bytes=0,
@@ -181,10 +185,10 @@ async def _platform_asset_id(library: Library, filename: str) -> str:
     return same[0].id if len(same) == 1 and page.page_info.total_page <= 1 else ""
 
 
-def _params(found: EmbeddingTask) -> EmbedParams:
-    data = found.data or []
+def _params(task: EmbeddingTask) -> EmbedParams:
+    data = task.data or []
     options = {item.embedding_option for item in data}
-    about = found.metadata
+    about = task.metadata
     start_sec, end_sec = _window(about)
     lengths = [
         item.end_sec - item.start_sec
@@ -197,8 +201,8 @@ def _params(found: EmbeddingTask) -> EmbedParams:
         start_sec=start_sec,
         end_sec=end_sec,
         segment_sec=min(max(segment_sec, _SHORTEST_SEGMENT_SEC), _LONGEST_SEGMENT_SEC),
-        embedding_option=tuple(each for each in BOTH_OPTIONS if each in options or "fused" in options),
-        embedding_scope=tuple(each for each in BOTH_SCOPES if any(item.embedding_scope == each for item in data)),
+        embedding_option=tuple(name for name in BOTH_OPTIONS if name in options or "fused" in options),
+        embedding_scope=tuple(name for name in BOTH_SCOPES if any(item.embedding_scope == name for item in data)),
         embedding_type=("fused_embedding",)
         if options == {"fused"}
         else ("separate_embedding", "fused_embedding")

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from soundbite_tools.embed.adoption import taken_in
+from soundbite_tools.embed.adoption import adopt_task
 from soundbite_tools.embed.get_task import task_result
 from soundbite_tools.embed.params import EmbedParams, check_length
-from soundbite_tools.embed.registry import described, finished_task, unfinished_task
+from soundbite_tools.embed.registry import describe, finished_task, unfinished_task
+from soundbite_tools.embed.results import TaskResult
 from soundbite_tools.embed.spending import TaskFigures, check_budget
 from soundbite_tools.embed.steps import check_start
-from soundbite_tools.errors import WorkFailed, translated
-from soundbite_tools.results import TaskResult
+from soundbite_tools.errors import WorkFailed, raises_problems
 from soundbite_tools.sources.files import forget_refused
 from soundbite_tools.sources.sources import TASK_SCHEME, choose, resolve
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _AS_IT_IS = "This task was made elsewhere and is taken in as it is: nothing was computed."
 
 
-@translated
+@raises_problems
 async def embed_audio(
     jobs: Jobs,
     request: EmbedRequest,
@@ -51,7 +51,7 @@ async def embed_audio(
     params = EmbedParams.of(request, knows_natural=library.config.natural_segmentation)
     named = await resolve(given, library.config)
     try:
-        asset = await described(library, named)
+        asset = await describe(library, named)
         async with registry.admission(allowance):
             ready = await _ready_or_allowed(library, asset, params, allowance)
             # Kept from here on: what was refused is no recording of the library.
@@ -60,7 +60,7 @@ async def embed_audio(
     finally:
         await forget_refused(library, named.path, named.asset_id)
     if ready:
-        return await _reused(library, ready, asset)
+        return await _reuse(library, ready, asset)
     jobs.start(task.task_id)
     task = await jobs.wait(task.task_id, request.wait_seconds, on_progress)
     if task.status == "failed":
@@ -88,20 +88,20 @@ async def _from_elsewhere(
     jobs: Jobs, task_id: str, request: EmbedRequest, on_progress: ProgressListener | None
 ) -> TaskResult:
     end = anyio.current_time() + request.wait_seconds
-    found = await taken_in(
+    adopted = await adopt_task(
         jobs.registry, jobs.library, task_id, request.wait_seconds, title=request.title, tags=request.tags
     )
-    if isinstance(found, TaskResult):
-        return found
-    jobs.start(found.task_id)
-    task = await jobs.wait(found.task_id, max(0.0, end - anyio.current_time()), on_progress)
+    if isinstance(adopted, TaskResult):
+        return adopted
+    jobs.start(adopted.task_id)
+    task = await jobs.wait(adopted.task_id, max(0.0, end - anyio.current_time()), on_progress)
     if task.status == "failed":
         raise WorkFailed(task.error_message, task.error_hint, code=task.error_code)
     result = task_result(task, await (await jobs.library.ledger()).get_asset(task.asset_id))
     return result.model_copy(update={"is_reused": True, "notes": [_AS_IT_IS, *result.notes]})
 
 
-async def _reused(library: Library, ready: Task, asset: Asset) -> TaskResult:
+async def _reuse(library: Library, ready: Task, asset: Asset) -> TaskResult:
     ledger = await library.ledger()
     saved_sec = TaskFigures.of(ready).seconds
     await ledger.add_usage(library.config.platform, seconds_saved=saved_sec)

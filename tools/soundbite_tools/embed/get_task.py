@@ -6,13 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 from soundbite_store import Clip, ClipFilter, Space, Task
-from soundbite_tools.embed.adoption import known_task, seen_elsewhere
+from soundbite_tools.embed.adoption import describe_platform_task, find_known_task
 from soundbite_tools.embed.params import EmbedParams
+from soundbite_tools.embed.results import EmbeddingPreview, TaskResult
 from soundbite_tools.embed.spending import TaskFigures
-from soundbite_tools.errors import translated
-from soundbite_tools.results import EmbeddingPreview, TaskResult
-from soundbite_tools.sources.sources import shown_source
-from soundbite_tools.text import clock_range, plain_text, seconds
+from soundbite_tools.errors import raises_problems
+from soundbite_tools.sources.sources import source_label
+from soundbite_tools.text import clock_range, plain_text, rounded_sec
 
 if TYPE_CHECKING:
     from soundbite_store import Asset
@@ -42,21 +42,21 @@ def task_result(task: Task, asset: Asset | None) -> TaskResult:
         status=task.status,
         asset_id=task.asset_id,
         title=asset.title if asset else "",
-        source=shown_source(asset) if asset else "",
+        source=source_label(asset) if asset else "",
         tags=list(asset.tags) if asset else [],
         stage=(task.stage or "queued") if task.status == "processing" else "",
         progress=round(task.progress, 2) if task.status == "processing" else 0.0,
-        audio_seconds=seconds(covered_sec),
-        start_sec=seconds(start_sec),
-        end_sec=seconds(end_sec),
+        audio_seconds=rounded_sec(covered_sec),
+        start_sec=rounded_sec(start_sec),
+        end_sec=rounded_sec(end_sec),
         time_range=clock_range(start_sec, end_sec) if covered_sec else "",
         segmentation=params.segmentation_label,
         embedding_count=figures.embedding_count if task.status == "ready" else 0,
         embedding_counts=list(figures.counts) if task.status == "ready" else [],
         dimension=figures.dimension if task.status == "ready" else 0,
         space=task.space,
-        seconds_embedded=seconds(task.seconds_embedded),
-        seconds_saved=seconds(task.seconds_saved),
+        seconds_embedded=rounded_sec(task.seconds_embedded),
+        seconds_saved=rounded_sec(task.seconds_saved),
         notes=[plain_text(note, _LONGEST_NOTE) for note in json.loads(task.notes_json)][:_MOST_NOTES],
         error=plain_text(task.error_message, _LONGEST_NOTE),
         error_code=task.error_code,
@@ -72,7 +72,7 @@ def _next_step(task: Task) -> str:
     return "Call search_clips to find something in it."
 
 
-@translated
+@raises_problems
 async def get_task(jobs: Jobs, request: TaskRequest, *, on_progress: ProgressListener | None = None) -> TaskResult:
     """Return a task; while it is processing, wait up to `wait_seconds` for it to finish.
 
@@ -83,9 +83,9 @@ async def get_task(jobs: Jobs, request: TaskRequest, *, on_progress: ProgressLis
         UnknownId: there is no such task, here or on the platform.
     """
     library = jobs.library
-    task = await known_task(library, request.task_id)
+    task = await find_known_task(library, request.task_id)
     if task is None:
-        return await seen_elsewhere(library, request.task_id, request.wait_seconds)
+        return await describe_platform_task(library, request.task_id, request.wait_seconds)
     if task.status == "processing" and task.platform == library.config.platform:
         # Whoever ran it may have died since the start; if not, this does nothing.
         jobs.start(task.task_id)
@@ -106,10 +106,10 @@ async def _with_embeddings(library: Library, task: Task, result: TaskResult, pag
     space, where = Space(task.space, figures.dimension), ClipFilter(task_id=task.task_id)
     # Fewer than the task made where a later task embedded the same segments again.
     total, first = await store.count(space, where), (page - 1) * EMBEDDINGS_PER_PAGE
-    found = await store.embeddings(space, where, limit=EMBEDDINGS_PER_PAGE, offset=first) if first < total else []
-    last = first + len(found)
+    clips = await store.embeddings(space, where, limit=EMBEDDINGS_PER_PAGE, offset=first) if first < total else []
+    last = first + len(clips)
     notes = []
-    if found:
+    if clips:
         more = f'; call get_task(task_id="{task.task_id}", detail="embeddings", page={page + 1}) for more'
         notes.append(f"Embeddings {first + 1} to {last} of {total}{more if last < total else ''}.")
     elif total:
@@ -117,7 +117,7 @@ async def _with_embeddings(library: Library, task: Task, result: TaskResult, pag
     if lost := figures.embedding_count - total:
         notes.append(f"{lost} of its embeddings belong to a later task, which embedded the same segments again.")
     return result.model_copy(
-        update={"embeddings": [_preview(clip) for clip in found], "notes": [*result.notes, *notes]}
+        update={"embeddings": [_preview(clip) for clip in clips], "notes": [*result.notes, *notes]}
     )
 
 
@@ -125,8 +125,8 @@ def _preview(clip: Clip) -> EmbeddingPreview:
     return EmbeddingPreview(
         embedding_option=clip.embedding_option,
         embedding_scope=clip.embedding_scope,
-        start_sec=seconds(clip.start_sec),
-        end_sec=seconds(clip.end_sec),
+        start_sec=rounded_sec(clip.start_sec),
+        end_sec=rounded_sec(clip.end_sec),
         time_range=clock_range(clip.start_sec, clip.end_sec),
         first_values=[round(float(value), 6) for value in clip.vector[:_FIRST_VALUES]],
     )

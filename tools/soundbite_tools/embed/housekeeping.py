@@ -65,12 +65,12 @@ async def forget_unused(library: Library) -> None:
 
 def _old_ones(*folders: Path) -> list[tuple[Path, list[Path]]]:
     before = time.time() - _UNUSED_S
-    found = []
+    old = []
     for path in (path for folder in folders for path in folder.glob("*")):
         with contextlib.suppress(OSError):  # another process was quicker
             if path.stat().st_mtime < before:
-                found.append((path, list(path.iterdir()) if path.is_dir() else [path]))
-    return found
+                old.append((path, list(path.iterdir()) if path.is_dir() else [path]))
+    return old
 
 
 def keep_newest(folder: Path, most_bytes: int) -> int:
@@ -93,11 +93,11 @@ def _delete_old(folder: Path) -> None:
 
 
 def _files(folder: Path) -> list[tuple[Path, int, int]]:
-    found = []
+    files = []
     for path in folder.glob("*"):
         try:
             facts = path.stat()
         except OSError:  # another process was quicker
             continue
-        found.append((path, facts.st_size, facts.st_mtime_ns))
-    return found
+        files.append((path, facts.st_size, facts.st_mtime_ns))
+    return files

@@ -167,7 +167,7 @@ async def unfinished_task(library: Library, asset: Asset, params: EmbedParams) -
     return None
 
 
-async def described(library: Library, source: Source) -> Asset:
+async def describe(library: Library, source: Source) -> Asset:
     """Return what a source says of itself, its length as the ledger knows it; nothing is written.
 
     Raises:

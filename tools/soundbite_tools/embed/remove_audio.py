@@ -12,8 +12,8 @@ import anyio.to_thread
 
 from soundbite_api import NotFound, PlatformError
 from soundbite_store import ClipFilter, StoreBusy
-from soundbite_tools.errors import QuestionProblem, RecordingRemoved, WorkFailed, sentence, translated
-from soundbite_tools.results import RemovalResult
+from soundbite_tools.embed.results import RemovalResult
+from soundbite_tools.errors import QuestionProblem, RecordingRemoved, WorkFailed, raises_problems, sentence
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Ledger, OwnerLock, Task
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LONGEST_WAIT_S = 15.0
 
 
-@translated
+@raises_problems
 async def remove_audio(jobs: Jobs, request: RemoveRequest) -> RemovalResult:
     """Remove a recording: its clips, transcripts, tasks, cached sound, and the upload where we made it.
 
@@ -43,9 +43,9 @@ async def remove_audio(jobs: Jobs, request: RemoveRequest) -> RemovalResult:
     ledger, store = await library.ledger(), await library.store()
     asset = await ledger.get_asset(named)
     tasks = await ledger.list_tasks(None, asset_id=named)
-    async with _stopped(jobs, tasks):
+    async with _stop_jobs(jobs, tasks):
         uploads = await _uploads(library, asset, tasks)
-        notes = [note for each in sorted(uploads) if (note := await _deleted(library, each))]
+        notes = [note for upload in sorted(uploads) if (note := await _delete_upload(library, upload))]
         home = library.config.home
         files = await anyio.to_thread.run_sync(_remove_files, home, asset, named)
         # The ledger comes last: until then the recording is listed, and can be removed again after a crash.
@@ -53,7 +53,7 @@ async def remove_audio(jobs: Jobs, request: RemoveRequest) -> RemovalResult:
         if sharing := await library.sharing():
             await sharing.withdraw(named)
         forgotten = await ledger.forget_asset(named)
-        rows += await _written_meanwhile(library, named)
+        rows += await _delete_late_rows(library, named)
         files += await anyio.to_thread.run_sync(_remove_files, home, None, named)  # cut before it was forgotten
     is_removed = bool(rows or files or forgotten.assets or forgotten.tasks or forgotten.transcripts)
     return RemovalResult(
@@ -71,7 +71,7 @@ async def remove_audio(jobs: Jobs, request: RemoveRequest) -> RemovalResult:
 
 
 @asynccontextmanager
-async def _stopped(jobs: Jobs, tasks: Sequence[Task]) -> AsyncIterator[None]:
+async def _stop_jobs(jobs: Jobs, tasks: Sequence[Task]) -> AsyncIterator[None]:
     """Hold what runs the unfinished ones of these tasks, so that nothing works on the recording meanwhile."""
     ledger = await jobs.library.ledger()
     running = [task for task in tasks if task.status == "processing"]
@@ -117,12 +117,12 @@ async def _uploads(library: Library, asset: Asset | None, tasks: Iterable[Task])
     if asset is None or asset.source_kind == "asset":
         return set()
     platform, ledger = library.config.platform, await library.ledger()
-    kept = await ledger.platform_assets_of(asset.content_hash)
-    made = {task.platform_asset_id for task in tasks if task.platform == platform and task.platform_asset_id}
-    return made | {upload for where, upload in kept if where == platform}
+    known = await ledger.platform_assets_of(asset.content_hash)
+    named = {task.platform_asset_id for task in tasks if task.platform == platform and task.platform_asset_id}
+    return named | {upload for where, upload in known if where == platform}
 
 
-async def _deleted(library: Library, upload: str) -> str:
+async def _delete_upload(library: Library, upload: str) -> str:
     """Delete an upload; returns a note where that could not be done."""
     try:
         await library.client.delete_asset(upload, is_forced=True)
@@ -148,7 +148,7 @@ def _remove_files(home: Path, asset: Asset | None, asset_id: str) -> int:
     return count
 
 
-async def _written_meanwhile(library: Library, asset_id: str) -> int:
+async def _delete_late_rows(library: Library, asset_id: str) -> int:
     # A job that began after the tasks were listed may have got its clips in before its task was deleted.
     store, where = await library.store(), ClipFilter(asset_ids=(asset_id,))
     if any([await store.has_clips(info.space, where) for info in await store.spaces()]):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from soundbite_tools.embed.params import EmbedParams
+from soundbite_tools.embed.results import EmbeddingCount
 from soundbite_tools.errors import ToolProblem
-from soundbite_tools.results import EmbeddingCount
 
 if TYPE_CHECKING:
     from soundbite_store import Task
@@ -41,7 +41,7 @@ class TaskFigures(BaseModel):
     @property
     def embedding_count(self) -> int:
         """Vectors in all."""
-        return sum(each.count for each in self.counts)
+        return sum(kind.count for kind in self.counts)
 
     @property
     def seconds(self) -> float:
@@ -59,7 +59,7 @@ class _Kind(Protocol):
 def count_kinds(embeddings: Iterable[_Kind]) -> tuple[EmbeddingCount, ...]:
     """Return how many embeddings there are of each option and scope, in a fixed order."""
     kinds = Counter(
-        (each.embedding_scope != "clip", each.embedding_option or "", each.embedding_scope or "") for each in embeddings
+        (item.embedding_scope != "clip", item.embedding_option or "", item.embedding_scope or "") for item in embeddings
     )
     return tuple(
         EmbeddingCount(embedding_option=option, embedding_scope=scope, count=count)
@@ -133,30 +133,30 @@ async def spending_note(library: Library) -> str:
     """
     ledger, config = await library.ledger(), library.config
     today = datetime.now(UTC).date()
-    counted = [each for each in await ledger.usage_between(_FIRST_DAY, today) if each.platform == config.platform]
-    embedded_sec = sum(each.seconds_embedded for each in counted)
-    saved_sec = sum(each.seconds_saved for each in counted)
+    days = [usage for usage in await ledger.usage_between(_FIRST_DAY, today) if usage.platform == config.platform]
+    embedded_sec = sum(usage.seconds_embedded for usage in days)
+    saved_sec = sum(usage.seconds_saved for usage in days)
     if not embedded_sec and not saved_sec:
         return ""
     note = f"{embedded_sec:.1f} seconds of audio were embedded so far, {saved_sec:.1f} saved by what was there already."
     if config.is_embedded or not config.budget_day_minutes:
         return note
-    spent_sec = sum(each.seconds_embedded for each in counted if each.day == today.isoformat())
+    spent_sec = sum(usage.seconds_embedded for usage in days if usage.day == today.isoformat())
     return f"{note} Today: {spent_sec / 60:.1f} of {config.budget_day_minutes:g} minutes."
 
 
 async def _spent_today_sec(library: Library, task: Task | None, asset_id: str, params: EmbedParams | None) -> float:
     ledger, platform = await library.ledger(), library.config.platform
     today = datetime.now(UTC).date()
-    counted = await ledger.usage_between(today, today)
-    spent_sec = sum(each.seconds_embedded for each in counted if each.platform == platform)
+    usages = await ledger.usage_between(today, today)
+    spent_sec = sum(usage.seconds_embedded for usage in usages if usage.platform == platform)
     for other in await ledger.unfinished_tasks():
         # What was begun later waits for what was begun earlier, so that two do not refuse each other.
         is_before = task is None or (other.created_at, other.task_id) < (task.created_at, task.task_id)
-        asked = EmbedParams.model_validate_json(other.params_json)
-        is_same = other.asset_id == asset_id and asked == params
+        params_of_other = EmbedParams.model_validate_json(other.params_json)
+        is_same = other.asset_id == asset_id and params_of_other == params
         if other.platform == platform and is_before and not is_same:
             asset = await ledger.get_asset(other.asset_id)
-            start_sec, end_sec = asked.window(asset.duration_sec if asset else 0.0)
+            start_sec, end_sec = params_of_other.window(asset.duration_sec if asset else 0.0)
             spent_sec += end_sec - start_sec
     return spent_sec

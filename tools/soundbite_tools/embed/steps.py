@@ -67,9 +67,9 @@ async def embed_upload(library: Library, task: Task, params: EmbedParams, upload
                 raise
             # What became of it can't be known. A task can be found again, so the second try is one.
             log.info("Embedding at once failed, going on with a task: %s", exc.message)
-    begun = await library.client.create_task(audio, recover=_finder(library, params, upload))
-    await (await library.ledger()).update_task(task.task_id, platform_task_id=begun.id)
-    return await follow(library, begun.id, params, upload, report)
+    platform_task = await library.client.create_task(audio, recover=_finder(library, params, upload))
+    await (await library.ledger()).update_task(task.task_id, platform_task_id=platform_task.id)
+    return await follow(library, platform_task.id, params, upload, report)
 
 
 async def follow(
@@ -142,17 +142,17 @@ def _finder(
     async def find() -> EmbeddingTask | None:
         ledger = await library.ledger()
         page = await library.client.list_tasks(page_limit=_LISTED, started_at=datetime.now(UTC) - _LOOKED_BACK)
-        for each in page.data:
-            about = each.audio_embedding.metadata if each.audio_embedding else None
-            if about is None or about.input_filename != upload.unique_name or each.status == "failed":
+        for other in page.data:
+            about = other.audio_embedding.metadata if other.audio_embedding else None
+            if about is None or about.input_filename != upload.unique_name or other.status == "failed":
                 continue
             is_same = abs((about.start_offset_sec or 0.0) - audio.start_sec) < _SAME_SEC and (
                 audio.end_sec is None
                 or about.end_offset_sec is None
                 or abs(about.end_offset_sec - audio.end_sec) < _SAME_SEC
             )
-            if is_same and about.options <= options and await ledger.find_task(each.id) is None:
-                return each
+            if is_same and about.options <= options and await ledger.find_task(other.id) is None:
+                return other
         return None
 
     return find
@@ -212,8 +212,8 @@ async def _is_written(library: Library, task: Task) -> bool:
     if not figures.embedding_count or not task.space:
         return False
     store = await library.store()
-    kept = await store.count(Space(task.space, figures.dimension), ClipFilter(task_id=task.task_id))
-    return kept >= figures.embedding_count
+    rows = await store.count(Space(task.space, figures.dimension), ClipFilter(task_id=task.task_id))
+    return rows >= figures.embedding_count
 
 
 async def _answer_patiently(

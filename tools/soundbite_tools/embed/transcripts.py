@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class FoundTranscript:
+class WindowTranscript:
     """What is said in the embedded window, and a note for the task where that needs one."""
 
     transcript: StoredTranscript | None
@@ -49,31 +49,31 @@ async def find_transcript(
     upload: Upload,
     *,
     has_speech: bool,
-    told: Transcription | None = None,
-) -> FoundTranscript:
+    window_transcript: Transcription | None = None,
+) -> WindowTranscript:
     """Return what the platform understood, else what is recognised on this machine, where that is allowed.
 
-    `told` is what came with the embeddings of a window: the rest of the recording is not transcribed for it.
-    A missing transcript costs the words of the clips, never their vectors, so nothing is raised for it.
+    `window_transcript` came with the embeddings of a window: the rest of the recording is not transcribed for it. A
+    missing transcript costs the words of the clips, never their vectors, so nothing is raised for it.
     """
-    wire = told
+    wire = window_transcript
     if wire is None and upload.id:
         wire = await _from_platform(library.client, upload.id)
     if wire is not None:
-        said = _stored(wire, asset.asset_id, library.config.platform, upload.offset_sec)
-        return FoundTranscript(said, is_of_window=told is not None or upload.is_cut)
+        transcript = _transcript_of(wire, asset.asset_id, library.config.platform, upload.offset_sec)
+        return WindowTranscript(transcript, is_of_window=window_transcript is not None or upload.is_cut)
     config, path = library.config, Path(asset.source_uri)
     is_local = asset.source_kind in ("file", "base64") and not config.is_embedded
     if not (has_speech and is_local and config.local_transcripts):
-        return FoundTranscript(None)
+        return WindowTranscript(None)
     try:
-        heard = await library.media_reader.transcribe(path, params.start_sec, params.end_sec or None)
+        recognised = await library.media_reader.transcribe(path, params.start_sec, params.end_sec or None)
     except MediaProblem as exc:
         log.info("No transcript of %s: %s", asset.asset_id, exc)
-        return FoundTranscript(None)
-    found = _ranged(asset.asset_id, config.platform, heard.words, heard.sentences)
+        return WindowTranscript(None)
+    transcript = _with_range(asset.asset_id, config.platform, recognised.words, recognised.sentences)
     note = "The platform gave no transcript; the words were recognised on this machine."
-    return FoundTranscript(found, note, is_of_window=bool(params.start_sec or params.end_sec))
+    return WindowTranscript(transcript, note, is_of_window=bool(params.start_sec or params.end_sec))
 
 
 async def _from_platform(client: PlatformClient, platform_asset_id: str) -> Transcription | None:
@@ -97,9 +97,9 @@ class TimedWords:
     def __init__(self, transcript: StoredTranscript | None) -> None:
         timed = (transcript.words or transcript.sentences) if transcript else ()
         # Put in order once: every clip of a recording asks, and four hours are 36,000 words.
-        placed = sorted((((each.start_sec + each.end_sec) / 2, each.value) for each in timed), key=itemgetter(0))
-        self._middles = [middle for middle, _ in placed]
-        self._values = [value for _, value in placed]
+        places = sorted((((text.start_sec + text.end_sec) / 2, text.value) for text in timed), key=itemgetter(0))
+        self._middles = [middle for middle, _ in places]
+        self._values = [value for _, value in places]
 
     def between(self, start_sec: float, end_sec: float) -> str:
         """Return the words from one time up to another."""
@@ -107,25 +107,25 @@ class TimedWords:
         return " ".join(self._values[first:last])
 
 
-def _stored(answer: Transcription, asset_id: str, source: str, offset_sec: float) -> StoredTranscript:
+def _transcript_of(answer: Transcription, asset_id: str, source: str, offset_sec: float) -> StoredTranscript:
     sentences = answer.sentences or answer.utterances
-    return _ranged(asset_id, source, _timed(answer.words, offset_sec), _timed(sentences, offset_sec))
+    return _with_range(asset_id, source, _timed_texts(answer.words, offset_sec), _timed_texts(sentences, offset_sec))
 
 
-def _ranged(
+def _with_range(
     asset_id: str, source: str, words: tuple[TimedText, ...], sentences: tuple[TimedText, ...]
 ) -> StoredTranscript:
     return StoredTranscript(
         asset_id=asset_id,
         source=source,
-        start_sec=min((each.start_sec for each in words + sentences), default=0.0),
-        end_sec=max((each.end_sec for each in words + sentences), default=0.0),
+        start_sec=min((text.start_sec for text in words + sentences), default=0.0),
+        end_sec=max((text.end_sec for text in words + sentences), default=0.0),
         words=words,
         sentences=sentences,
     )
 
 
-def _timed(texts: Iterable[WireText], offset_sec: float) -> tuple[TimedText, ...]:
+def _timed_texts(texts: Iterable[WireText], offset_sec: float) -> tuple[TimedText, ...]:
     return tuple(
-        TimedText(value=each.value, start_sec=each.start + offset_sec, end_sec=each.end + offset_sec) for each in texts
+        TimedText(value=text.value, start_sec=text.start + offset_sec, end_sec=text.end + offset_sec) for text in texts
     )

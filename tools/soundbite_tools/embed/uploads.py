@@ -57,7 +57,7 @@ class Shipment:
     note: str = ""
 
 
-def shipment(asset: Asset, params: EmbedParams, config: LibraryConfig) -> Shipment:
+def shipment_of(asset: Asset, params: EmbedParams, config: LibraryConfig) -> Shipment:
     """Return what of a recording is uploaded for these parameters."""
     stem = Path(asset.source_uri if asset.source_kind == "file" else asset.title).stem[:_LONGEST_STEM] or "sound"
     mark, suffix = asset.content_hash[:_HASH_SHOWN], _suffix(asset)
@@ -77,29 +77,29 @@ def shipment(asset: Asset, params: EmbedParams, config: LibraryConfig) -> Shipme
 
 
 @asynccontextmanager
-async def packed(library: Library, asset: Asset, shipped: Shipment) -> AsyncIterator[tuple[Path, str]]:
+async def file_to_send(library: Library, asset: Asset, shipment: Shipment) -> AsyncIterator[tuple[Path, str]]:
     """Give the file to upload and its name; what is made for it is deleted on the way out.
 
     Raises:
         SourceProblem: the sound can't be read.
     """
     path = Path(asset.source_uri)
-    if not shipped.is_cut and await _is_taken_as_is(library, path):
-        yield path, shipped.filename
+    if not shipment.is_cut and await _is_taken_as_is(library, path):
+        yield path, shipment.filename
         return
     folder = library.config.outgoing_folder
     await anyio.to_thread.run_sync(lambda: folder.mkdir(parents=True, exist_ok=True))
-    with tempfile.TemporaryDirectory(dir=folder) as made:
-        out = Path(made) / "sound.flac"
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        out = Path(scratch) / "sound.flac"
         try:
-            await library.media_reader.to_flac(path, out, shipped.start_sec, shipped.end_sec)
+            await library.media_reader.to_flac(path, out, shipment.start_sec, shipment.end_sec)
         except MediaProblem as exc:
             raise SourceProblem(
                 f"{path.name} can't be made ready for the platform: {sentence(str(exc))}",
                 "Check that the file plays.",
                 code="source_unreadable",
             ) from exc
-        yield out, shipped.filename.removesuffix(_suffix(asset)).removesuffix(_FLAC) + _FLAC
+        yield out, shipment.filename.removesuffix(_suffix(asset)).removesuffix(_FLAC) + _FLAC
 
 
 def _is_worth_cutting(asset: Asset, window_sec: float, config: LibraryConfig) -> bool:
@@ -145,46 +145,46 @@ async def ready_asset(library: Library, task: Task, asset: Asset, params: EmbedP
         SourceProblem: the file changed or went away.
     """
     ledger, platform = await library.ledger(), library.config.platform
-    shipped = shipment(asset, params, library.config)
-    known = task.platform_asset_id or await _known(library, asset, shipped)
+    shipment = shipment_of(asset, params, library.config)
+    known = task.platform_asset_id or await _known_upload(library, asset, shipment)
     if known:
         try:
-            found = await library.client.wait_for_asset(known)
+            ready = await library.client.wait_for_asset(known)
             # Named, so that nobody deletes it while this task needs it.
-            await ledger.update_task(task.task_id, platform_asset_id=found.id)
-            return _upload(library, asset, shipped, found)
+            await ledger.update_task(task.task_id, platform_asset_id=ready.id)
+            return _upload(library, asset, shipment, ready)
         except NotFound:
             # Deleted over there, or the engine's state was: it is made anew below.
-            await ledger.forget_platform_asset(platform, shipped.content_key)
+            await ledger.forget_platform_asset(platform, shipment.content_key)
             if asset.source_kind == "asset":
                 raise
         except AssetFailed as exc:
-            await _forget_failed(library, shipped, exc)
+            await _forget_failed(library, shipment, exc)
             raise
     await report("uploading", 0.02)
-    made = await _create(library, asset, shipped)
-    await ledger.update_task(task.task_id, platform_asset_id=made.id)
+    created = await _create(library, asset, shipment)
+    await ledger.update_task(task.task_id, platform_asset_id=created.id)
     if not _is_reference(library, asset):
-        await ledger.put_platform_asset(platform, shipped.content_key, made.id)
-    await ledger.forget_platform_asset(platform + _UPLOADS, shipped.content_key)
+        await ledger.put_platform_asset(platform, shipment.content_key, created.id)
+    await ledger.forget_platform_asset(platform + _UPLOADS, shipment.content_key)
     await report("reading", 0.04)
     try:
-        return _upload(library, asset, shipped, await library.client.wait_for_asset(made.id))
+        return _upload(library, asset, shipment, await library.client.wait_for_asset(created.id))
     except AssetFailed as exc:
-        await _forget_failed(library, shipped, exc)
+        await _forget_failed(library, shipment, exc)
         raise
 
 
 def earlier_upload(library: Library, task: Task, asset: Asset, params: EmbedParams) -> Upload:
     """Return the asset that a task already embeds, without asking for it."""
-    shipped = shipment(asset, params, library.config)
+    shipment = shipment_of(asset, params, library.config)
     asset_id = task.platform_asset_id or (asset.source_uri if asset.source_kind == "asset" else "")
     return Upload(
         asset_id,
         asset.duration_sec,
-        offset_sec=shipped.start_sec,
-        is_cut=shipped.is_cut,
-        notes=(shipped.note,) if shipped.note else (),
+        offset_sec=shipment.start_sec,
+        is_cut=shipment.is_cut,
+        notes=(shipment.note,) if shipment.note else (),
     )
 
 
@@ -194,11 +194,11 @@ async def remove_upload(library: Library, task: Task, asset: Asset, params: Embe
         return
     ledger = await library.ledger()
     now = await ledger.get_task(task.task_id)
-    key = shipment(asset, params, library.config).content_key
+    key = shipment_of(asset, params, library.config).content_key
     if now is None or not now.platform_asset_id:
         return
-    others = [each for each in await ledger.unfinished_tasks() if each.task_id != task.task_id]
-    if any(each.platform_asset_id == now.platform_asset_id for each in others):
+    others = [other for other in await ledger.unfinished_tasks() if other.task_id != task.task_id]
+    if any(other.platform_asset_id == now.platform_asset_id for other in others):
         return  # whichever of them ends last deletes it
     try:
         await library.client.delete_asset(now.platform_asset_id)
@@ -210,38 +210,38 @@ async def remove_upload(library: Library, task: Task, asset: Asset, params: Embe
     await ledger.forget_platform_asset(library.config.platform, key)
 
 
-async def _forget_failed(library: Library, shipped: Shipment, exc: AssetFailed) -> None:
+async def _forget_failed(library: Library, shipment: Shipment, exc: AssetFailed) -> None:
     # A file that failed once may be read the next time it is sent; one that is only slow stays known.
     if exc.code == "asset_failed":
-        await (await library.ledger()).forget_platform_asset(library.config.platform, shipped.content_key)
+        await (await library.ledger()).forget_platform_asset(library.config.platform, shipment.content_key)
 
 
-def _upload(library: Library, asset: Asset, shipped: Shipment, found: PlatformAsset) -> Upload:
+def _upload(library: Library, asset: Asset, shipment: Shipment, platform_asset: PlatformAsset) -> Upload:
     is_named_by_us = asset.source_kind != "asset" and not _is_reference(library, asset)
     return Upload(
-        found.id,
-        (found.duration or 0.0) + (shipped.start_sec if shipped.is_cut and found.duration else 0.0),
-        unique_name=(found.filename or "") if is_named_by_us else "",
-        offset_sec=shipped.start_sec,
-        is_cut=shipped.is_cut,
-        notes=(shipped.note,) if shipped.note else (),
+        platform_asset.id,
+        (platform_asset.duration or 0.0) + (shipment.start_sec if shipment.is_cut and platform_asset.duration else 0.0),
+        unique_name=(platform_asset.filename or "") if is_named_by_us else "",
+        offset_sec=shipment.start_sec,
+        is_cut=shipment.is_cut,
+        notes=(shipment.note,) if shipment.note else (),
     )
 
 
-async def _known(library: Library, asset: Asset, shipped: Shipment) -> str:
+async def _known_upload(library: Library, asset: Asset, shipment: Shipment) -> str:
     if asset.source_kind == "asset":
         return asset.source_uri
     if _is_reference(library, asset):
         # A reference names a path, and equal content may have moved since; making one costs nothing.
         return ""
     ledger = await library.ledger()
-    return await ledger.get_platform_asset(library.config.platform, shipped.content_key) or ""
+    return await ledger.get_platform_asset(library.config.platform, shipment.content_key) or ""
 
 
-async def _create(library: Library, asset: Asset, shipped: Shipment) -> PlatformAsset:
+async def _create(library: Library, asset: Asset, shipment: Shipment) -> PlatformAsset:
     client = library.client
     if asset.source_kind == "url":
-        return await client.create_asset_from_url(asset.source_uri, filename=shipped.filename, is_unique_name=True)
+        return await client.create_asset_from_url(asset.source_uri, filename=shipment.filename, is_unique_name=True)
     path = Path(asset.source_uri)
     if not await anyio.to_thread.run_sync(_is_same_file, path, asset, library.config):
         raise SourceProblem(
@@ -254,10 +254,10 @@ async def _create(library: Library, asset: Asset, shipped: Shipment) -> Platform
     ledger, uploads = await library.ledger(), library.config.platform + _UPLOADS
 
     async def keep(ticket: UploadTicket) -> None:
-        await ledger.put_platform_asset(uploads, shipped.content_key, ticket.model_dump_json())
+        await ledger.put_platform_asset(uploads, shipment.content_key, ticket.model_dump_json())
 
-    ticket = _ticket(await ledger.get_platform_asset(uploads, shipped.content_key))
-    async with packed(library, asset, shipped) as (file, name):
+    ticket = _ticket(await ledger.get_platform_asset(uploads, shipment.content_key))
+    async with file_to_send(library, asset, shipment) as (file, name):
         return await client.upload_file(file, filename=name, is_unique_name=True, ticket=ticket, keep_ticket=keep)
 
 

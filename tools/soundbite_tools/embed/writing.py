@@ -14,7 +14,7 @@ from soundbite_api import EmbeddedSpace, EmbeddingData, EmbeddingMetadata
 from soundbite_store import Asset, Clip, Task, clip_id_for
 from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.spending import TaskFigures, count_kinds
-from soundbite_tools.embed.transcripts import FoundTranscript, TimedWords, find_transcript
+from soundbite_tools.embed.transcripts import TimedWords, WindowTranscript, find_transcript
 from soundbite_tools.errors import RecordingRemoved, WorkFailed
 from soundbite_tools.library import current_space
 from soundbite_tools.text import BETWEEN_SOUNDS, plain_text
@@ -141,11 +141,13 @@ async def write(
         StoreError: it can't be written.
     """
     ledger, store = await library.ledger(), await library.store()
-    said = FoundTranscript(None)
+    spoken = WindowTranscript(None)
     if "transcription" in params.embedding_option:
         has_speech = any(item.embedding_option != "audio" for item in answer.data)
-        told = answer.metadata.window_transcript if answer.metadata else None
-        said = await find_transcript(library, asset, params, upload, has_speech=has_speech, told=told)
+        window_transcript = answer.metadata.window_transcript if answer.metadata else None
+        spoken = await find_transcript(
+            library, asset, params, upload, has_speech=has_speech, window_transcript=window_transcript
+        )
     if not any(any(item.embedding) for item in answer.data):
         raise WorkFailed(
             "The recording gave no embeddings: no usable sound was found in it.",
@@ -154,19 +156,19 @@ async def write(
         )
     current = current_space(answer.space, len(answer.data[0].embedding))
     language = answer.metadata.language if answer.metadata else None
-    recording = Recording(asset, task, params, TimedWords(said.transcript), language)
+    recording = Recording(asset, task, params, TimedWords(spoken.transcript), language)
     clips = clips_of(recording, answer.data, current.space.dimension)
     library.spaces.seen(current)
     figures = _figures(clips, answer)
-    notes = [*upload.notes, *_notes(asset, params, figures), *([said.note] if said.note else [])]
+    notes = [*upload.notes, *_notes(asset, params, figures), *([spoken.note] if spoken.note else [])]
     noted = await ledger.update_task(
         task.task_id, space=current.space.id, counts_json=figures.model_dump_json(), notes_json=json.dumps(notes)
     )
     if is_removed(noted):
         raise RecordingRemoved()
-    if said.transcript:
-        earlier = await ledger.get_transcript(asset.asset_id, library.config.platform) if said.is_of_window else None
-        await ledger.put_transcript(_joined(earlier, said.transcript))
+    if spoken.transcript:
+        earlier = await ledger.get_transcript(asset.asset_id, library.config.platform) if spoken.is_of_window else None
+        await ledger.put_transcript(_join(earlier, spoken.transcript))
     # A commit that has begun can't be stopped: whoever stops the job to remove its recording has to wait for the end.
     with anyio.CancelScope(shield=True):
         await store.upsert(current.space, clips)
@@ -184,7 +186,7 @@ async def finish(library: Library, task: Task, figures: TaskFigures) -> None:
         StoreError: the store or the ledger can't be written.
     """
     with anyio.CancelScope(shield=True):
-        await say_ready(library, task, figures)
+        await mark_ready(library, task, figures)
         await _take_back_if_removed(library, task)
 
 
@@ -198,7 +200,7 @@ async def _take_back_if_removed(library: Library, task: Task) -> None:
         await ledger.forget_asset(task.asset_id)
 
 
-async def say_ready(library: Library, task: Task, figures: TaskFigures) -> None:
+async def mark_ready(library: Library, task: Task, figures: TaskFigures) -> None:
     """Mark a task ready whose clips are in the store, and count its seconds.
 
     Raises:
@@ -214,15 +216,15 @@ async def say_ready(library: Library, task: Task, figures: TaskFigures) -> None:
     await ledger.add_usage(library.config.platform, seconds_embedded=figures.seconds)
 
 
-def _joined(earlier: StoredTranscript | None, new: StoredTranscript) -> StoredTranscript:
+def _join(earlier: StoredTranscript | None, new: StoredTranscript) -> StoredTranscript:
     # The transcript of a window knows nothing of the rest, which an earlier one may.
     if earlier is None:
         return new
     start_sec, end_sec = new.start_sec, new.end_sec
 
-    def around(kept: tuple[TimedText, ...], added: tuple[TimedText, ...]) -> tuple[TimedText, ...]:
-        before = tuple(each for each in kept if each.end_sec <= start_sec)
-        return (*before, *added, *(each for each in kept if each.start_sec >= end_sec))
+    def around(texts: tuple[TimedText, ...], added: tuple[TimedText, ...]) -> tuple[TimedText, ...]:
+        before = tuple(text for text in texts if text.end_sec <= start_sec)
+        return (*before, *added, *(text for text in texts if text.start_sec >= end_sec))
 
     return replace(
         new,
@@ -255,7 +257,7 @@ def _notes(asset: Asset, params: EmbedParams, figures: TaskFigures) -> list[str]
             f"Only the sound up to {figures.end_sec:.1f} of {expected_sec:.1f} seconds could be decoded; "
             "the rest of the file is damaged or missing. What was decoded is in the library."
         )
-    has_speech = any(each.embedding_option != "audio" for each in figures.counts)
+    has_speech = any(kind.embedding_option != "audio" for kind in figures.counts)
     if "transcription" in params.embedding_option and not has_speech:
         notes.append("No speech was recognised; the recording can be found by its sound only.")
     return notes

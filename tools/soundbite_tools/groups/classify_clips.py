@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from soundbite_store import ClipHit, StoredClip
-from soundbite_tools.errors import QuestionProblem, translated
+from soundbite_tools.errors import QuestionProblem, raises_problems
 from soundbite_tools.groups.clips import clip_rows
 from soundbite_tools.groups.results import ClassifyResult, LabelledAsset, LabelledClip, LabelShare
+from soundbite_tools.results import place_fields
 from soundbite_tools.search.calibration import calibration_of
 from soundbite_tools.search.evidence import Evidence
 from soundbite_tools.search.queries import SOUND, SPEECH, QueryVectors, Vector, query_vectors
 from soundbite_tools.search.ranking import Scored, by_question
-from soundbite_tools.search.selection import searched_clips
+from soundbite_tools.search.selection import select_clips
 from soundbite_tools.search.words import sound_terms, terms_of
-from soundbite_tools.text import Room, clock_range, first_that_fits, plain_text, seconds, shortened
+from soundbite_tools.text import Room, first_that_fits, plain_text, rounded_sec, shorten
 
 if TYPE_CHECKING:
     from soundbite_tools.groups.clips import ClipRows
@@ -35,7 +36,7 @@ LEAST_LABEL_SCORE = 0.3
 
 
 @dataclass(frozen=True)
-class Labelled:
+class ClipLabel:
     """A clip, the label that fits it best (`NONE` where none does), and how well that and the next one fit."""
 
     clip: StoredClip
@@ -45,7 +46,7 @@ class Labelled:
     scores: Mapping[str, float]
 
 
-def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
+def clean_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """Return the labels cleaned, in their order.
 
     Raises:
@@ -63,21 +64,21 @@ def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
     return tuple(cleaned)
 
 
-async def labelled(
+async def label_clips(
     library: Library, labels: Sequence[str], rows: ClipRows, modality: str, least_score: float
-) -> tuple[list[Labelled], list[str]]:
+) -> tuple[list[ClipLabel], list[str]]:
     """Return the clips with their labels, in order, and the labels that could not be compared with what is heard.
 
     Raises:
         PlatformError, StoreError: a label can't be embedded.
     """
     vectors = {label: (await query_vectors(library, label)).only(modality) for label in labels}
-    unheard = [label for label, each in vectors.items() if each.sound is None and modality != SPEECH]
+    unheard = [label for label, query in vectors.items() if query.sound is None and modality != SPEECH]
 
-    def fitted() -> list[Labelled]:
+    def fitted() -> list[ClipLabel]:
         fits = {}
-        for label, each in vectors.items():
-            evidence = _evidence(rows, each, label, modality)
+        for label, query in vectors.items():
+            evidence = _evidence(rows, query, label, modality)
             fits[label] = {scored.clip.clip_id: scored for scored in by_question(evidence)}
         return [_best(clip, fits, least_score) for clip in rows.clips]
 
@@ -85,13 +86,13 @@ async def labelled(
     return await anyio.to_thread.run_sync(fitted), unheard
 
 
-def _best(clip: StoredClip, fits: Mapping[str, Mapping[str, Scored]], least_score: float) -> Labelled:
-    found = {label: scored[clip.clip_id] for label, scored in fits.items() if clip.clip_id in scored}
-    scores = {label: each.score for label, each in sorted(found.items(), key=lambda item: -item[1].score)}
+def _best(clip: StoredClip, fits: Mapping[str, Mapping[str, Scored]], least_score: float) -> ClipLabel:
+    suitable = {label: scored[clip.clip_id] for label, scored in fits.items() if clip.clip_id in scored}
+    scores = {label: item.score for label, item in sorted(suitable.items(), key=lambda item: -item[1].score)}
     label = next(iter(scores), NONE)
     if label == NONE or scores[label] < least_score:
-        return Labelled(clip, NONE, 0.0, "", scores)
-    return Labelled(clip, label, scores[label], found[label].matched, scores)
+        return ClipLabel(clip, NONE, 0.0, "", scores)
+    return ClipLabel(clip, label, scores[label], suitable[label].matched, scores)
 
 
 def _evidence(rows: ClipRows, vectors: QueryVectors, text: str, modality: str) -> Evidence:
@@ -107,19 +108,19 @@ def _evidence(rows: ClipRows, vectors: QueryVectors, text: str, modality: str) -
 
 
 def _hits(rows: ClipRows, option: str, vector: Vector | None) -> list[ClipHit]:
-    found, matrix = rows.of_option(option)
-    if vector is None or not found:
+    clips, matrix = rows.of_option(option)
+    if vector is None or not clips:
         return []
     cosines = matrix @ vector
-    order = sorted(range(len(found)), key=lambda number: (-float(cosines[number]), number))
-    return [ClipHit(found[number], float(cosines[number])) for number in order]
+    order = sorted(range(len(clips)), key=lambda number: (-float(cosines[number]), number))
+    return [ClipHit(clips[number], float(cosines[number])) for number in order]
 
 
 def _bad(message: str, next_step: str) -> QuestionProblem:
     return QuestionProblem(message, next_step, code="labels_invalid")
 
 
-@translated
+@raises_problems
 async def classify_clips(library: Library, request: ClassifyRequest) -> ClassifyResult:
     """Return which label, in words, fits each clip best by what is said and heard, or none of them.
 
@@ -129,75 +130,70 @@ async def classify_clips(library: Library, request: ClassifyRequest) -> Classify
     Raises:
         ToolProblem: the labels can't be used, the library is empty, or an id or tag is not in it.
     """
-    wanted, modality, page = checked_labels(request.labels), request.modality, request.page
-    searched = await searched_clips(library, request.filters)
-    rows = await clip_rows(library, searched, modality)
-    found, unheard = await labelled(library, wanted, rows, modality, request.min_score or LEAST_LABEL_SCORE)
+    wanted, modality, page = clean_labels(request.labels), request.modality, request.page
+    selection = await select_clips(library, request.filters)
+    rows = await clip_rows(library, selection, modality)
+    labels, unheard = await label_clips(library, wanted, rows, modality, request.min_score or LEAST_LABEL_SCORE)
     notes = _notes(rows.note, unheard, modality)
-    entries = _by_asset(found) if request.per == "asset" else [[each] for each in found]
-    shown = entries[(page - 1) * request.page_limit : page * request.page_limit]
+    entries = _by_asset(labels) if request.per == "asset" else [[label] for label in labels]
+    page_entries = entries[(page - 1) * request.page_limit : page * request.page_limit]
     left = max(0, len(entries) - page * request.page_limit)
 
-    def made(room: Room) -> ClassifyResult:
+    def answer(room: Room) -> ClassifyResult:
         return ClassifyResult(
-            labels=[share for label in (*wanted, NONE) if (share := _share(label, found)).clips or label != NONE],
-            clips=[_clip(each[0], room) for each in shown] if request.per == "clip" else [],
-            assets=[_asset(each, room) for each in shown] if request.per == "asset" else [],
+            labels=[share for label in (*wanted, NONE) if (share := _share(label, labels)).clips or label != NONE],
+            clips=[_clip(entry[0], room) for entry in page_entries] if request.per == "clip" else [],
+            assets=[_asset(entry, room) for entry in page_entries] if request.per == "asset" else [],
             per=request.per,
             modality=modality,
-            clips_classified=len(found),
+            clips_classified=len(labels),
             page=page,
             notes=notes,
-            next_step=_next_step(found, is_past=not shown, left=left, page=page),
+            next_step=_next_step(labels, is_past=not page_entries, left=left, page=page),
         )
 
-    return first_that_fits(made)
+    return first_that_fits(answer)
 
 
-def _by_asset(found: Sequence[Labelled]) -> list[list[Labelled]]:
-    grouped = [list(group) for _, group in groupby(found, key=lambda each: each.clip.asset_id)]
-    return sorted(grouped, key=lambda group: (group[0].clip.title.lower(), group[0].clip.asset_id))
+def _by_asset(labels: Sequence[ClipLabel]) -> list[list[ClipLabel]]:
+    groups = [list(group) for _, group in groupby(labels, key=lambda label: label.clip.asset_id)]
+    return sorted(groups, key=lambda group: (group[0].clip.title.lower(), group[0].clip.asset_id))
 
 
-def _share(label: str, found: Sequence[Labelled]) -> LabelShare:
-    having = [each for each in found if each.label == label]
-    total_sec, label_sec = _seconds(found), _seconds(having)
+def _share(label: str, labels: Sequence[ClipLabel]) -> LabelShare:
+    having = [item for item in labels if item.label == label]
+    total_sec, label_sec = _seconds(labels), _seconds(having)
     return LabelShare(
         label=label,
         clips=len(having),
-        seconds=seconds(label_sec),
+        seconds=rounded_sec(label_sec),
         share=round(label_sec / total_sec, 2) if total_sec else 0.0,
-        mean_score=round(sum(each.score for each in having) / len(having), 2) if having else 0.0,
+        mean_score=round(sum(item.score for item in having) / len(having), 2) if having else 0.0,
     )
 
 
-def _seconds(found: Sequence[Labelled]) -> float:
-    return sum(each.clip.end_sec - each.clip.start_sec for each in found)
+def _seconds(labels: Sequence[ClipLabel]) -> float:
+    return sum(label.clip.end_sec - label.clip.start_sec for label in labels)
 
 
-def _clip(each: Labelled, room: Room) -> LabelledClip:
-    clip = each.clip
+def _clip(label: ClipLabel, room: Room) -> LabelledClip:
+    clip = label.clip
     return LabelledClip(
-        clip_id=clip.clip_id,
-        asset_id=clip.asset_id,
-        title=shortened(clip.title, room.title),
-        start_sec=seconds(clip.start_sec),
-        end_sec=seconds(clip.end_sec),
-        time_range=clock_range(clip.start_sec, clip.end_sec),
-        label=each.label,
-        score=round(each.score, 2),
-        matched=each.matched,
-        text=shortened(clip.transcript, room.text // 4) if room.text else "",
+        **place_fields(clip, room.title),
+        label=label.label,
+        score=round(label.score, 2),
+        matched=label.matched,
+        text=shorten(clip.transcript, room.text // 4) if room.text else "",
     )
 
 
-def _asset(group: Sequence[Labelled], room: Room) -> LabelledAsset:
-    held = sorted({each.label for each in group})
-    shares = sorted((_share(label, group) for label in held), key=lambda share: (-share.seconds, share.label))
+def _asset(group: Sequence[ClipLabel], room: Room) -> LabelledAsset:
+    names = sorted({item.label for item in group})
+    shares = sorted((_share(label, group) for label in names), key=lambda share: (-share.seconds, share.label))
     named = [share for share in shares if share.label != NONE]
     return LabelledAsset(
         asset_id=group[0].clip.asset_id,
-        title=shortened(group[0].clip.title, room.title),
+        title=shorten(group[0].clip.title, room.title),
         label=named[0].label if named else NONE,
         labels=shares[:_MOST_SHARES],
     )
@@ -213,11 +209,11 @@ def _notes(of_sample: str, unheard: Sequence[str], modality: str) -> list[str]:
     return notes
 
 
-def _next_step(found: Sequence[Labelled], *, is_past: bool, left: int, page: int) -> str:
+def _next_step(labels: Sequence[ClipLabel], *, is_past: bool, left: int, page: int) -> str:
     if is_past:
         return f"Page {page} is past the last: call classify_clips with a lower page."
     if left:
         return f"{left} more: call classify_clips with page={page + 1}."
-    if all(each.label == NONE for each in found):
+    if all(label.label == NONE for label in labels):
         return "No label fits: try other words, or cluster_clips to see what groups there are."
     return "Call get_clip with a clip_id to quote or play a clip."

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from soundbite_store import Clip, ClipFilter, StoredClip
-from soundbite_tools.errors import QuestionProblem, translated
+from soundbite_store import Clip, ClipFilter, StoredClip, one_a_span
+from soundbite_tools.errors import QuestionProblem, raises_problems
 from soundbite_tools.requests import Filters
 from soundbite_tools.search.queries import SOUND, SPEECH
-from soundbite_tools.search.selection import searched_clips
+from soundbite_tools.search.selection import select_clips
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
-    from soundbite_tools.search.selection import Searched
+    from soundbite_tools.search.selection import Selection
 
 
 MOST_CLIPS = 5_000
@@ -50,11 +50,11 @@ class ClipRows:
 
     def of_option(self, option: str) -> tuple[list[Clip], NDArray[np.float32]]:
         """Return the rows of one option and their vectors (rows, dimension), unit length."""
-        found = [self.rows[clip.clip_id][option] for clip in self.clips if option in self.rows[clip.clip_id]]
-        return found, np.stack([row.vector for row in found]) if found else np.zeros((0, 0), np.float32)
+        rows = [self.rows[clip.clip_id][option] for clip in self.clips if option in self.rows[clip.clip_id]]
+        return rows, np.stack([row.vector for row in rows]) if rows else np.zeros((0, 0), np.float32)
 
 
-async def clip_rows(library: Library, searched: Searched, modality: str) -> ClipRows:
+async def clip_rows(library: Library, selection: Selection, modality: str) -> ClipRows:
     """Return the clips of a selection, of more than 5,000 a sample spread evenly over all of them.
 
     Recordings embedded only as a whole count as one clip; a sample of clips has none of them.
@@ -63,12 +63,12 @@ async def clip_rows(library: Library, searched: Searched, modality: str) -> Clip
         QuestionProblem: none of them has what the modality asks for.
         StoreError: the store can't be read.
     """
-    found, is_cut = await _rows_of(library, searched, "clip", modality)
+    rows_of_clips, is_cut = await _rows_of(library, selection, "clip", modality)
     if not is_cut:
-        whole, is_cut = await _rows_of(library, searched, "asset", modality)
-        cut_up = {row.asset_id for row in found}
-        found += [row for row in whole if row.asset_id not in cut_up]
-    rows = _by_clip(found, _SEPARATE[modality], is_cut=is_cut)
+        rows_of_assets, is_cut = await _rows_of(library, selection, "asset", modality)
+        cut_up = {row.asset_id for row in rows_of_clips}
+        rows_of_clips += [row for row in rows_of_assets if row.asset_id not in cut_up]
+    rows = _by_clip(rows_of_clips, _SEPARATE[modality], is_cut=is_cut)
     if not rows.clips:
         lack = "speech" if modality == SPEECH else "its sound embedded"
         raise QuestionProblem(
@@ -77,70 +77,62 @@ async def clip_rows(library: Library, searched: Searched, modality: str) -> Clip
     return rows
 
 
-async def _rows_of(library: Library, searched: Searched, scope: str, modality: str) -> tuple[list[Clip], bool]:
+async def _rows_of(library: Library, selection: Selection, scope: str, modality: str) -> tuple[list[Clip], bool]:
     """Return the rows of a scope, and whether they are a sample, for there are too many."""
-    store, where = await library.store(), replace(searched.where, embedding_scope=scope)
+    store, where = await library.store(), replace(selection.where, embedding_scope=scope)
     options = (*_SEPARATE[modality], "fused")
-    count = max([await store.count(searched.space, replace(where, embedding_option=each)) for each in options])
+    count = max([await store.count(selection.space, replace(where, embedding_option=option)) for option in options])
     if is_cut := count > MOST_CLIPS:
-        where = sampled(where, MOST_CLIPS, count)
-    return await store.embeddings(searched.space, where), is_cut
+        where = sample(where, MOST_CLIPS, count)
+    return await store.embeddings(selection.space, where), is_cut
 
 
-def _by_clip(found: Sequence[Clip], options: Sequence[str], *, is_cut: bool) -> ClipRows:
+def _by_clip(embeddings: Sequence[Clip], options: Sequence[str], *, is_cut: bool) -> ClipRows:
     rows: dict[str, dict[str, Clip]] = {}
-    for row in sorted(found, key=lambda row: (row.asset_id, row.start_sec, row.end_sec)):
+    for row in sorted(embeddings, key=lambda row: (row.asset_id, row.start_sec, row.end_sec)):
         rows.setdefault(row.clip_id, {})[row.embedding_option] = row
-    chosen = {clip_id: wanted for clip_id, each in rows.items() if (wanted := _wanted(each, options))}
-    kept = evenly(list(chosen), MOST_CLIPS)
-    clips = tuple(_described(rows[clip_id]) for clip_id in kept)
-    return ClipRows(clips, {clip_id: chosen[clip_id] for clip_id in kept}, is_cut=is_cut)
+    chosen = {clip_id: suitable for clip_id, by_option in rows.items() if (suitable := _options_of(by_option, options))}
+    clip_ids = even_sample(list(chosen), MOST_CLIPS)
+    clips = tuple(one_a_span(row for clip_id in clip_ids for row in rows[clip_id].values()))
+    return ClipRows(clips, {clip_id: chosen[clip_id] for clip_id in clip_ids}, is_cut=is_cut)
 
 
-def _wanted(rows: dict[str, Clip], options: Sequence[str]) -> dict[str, Clip]:
+def _options_of(rows: dict[str, Clip], options: Sequence[str]) -> dict[str, Clip]:
     # The fused row says nothing that the separate ones do not say better.
     return {option: row for option, row in rows.items() if option in options or rows.keys() == {"fused"}}
-
-
-def _described(rows: dict[str, Clip]) -> StoredClip:
-    any_row = next(iter(rows.values()))
-    return replace(
-        any_row,
-        transcript=next((row.transcript for row in rows.values() if row.transcript), ""),
-        sound_words=next((row.sound_words for row in rows.values() if row.sound_words), ""),
-    )
 
 
 @dataclass(frozen=True, eq=False)
 class ClipPoints:
     """Clips in the order of recording and time, and their vectors in the same order, shape (n, dimension)."""
 
-    clips: tuple[Clip, ...]
+    clips: tuple[StoredClip, ...]
     vectors: NDArray[np.float64]
     left_out: int
     """Clips of the library that are not among them, for there would be too many."""
 
 
-@translated
+@raises_problems
 async def clip_points(library: Library, most: int, *, tags: tuple[str, ...] = ()) -> ClipPoints:
     """Return at most `most` clips of the platform's space, spread evenly over the library.
 
     Raises:
         ToolProblem: there is none, nothing has one of the tags, or the store can't be read.
     """
-    searched = await searched_clips(library, Filters(tags=tags))
-    store, where = await library.store(), replace(searched.where, embedding_scope="clip")
+    selection = await select_clips(library, Filters(tags=tags))
+    store, where = await library.store(), replace(selection.where, embedding_scope="clip")
     # Not all vectors of a library fit into memory.
-    spans = _spans(await store.embeddings(searched.space, sampled(where, most, searched.count)))
+    spans = _spans(await store.embeddings(selection.space, sample(where, most, selection.count)))
     if not spans:
         raise QuestionProblem(
             "These recordings were embedded as a whole only.",
             "Embed them with embedding_scope clip, or choose others.",
             code="nothing_to_compare",
         )
-    chosen = evenly(spans, most)
+    chosen = even_sample(spans, most)
     vectors = np.stack([np.sum([row.vector for row in same], axis=0, dtype=np.float64) for same in chosen])
-    return ClipPoints(tuple(_fullest(same) for same in chosen), vectors, max(searched.count, len(spans)) - len(chosen))
+    clips = one_a_span(row for same in chosen for row in same)
+    return ClipPoints(tuple(clips), vectors, max(selection.count, len(spans)) - len(chosen))
 
 
 def _spans(rows: Iterable[Clip]) -> list[list[Clip]]:
@@ -150,16 +142,12 @@ def _spans(rows: Iterable[Clip]) -> list[list[Clip]]:
     return list(spans.values())
 
 
-def _fullest(same: list[Clip]) -> Clip:
-    return max(same, key=lambda row: bool(row.transcript))
-
-
-def sampled(where: ClipFilter, most: int, count: int) -> ClipFilter:
+def sample(where: ClipFilter, most: int, count: int) -> ClipFilter:
     """Return the filter, which lets `count` clips through, narrowed to about `most` of them, rather more than fewer."""
     share = _TO_SPARE * most / count
     return where if share >= 1.0 else replace(where, share=share)
 
 
-def evenly(items: Sequence[T], most: int) -> list[T]:
+def even_sample(items: Sequence[T], most: int) -> list[T]:
     """Return at most `most` of the items, in their order."""
     return [items[round(at)] for at in np.linspace(0, len(items) - 1, min(most, len(items)))]

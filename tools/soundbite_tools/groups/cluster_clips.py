@@ -12,13 +12,14 @@ import anyio.to_thread
 import numpy as np
 from numpy.typing import NDArray
 
-from soundbite_tools.errors import translated
+from soundbite_tools.errors import raises_problems
 from soundbite_tools.groups.clips import ClipRows, clip_rows
-from soundbite_tools.groups.kmeans import grouped
+from soundbite_tools.groups.kmeans import group_vectors
 from soundbite_tools.groups.results import ClusterListing, ClusterMember, ClusterResult
-from soundbite_tools.search.selection import searched_clips
+from soundbite_tools.results import place_fields
+from soundbite_tools.search.selection import select_clips
 from soundbite_tools.search.words import COMMON_WORDS, terms_of
-from soundbite_tools.text import Room, clock_range, first_that_fits, seconds, shortened
+from soundbite_tools.text import Room, first_that_fits, rounded_sec, shorten
 
 if TYPE_CHECKING:
     from soundbite_store import StoredClip
@@ -34,7 +35,7 @@ _MEMBERS_SHOWN = 4
 _LONGEST_SOUNDS = 80
 
 
-def telling_words(groups: Sequence[Sequence[str]], most: int) -> list[list[str]]:
+def distinctive_words(groups: Sequence[Sequence[str]], most: int) -> list[list[str]]:
     """Return, for each group of texts, the words said in it more than in the others, the most telling first.
 
     Ranked by the z-score of the log odds ratio with an informative prior (Monroe, Colaresi and Quinn 2008), counting
@@ -42,22 +43,22 @@ def telling_words(groups: Sequence[Sequence[str]], most: int) -> list[list[str]]
     """
     counts = [Counter(word for text in texts for word in set(_words(text))) for texts in groups]
     everywhere = sum(counts, Counter[str]())
-    return [_telling(found, everywhere)[:most] for found in counts]
+    return [_rank_words(group, everywhere)[:most] for group in counts]
 
 
 def _words(text: str) -> list[str]:
     return [word for word in terms_of(text) if len(word) >= _SHORTEST and word not in COMMON_WORDS]
 
 
-def _telling(found: Counter[str], everywhere: Counter[str]) -> list[str]:
-    total, all_total = found.total(), everywhere.total()
+def _rank_words(group: Counter[str], everywhere: Counter[str]) -> list[str]:
+    total, all_total = group.total(), everywhere.total()
     scores = {}
-    for word, count in found.items():
+    for word, count in group.items():
         outside, prior = everywhere[word] - count, _PRIOR * everywhere[word]
         inside_odds = math.log((count + prior) / (total + _PRIOR * all_total - count - prior + 1.0))
         outside_odds = math.log((outside + prior) / (all_total - total + _PRIOR * all_total - outside - prior + 1.0))
         scores[word] = (inside_odds - outside_odds) / math.sqrt(1.0 / (count + prior) + 1.0 / (outside + prior))
-    ranked = sorted(scores, key=lambda word: (-round(scores[word], 6), -found[word], word))
+    ranked = sorted(scores, key=lambda word: (-round(scores[word], 6), -group[word], word))
     return [word for word in ranked if scores[word] > 0.0]
 
 
@@ -75,7 +76,7 @@ class _Cluster:
         return sum(clip.end_sec - clip.start_sec for clip in self.clips)
 
 
-@translated
+@raises_problems
 async def cluster_clips(library: Library, request: ClusterRequest) -> ClusterListing:
     """Return the clips of a selection in groups that are alike, by what is said, by what is heard, or by both.
 
@@ -85,49 +86,55 @@ async def cluster_clips(library: Library, request: ClusterRequest) -> ClusterLis
     Raises:
         ToolProblem: the library is empty, or an id or tag is not in it.
     """
-    searched = await searched_clips(library, request.filters)
-    rows = await clip_rows(library, searched, request.modality)
+    selection = await select_clips(library, request.filters)
+    rows = await clip_rows(library, selection, request.modality)
     wanted = request.clusters
-    found = await anyio.to_thread.run_sync(_clusters, rows, wanted)
-    total_sec = sum(each.seconds for each in found)
+    clusters = await anyio.to_thread.run_sync(_clusters, rows, wanted)
+    total_sec = sum(cluster.seconds for cluster in clusters)
     notes = [rows.note] if rows.note else []
-    if wanted > len(found):
-        notes.append(f"Of the {wanted} clusters asked for there are {len(found)}: the clips differ no further.")
-    elif not wanted and len(found) == 1:
+    if wanted > len(clusters):
+        notes.append(f"Of the {wanted} clusters asked for there are {len(clusters)}: the clips differ no further.")
+    elif not wanted and len(clusters) == 1:
         notes.append("The clips form no separate groups.")
 
-    def made(room: Room) -> ClusterListing:
-        shown = enumerate(found, 1)
+    def answer(room: Room) -> ClusterListing:
+        numbered = enumerate(clusters, 1)
         return ClusterListing(
-            clusters=[_result(number, each, total_sec, room, request.detail == "detailed") for number, each in shown],
+            clusters=[
+                _result(number, cluster, total_sec, room, request.detail == "detailed") for number, cluster in numbered
+            ],
             modality=request.modality,
             clips_clustered=len(rows.clips),
             notes=notes,
             next_step="Call search_clips(like=clip_id) with a representative for more like it, or get_clip to play it.",
         )
 
-    return first_that_fits(made)
+    return first_that_fits(answer)
 
 
 def _clusters(rows: ClipRows, wanted: int) -> list[_Cluster]:
     vectors = _vectors(rows)
-    groups = grouped(vectors, wanted)
+    groups = group_vectors(vectors, wanted)
     likeness = groups.likeness(vectors)
     members = [np.flatnonzero(groups.of == number) for number in range(len(groups.centres))]
-    nearest = [sorted(each.tolist(), key=lambda place: (-round(float(likeness[place]), 5), place)) for each in members]
-    clips = [tuple(rows.clips[place] for place in places) for places in nearest]
-    words = telling_words([[clip.transcript for clip in each] for each in clips], _MOST_WORDS)
-    sounds = telling_words([[clip.sound_words for clip in each] for each in clips], _MOST_WORDS)
-    made = [
-        _Cluster(each, float(likeness[places].mean()), said, heard)
-        for each, places, said, heard in zip(clips, nearest, words, sounds, strict=True)
+    nearest = [
+        sorted(group.tolist(), key=lambda place: (-round(float(likeness[place]), 5), place)) for group in members
     ]
-    return sorted(made, key=lambda each: (-round(each.seconds, 2), each.clips[0].asset_id, each.clips[0].start_sec))
+    clips = [tuple(rows.clips[place] for place in places) for places in nearest]
+    words = distinctive_words([[clip.transcript for clip in group] for group in clips], _MOST_WORDS)
+    sounds = distinctive_words([[clip.sound_words for clip in group] for group in clips], _MOST_WORDS)
+    clusters = [
+        _Cluster(group, float(likeness[places].mean()), group_words, group_sounds)
+        for group, places, group_words, group_sounds in zip(clips, nearest, words, sounds, strict=True)
+    ]
+    return sorted(
+        clusters, key=lambda group: (-round(group.seconds, 2), group.clips[0].asset_id, group.clips[0].start_sec)
+    )
 
 
 def _vectors(rows: ClipRows) -> NDArray[np.float32]:
     """Return one unit vector a clip: what is said and what is heard side by side, each with an equal say."""
-    options = sorted({option for each in rows.rows.values() for option in each})
+    options = sorted({option for by_option in rows.rows.values() for option in by_option})
     dimension = len(next(iter(rows.rows[rows.clips[0].clip_id].values())).vector)
     table = np.zeros((len(rows.clips), len(options) * dimension), np.float32)
     for place, clip in enumerate(rows.clips):
@@ -145,7 +152,7 @@ def _result(number: int, cluster: _Cluster, total_sec: float, room: Room, is_det
         cluster=number,
         clips=len(cluster.clips),
         recordings=len({clip.asset_id for clip in cluster.clips}),
-        seconds=seconds(cluster.seconds),
+        seconds=rounded_sec(cluster.seconds),
         share=round(cluster.seconds / total_sec, 2) if total_sec else 0.0,
         likeness=round(cluster.likeness, 2),
         words=list(cluster.words),
@@ -157,12 +164,7 @@ def _result(number: int, cluster: _Cluster, total_sec: float, room: Room, is_det
 
 def _member(clip: StoredClip, room: Room) -> ClusterMember:
     return ClusterMember(
-        clip_id=clip.clip_id,
-        asset_id=clip.asset_id,
-        title=shortened(clip.title, room.title),
-        start_sec=seconds(clip.start_sec),
-        end_sec=seconds(clip.end_sec),
-        time_range=clock_range(clip.start_sec, clip.end_sec),
-        text=shortened(clip.transcript, room.text // 4) if room.text else "",
-        sounds=shortened(clip.sound_words, _LONGEST_SOUNDS),
+        **place_fields(clip, room.title),
+        text=shorten(clip.transcript, room.text // 4) if room.text else "",
+        sounds=shorten(clip.sound_words, _LONGEST_SOUNDS),
     )

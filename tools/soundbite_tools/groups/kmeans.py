@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from soundbite_tools.groups.clips import evenly
+from soundbite_tools.groups.clips import even_sample
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.intp]
@@ -34,26 +34,26 @@ class Groups:
 
     def likeness(self, vectors: Floats) -> Floats:
         """Return the cosine of each vector with the centre of its group."""
-        found: Floats = np.einsum("ij,ij->i", vectors, self.centres[self.of])
-        return found
+        cosines: Floats = np.einsum("ij,ij->i", vectors, self.centres[self.of])
+        return cosines
 
 
-def grouped(vectors: Floats, count: int = 0) -> Groups:
+def group_vectors(vectors: Floats, count: int = 0) -> Groups:
     """Return unit vectors (n, dimension) in `count` groups, or in as many as there seem to be.
 
     As many as there seem to be are those with the best mean silhouette among 2 to 12, and one where none is good.
     """
-    few = vectors[evenly(range(len(vectors)), _MOST_COMPARED)]
-    found = _kmeans(few, min(count, len(few))) if count else _best_rated(few)
-    return _run(vectors, found.centres) if len(few) < len(vectors) else found
+    few = vectors[even_sample(range(len(vectors)), _MOST_COMPARED)]
+    groups = _kmeans(few, min(count, len(few))) if count else _best_rated(few)
+    return _run(vectors, groups.centres) if len(few) < len(vectors) else groups
 
 
 def _best_rated(vectors: Floats) -> Groups:
     most = min(_MOST_TRIED, len(vectors) // 2)
     tried = [_kmeans(vectors, number) for number in range(2, most + 1)]
     distances = 1.0 - vectors @ vectors.T
-    rated = [(_silhouette(distances, each), each) for each in tried]
-    best = max(rated, key=lambda each: round(each[0], 3), default=None)
+    rated = [(_silhouette(distances, groups), groups) for groups in tried]
+    best = max(rated, key=lambda groups: round(groups[0], 3), default=None)
     return best[1] if best is not None and best[0] >= _LEAST_SILHOUETTE else _kmeans(vectors, 1)
 
 
@@ -95,8 +95,8 @@ def _centres(vectors: Floats, of: Numbers, before: Floats) -> Floats:
 
 
 def _without_empty(groups: Groups) -> Groups:
-    held, of = np.unique(groups.of, return_inverse=True)
-    return Groups(of.astype(np.intp), groups.centres[held])
+    used, of = np.unique(groups.of, return_inverse=True)
+    return Groups(of.astype(np.intp), groups.centres[used])
 
 
 def _membership(of: Numbers, count: int) -> Floats:

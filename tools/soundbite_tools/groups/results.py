@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from soundbite_tools.results import Result, closing, span
+from soundbite_tools.results import ClipPlace, Result, closing, span
 from soundbite_tools.text import count_of, number
 
 
@@ -26,15 +26,9 @@ class LabelShare(BaseModel):
         return f"{self.label}: {size} (share {number(self.share)}){score}"
 
 
-class LabelledClip(Result):
+class LabelledClip(ClipPlace):
     """A clip and the label that fits it best."""
 
-    clip_id: str
-    asset_id: str
-    title: str
-    start_sec: float
-    end_sec: float
-    time_range: str
     label: str = Field(description="The label that fits best, or: none of these")
     score: float = Field(description="How well it fits, 0 to 1")
     matched: str = ""
@@ -43,10 +37,10 @@ class LabelledClip(Result):
     def to_text(self) -> str:
         """Return the clip in words."""
         matched = f", matched {self.matched}" if self.matched else ""
-        said = f'\n   "{self.text}"' if self.text else ""
+        text = f'\n   "{self.text}"' if self.text else ""
         return (
             f"{self.label} (score {number(self.score)}{matched}): {self.title} {self.time_range} ({span(self)}), "
-            f"clip_id {self.clip_id}, asset_id {self.asset_id}{said}"
+            f"clip_id {self.clip_id}, asset_id {self.asset_id}{text}"
         )
 
 
@@ -87,24 +81,18 @@ class ClassifyResult(Result):
         return "\n".join(closing(lines, self.notes, self.next_step))
 
 
-class ClusterMember(Result):
+class ClusterMember(ClipPlace):
     """A clip of a cluster."""
 
-    clip_id: str
-    asset_id: str
-    title: str
-    start_sec: float
-    end_sec: float
-    time_range: str
     text: str = ""
     sounds: str = ""
 
     def to_text(self) -> str:
         """Return the clip in words."""
-        said = f' "{self.text}"' if self.text else ""
-        heard = f" Sounds: {self.sounds}" if self.sounds else ""
+        text = f' "{self.text}"' if self.text else ""
+        sounds = f" Sounds: {self.sounds}" if self.sounds else ""
         where = f"{self.title} {self.time_range} ({span(self)}), clip_id {self.clip_id}, asset_id {self.asset_id}"
-        return f"{where}{said}{heard}"
+        return f"{where}{text}{sounds}"
 
 
 class ClusterResult(Result):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from soundbite_store import ClipFilter, StoredClip
-from soundbite_tools.errors import translated
+from soundbite_store import ClipFilter, StoredClip, one_a_span
+from soundbite_tools.errors import raises_problems
 from soundbite_tools.read.get_clip import sound_file, spaces_of
 from soundbite_tools.sources.local_media import Levels, MediaProblem
 
@@ -16,35 +16,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Segment:
-    """A span of a recording, with what is said and heard in it."""
-
-    clip_id: str
-    start_sec: float
-    end_sec: float
-    words: str
-    sounds: str
-
-
-@dataclass(frozen=True)
 class Contents:
-    """A recording and its segments in time order; `levels` is None where the sound can't be read any more."""
+    """A recording and its clips in time order, one for each span, with its words and sounds."""
 
     asset: Asset
     space: Space | None
     """Whose vectors there are; None while there are none."""
-    segments: tuple[Segment, ...]
+    clips: tuple[StoredClip, ...]
     levels: Levels | None
+    """None where the sound can't be read any more."""
 
     @property
     def duration_sec(self) -> float:
         """The length of the recording, as well as it is known."""
-        heard_sec = self.levels.duration_sec if self.levels else 0.0
-        last_sec = max((each.end_sec for each in self.segments), default=0.0)
-        return max(self.asset.duration_sec or heard_sec, last_sec)
+        sound_sec = self.levels.duration_sec if self.levels else 0.0
+        last_sec = max((clip.end_sec for clip in self.clips), default=0.0)
+        return max(self.asset.duration_sec or sound_sec, last_sec)
 
 
-@translated
+@raises_problems
 async def contents_of(library: Library, asset: Asset, *, level_count: int = 0) -> Contents:
     """Return what the library holds of a recording, with its loudness in `level_count` equal parts (0: without).
 
@@ -54,7 +44,8 @@ async def contents_of(library: Library, asset: Asset, *, level_count: int = 0) -
     space, rows = await _rows(library, asset.asset_id)
     # Of a long recording this takes a while: not where there is nothing to show it with.
     levels = await levels_of(library, asset, level_count) if rows and level_count else None
-    return Contents(asset, space, _segments(rows), levels)
+    clips = sorted(one_a_span(rows), key=lambda clip: (clip.start_sec, clip.end_sec))
+    return Contents(asset, space, tuple(clips), levels)
 
 
 async def levels_of(library: Library, asset: Asset, count: int) -> Levels | None:
@@ -75,20 +66,3 @@ async def _rows(library: Library, asset_id: str) -> tuple[Space | None, list[Sto
         if rows := await store.clips(space, where, limit=100_000):
             return space, rows
     return None, []
-
-
-def _segments(rows: list[StoredClip]) -> tuple[Segment, ...]:
-    spans: dict[str, list[StoredClip]] = {}
-    for row in rows:
-        spans.setdefault(row.clip_id, []).append(row)
-    made = [
-        Segment(
-            clip_id=clip_id,
-            start_sec=same[0].start_sec,
-            end_sec=same[0].end_sec,
-            words=next((row.transcript for row in same if row.transcript), ""),
-            sounds=next((row.sound_words for row in same if row.sound_words), ""),
-        )
-        for clip_id, same in spans.items()
-    ]
-    return tuple(sorted(made, key=lambda each: (each.start_sec, each.end_sec)))

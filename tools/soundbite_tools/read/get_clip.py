@@ -11,13 +11,21 @@ import anyio.to_thread
 
 from soundbite_store import ClipFilter, StoredClip
 from soundbite_tools.embed.transcripts import TimedWords
-from soundbite_tools.errors import QuestionProblem, RecordingRemoved, UnknownId, sentence, translated
+from soundbite_tools.errors import QuestionProblem, RecordingRemoved, UnknownId, raises_problems, sentence
 from soundbite_tools.requests import SoundFormat
 from soundbite_tools.results import ClipDetail
 from soundbite_tools.sources.files import is_unchanged, write_whole
 from soundbite_tools.sources.local_media import MIME_TYPES, MediaProblem
-from soundbite_tools.sources.sources import shown_source
-from soundbite_tools.text import clock_range, distinct_sounds, plain_text, printable, seconds, shortened, shown_language
+from soundbite_tools.sources.sources import source_label
+from soundbite_tools.text import (
+    clock_range,
+    distinct_sounds,
+    language_label,
+    plain_text,
+    printable,
+    rounded_sec,
+    shorten,
+)
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Space
@@ -52,7 +60,7 @@ class _Span:
     note: str = ""
 
 
-@translated
+@raises_problems
 async def get_clip(library: Library, request: ClipRequest) -> PlayableClip:
     """Return a clip, named by its id or by a range of a recording (at most 120 seconds; `end_sec` 0 is its end).
 
@@ -75,15 +83,15 @@ async def get_clip(library: Library, request: ClipRequest) -> PlayableClip:
     detail = ClipDetail(
         asset_id=span.asset.asset_id,
         title=span.asset.title,
-        start_sec=seconds(span.start_sec),
-        end_sec=seconds(span.end_sec),
+        start_sec=rounded_sec(span.start_sec),
+        end_sec=rounded_sec(span.end_sec),
         time_range=clock_range(span.start_sec, span.end_sec),
         clip_id=named or _closest(span),
         text=plain_text(await _text(library, span), _LONGEST_TEXT),
-        sounds=shortened(distinct_sounds(row.sound_words for row in span.rows), _LONGEST_SOUNDS),
-        language=shown_language(next((row.language for row in span.rows if row.language), None)),
+        sounds=shorten(distinct_sounds(row.sound_words for row in span.rows), _LONGEST_SOUNDS),
+        language=language_label(next((row.language for row in span.rows if row.language), None)),
         tags=list(span.asset.tags),
-        source=shown_source(span.asset),
+        source=source_label(span.asset),
         path=str(cut.path) if cut.path else "",
         audio_format=request.audio_format if cut.sound else "",
         audio_bytes=len(cut.sound),
@@ -211,7 +219,7 @@ async def cut_sound(
     if source is None:
         return CutSound(None, b"", mime_type, _why_silent(asset))
     path = library.config.clips_folder / _name(asset, start_sec, end_sec, sound_format)
-    if sound := await anyio.to_thread.run_sync(_kept, path):
+    if sound := await anyio.to_thread.run_sync(_cached_sound, path):
         return CutSound(path, sound, mime_type)
     try:
         sound = await library.media_reader.cut(source, start_sec, end_sec, sound_format)
@@ -242,10 +250,12 @@ async def sound_file(library: Library, asset: Asset) -> Path | None:
         source = Path(asset.source_uri)
         is_same = await anyio.to_thread.run_sync(is_unchanged, source, asset.size_bytes, asset.mtime_ns)
         return source if is_same else None
-    kept: str | None = asset.source_uri
+    platform_asset_id: str | None = asset.source_uri
     if asset.source_kind == "url":
-        kept = await (await library.ledger()).get_platform_asset(library.config.platform, asset.content_hash)
-    return await library.media_reader.asset_file(kept) if kept else None
+        platform_asset_id = await (await library.ledger()).get_platform_asset(
+            library.config.platform, asset.content_hash
+        )
+    return await library.media_reader.asset_file(platform_asset_id) if platform_asset_id else None
 
 
 def _why_silent(asset: Asset) -> str:
@@ -263,7 +273,7 @@ def _name(asset: Asset, start_sec: float, end_sec: float, sound_format: SoundFor
     return f"{asset.asset_id}-{round(start_sec * 1000)}-{round(end_sec * 1000)}.{sound_format}"
 
 
-def _kept(path: Path) -> bytes:
+def _cached_sound(path: Path) -> bytes:
     sound = b""
     with contextlib.suppress(OSError):  # not there, or deleted just now: it is cut again
         sound = path.read_bytes()

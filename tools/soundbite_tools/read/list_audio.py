@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from soundbite_tools.embed.spending import TaskFigures, spending_note
-from soundbite_tools.errors import translated
+from soundbite_tools.errors import raises_problems
 from soundbite_tools.results import AssetResult, LibraryListing
-from soundbite_tools.sources.sources import shown_source
-from soundbite_tools.text import Room, clock_length, first_that_fits, seconds, shortened, shown_language
+from soundbite_tools.sources.sources import source_label
+from soundbite_tools.text import Room, clock_length, first_that_fits, language_label, rounded_sec, shorten
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Task
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from soundbite_tools.requests import ListRequest
 
 _ASSETS_READ = 100_000
-TASKS_LOOKED_AT = 20
+TASKS_READ = 20
 
 
-@translated
+@raises_problems
 async def list_audio(library: Library, request: ListRequest) -> LibraryListing:
     """Return one page of the recordings, newest first, with their ids, lengths, tags and latest tasks.
 
@@ -35,25 +35,25 @@ async def list_audio(library: Library, request: ListRequest) -> LibraryListing:
     ]
     limit, page = request.page_limit, request.page
     first = (page - 1) * limit
-    shown = matching[first : first + limit]
-    left = max(0, len(matching) - first - len(shown))
+    page_assets = matching[first : first + limit]
+    left = max(0, len(matching) - first - len(page_assets))
     note = await spending_note(library) if page == 1 else ""
-    tasks = [await ledger.list_tasks(limit=TASKS_LOOKED_AT, asset_id=asset.asset_id) for asset in shown]
+    tasks = [await ledger.list_tasks(limit=TASKS_READ, asset_id=asset.asset_id) for asset in page_assets]
 
-    def made(room: Room) -> LibraryListing:
+    def answer(room: Room) -> LibraryListing:
         return LibraryListing(
-            assets=[_asset_result(asset, of_asset, room) for asset, of_asset in zip(shown, tasks, strict=True)],
+            assets=[_asset_result(asset, of_asset, room) for asset, of_asset in zip(page_assets, tasks, strict=True)],
             total_assets=len(matching),
-            total_seconds=seconds(sum(asset.duration_sec for asset in matching)),
+            total_seconds=rounded_sec(sum(asset.duration_sec for asset in matching)),
             page=page,
             notes=[note] if note else [],
-            next_step=_next_step(matching, shown, left, page),
+            next_step=_next_step(matching, page_assets, left, page),
         )
 
-    return first_that_fits(made)
+    return first_that_fits(answer)
 
 
-def standing(tasks: Sequence[Task]) -> str:
+def recording_status(tasks: Sequence[Task]) -> str:
     """Return how a recording stands by its tasks, the newest first: ready where one of them is, else as the newest."""
     if any(task.status == "ready" for task in tasks):
         return "ready"
@@ -73,22 +73,22 @@ def _asset_result(asset: Asset, tasks: Sequence[Task], room: Room) -> AssetResul
     counts = TaskFigures.of(ready).counts if ready else ()
     return AssetResult(
         asset_id=asset.asset_id,
-        title=shortened(asset.title, room.title),
-        status=standing(tasks),
-        audio_seconds=seconds(asset.duration_sec),
+        title=shorten(asset.title, room.title),
+        status=recording_status(tasks),
+        audio_seconds=rounded_sec(asset.duration_sec),
         length=clock_length(asset.duration_sec) if asset.duration_sec else "",
-        clip_count=max((each.count for each in counts if each.embedding_scope == "clip"), default=0),
-        language=shown_language(asset.language),
+        clip_count=max((kind.count for kind in counts if kind.embedding_scope == "clip"), default=0),
+        language=language_label(asset.language),
         tags=list(asset.tags[: room.tags]),
-        source=shortened(shown_source(asset), room.title),
+        source=shorten(source_label(asset), room.title),
         task_id=latest.task_id if latest else "",
         added=asset.created_at.strftime("%Y-%m-%d %H:%M"),
     )
 
 
-def _next_step(matching: list[Asset], shown: list[Asset], left: int, page: int) -> str:
+def _next_step(matching: list[Asset], page_assets: list[Asset], left: int, page: int) -> str:
     if not matching:
         return "Call embed_audio to add a recording; without title and tags, list_audio shows all there is."
-    if not shown:
+    if not page_assets:
         return f"Page {page} is past the last: call list_audio with a lower page."
     return f"{left} more: call list_audio with page={page + 1}." if left else ""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soundbite_store import TimedText
-from soundbite_tools.errors import QuestionProblem, UnknownId, translated
+from soundbite_tools.errors import QuestionProblem, UnknownId, raises_problems
 from soundbite_tools.results import TranscriptLine, TranscriptResult
-from soundbite_tools.text import MOST_TOKENS, clock_range, number, plain_text, seconds, tokens
+from soundbite_tools.text import MOST_TOKENS, clock_range, number, plain_text, rounded_sec, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ _PAGE_TOKENS = MOST_TOKENS / 2
 _LINE_OVERHEAD_TOKENS = 22
 
 
-@translated
+@raises_problems
 async def read_transcript(library: Library, request: TranscriptRequest) -> TranscriptResult:
     """Return the sentences said in a range of a recording; `end_sec` 0 is its end.
 
@@ -54,16 +54,16 @@ async def read_transcript(library: Library, request: TranscriptRequest) -> Trans
             "Give start_sec below end_sec, both within the recording.",
             code="range_invalid",
         )
-    wanted = [each for each in transcript.sentences or transcript.words if _is_in(each, start_sec, until_sec)]
-    shown = _first_page(wanted)
-    left = wanted[len(shown) :]
+    wanted = [text for text in transcript.sentences or transcript.words if _is_in(text, start_sec, until_sec)]
+    lines = _first_page(wanted)
+    left = wanted[len(lines) :]
     reached_sec = left[0].start_sec if left else until_sec
     return TranscriptResult(
         asset_id=asset.asset_id,
         title=asset.title,
-        lines=shown,
-        start_sec=seconds(start_sec),
-        end_sec=seconds(reached_sec),
+        lines=lines,
+        start_sec=rounded_sec(start_sec),
+        end_sec=rounded_sec(reached_sec),
         time_range=clock_range(start_sec, reached_sec),
         notes=[] if wanted else ["Nothing is said there."],
         next_step=_next_step(asset.asset_id, left, end_sec),
@@ -78,13 +78,13 @@ def _is_in(text: TimedText, start_sec: float, end_sec: float) -> bool:
 def _first_page(wanted: Sequence[TimedText]) -> list[TranscriptLine]:
     page: list[TranscriptLine] = []
     room = _PAGE_TOKENS
-    for each in wanted:
-        text = plain_text(each.value, _LONGEST_LINE)
+    for sentence in wanted:
+        text = plain_text(sentence.value, _LONGEST_LINE)
         room -= tokens(text) + _LINE_OVERHEAD_TOKENS
         if page and room < 0:
             break
-        times = clock_range(each.start_sec, each.end_sec)
-        page.append(TranscriptLine(start_sec=seconds(each.start_sec), time_range=times, text=text))
+        times = clock_range(sentence.start_sec, sentence.end_sec)
+        page.append(TranscriptLine(start_sec=rounded_sec(sentence.start_sec), time_range=times, text=text))
     return page
 
 
@@ -92,5 +92,5 @@ def _next_step(asset_id: str, left: Sequence[TimedText], end_sec: float) -> str:
     if not left:
         return ""
     until = f", end_sec={number(end_sec)}" if end_sec else ""
-    start = number(seconds(left[0].start_sec))
+    start = number(rounded_sec(left[0].start_sec))
     return f'{len(left)} more: call read_transcript(asset_id="{asset_id}", start_sec={start}{until}).'

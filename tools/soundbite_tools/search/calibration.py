@@ -83,9 +83,9 @@ def calibration_of(space_id: str) -> Calibration:
     full and everything in the hosted platform's space could not be measured: their scores are less sure to mean the
     same.
     """
-    for prefix, found in _BY_PROFILE.items():
+    for prefix, calibration in _BY_PROFILE.items():
         if space_id.startswith(prefix):
-            return found
+            return calibration
     return _UNMEASURED
 
 

@@ -43,14 +43,14 @@ async def gather_exact(library: Library, vectors: QueryVectors, text: str, where
     Raises:
         StoreError: the store can't be read.
     """
-    wanted = ExactWords(text)
+    words = ExactWords(text)
     search = _Search(await library.store(), vectors.current.space, where, MOST_HITS)
-    found = await search.store.text_search(search.space, " ".join(wanted.terms), where=where, limit=MOST_HITS)
-    hits = [hit for hit in found if wanted.are_in(hit.clip.transcript)]
+    holding = await search.store.text_search(search.space, " ".join(words.terms), where=where, limit=MOST_HITS)
+    hits = [hit for hit in holding if words.are_in(hit.clip.transcript)]
     near: Sequence[ClipHit] = ()
     if vectors.speech is not None and hits:
-        holding = replace(where, clip_ids=tuple(hit.clip.clip_id for hit in hits))
-        near = await replace(search, where=holding, limit=len(hits)).nearest(vectors.speech, "transcription")
+        of_those = replace(where, clip_ids=tuple(hit.clip.clip_id for hit in hits))
+        near = await replace(search, where=of_those, limit=len(hits)).nearest(vectors.speech, "transcription")
     return Evidence(
         speech=near, words=hits, spoken=text, calibration=calibration_of(vectors.current.space.id), is_exact=True
     )
@@ -68,24 +68,24 @@ async def gather(
         StoreError: the store can't be read.
     """
     search = _Search(await library.store(), vectors.current.space, where, limit)
-    asked: dict[str, Awaitable[Sequence[ClipHit]]] = {}
+    searches: dict[str, Awaitable[Sequence[ClipHit]]] = {}
     if vectors.speech is not None:
-        asked["speech"] = search.nearest(vectors.speech, "transcription")
+        searches["speech"] = search.nearest(vectors.speech, "transcription")
     if vectors.sound is not None:
-        asked["sound"] = search.nearest(vectors.sound, "audio")
+        searches["sound"] = search.nearest(vectors.sound, "audio")
     if vectors.whole is not None and await search.has_fused():
-        asked["fused"] = search.loose(vectors.whole, "fused", "clip")
+        searches["fused"] = search.loose(vectors.whole, "fused", "clip")
     if text:
-        asked["words"] = search.holding(text)
+        searches["words"] = search.holding(text)
     # Not a task group, which wraps what fails in it: the store's own error tells what to do.
-    found = dict(zip(asked, await asyncio.gather(*asked.values()), strict=True))
-    if vectors.speech is not None and vectors.sound is None and "words" in found:
-        found["speech"] = await search.with_meaning(vectors.speech, found["speech"], found["words"])
+    hits = dict(zip(searches, await asyncio.gather(*searches.values()), strict=True))
+    if vectors.speech is not None and vectors.sound is None and "words" in hits:
+        hits["speech"] = await search.with_meaning(vectors.speech, hits["speech"], hits["words"])
     return Evidence(
-        speech=found.get("speech", ()),
-        sound=found.get("sound", ()),
-        fused=found.get("fused", ()),
-        words=found.get("words", ()),
+        speech=hits.get("speech", ()),
+        sound=hits.get("sound", ()),
+        fused=hits.get("fused", ()),
+        words=hits.get("words", ()),
         spoken=text if modality != SOUND else "",
         sound_terms=sound_terms(text) if modality != SPEECH else frozenset(),
         calibration=calibration_of(vectors.current.space.id),

@@ -14,11 +14,11 @@ import anyio
 import numpy as np
 
 from soundbite_api import MediaSource, NotFound, PlatformError
-from soundbite_store import Clip, ClipFilter
+from soundbite_store import Clip, ClipFilter, StoredClip
 from soundbite_tools.embed.params import EmbedParams
-from soundbite_tools.embed.registry import described
+from soundbite_tools.embed.registry import describe
 from soundbite_tools.embed.spending import check_budget
-from soundbite_tools.embed.uploads import packed, shipment
+from soundbite_tools.embed.uploads import file_to_send, shipment_of
 from soundbite_tools.errors import QuestionProblem, UnknownId
 from soundbite_tools.library import CurrentSpace, current_space
 from soundbite_tools.requests import LONGEST_WAIT_S
@@ -54,11 +54,11 @@ class Example:
     end_sec: float
     note: str = ""
 
-    def is_itself(self, asset_id: str, start_sec: float, end_sec: float) -> bool:
-        """Return whether a range lies in the example, or the example in it, by half or more."""
-        shared = min(self.end_sec, end_sec) - max(self.start_sec, start_sec)
-        shorter = min(self.end_sec - self.start_sec, end_sec - start_sec)
-        return asset_id == self.asset_id and shared > 0.0 and shared >= shorter / 2
+    def is_itself(self, clip: StoredClip) -> bool:
+        """Return whether a clip lies in the example, or the example in it, by half or more."""
+        shared_sec = min(self.end_sec, clip.end_sec) - max(self.start_sec, clip.start_sec)
+        shorter_sec = min(self.end_sec - self.start_sec, clip.end_sec - clip.start_sec)
+        return clip.asset_id == self.asset_id and shared_sec > 0.0 and shared_sec >= shorter_sec / 2
 
 
 async def example_of(library: Library, like: str) -> Example:
@@ -70,8 +70,8 @@ async def example_of(library: Library, like: str) -> Example:
         PlatformError, StoreError: they could not be asked.
     """
     if rows := await _rows_of(library, like):
-        return await _known(library, rows)
-    if is_id(like) or not _MAY_BE_FILE.search(like):
+        return await _example_of(library, rows)
+    if has_id_form(like) or not _MAY_BE_FILE.search(like):
         raise UnknownId(
             f"There is no clip and no recording {like!r} to compare with.",
             "Give a clip_id of a search result, an asset_id of list_audio, or the path of a sound file.",
@@ -80,14 +80,14 @@ async def example_of(library: Library, like: str) -> Example:
     source = await resolve(choose(like), library.config)
     try:
         if rows := await _rows_of(library, source.asset_id):
-            return await _known(library, rows)
-        vectors, note = await heard_vectors(library, source)
+            return await _example_of(library, rows)
+        vectors, note = await vectors_of_sound(library, source)
         return Example(vectors, source.asset_id, 0.0, 0.0, note)
     finally:
         await forget_refused(library, source.path, source.asset_id)
 
 
-def is_id(text: str) -> bool:
+def has_id_form(text: str) -> bool:
     """Return whether a text has the form of a clip id or an asset id."""
     return bool(_CLIP_ID.fullmatch(text) or ASSET_ID.fullmatch(text))
 
@@ -101,7 +101,7 @@ async def _rows_of(library: Library, identifier: str) -> list[Clip]:
     return []
 
 
-async def _known(library: Library, rows: Sequence[Clip]) -> Example:
+async def _example_of(library: Library, rows: Sequence[Clip]) -> Example:
     return Example(
         _vectors(rows, await library.spaces.current()),
         rows[0].asset_id,
@@ -124,7 +124,7 @@ def _mean(rows: Sequence[Clip], option: str) -> Vector | None:
     return scaled(np.mean(vectors, axis=0)) if vectors else None
 
 
-async def heard_vectors(library: Library, source: Source) -> tuple[QueryVectors, str]:
+async def vectors_of_sound(library: Library, source: Source) -> tuple[QueryVectors, str]:
     """Return the vectors of a sound, the first 30 seconds of it, and a note where it is longer.
 
     The vectors are remembered by its content, so that the next page or the same question costs nothing.
@@ -134,47 +134,47 @@ async def heard_vectors(library: Library, source: Source) -> tuple[QueryVectors,
         QuestionProblem: it holds nothing that can be compared, or listening to it took too long.
         PlatformError, StoreError: it could not be embedded.
     """
-    current, asset = await library.spaces.current(), await described(library, source)
-    found = await _remembered(library, current, source)
-    if not found:
-        answer = await _listened(library, asset)
+    current, asset = await library.spaces.current(), await describe(library, source)
+    vectors = await _cached_vectors(library, current, source)
+    if not vectors:
+        answer = await _listen(library, asset)
         current = current_space(answer.space, len(answer.response.data[0].embedding) if answer.response.data else 0)
-        found = await _remember(library, current, source, answer)
-    if not found:
+        vectors = await _cache_vectors(library, current, source, answer)
+    if not vectors:
         raise QuestionProblem(
             "The example holds no sound that can be compared.", "Give another sound, or words.", code="example_empty"
         )
-    whole, note = scaled(np.sum(list(found.values()), axis=0)), ""
+    whole, note = scaled(np.sum(list(vectors.values()), axis=0)), ""
     if asset.duration_sec > LONGEST_EXAMPLE_SEC:
         note = f"Only the first {number(LONGEST_EXAMPLE_SEC)} seconds of the example were listened to."
-    return QueryVectors(current, found.get("transcription"), found.get("audio"), whole), note
+    return QueryVectors(current, vectors.get("transcription"), vectors.get("audio"), whole), note
 
 
-async def _remembered(library: Library, current: CurrentSpace, source: Source) -> dict[str, Vector]:
+async def _cached_vectors(library: Library, current: CurrentSpace, source: Source) -> dict[str, Vector]:
     ledger = await library.ledger()
-    kept = {
+    vectors = {
         option: await ledger.get_query_vector(current.space.id, kind, source.content_hash)
         for option, kind in _KINDS.items()
     }
-    return {option: vector for option, vector in kept.items() if vector is not None}
+    return {option: vector for option, vector in vectors.items() if vector is not None}
 
 
-async def _remember(
+async def _cache_vectors(
     library: Library, current: CurrentSpace, source: Source, answer: AudioEmbeddings
 ) -> dict[str, Vector]:
-    ledger, found = await library.ledger(), dict[str, Vector]()
+    ledger, vectors = await library.ledger(), dict[str, Vector]()
     for item in answer.response.data:
         vector = scaled(np.asarray(item.embedding, dtype=np.float32))
         if vector is not None and item.embedding_option in _KINDS:
-            found[item.embedding_option] = vector
+            vectors[item.embedding_option] = vector
             kind = _KINDS[item.embedding_option]
             await ledger.put_query_vector(current.space.id, kind, source.content_hash, vector)
-    return found
+    return vectors
 
 
-async def _listened(library: Library, asset: Asset) -> AudioEmbeddings:
+async def _listen(library: Library, asset: Asset) -> AudioEmbeddings:
     with anyio.move_on_after(LONGEST_WAIT_S):
-        async with _uploaded(library, asset) as upload:
+        async with _upload(library, asset) as upload:
             ready = await library.client.wait_for_asset(upload)
             end_sec = min(asset.duration_sec or ready.duration or LONGEST_EXAMPLE_SEC, LONGEST_EXAMPLE_SEC)
             await check_budget(library, end_sec)
@@ -190,24 +190,24 @@ async def _listened(library: Library, asset: Asset) -> AudioEmbeddings:
 
 
 @asynccontextmanager
-async def _uploaded(library: Library, asset: Asset) -> AsyncIterator[str]:
+async def _upload(library: Library, asset: Asset) -> AsyncIterator[str]:
     client, path = library.client, Path(asset.source_uri)
     if asset.source_kind == "url":
-        made = await client.create_asset_from_url(asset.source_uri)
+        upload = await client.create_asset_from_url(asset.source_uri)
     elif library.config.file_urls:
-        made = await client.create_asset_from_url(path.as_uri(), filename=asset.title[:255])
+        upload = await client.create_asset_from_url(path.as_uri(), filename=asset.title[:255])
     else:
-        shipped = shipment(asset, _params(LONGEST_EXAMPLE_SEC), library.config)
-        async with packed(library, asset, shipped) as (file, name):
-            made = await client.upload_file(file, filename=name)
+        shipment = shipment_of(asset, _params(LONGEST_EXAMPLE_SEC), library.config)
+        async with file_to_send(library, asset, shipment) as (file, name):
+            upload = await client.upload_file(file, filename=name)
     try:
-        yield made.id
+        yield upload.id
     finally:
         with anyio.CancelScope(shield=True):
-            await _deleted(library, made.id)
+            await _delete(library, upload.id)
 
 
-async def _deleted(library: Library, upload: str) -> None:
+async def _delete(library: Library, upload: str) -> None:
     try:
         await library.client.delete_asset(upload, is_forced=True)
     except NotFound:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from soundbite_store import ClipFilter, Space, StoredClip, TimedText
-from soundbite_tools.results import ClipResult, PartScore
+from soundbite_store import ClipFilter, ClipStore, Space, TimedText
+from soundbite_tools.results import ClipResult, PartScore, place_fields
 from soundbite_tools.search.ranking import SOUND, WEAK_SCORE, Scored
-from soundbite_tools.text import clock_range, distinct_sounds, seconds, shortened, shown_language
+from soundbite_tools.text import distinct_sounds, language_label, rounded_sec, shorten
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
@@ -37,21 +37,27 @@ class TimeRange:
 
     best: Scored
     clips: tuple[Scored, ...]
+    start_sec: float
+    end_sec: float
+    text: str = ""
+    """What is said in it."""
+    sounds: str = ""
+    """What is heard in it besides."""
+    context: str = ""
+    """What is said from some time before it to some time after it, where that was asked for."""
+    listen_start_sec: float = 0.0
+    listen_end_sec: float = 0.0
+    """What is worth playing around it; 0 where that was not asked for."""
+
+    @classmethod
+    def of(cls, scored: Scored) -> TimeRange:
+        """Return the range of one clip."""
+        return cls(scored, (scored,), scored.clip.start_sec, scored.clip.end_sec)
 
     @property
     def asset_id(self) -> str:
         """The recording."""
         return self.best.clip.asset_id
-
-    @property
-    def start_sec(self) -> float:
-        """Start of the first clip."""
-        return min(each.clip.start_sec for each in self.clips)
-
-    @property
-    def end_sec(self) -> float:
-        """End of the last clip."""
-        return max(each.clip.end_sec for each in self.clips)
 
     @property
     def seconds(self) -> float:
@@ -60,17 +66,39 @@ class TimeRange:
 
     def overlaps(self, other: TimeRange) -> bool:
         """Return whether two ranges of one recording share more than half of the shorter one."""
-        shared = min(self.end_sec, other.end_sec) - max(self.start_sec, other.start_sec)
-        return self.asset_id == other.asset_id and shared > _SAME_SHARE * min(self.seconds, other.seconds)
+        shared_sec = min(self.end_sec, other.end_sec) - max(self.start_sec, other.start_sec)
+        return self.asset_id == other.asset_id and shared_sec > _SAME_SHARE * min(self.seconds, other.seconds)
 
-    def touches(self, other: Scored) -> bool:
-        """Return whether a clip of the same recording begins where this ends, or ends where this begins."""
-        gap_sec = max(self.start_sec, other.clip.start_sec) - min(self.end_sec, other.clip.end_sec)
-        return gap_sec <= NEIGHBOUR_GAP_SEC
+    def touches(self, other: TimeRange) -> bool:
+        """Return whether a range of the same recording begins where this ends, or ends where this begins."""
+        return max(self.start_sec, other.start_sec) - min(self.end_sec, other.end_sec) <= NEIGHBOUR_GAP_SEC
 
-    def with_neighbour(self, other: Scored) -> TimeRange:
-        """Return this range with one more clip."""
-        return replace(self, clips=tuple(sorted((*self.clips, other), key=lambda each: each.clip.start_sec)))
+    def joined(self, other: TimeRange) -> TimeRange:
+        """Return this range with the clips of its neighbour."""
+        return replace(
+            self,
+            clips=tuple(sorted((*self.clips, *other.clips), key=lambda scored: scored.clip.start_sec)),
+            start_sec=min(self.start_sec, other.start_sec),
+            end_sec=max(self.end_sec, other.end_sec),
+        )
+
+    def result(self, room: Room, *, is_detailed: bool) -> ClipResult:
+        """Return the range as a result that keeps to its room."""
+        clip = self.best.clip
+        return ClipResult(
+            **place_fields(clip, room.title, (self.start_sec, self.end_sec)),
+            score=round(self.best.score, 2),
+            is_weak=self.best.score < WEAK_SCORE,
+            matched=self.best.matched,
+            text=shorten(self.text, room.text) if room.text else "",
+            context=shorten(self.context, 2 * room.text) if room.text else "",
+            sounds=shorten(self.sounds, _LONGEST_SOUNDS),
+            language=language_label(clip.language),
+            tags=list(clip.tags[: room.tags]),
+            listen_start_sec=rounded_sec(self.listen_start_sec) if is_detailed else 0.0,
+            listen_end_sec=rounded_sec(self.listen_end_sec) if is_detailed else 0.0,
+            parts=_parts(self.best) if is_detailed else [],
+        )
 
 
 def time_ranges(scored: Sequence[Scored], limit: int) -> list[TimeRange]:
@@ -84,33 +112,33 @@ def time_ranges(scored: Sequence[Scored], limit: int) -> list[TimeRange]:
     for seed in scored:
         if len(ranges) == limit:
             break
-        alone = TimeRange(seed, (seed,))
-        if seed.clip.clip_id in used or any(alone.overlaps(each) for each in ranges):
+        alone = TimeRange.of(seed)
+        if seed.clip.clip_id in used or any(alone.overlaps(other) for other in ranges):
             continue
-        grown = _grown(alone, _near(seed, scored, used), ranges)
-        used.update(each.clip.clip_id for each in grown.clips)
-        ranges.append(grown)
+        longer = _with_neighbours(alone, _near(seed, scored, used), ranges)
+        used.update(scored_clip.clip.clip_id for scored_clip in longer.clips)
+        ranges.append(longer)
     return ranges
 
 
 def best_of_each(ranges: Sequence[TimeRange]) -> list[TimeRange]:
     """Return the first range of each recording, in their order."""
     first: dict[str, TimeRange] = {}
-    for found in ranges:
-        first.setdefault(found.asset_id, found)
+    for item in ranges:
+        first.setdefault(item.asset_id, item)
     return list(first.values())
 
 
-def _near(seed: Scored, scored: Sequence[Scored], used: set[str]) -> list[Scored]:
+def _near(seed: Scored, scored: Sequence[Scored], used: set[str]) -> list[TimeRange]:
     least = NEIGHBOUR_ODDS * _odds(seed.score)
     return [
-        each
-        for each in scored
-        if each.clip.asset_id == seed.clip.asset_id
-        and each.clip.clip_id != seed.clip.clip_id
-        and each.clip.clip_id not in used
-        and each.matched == seed.matched
-        and _odds(each.score) >= least
+        TimeRange.of(other)
+        for other in scored
+        if other.clip.asset_id == seed.clip.asset_id
+        and other.clip.clip_id != seed.clip.clip_id
+        and other.clip.clip_id not in used
+        and other.matched == seed.matched
+        and _odds(other.score) >= least
     ]
 
 
@@ -118,166 +146,106 @@ def _odds(score: float) -> float:
     return score / max(1.0 - score, 1e-6)
 
 
-def _grown(found: TimeRange, near: list[Scored], others: Sequence[TimeRange]) -> TimeRange:
-    longest_sec = LONGEST_SOUND_SEC if found.best.matched == SOUND else LONGEST_SPEECH_SEC
+def _with_neighbours(seed: TimeRange, near: list[TimeRange], others: Sequence[TimeRange]) -> TimeRange:
+    longest_sec = LONGEST_SOUND_SEC if seed.best.matched == SOUND else LONGEST_SPEECH_SEC
     while True:
-        for each in near:
+        for neighbour in near:
             # A clip that lies over the range is the same sound cut in another way, not a neighbour.
-            if found.touches(each) and not found.overlaps(TimeRange(each, (each,))):
-                longer = found.with_neighbour(each)
+            if seed.touches(neighbour) and not seed.overlaps(neighbour):
+                longer = seed.joined(neighbour)
                 if longer.seconds <= longest_sec and not any(longer.overlaps(other) for other in others):
-                    found = longer
-                    near = [other for other in near if other is not each]
+                    seed = longer
+                    near = [other for other in near if other is not neighbour]
                     break
         else:
-            return found
+            return seed
 
 
-@dataclass(frozen=True)
-class Borders:
-    """Start and end of a range, and of what is worth playing around it, in seconds of the recording."""
+async def complete_ranges(
+    library: Library, space: Space, ranges: Sequence[TimeRange], *, with_room: bool, context_sec: float = 0.0
+) -> list[TimeRange]:
+    """Return the ranges with the words in them, and with `with_room` what is worth playing around each.
 
-    start_sec: float
-    end_sec: float
-    listen_start_sec: float
-    listen_end_sec: float
-
-
-async def borders_of(library: Library, ranges: Sequence[TimeRange], *, with_room: bool) -> list[Borders]:
-    """Return the borders of each range, and with `with_room` what is worth playing around it, else the range itself.
+    With `context_sec` also all that is said from that long before a range to that long after it.
 
     Natural segments begin and end where sounds do already. Segments of one length cut sentences apart, so a range of
     such is moved to the borders of the sentences that are said in it.
 
     Raises:
-        StoreError: the ledger can't be read.
+        StoreError: the store or the ledger can't be read.
     """
     ledger = await library.ledger()
-    assets = await ledger.get_assets(found.asset_id for found in ranges) if with_room else {}
+    # The row that was found by its sound does not carry the words; a sibling of the same span may.
+    silent = [scored.clip.clip_id for item in ranges for scored in item.clips if not scored.clip.transcript]
+    transcripts = await _transcripts(await library.store(), space, silent)
+    assets = await ledger.get_assets(item.asset_id for item in ranges) if with_room else {}
+    cut = [item.asset_id for item in ranges if _is_cut_anywhere(item)]
+    read = cut if not context_sec else {item.asset_id for item in ranges}
+    sentences = await ledger.get_sentences(read, library.config.platform) if read else {}
+    texts = [_with_text(item, transcripts) for item in ranges]
+    moved = [_with_borders(item, sentences.get(item.asset_id, ())) for item in texts]
+    if context_sec:
+        moved = [_with_context(item, sentences.get(item.asset_id, ()), context_sec) for item in moved]
+    if not with_room:
+        return moved
     lengths = {asset_id: asset.duration_sec for asset_id, asset in assets.items()}
-    cut = [found.asset_id for found in ranges if _is_cut_anywhere(found)]
-    sentences = await ledger.get_sentences(cut, library.config.platform) if cut else {}
-    return [
-        _borders(found, sentences.get(found.asset_id, ()), lengths.get(found.asset_id, 0.0) if with_room else None)
-        for found in ranges
-    ]
+    return [_with_room(item, lengths.get(item.asset_id, 0.0)) for item in moved]
 
 
-def snapped(start_sec: float, end_sec: float, sentences: Sequence[TimedText]) -> tuple[float, float]:
+def snap_to_sentences(start_sec: float, end_sec: float, sentences: Sequence[TimedText]) -> tuple[float, float]:
     """Return the range moved to the borders of the sentences that lie in it by half or more; as it is where none do."""
-    inside = [
-        each
-        for each in sentences
-        if min(end_sec, each.end_sec) - max(start_sec, each.start_sec) >= (each.end_sec - each.start_sec) / 2
-        and each.end_sec > each.start_sec
-    ]
+    inside = [text for text in sentences if _lies_in(text, start_sec, end_sec)]
     if not inside:
         return start_sec, end_sec
-    first, last = min(each.start_sec for each in inside), max(each.end_sec for each in inside)
+    first = min(text.start_sec for text in inside)
+    last = max(text.end_sec for text in inside)
     return max(first, start_sec - _FURTHEST_SEC), min(last, end_sec + _FURTHEST_SEC)
 
 
-def _borders(found: TimeRange, sentences: Sequence[TimedText], length_sec: float | None) -> Borders:
-    start_sec, end_sec = snapped(found.start_sec, found.end_sec, sentences)
-    if length_sec is None:
-        return Borders(start_sec, end_sec, start_sec, end_sec)
-    listen_end_sec = end_sec + _PADDING_SEC
-    return Borders(
-        start_sec,
-        end_sec,
-        max(0.0, start_sec - _PADDING_SEC),
-        min(listen_end_sec, max(length_sec, end_sec)) if length_sec else listen_end_sec,
+def _lies_in(text: TimedText, start_sec: float, end_sec: float) -> bool:
+    shared_sec = min(end_sec, text.end_sec) - max(start_sec, text.start_sec)
+    return text.end_sec > text.start_sec and shared_sec >= (text.end_sec - text.start_sec) / 2
+
+
+def _with_text(item: TimeRange, transcripts: Mapping[str, str]) -> TimeRange:
+    clips = [scored.clip for scored in item.clips]
+    texts = (clip.transcript or transcripts.get(clip.clip_id, "") for clip in clips)
+    return replace(item, text=" ".join(filter(None, texts)), sounds=distinct_sounds(clip.sound_words for clip in clips))
+
+
+def _with_borders(item: TimeRange, sentences: Sequence[TimedText]) -> TimeRange:
+    if not _is_cut_anywhere(item):
+        return item
+    start_sec, end_sec = snap_to_sentences(item.start_sec, item.end_sec, sentences)
+    return replace(item, start_sec=start_sec, end_sec=end_sec)
+
+
+def _with_context(item: TimeRange, sentences: Sequence[TimedText], context_sec: float) -> TimeRange:
+    start_sec, end_sec = item.start_sec - context_sec, item.end_sec + context_sec
+    near = (text.value for text in sentences if text.end_sec > start_sec and text.start_sec < end_sec)
+    return replace(item, context=" ".join(near))
+
+
+def _with_room(item: TimeRange, length_sec: float) -> TimeRange:
+    end_sec = item.end_sec + _PADDING_SEC
+    return replace(
+        item,
+        listen_start_sec=max(0.0, item.start_sec - _PADDING_SEC),
+        listen_end_sec=min(end_sec, max(length_sec, item.end_sec)) if length_sec else end_sec,
     )
 
 
-def _is_cut_anywhere(found: TimeRange) -> bool:
-    return found.best.clip.segmentation.startswith("fixed") and "speech" in found.best.matched
+def _is_cut_anywhere(item: TimeRange) -> bool:
+    return item.best.clip.segmentation.startswith("fixed") and "speech" in item.best.matched
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A time range with what is said in it."""
-
-    found: TimeRange
-    borders: Borders
-    text: str
-    sounds: str
-    context: str = ""
-
-    def result(self, room: Room, *, is_detailed: bool) -> ClipResult:
-        """Return the range as a result that keeps to its room."""
-        best, found, borders = self.found.best, self.found, self.borders
-        return ClipResult(
-            clip_id=best.clip.clip_id,
-            asset_id=best.clip.asset_id,
-            title=shortened(best.clip.title, room.title),
-            start_sec=seconds(borders.start_sec),
-            end_sec=seconds(borders.end_sec),
-            time_range=clock_range(borders.start_sec, borders.end_sec),
-            score=round(best.score, 2),
-            is_weak=best.score < WEAK_SCORE,
-            matched=best.matched,
-            text=shortened(self.text, room.text) if room.text else "",
-            context=shortened(self.context, 2 * room.text) if room.text else "",
-            sounds=shortened(self.sounds, _LONGEST_SOUNDS),
-            language=shown_language(best.clip.language),
-            tags=list(best.clip.tags[: room.tags]),
-            listen_start_sec=seconds(borders.listen_start_sec) if is_detailed else 0.0,
-            listen_end_sec=seconds(borders.listen_end_sec) if is_detailed else 0.0,
-            parts=_parts(found) if is_detailed else [],
-        )
-
-
-async def with_text(
-    library: Library, space: Space, ranges: Sequence[TimeRange], *, with_room: bool, context_sec: float = 0.0
-) -> list[Answer]:
-    """Return the ranges with the words said in them, and with `with_room` what is worth playing around each.
-
-    With `context_sec` also all that is said from that long before a range to that long after it.
-
-    Raises:
-        StoreError: the store can't be read.
-    """
-    # The row that was found by its sound does not carry the words; a sibling of the same span may.
-    silent = [each.clip.clip_id for found in ranges for each in found.clips if not each.clip.transcript]
-    said = await _transcripts(library, space, silent)
-    borders = await borders_of(library, ranges, with_room=with_room)
-    around = await _contexts(library, ranges, borders, context_sec) if context_sec else [""] * len(ranges)
-    return [
-        Answer(found, at, _said(found, said), distinct_sounds(each.clip.sound_words for each in found.clips), context)
-        for found, at, context in zip(ranges, borders, around, strict=True)
-    ]
-
-
-async def _contexts(
-    library: Library, ranges: Sequence[TimeRange], borders: Sequence[Borders], context_sec: float
-) -> list[str]:
-    ledger = await library.ledger()
-    sentences = await ledger.get_sentences((found.asset_id for found in ranges), library.config.platform)
-    return [
-        " ".join(
-            sentence.value
-            for sentence in sentences.get(found.asset_id, ())
-            if sentence.end_sec > at.start_sec - context_sec and sentence.start_sec < at.end_sec + context_sec
-        )
-        for found, at in zip(ranges, borders, strict=True)
-    ]
-
-
-def _said(found: TimeRange, said: Mapping[str, str]) -> str:
-    texts = (each.clip.transcript or said.get(each.clip.clip_id, "") for each in found.clips)
-    return " ".join(filter(None, texts))
-
-
-async def _transcripts(library: Library, space: Space, clip_ids: Sequence[str]) -> dict[str, str]:
+async def _transcripts(store: ClipStore, space: Space, clip_ids: Sequence[str]) -> dict[str, str]:
     if not clip_ids:
         return {}
-    store = await library.store()
-    where = ClipFilter(clip_ids=tuple(clip_ids))
-    rows: list[StoredClip] = await store.clips(space, where, limit=6 * len(clip_ids))
+    rows = await store.clips(space, ClipFilter(clip_ids=tuple(clip_ids)), limit=6 * len(clip_ids))
     return {row.clip_id: row.transcript for row in rows if row.transcript}
 
 
-def _parts(found: TimeRange) -> list[PartScore]:
-    parts = sorted(found.best.parts.items(), key=lambda item: (-item[1].score, item[0]))
+def _parts(scored: Scored) -> list[PartScore]:
+    parts = sorted(scored.parts.items(), key=lambda item: (-item[1].score, item[0]))
     return [PartScore(part=name, score=round(part.score, 3), rank=part.rank) for name, part in parts]

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from soundbite_store import ClipFilter
-from soundbite_tools.errors import QuestionProblem, translated
+from soundbite_tools.errors import QuestionProblem, raises_problems
 from soundbite_tools.results import SearchResult
 from soundbite_tools.search.calibration import knows_sound_names
 from soundbite_tools.search.evidence import gather, gather_exact, gather_whole
-from soundbite_tools.search.examples import example_of, is_id
+from soundbite_tools.search.examples import example_of, has_id_form
 from soundbite_tools.search.queries import SOUND, SPEECH, query_vectors
-from soundbite_tools.search.ranges import Answer, best_of_each, time_ranges, with_text
+from soundbite_tools.search.ranges import TimeRange, best_of_each, complete_ranges, time_ranges
 from soundbite_tools.search.ranking import (
     WEAK_SCORE,
     Scored,
@@ -28,7 +28,7 @@ from soundbite_tools.search.ranking import (
     in_order,
     lessened,
 )
-from soundbite_tools.search.selection import maker_of, searched_clips
+from soundbite_tools.search.selection import maker_of, select_clips
 from soundbite_tools.search.wanted import topic_of
 from soundbite_tools.search.words import asks_for_sound, distinct_terms
 from soundbite_tools.text import Room, count_of, first_that_fits, plain_text
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from soundbite_store import Space
     from soundbite_tools.library import Library
     from soundbite_tools.requests import Modality, Question, SearchRequest
-    from soundbite_tools.search.selection import Searched
+    from soundbite_tools.search.selection import Selection
 
 
 _MARK_CHARS = 12
@@ -94,7 +94,7 @@ def _bad(message: str) -> QuestionProblem:
 
 
 async def answers(
-    library: Library, question: Question, searched: Searched, limit: int
+    library: Library, question: Question, selection: Selection, limit: int
 ) -> tuple[list[Scored], list[str]]:
     """Return the clips that answer, best first, from `limit` hits of each kind of evidence, and notes for the caller.
 
@@ -102,21 +102,21 @@ async def answers(
         ToolProblem: an example can't be used.
         PlatformError, StoreError: they could not be asked.
     """
-    where, notes, found = searched.where, list[str](), list[list[Scored]]()
+    where, notes, lists = selection.where, list[str](), list[list[Scored]]()
     if question.query:
         if question.match == "words":
             scored, note = await _for_exact_words(library, question.query, where)
         else:
             scored, note = await _for_words(library, question.query, question.modality, where, limit)
-        found.append(scored)
+        lists.append(scored)
         notes += [note] if note else []
     if question.like:
         scored, note = await _for_example(library, question.like, question.modality, where, limit)
-        found.append(scored)
+        lists.append(scored)
         notes += [note] if note else []
-    scored = combined(*found) if len(found) > 1 else found[0]
+    scored = combined(*lists) if len(lists) > 1 else lists[0]
     if question.without and scored:
-        words = 0 if is_id(question.without) else len(distinct_terms(question.without))
+        words = 0 if has_id_form(question.without) else len(distinct_terms(question.without))
         scored = lessened(scored, await _unwanted(library, question, scored), words)
     return scored, notes
 
@@ -149,28 +149,25 @@ async def _for_exact_words(library: Library, query: str, where: ClipFilter) -> t
 async def _for_example(
     library: Library, like: str, modality: Modality, where: ClipFilter, limit: int
 ) -> tuple[list[Scored], str]:
-    wanted = await example_of(library, like)
-    vectors = wanted.vectors.only(modality)
-    found = by_example(await gather(library, vectors, "", where, limit))
-    if not _answer(found):
-        found = in_order([*found, *by_example(await gather_whole(library, vectors, "", where))])
-    scored = [
-        each for each in found if not wanted.is_itself(each.clip.asset_id, each.clip.start_sec, each.clip.end_sec)
-    ]
-    return scored, wanted.note
+    example = await example_of(library, like)
+    vectors = example.vectors.only(modality)
+    answers = by_example(await gather(library, vectors, "", where, limit))
+    if not _answer(answers):
+        answers = in_order([*answers, *by_example(await gather_whole(library, vectors, "", where))])
+    return [answer for answer in answers if not example.is_itself(answer.clip)], example.note
 
 
 async def _unwanted(library: Library, question: Question, scored: Sequence[Scored]) -> list[Scored]:
     # Asked of the clips found and of no others: each must be told how much it is like what is not wanted.
-    where = ClipFilter(clip_ids=tuple(each.clip.clip_id for each in scored))
+    where = ClipFilter(clip_ids=tuple(answer.clip.clip_id for answer in scored))
     limit = len(scored)
-    if is_id(question.without):
-        wanted = await example_of(library, question.without)
-        return by_example(await gather(library, wanted.vectors.only(question.modality), "", where, limit))
+    if has_id_form(question.without):
+        example = await example_of(library, question.without)
+        return by_example(await gather(library, example.vectors.only(question.modality), "", where, limit))
     return (await _for_words(library, question.without, question.modality, where, limit))[0]
 
 
-@translated
+@raises_problems
 async def search_clips(library: Library, request: SearchRequest) -> SearchResult:
     """Return the time ranges that answer a question in words (`query`), that are like an example (`like`), or both.
 
@@ -193,11 +190,11 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
     search = request.model_dump(mode="json", exclude={"cursor", "detail", "context_sec"})
     first = offset_of(request.cursor, search)
     last = min(first + request.top_k, LAST_PAGE_ENDS)
-    searched = await searched_clips(library, request)
+    selection = await select_clips(library, request)
     # The ledger is asked beside the search: its answer comes from a thread.
     (scored, notes), left_out = await asyncio.gather(
-        answers(library, request, searched, max(_FEWEST_HITS, _HITS_PER_CLIP * request.top_k)),
-        _not_searched(library, searched.space),
+        answers(library, request, selection, max(_FEWEST_HITS, _HITS_PER_CLIP * request.top_k)),
+        _not_searched(library, selection.space),
     )
     # One more than is shown tells whether there is a next page.
     is_grouped = request.group_by == "recording"
@@ -208,37 +205,37 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
     is_unanswered = not first and not (ranges and ranges[0].best.score >= WEAK_SCORE)
     if is_unanswered:
         ranges = ranges[:_NEAREST_SHOWN]
-    page = await with_text(
-        library, searched.space, ranges[first:last], with_room=is_detailed, context_sec=request.context_sec
+    page = await complete_ranges(
+        library, selection.space, ranges[first:last], with_room=is_detailed, context_sec=request.context_sec
     )
     notes += _verdict(page) if is_unanswered else []
     notes += [] if first else left_out
 
-    def made(room: Room) -> SearchResult:
-        shown = page[: room.entries]
-        is_more = len(ranges) > first + len(shown) and first + len(shown) < LAST_PAGE_ENDS
+    def answer_in(room: Room) -> SearchResult:
+        entries = page[: room.entries]
+        is_more = len(ranges) > first + len(entries) and first + len(entries) < LAST_PAGE_ENDS
         return SearchResult(
-            clips=[each.result(room, is_detailed=is_detailed) for each in shown],
+            clips=[entry.result(room, is_detailed=is_detailed) for entry in entries],
             query=plain_text(request.query, _LONGEST_SHOWN_QUERY),
             like=plain_text(request.like, _LONGEST_SHOWN_QUERY),
             without=plain_text(request.without, _LONGEST_SHOWN_QUERY),
             modality=request.modality,
-            clips_searched=searched.count,
+            clips_searched=selection.count,
             notes=notes,
-            next_cursor=cursor_at(first + len(shown), search) if is_more else "",
+            next_cursor=cursor_at(first + len(entries), search) if is_more else "",
             next_step=_next_step(page),
         )
 
-    return first_that_fits(made)
+    return first_that_fits(answer_in)
 
 
-def _verdict(page: Sequence[Answer]) -> list[str]:
+def _verdict(page: Sequence[TimeRange]) -> list[str]:
     if not page:
         return ["Nothing in the library answers this."]
-    shown = (
+    nearest = (
         "this is the nearest clip, which hardly" if len(page) == 1 else "these are the two nearest clips, which hardly"
     )
-    return [f"Nothing in the library answers this: {shown} {'does' if len(page) == 1 else 'do'}."]
+    return [f"Nothing in the library answers this: {nearest} {'does' if len(page) == 1 else 'do'}."]
 
 
 async def _not_searched(library: Library, space: Space) -> list[str]:
@@ -252,6 +249,6 @@ async def _not_searched(library: Library, space: Space) -> list[str]:
     ]
 
 
-def _next_step(page: Sequence[Answer]) -> str:
+def _next_step(page: Sequence[TimeRange]) -> str:
     # What may follow an answer is in the tool's description: an agent need not read it again with each.
     return "" if page else "Try other words or another modality, or call list_audio to see what is in the library."

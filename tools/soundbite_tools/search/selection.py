@@ -40,14 +40,15 @@ async def clips_with_sounds(
         QuestionProblem: none of them is heard in any clip, or can be by this profile.
         PlatformError, StoreError: they could not be asked for.
     """
-    found: dict[str, None] = {}
+    clip_ids: dict[str, None] = {}
     unknown = []
     for sound in sounds:
-        named, heard = await _named(library, current, where, sound), await _heard(library, current, where, sound)
-        if heard is None and not named:
+        by_words = await _by_words(library, current, where, sound)
+        by_vector = await _by_vector(library, current, where, sound)
+        if by_vector is None and not by_words:
             unknown.append(sound)
-        found |= dict.fromkeys([*named, *(heard or ())])
-    if not found:
+        clip_ids |= dict.fromkeys([*by_words, *(by_vector or ())])
+    if not clip_ids:
         is_unknown = len(unknown) == len(sounds)
         why = " The engine's profile does not know them by name." if is_unknown else ""
         can_learn = is_unknown and not knows_sound_names(current.space.id)
@@ -60,17 +61,17 @@ async def clips_with_sounds(
             "show as sounds.",
             code="unknown_sound",
         )
-    return tuple(found)
+    return tuple(clip_ids)
 
 
-async def _named(library: Library, current: CurrentSpace, where: ClipFilter, sound: str) -> list[str]:
+async def _by_words(library: Library, current: CurrentSpace, where: ClipFilter, sound: str) -> list[str]:
     store = await library.store()
     words = set(terms_of(sound))
     hits = await store.text_search(current.space, sound, where=where, limit=_MOST_HITS)
     return [hit.clip.clip_id for hit in hits if words and words <= set(terms_of(hit.clip.sound_words))]
 
 
-async def _heard(library: Library, current: CurrentSpace, where: ClipFilter, sound: str) -> list[str] | None:
+async def _by_vector(library: Library, current: CurrentSpace, where: ClipFilter, sound: str) -> list[str] | None:
     vector = (await query_vectors(library, sound)).sound
     if vector is None:
         return None
@@ -82,7 +83,7 @@ async def _heard(library: Library, current: CurrentSpace, where: ClipFilter, sou
 
 
 @dataclass(frozen=True)
-class Searched:
+class Selection:
     """The clips a question is put to: at least one."""
 
     space: Space
@@ -90,7 +91,7 @@ class Searched:
     count: int
 
 
-async def searched_clips(library: Library, filters: Filters) -> Searched:
+async def select_clips(library: Library, filters: Filters) -> Selection:
     """Return what the filters leave to search.
 
     Raises:
@@ -107,9 +108,9 @@ async def searched_clips(library: Library, filters: Filters) -> Searched:
     for option in ("audio", "transcription"):
         count = await store.count(space, replace(where, embedding_option=option, embedding_scope="clip"))
         if count:
-            return Searched(space, where, count)
+            return Selection(space, where, count)
     if count := await store.count(space, where):
-        return Searched(space, where, count)
+        return Selection(space, where, count)
     if not await store.count(space):
         await _say_empty(library, space)
     raise await _no_match(library, filters)
@@ -140,12 +141,12 @@ async def _say_empty(library: Library, space: Space) -> None:
     store, ledger = await library.store(), await library.ledger()
     others = [info for info in await store.spaces() if info.clips and info.space != space]
     if others:
-        held = " and ".join(
+        elsewhere = " and ".join(
             f"{count_of(info.assets, 'recording')} embedded by {maker_of(info.space.id, space.id)} ({info.space.id})"
             for info in others
         )
         raise QuestionProblem(
-            f"No recording has vectors of {space.id}, which the platform makes now; there are {held}. "
+            f"No recording has vectors of {space.id}, which the platform makes now; there are {elsewhere}. "
             "Vectors of different spaces can't be compared.",
             "`soundbite reembed` on the command line embeds them all again, embed_audio one of them; or go back to the "
             "engine or profile that made them.",
@@ -188,10 +189,10 @@ async def _no_match(library: Library, filters: Filters) -> QuestionProblem | Unk
 
 async def _not_embedded_here(library: Library, filters: Filters) -> QuestionProblem:
     store, where = await library.store(), ClipFilter(asset_ids=filters.asset_ids)
-    if held := [info.space.id for info in await store.spaces() if await store.has_clips(info.space, where)]:
+    if spaces := [info.space.id for info in await store.spaces() if await store.has_clips(info.space, where)]:
         return QuestionProblem(
-            f"The recordings named have vectors of {', '.join(held)} only, which can't be compared with those that the "
-            "platform makes now.",
+            f"The recordings named have vectors of {', '.join(spaces)} only, which can't be compared with those that "
+            "the platform makes now.",
             "Call embed_audio with their asset_id to embed them again, or search without asset_ids.",
             code="asset_in_other_space",
         )

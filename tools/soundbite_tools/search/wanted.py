@@ -39,8 +39,8 @@ _TIMES = frozenset(
 
 def topic_of(question: str) -> str:
     """Return what a question about a discussion is about; any other question as it is."""
-    found = _DISCUSSION.search(question)
-    return found["topic"] if found else question
+    match = _DISCUSSION.search(question)
+    return match["topic"] if match else question
 
 
 def kind_wanted(question: str) -> Kind | None:

@@ -91,7 +91,7 @@ def _content(text: str) -> dict[str, str]:
 def _joined(text: str) -> str:
     """The text with what is one word or number written as one: e-mail, letters that are spelt, and 90,000."""
     if "-" in text:
-        text = _SPELT.sub(lambda found: found.group().replace("-", ""), text)
+        text = _SPELT.sub(lambda match: match.group().replace("-", ""), text)
     return _THOUSANDS.sub("", text) if "," in text else text
 
 
@@ -191,8 +191,8 @@ def sound_share(wanted: frozenset[str], sound_words: str) -> float:
 
     Squared, because a question with one word in four for a sound is hardly about that sound.
     """
-    heard = set(content_terms(sound_words))
-    return (len(wanted & heard) / len(wanted)) ** 2 if wanted else 0.0
+    sounds = set(content_terms(sound_words))
+    return (len(wanted & sounds) / len(wanted)) ** 2 if wanted else 0.0
 
 
 def longest_run(words: Sequence[str], others: Sequence[str]) -> int:

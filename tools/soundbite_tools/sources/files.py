@@ -28,7 +28,7 @@ INLINE_FOLDER = "inline"
 """Below the home folder: audio that came inside a call."""
 _BLOCK = 1024 * 1024
 _MOST_NAMES_READ = 2000
-SCHEME = "upload:"
+UPLOAD_SCHEME = "upload:"
 UPLOAD_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 UPLOADS_FOLDER = "uploads"
 """Below the home folder: a folder for each file that was received."""

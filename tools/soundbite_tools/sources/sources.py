@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import anyio.to_thread
 
 from soundbite_tools.errors import SourceProblem
-from soundbite_tools.sources.files import SCHEME, FileFacts, allowed_file, keep_inline, read_facts, received_file
+from soundbite_tools.sources.files import UPLOAD_SCHEME, FileFacts, allowed_file, keep_inline, read_facts, received_file
 from soundbite_tools.text import plain_text
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ async def resolve(given: GivenSource, config: LibraryConfig) -> Source:
         path = await anyio.to_thread.run_sync(lambda: keep_inline(_decode(given.value, config), config))
         return await _from_file(path, "base64", config)
     if given.kind == "upload":
-        path = await anyio.to_thread.run_sync(received_file, given.value.removeprefix(SCHEME), config)
+        path = await anyio.to_thread.run_sync(received_file, given.value.removeprefix(UPLOAD_SCHEME), config)
         return await _from_file(path, "base64", config, path.name)
     path = await anyio.to_thread.run_sync(lambda: allowed_file(_as_path(given.value), config))
     return await _from_file(path, "file", config)
@@ -170,7 +170,7 @@ def title_for(name: str) -> str:
     return Path(name).stem or name
 
 
-def shown_source(asset: Asset) -> str:
+def source_label(asset: Asset) -> str:
     """Return where a recording came from, as results show it: of a URL without its query, which may hold a secret."""
     if asset.source_kind == "base64":
         return "inline audio"
@@ -186,7 +186,7 @@ def _guess(value: str) -> GivenKind:
     # Also ftp:// and the like: that only https is taken says more than that there is no such file.
     if re.match(r"(?!file:)[a-z][a-z0-9+.-]+://", value, re.IGNORECASE):
         return "url"
-    if value.startswith(SCHEME):
+    if value.startswith(UPLOAD_SCHEME):
         return "upload"
     if value.startswith(TASK_SCHEME):
         return "task"

@@ -15,19 +15,14 @@ from rich.padding import Padding
 from rich.text import Text
 
 from soundbite_server.cli.library import console
-from soundbite_tools.read.get_clip import get_clip
-from soundbite_tools.requests import ClipRequest
-from soundbite_tools.search.words import distinct_terms, terms_of
-from soundbite_tools.sources.files import write_whole
+from soundbite_tools import ClipRequest, distinct_terms, get_clip, terms_of, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
 
-    from soundbite_tools.library import Library
-    from soundbite_tools.requests import SoundFormat
-    from soundbite_tools.results import ClipResult, SearchResult
+    from soundbite_tools import ClipResult, Library, SearchResult, SoundFormat
 
 
 _GOOD, _FAIR = 0.6, 0.35

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from soundbite_tools.text import clock
+from soundbite_tools import clock
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from soundbite_server.sources import Source
-    from soundbite_tools.results import TaskResult
+    from soundbite_tools import TaskResult
 
 
 # Before this much is done, an estimate is a guess.

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from soundbite_tools.sources.sources import shown_source
-from soundbite_tools.text import clock, clock_length, clock_range, round_step_sec
+from soundbite_tools import clock, clock_length, clock_range, round_step_sec, source_label
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from soundbite_tools.read.contents import Contents, Segment
+    from soundbite_store import StoredClip
+    from soundbite_tools import Contents
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _SPEECH, _SOUND = "cyan", "magenta"
@@ -30,8 +30,8 @@ def print_recording(out: Console, contents: Contents) -> None:
     out.print(
         Text.assemble((asset.title, "bold"), f"  {clock_length(length_sec)}", (f"{tags}  {asset.asset_id}", "dim"))
     )
-    out.print(Text(shown_source(asset), "dim"), soft_wrap=True)
-    if not contents.segments:
+    out.print(Text(source_label(asset), "dim"), soft_wrap=True)
+    if not contents.clips:
         out.print("Nothing of it is embedded; `soundbite tasks` says what became of it.")
         return
     out.print()
@@ -39,10 +39,10 @@ def print_recording(out: Console, contents: Contents) -> None:
         out.print(loudness(contents.levels.peaks), soft_wrap=True)
     else:
         out.print(Text("(the file changed or is gone, so its loudness is not shown)", "dim"))
-    out.print(segment_bar(contents.segments, length_sec, out.width), soft_wrap=True)
+    out.print(segment_bar(contents.clips, length_sec, out.width), soft_wrap=True)
     out.print(Text(ruler(length_sec, out.width), "dim"), soft_wrap=True)
     out.print()
-    out.print(_table(contents.segments))
+    out.print(_table(contents.clips))
     out.print(Text.assemble((_LINES["speech"], _SPEECH), " speech   ", (_LINES["other sound"], _SOUND), " other sound"))
 
 
@@ -54,14 +54,14 @@ def loudness(peaks: bytes) -> Text:
     return Text("".join(_BARS[height] for height in heights), "green")
 
 
-def segment_bar(segments: Sequence[Segment], length_sec: float, width: int) -> Text:
+def segment_bar(segments: Sequence[StoredClip], length_sec: float, width: int) -> Text:
     """Return one line with a bar a segment; the first cell of each is cut, so that neighbours can be told apart."""
     cells = [(" ", "")] * width
     for segment in segments:
         first = min(int(segment.start_sec / length_sec * width), width - 1)
         last = max(first + 1, min(int(segment.end_sec / length_sec * width), width))
-        style = _SPEECH if segment.words else _SOUND
-        line, begin = (_LINES["speech"], "╺") if segment.words else (_LINES["other sound"], "╶")
+        style = _SPEECH if segment.transcript else _SOUND
+        line, begin = (_LINES["speech"], "╺") if segment.transcript else (_LINES["other sound"], "╶")
         cells[first:last] = [(begin if last - first > 1 else line, style), *[(line, style)] * (last - first - 1)]
     return Text.assemble(*cells)
 
@@ -84,7 +84,7 @@ def as_document(contents: Contents) -> dict[str, Any]:
     return {
         "asset_id": asset.asset_id,
         "title": asset.title,
-        "source": shown_source(asset),
+        "source": source_label(asset),
         "tags": list(asset.tags),
         "audio_seconds": round(contents.duration_sec, 2),
         "space": contents.space.id if contents.space else "",
@@ -94,23 +94,23 @@ def as_document(contents: Contents) -> dict[str, Any]:
                 "start_sec": round(segment.start_sec, 2),
                 "end_sec": round(segment.end_sec, 2),
                 "time_range": clock_range(segment.start_sec, segment.end_sec),
-                "text": segment.words,
-                "sounds": segment.sounds,
+                "text": segment.transcript,
+                "sounds": segment.sound_words,
             }
-            for segment in contents.segments
+            for segment in contents.clips
         ],
     }
 
 
-def _table(segments: Sequence[Segment]) -> Table:
+def _table(segments: Sequence[StoredClip]) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(ratio=1)
     for segment in segments:
-        words = Text(segment.words) if segment.words or segment.sounds else Text("(other sound)", "dim")
-        if segment.sounds:
-            words = Text.assemble(words, " " if segment.words else "", (f"({segment.sounds})", _SOUND))
+        words = Text(segment.transcript) if segment.transcript or segment.sound_words else Text("(other sound)", "dim")
+        if segment.sound_words:
+            words = Text.assemble(words, " " if segment.transcript else "", (f"({segment.sound_words})", _SOUND))
         table.add_row(
-            Text(clock_range(segment.start_sec, segment.end_sec), _SPEECH if segment.words else _SOUND), words
+            Text(clock_range(segment.start_sec, segment.end_sec), _SPEECH if segment.transcript else _SOUND), words
         )
     return table
