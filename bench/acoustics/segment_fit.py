@@ -9,7 +9,7 @@ import numpy as np
 from acoustics.overlap import Span, best_iou
 from acoustics.scenes import Scene
 
-from soundbite_engine.workers.analysis import AnalysisRequest, analyse
+from soundbite_engine.analysis.analyse import AnalysisRequest, analyse
 from soundbite_engine.workers.pool import WorkerPool
 
 FITS = 0.5

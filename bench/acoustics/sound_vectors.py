@@ -8,8 +8,8 @@ import numpy.typing as npt
 from machine.models import chosen_models
 from retrieval.evaluation_set import EvalSet, Recording
 
+from soundbite_engine.analysis.analyse import AnalysisRequest, analyse
 from soundbite_engine.profiles import load_profile
-from soundbite_engine.workers.analysis import AnalysisRequest, analyse
 from soundbite_engine.workers.pool import WorkerPool
 
 WINDOW_SEC = 10  # of the sounds in question few are longer

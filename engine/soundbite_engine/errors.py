@@ -64,3 +64,15 @@ class WorkerError(EngineError):
 
     Codes: `worker_crashed`, `worker_timeout`, `worker_memory`, `worker_failed`, `worker_closed`.
     """
+
+
+def duration_exceeded(seconds: float | None, limit_s: float) -> MediaError:
+    """The refusal of a recording, or window of one, that is too long; the wording is the platform's.
+
+    `seconds` is None where nobody knows how long it is, only that it is longer.
+    """
+    length = f"more than {limit_s:.0f}" if seconds is None else f"{seconds:.1f}"
+    return MediaError(
+        "duration_exceeded",
+        f"Duration ({length} seconds) exceeds maximum limit of {limit_s:.0f} seconds ({limit_s / 60:.0f} minutes)",
+    )

@@ -64,7 +64,7 @@ class EngineMediaReader:
             MediaProblem: it can't be read, or the range holds no sound.
         """
         # Loaded here: the recogniser's models are of no use to most calls.
-        from soundbite_engine.workers.analysis import transcribe
+        from soundbite_engine.analysis.analyse import transcribe
 
         async with _translated():
             transcript = await transcribe(path, self._pool, start_sec, end_sec)

@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from soundbite_api.embeddings import LONGEST_SYNC_SEC, LONGEST_TASK_SEC, AudioInput
-from soundbite_engine.errors import EngineError, MediaError
+from soundbite_engine.analysis.analyse import ROUNDING_SEC, Analysis, AnalysisRequest, Embedding, Progress, analyse
+from soundbite_engine.errors import EngineError, MediaError, duration_exceeded
 from soundbite_engine.platform.asset_records import AssetRecord
 from soundbite_engine.platform.assets import Assets
-from soundbite_engine.platform.errors import duration_exceeded, invalid
+from soundbite_engine.platform.errors import invalid
 from soundbite_engine.platform.task_records import StoredResult
 from soundbite_engine.platform.transcription import Transcriptions, timed_values
 from soundbite_engine.profiles import Profile
-from soundbite_engine.workers.analysis import ROUNDING_SEC, Analysis, AnalysisRequest, Embedding, Progress, analyse
 from soundbite_engine.workers.pool import WorkerPool
 
 # Sixteen vectors are some ten milliseconds of JSON: short enough not to hold up the event loop.

@@ -138,18 +138,6 @@ def task_failure(exc: EngineError) -> str:
     return f"{known} ({exc.message})" if known else exc.message
 
 
-def duration_exceeded(seconds: float | None, limit_s: float) -> MediaError:
-    """The refusal of a recording, or window of one, that is too long; the wording is the platform's.
-
-    `seconds` is None where nobody knows how long it is, only that it is longer.
-    """
-    length = f"more than {limit_s:.0f}" if seconds is None else f"{seconds:.1f}"
-    return MediaError(
-        "duration_exceeded",
-        f"Duration ({length} seconds) exceeds maximum limit of {limit_s:.0f} seconds ({limit_s / 60:.0f} minutes)",
-    )
-
-
 def _by_kind(exc: EngineError) -> str:
     if isinstance(exc, FetchError | Refused):
         return NOT_FETCHED

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from soundbite_api.embeddings import AudioInput
+from soundbite_engine.analysis.analyse import Progress
 from soundbite_engine.config import EngineConfig
 from soundbite_engine.errors import EngineError
 from soundbite_engine.platform import task_records
@@ -25,7 +26,6 @@ from soundbite_engine.platform.limits import Limiter
 from soundbite_engine.platform.requests import Page
 from soundbite_engine.platform.task_records import NewTask, TaskFilter, TaskRecord
 from soundbite_engine.platform.work import Background, Owner
-from soundbite_engine.workers.analysis import Progress
 
 logger = logging.getLogger(__name__)
 MOST_ATTEMPTS = 3

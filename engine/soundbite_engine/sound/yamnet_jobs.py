@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from soundbite_engine.audio.scratch import segment_sounds
 from soundbite_engine.sound import yamnet_blocks as tag_blocks
 from soundbite_engine.sound.described import Described
 from soundbite_engine.sound.sound_blocks import sound_block as measured_block
 from soundbite_engine.sound.yamnet import Yamnet
 from soundbite_engine.sound.yamnet_classes import SoundClasses
 from soundbite_engine.workers.jobs import Report
-from soundbite_engine.workers.listening import segment_sounds
 from soundbite_engine.workers.plans import Segment
 
 

@@ -19,14 +19,14 @@ JOBS = {
     "cut": "soundbite_engine.audio.encode:cut",
     "to_flac": "soundbite_engine.audio.encode:to_flac",
     "levels": "soundbite_engine.audio.encode:levels",
-    "listen": "soundbite_engine.workers.listening:listen",
-    "plan": "soundbite_engine.workers.listening:plan",
-    "segment": "soundbite_engine.workers.listening:segment",
-    "describe": "soundbite_engine.workers.listening:describe",
+    "listen": "soundbite_engine.analysis.listening:listen",
+    "plan": "soundbite_engine.analysis.listening:plan",
+    "segment": "soundbite_engine.analysis.listening:segment",
+    "describe": "soundbite_engine.analysis.listening:describe",
     "describe_tags": "soundbite_engine.sound.yamnet_jobs:describe",
     "describe_clap": "soundbite_engine.sound.clap_jobs:describe",
     "recognise": "soundbite_engine.speech.recognition:recognise",
-    "embed_clips": "soundbite_engine.workers.listening:embed_clips",
+    "embed_clips": "soundbite_engine.analysis.listening:embed_clips",
 }
 
 

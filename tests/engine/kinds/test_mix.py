@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from odd_recordings import Sound, chatter
 
+from soundbite_engine.audio import scratch
 from soundbite_engine.audio.decode import decode_to_scratch, decoded_blocks
 from soundbite_engine.audio.mix import speech_share, weights_of
-from soundbite_engine.workers import listening, plans
+from soundbite_engine.workers import plans
 
 RATE_HZ = 16_000
 SAMPLES = Path(__file__).parents[3] / "samples"
@@ -106,7 +107,7 @@ def test_kinds_of_levels(name: str, voice: Sound, tmp_path: Path) -> None:
     sound = heard(write_floats(tmp_path / "a.wav", level * whole[None], bits), tmp_path)
     assert likeness(sound, whole) > 0.85
     assert 0.2 < np.abs(sound).max() <= 1.0
-    true = listening.read_sound(str(tmp_path), 0, sound.size)
+    true = scratch.read_sound(str(tmp_path), 0, sound.size)
     assert np.abs(true).max() == pytest.approx(level, rel=0.1)
 
 

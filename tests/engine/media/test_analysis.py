@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from soundbite_engine.analysis.analyse import AnalysisRequest, Embedding, analyse, transcribe
+from soundbite_engine.analysis.progress import Progress
 from soundbite_engine.errors import MediaError
 from soundbite_engine.profiles import load_profile
-from soundbite_engine.workers.analysis import AnalysisRequest, Embedding, analyse, transcribe
 from soundbite_engine.workers.media import cut, probe
 from soundbite_engine.workers.pool import WorkerPool
-from soundbite_engine.workers.progress import Progress
 
 # One pool for all tests of the file: starting workers and loading models is most of the time.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -192,7 +192,7 @@ class CountingPool(WorkerPool):
 async def test_only_a_long_recording_sends_its_workers_home(
     is_long: bool, samples: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("soundbite_engine.workers.analysis.LONG_SEC", 3.0 if is_long else 900.0)
+    monkeypatch.setattr("soundbite_engine.analysis.analyse.LONG_SEC", 3.0 if is_long else 900.0)
     async with CountingPool(1) as pool:
         await analyse(AnalysisRequest(str(samples / "standup.flac"), end_sec=3.0, options=("audio",)), pool)
         await transcribe(samples / "standup.flac", pool, 0.0, 3.0)

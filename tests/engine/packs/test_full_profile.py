@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from tiny_clap import write_tiny_clap
 
+from soundbite_engine.analysis.analyse import AnalysisRequest, analyse
 from soundbite_engine.errors import EngineError
 from soundbite_engine.packs.installed import Models, write_receipt
 from soundbite_engine.packs.registry import PACKS, Build
 from soundbite_engine.packs.shipped import weights_folder
 from soundbite_engine.profiles import load_profile
-from soundbite_engine.workers.analysis import AnalysisRequest, analyse
 from soundbite_engine.workers.pool import WorkerPool
 
 SAMPLES = Path(__file__).parents[3] / "samples"

@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from soundbite_engine.platform.errors import duration_exceeded
+from soundbite_engine.analysis.items import Embedding, embeddings
+from soundbite_engine.analysis.progress import Meter, Progress, Stage
+from soundbite_engine.errors import duration_exceeded
 from soundbite_engine.profiles import Profile, base_profile
 from soundbite_engine.sound.described import Described
 from soundbite_engine.space import Floats
 from soundbite_engine.speech.doubts import warnings_about
 from soundbite_engine.speech.transcripts import Sentence, Transcript, clip_runs, sayings, transcript
-from soundbite_engine.workers.items import Embedding, embeddings
 from soundbite_engine.workers.plans import (
     LISTEN_SPAN_TICKS,
     SOUND_FILE,
@@ -33,7 +34,6 @@ from soundbite_engine.workers.plans import (
     tick_spans,
 )
 from soundbite_engine.workers.pool import WorkerPool
-from soundbite_engine.workers.progress import Meter, Progress, Stage
 from soundbite_engine.workers.scratch import scratch_folder
 
 __all__ = ["Analysis", "AnalysisRequest", "Embedding", "Progress", "analyse", "transcribe"]
