@@ -20,14 +20,13 @@ from soundbite_engine.profiles import Profile, base_profile
 from soundbite_engine.sound.described import Described
 from soundbite_engine.space import Floats
 from soundbite_engine.speech.doubts import warnings_about
-from soundbite_engine.speech.transcripts import Sentence, Transcript, clip_runs, sayings, transcript
+from soundbite_engine.speech.transcripts import Recognition, Sentence, Transcript, clip_runs, sayings, transcript
 from soundbite_engine.workers.plans import (
     LISTEN_SPAN_TICKS,
     SOUND_FILE,
     TICK_SAMPLES,
     DecodeReport,
     Passage,
-    Recognition,
     Segment,
     Span,
     segment_batches,

@@ -17,8 +17,8 @@ import re
 from collections.abc import Sequence
 
 from soundbite_engine.audio.voice_activity import Floats
+from soundbite_engine.speech.transcripts import Recognition
 from soundbite_engine.speech.whisper import Phrase
-from soundbite_engine.workers.plans import Recognition
 
 # How much of a voice must be heard for words as sure as this.
 _SURE, _DOUBTFUL, _HOPELESS = -0.45, -0.9, -1.35

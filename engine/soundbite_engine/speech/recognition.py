@@ -11,10 +11,10 @@ from soundbite_engine.audio.scratch import read_samples, speech_probabilities
 from soundbite_engine.audio.spectra import as_floats
 from soundbite_engine.audio.voice_activity import BEGIN_PROBABILITY, Floats
 from soundbite_engine.speech.doubts import is_invented
-from soundbite_engine.speech.transcripts import Word
+from soundbite_engine.speech.transcripts import Recognition, Word
 from soundbite_engine.speech.whisper import Phrase, Recogniser
 from soundbite_engine.workers.jobs import Report
-from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, TICK_SAMPLES, TICK_SEC, Passage, Recognition
+from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, TICK_SAMPLES, TICK_SEC, Passage
 
 # Fainter than this no word is looked for behind the last one that was recognised.
 _LIKELY_SPEECH = 0.3

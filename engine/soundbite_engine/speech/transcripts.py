@@ -65,6 +65,30 @@ class Word:
 
 
 @dataclass(frozen=True)
+class Recognition:
+    """Words of some passages, and what tells a language that the recogniser does not know.
+
+    `speech_sec` is how long someone surely speaks there; `doubt` the negative mean log-probability of all words, those
+    refused included, times `doubted_words`, their number.
+    """
+
+    words: tuple[Word, ...] = ()
+    speech_sec: float = 0.0
+    doubt: float = 0.0
+    doubted_words: int = 0
+
+    @classmethod
+    def joined(cls, parts: Sequence[Recognition]) -> Recognition:
+        """All parts as one, in order."""
+        return cls(
+            tuple(word for part in parts for word in part.words),
+            sum(part.speech_sec for part in parts),
+            sum(part.doubt for part in parts),
+            sum(part.doubted_words for part in parts),
+        )
+
+
+@dataclass(frozen=True)
 class Sentence:
     """Words up to a full stop, a question mark, or a pause that ends a turn; the probability is the mean of theirs."""
 

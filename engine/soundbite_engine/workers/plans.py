@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
-
-from soundbite_engine.speech.transcripts import Word
 
 SAMPLE_RATE_HZ = 16_000
 TICK_SAMPLES = 512
@@ -59,30 +57,6 @@ class Segment:
     @property
     def seconds(self) -> float:
         return self.end_sec - self.start_sec
-
-
-@dataclass(frozen=True)
-class Recognition:
-    """Words of some passages, and what tells a language that the recogniser does not know.
-
-    `speech_sec` is how long someone surely speaks there; `doubt` the negative mean log-probability of all words, those
-    refused included, times `doubted_words`, their number.
-    """
-
-    words: tuple[Word, ...] = ()
-    speech_sec: float = 0.0
-    doubt: float = 0.0
-    doubted_words: int = 0
-
-    @classmethod
-    def joined(cls, parts: Sequence[Recognition]) -> Recognition:
-        """All parts as one, in order."""
-        return cls(
-            tuple(word for part in parts for word in part.words),
-            sum(part.speech_sec for part in parts),
-            sum(part.doubt for part in parts),
-            sum(part.doubted_words for part in parts),
-        )
 
 
 def tick_spans(first_tick: int, last_tick: int) -> list[tuple[int, int]]:

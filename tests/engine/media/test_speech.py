@@ -16,9 +16,9 @@ from soundbite_engine.profiles import base_profile
 from soundbite_engine.speech.doubts import is_foreign, is_invented, warnings_about
 from soundbite_engine.speech.passages import passages
 from soundbite_engine.speech.recognition import _placed
-from soundbite_engine.speech.transcripts import Word
+from soundbite_engine.speech.transcripts import Recognition, Word
 from soundbite_engine.speech.whisper import Phrase, Recogniser
-from soundbite_engine.workers.plans import PASSAGE_SEC, SAMPLE_RATE_HZ, TICK_SEC, Recognition
+from soundbite_engine.workers.plans import PASSAGE_SEC, SAMPLE_RATE_HZ, TICK_SEC
 
 # Where somebody speaks in the sample recordings, of two voices and rooms.
 SPOKEN = {"standup.flac": (0.0, 3.0), "memos.mp3": (0.0, 2.5)}
