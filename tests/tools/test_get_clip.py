@@ -69,7 +69,7 @@ async def test_what_was_embedded_again_is_shown_as_it_was_heard_last(
         contents = await contents_of(library, asset)
     assert contents.space is not None
     assert contents.space.id == "scripted-2"
-        assert [clip.transcript for clip in contents.clips if clip.transcript] == ["the river is rising"]
+    assert [clip.transcript for clip in contents.clips if clip.transcript] == ["the river is rising"]
 
 
 async def test_a_recording_of_unknown_length_has_clips_whose_end_is_named(
