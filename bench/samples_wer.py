@@ -1,70 +1,44 @@
-"""How well the offline recogniser understands the sample recordings: `python bench/samples_wer.py`.
+"""How well the product understands the sample recordings: `python bench/samples_wer.py [-v]`.
 
-Every spoken line of truth.json is cut out of its recording and given to the recogniser of the base profile.
+The samples are embedded as an agent would have them embedded, and what was recognised is compared with the spoken lines
+of truth.json. -v prints both texts. Ends with 1 when a recording is over the limit.
 """
 
+import asyncio
 import json
 import sys
+import tempfile
 from pathlib import Path
-from typing import Any
 
-import av
-import numpy as np
-import numpy.typing as npt
+from mcp import Client
+from retrieval.embedded_library import embed_all, settings_for
+from retrieval.word_errors import recognised
 from retrieval.words import spoken_words, word_errors
 
-from soundbite_engine.audio.spectra import as_floats
-from soundbite_engine.profiles import base_profile
-from soundbite_engine.speech.whisper import Recogniser
+from soundbite_server import build_server
 
-SAMPLES = Path(__file__).parent.parent / "samples"
-RATE_HZ = 16_000
+SAMPLES = Path(__file__).resolve().parents[1] / "samples"
 LIMIT = 0.15  # a recording whose speech is recognised worse than this makes a poor demonstration
 
 
-def main() -> int:
+async def main(is_verbose: bool) -> int:
     """Print the word error rate of every recording; 1 when one is over the limit."""
-    chosen = base_profile().recogniser
-    recogniser = Recogniser.load(str(chosen.folder), chosen.language)
+    recordings = json.loads((SAMPLES / "truth.json").read_text(encoding="utf-8"))["recordings"]
     worst = 0.0
-    for recording in json.loads((SAMPLES / "truth.json").read_text(encoding="utf-8"))["recordings"]:
-        sound = decoded(SAMPLES / recording["file"])
-        lines = [event for event in recording["events"] if event["kind"] == "speech"]
-        rate = recording_wer(recogniser, sound, lines, verbose="-v" in sys.argv)
-        worst = max(worst, rate)
-        print(f"{recording['file']:20} {len(lines):3} lines  WER {rate:6.1%}")
+    with tempfile.TemporaryDirectory(prefix="soundbite-samples-") as home:
+        async with Client(build_server(settings_for(Path(home), SAMPLES, "base"))) as client:
+            library = await embed_all(client, SAMPLES, [recording["file"] for recording in recordings])
+            for recording in recordings:
+                text = await recognised(client, library.asset_ids[recording["file"]], recording["seconds"])
+                spoken = " ".join(event.get("text", "") for event in recording["events"])
+                words = spoken_words(spoken)
+                rate = word_errors(words, spoken_words(text)) / len(words)
+                worst = max(worst, rate)
+                print(f"{recording['file']:20} {len(words):4} words  WER {rate:6.1%}")
+                if is_verbose:
+                    print(f"  said: {spoken}\n  text: {text}")
     return int(worst > LIMIT)
 
 
-def recording_wer(
-    recogniser: Recogniser, sound: npt.NDArray[np.int16], lines: list[dict[str, Any]], verbose: bool
-) -> float:
-    """Errors over words said, summed over the lines of one recording."""
-    errors = words = 0
-    for line in lines:
-        start, end = (round(line[key] * RATE_HZ) for key in ("start_sec", "end_sec"))
-        heard = recognised(recogniser, sound[max(0, start - RATE_HZ // 5) : end + RATE_HZ // 5])
-        said = spoken_words(line["text"])
-        missed = word_errors(said, spoken_words(heard))
-        errors, words = errors + missed, words + len(said)
-        if verbose and missed:
-            print(f"  {missed} of {len(said)}: {line['text']}\n          {heard}")
-    return errors / words
-
-
-def recognised(recogniser: Recogniser, sound: npt.NDArray[np.int16]) -> str:
-    """What the recogniser hears in a stretch of 16 kHz mono."""
-    return " ".join(phrase.text for phrase in recogniser.phrases(as_floats(sound), sound.size / RATE_HZ))
-
-
-def decoded(path: Path) -> npt.NDArray[np.int16]:
-    """A whole recording as 16 kHz mono, 16 bit."""
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
-    with av.open(str(path)) as container:
-        frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
-    frames += resampler.resample(None)
-    return np.concatenate([frame.to_ndarray()[0] for frame in frames])
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(asyncio.run(main("-v" in sys.argv[1:])))

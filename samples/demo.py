@@ -13,7 +13,6 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,8 +24,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from truth import Question, Recording, Samples, SamplesError, read_samples
 
-from soundbite_tools import ClipDetail, ClipResult, SearchResult, TaskResult
+from soundbite_tools import ClipDetail, SearchResult, TaskResult
 
+_UNANSWERED = "Nothing in the library answers this"
 _SHOWN = 3
 _LONGEST_QUOTE = 240  # characters
 _POLL_SEC = 1
@@ -39,6 +39,10 @@ _HEADINGS = {
     "like": "More like this clip",
     "sound": "A sound, named",
     "filter": "Only in recordings with a tag",
+    "number": "A number, as it was said",
+    "written": "A number, as it is written",
+    "telephone": "Through a telephone",
+    "noise": "In the noise of machines",
     "absent": "Something nobody says",
 }
 _Answer = TypeVar("_Answer", bound=BaseModel)
@@ -153,38 +157,48 @@ async def _ask(demo: _Demo, question: Question, console: Console) -> bool:
     else:
         arguments["query"] = question.query
     result = await _call(demo.client, SearchResult, "search_clips", **arguments)
-    is_right = _is_right(demo, question, result.clips)
-    _print_answer(console, demo.samples, question, result.clips, is_right)
+    is_right = _is_right(demo, question, result)
+    _print_answer(console, demo.samples, question, result, is_right)
     return is_right
 
 
-def _is_right(demo: _Demo, question: Question, clips: Sequence[ClipResult]) -> bool:
-    if not clips or not question.expect:
-        return not clips and not question.expect
-    best = clips[0]
+def _is_right(demo: _Demo, question: Question, result: SearchResult) -> bool:
+    is_answered = bool(result.clips) and not any(note.startswith(_UNANSWERED) for note in result.notes)
+    if not is_answered or not question.expect:
+        return not is_answered and not question.expect
+    best = result.clips[0]
     expected = (demo.samples.event(reference) for reference in question.expect)
-    return any(
+    return question.is_said_in(best.text) and any(
         best.asset_id == demo.asset_ids[recording.file] and event.is_answered_by(best.start_sec, best.end_sec)
         for recording, event in expected
     )
 
 
-def _print_answer(
-    console: Console, samples: Samples, question: Question, clips: Sequence[ClipResult], is_right: bool
-) -> None:
+def _print_answer(console: Console, samples: Samples, question: Question, result: SearchResult, is_right: bool) -> None:
     mark = "[green]✓[/green]" if is_right else "[red]✗[/red]"
     tags = f" [dim](tag: {escape(', '.join(question.tags))})[/dim]" if question.tags else ""
     console.print(f"\n{mark} [bold]{_HEADINGS[question.kind]}[/bold]: {escape(_asked(samples, question))}{tags}")
-    for clip in clips:
+    for note in result.notes:
+        console.print(f"    [dim]{escape(note)}[/dim]")
+    for clip in result.clips:
         said = f" “{textwrap.shorten(clip.text, _LONGEST_QUOTE, placeholder='…')}”" if clip.text else ""
         sounds = f" ({clip.sounds})" if clip.sounds else ""
         console.print(
             f"    {clip.score:.2f}  {escape(clip.title)}  [cyan]{clip.time_range}[/cyan]{escape(said + sounds)}"
         )
-    if not clips:
+    if not result.clips:
         console.print("    nothing")
+    for spoken in _spoken(samples, question):
+        console.print(f"    [dim]really said: {escape(spoken)}[/dim]")
     if not is_right:
-        console.print(f"    [red]expected: {escape(', '.join(question.expect) or 'nothing')}[/red]")
+        words = f", with the words {' and '.join(question.words)}" if question.words else ""
+        console.print(f"    [red]expected: {escape((', '.join(question.expect) or 'nothing') + words)}[/red]")
+
+
+def _spoken(samples: Samples, question: Question) -> list[str]:
+    """What was said where the answer is, by whoever spoke it."""
+    events = [samples.event(reference)[1] for reference in question.expect]
+    return [f"“{event.text}”" for event in events if event.text]
 
 
 def _asked(samples: Samples, question: Question) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 from screenplay import Cue, Screenplay, Silence, Sound, Speech, read_screenplay
-from synthesis import RATE_HZ, Samples, missing_programs, noise_bed, sound, speak
+from synthesis import RATE_HZ, Samples, loud_noise, missing_programs, noise_bed, sound, speak
 
 HERE = Path(__file__).parent
 GAP_SEC = 0.45  # between two cues: a breath before the next one speaks
@@ -29,6 +29,7 @@ class Event:
     kind: str
     label: str
     voice: str
+    line: str
     text: str
 
 
@@ -57,21 +58,23 @@ def perform(play: Screenplay) -> tuple[Samples, list[Event]]:
     position = 0
     for cue in play.cues:
         made = _made(cue)
-        events.append(_event(cue, position / RATE_HZ, (position + len(made)) / RATE_HZ))
+        events.append(_event(cue, position / RATE_HZ, (position + len(made)) / RATE_HZ, play.noise_db is not None))
         gap = np.zeros(0 if isinstance(cue, Silence) else round(GAP_SEC * RATE_HZ), dtype=np.float32)
         parts += [made, gap]
         position += len(made) + len(gap)
     mix = np.concatenate(parts)
     if play.bed_db is not None:
         mix = mix + noise_bed(len(mix) / RATE_HZ, play.bed_db)[: len(mix)]
+    if play.noise_db is not None:
+        mix = mix + loud_noise(len(mix) / RATE_HZ, play.noise_db)[: len(mix)]
     return mix, events
 
 
 def encode(samples: Samples, path: Path, title: str) -> None:
     """Write a recording in the format its ending names: 16 bit FLAC, Opus or MP3, mono."""
     codec, bit_rate = _CODECS[path.suffix]
-    pcm = np.clip(np.round(samples * 32767), -32768, 32767).astype(np.int16)
     container_format = "ogg" if path.suffix == ".opus" else None
+    pcm = np.clip(np.round(samples * 32767), -32768, 32767).astype(np.int16)
     # bitexact: else the Ogg serial number is random.
     with av.open(str(path), "w", format=container_format, options={"fflags": "+bitexact"}) as container:
         container.metadata["title"] = title
@@ -95,18 +98,18 @@ def describe(play: Screenplay, seconds: float, events: list[Event]) -> dict[str,
 def _made(cue: Cue) -> Samples:
     match cue:
         case Speech():
-            return speak(cue.voice, cue.text)
+            return speak(cue.voice, cue.text, cue.line)
         case Sound():
             return sound(cue.label, cue.seconds)
         case Silence():
             return np.zeros(round(cue.seconds * RATE_HZ), dtype=np.float32)
 
 
-def _event(cue: Cue, start_sec: float, end_sec: float) -> Event:
-    kind = type(cue).__name__.lower()
+def _event(cue: Cue, start_sec: float, end_sec: float, is_noisy: bool) -> Event:
+    kind = "noise" if is_noisy and isinstance(cue, Silence) else type(cue).__name__.lower()
     label = cue.label if isinstance(cue, Sound) else kind
-    voice, text = (cue.voice, cue.text) if isinstance(cue, Speech) else ("", "")
-    return Event(cue.event_id, round(start_sec, 3), round(end_sec, 3), kind, label, voice, text)
+    voice, line, text = (cue.voice, cue.line, cue.text) if isinstance(cue, Speech) else ("", "", "")
+    return Event(cue.event_id, round(start_sec, 3), round(end_sec, 3), kind, label, voice, line, text)
 
 
 if __name__ == "__main__":

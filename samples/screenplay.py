@@ -4,17 +4,18 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_SPEECH = re.compile(r"(?P<voice>[a-z]+)(?: #(?P<id>[a-z-]+))?: (?P<text>.+)")
+_SPEECH = re.compile(r"(?P<voice>[a-z]+)(?: @(?P<line>[a-z]+))?(?: #(?P<id>[a-z-]+))?: (?P<text>.+)")
 _SOUND = re.compile(r"\* (?P<label>[a-z]+) (?P<sec>[0-9.]+)(?: #(?P<id>[a-z-]+))?")
 _SILENCE = re.compile(r"- (?P<sec>[0-9.]+)(?: #(?P<id>[a-z-]+))?")
 
 
 @dataclass(frozen=True)
 class Speech:
-    """A line read by a flite voice."""
+    """What a flite voice reads; `line` is `telephone` where it comes through one."""
 
     event_id: str
     voice: str
+    line: str
     text: str
 
 
@@ -40,12 +41,16 @@ Cue = Speech | Sound | Silence
 
 @dataclass(frozen=True)
 class Screenplay:
-    """One recording: its file name (whose ending chooses the format), and its cues in order."""
+    """One recording: its file name (whose ending chooses the format), and its cues in order.
+
+    `bed_db` is the level of the soft noise of a room, `noise_db` that of a loud one over the whole band, in dBFS.
+    """
 
     title: str
     file: str
     tags: tuple[str, ...]
     bed_db: float | None
+    noise_db: float | None
     cues: tuple[Cue, ...]
 
 
@@ -53,17 +58,22 @@ def read_screenplay(path: Path) -> Screenplay:
     """Parse a script: `key: value` lines, an empty line, then one cue a line.
 
     Raises:
-        ValueError: a line is none of `voice #id: text`, `* sound seconds #id` and `- seconds #id`.
+        ValueError: a line is none of `voice @line #id: text`, `* sound seconds #id` and `- seconds #id`.
     """
     head, _, body = path.read_text(encoding="utf-8").partition("\n\n")
-    fields = dict(line.split(": ", 1) for line in head.splitlines())
+    fields: dict[str, str] = dict(line.split(": ", 1) for line in head.splitlines())
     return Screenplay(
         title=fields["title"],
         file=fields["file"],
         tags=tuple(fields["tags"].split(", ")),
-        bed_db=float(fields["bed_db"]) if "bed_db" in fields else None,
+        bed_db=_level(fields.get("bed_db")),
+        noise_db=_level(fields.get("noise_db")),
         cues=tuple(_cue(line) for line in body.splitlines() if line),
     )
+
+
+def _level(text: str | None) -> float | None:
+    return None if text is None else float(text)
 
 
 def _cue(line: str) -> Cue:
@@ -72,5 +82,5 @@ def _cue(line: str) -> Cue:
     if match := _SILENCE.fullmatch(line):
         return Silence(match["id"] or "", float(match["sec"]))
     if match := _SPEECH.fullmatch(line):
-        return Speech(match["id"] or "", match["voice"], match["text"])
+        return Speech(match["id"] or "", match["voice"], match["line"] or "", match["text"])
     raise ValueError(f"not a cue: {line!r}")

@@ -29,6 +29,8 @@ _RECIPES = {
     "phone": "synth 1.4 sine 440 sine mix 480 tremolo 20 70 pad 0 0.8 repeat 20",
     "knock": "synth 0.09 brownnoise fade l 0 0.09 0.085 pad 0 0.35 repeat 30",
 }
+# Formats and effects to go through one after the other; a telephone carries 300 to 3400 Hz as 8 bits by the mu-law.
+_LINES = {"": (), "telephone": (("-r 8000 -e mu-law", "sinc 300-3400"), (f"-r {RATE_HZ} -b 16 -e signed", ""))}
 _SOUND_RMS_DB = {"alarm": -19.0, "engine": -20.0, "rain": -24.0, "drill": -19.0, "phone": -20.0, "knock": -24.0}
 
 
@@ -37,13 +39,21 @@ def missing_programs() -> list[str]:
     return [name for name in ("flite", "sox") if shutil.which(name) is None]
 
 
-def speak(voice: str, text: str) -> Samples:
-    """Read a line aloud, cut to the first and last audible sample."""
+def speak(voice: str, text: str, line: str = "") -> Samples:
+    """Read a line aloud, cut to the first and last audible sample; `line` is what it is heard through.
+
+    Raises:
+        KeyError: nothing is known of that line.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "line.wav"
         subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(path)], check=True, capture_output=True)
-        line = _read_wav(path.read_bytes())
-    return at_level(_trimmed(line), SPEECH_RMS_DB)
+        for number, options in enumerate(_LINES[line]):
+            through = path.with_name(f"{number}.wav")
+            subprocess.run(["sox", "-R", str(path), *options[0].split(), str(through), *options[1].split()], check=True)
+            path = through
+        spoken = _read_wav(path.read_bytes())
+    return at_level(_trimmed(spoken), SPEECH_RMS_DB)
 
 
 def sound(label: str, seconds: float) -> Samples:
@@ -61,6 +71,11 @@ def sound(label: str, seconds: float) -> Samples:
 def noise_bed(seconds: float, level_db: float) -> Samples:
     """Soft brown-pink noise, as a quiet room has, at the given RMS level in dBFS."""
     return at_level(_sox(f"synth {seconds} pinknoise lowpass 2500"), level_db)
+
+
+def loud_noise(seconds: float, level_db: float) -> Samples:
+    """Pink noise over the whole band, as a hall of machines has, at the given RMS level in dBFS."""
+    return at_level(_sox(f"synth {seconds} pinknoise"), level_db)
 
 
 def at_level(samples: Samples, rms_db: float) -> Samples:

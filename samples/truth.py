@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -44,7 +45,10 @@ class Recording(BaseModel):
 
 
 class Question(BaseModel):
-    """What to ask: words, or an event to find more of. `expect` and `like` are `file#event`; no `expect`: no answer."""
+    """What to ask: words, or an event to find more of. `expect` and `like` are `file#event`; no `expect`: no answer.
+
+    `words` have to be in the text of the answer, whatever their case and marks; `a|b` is either.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,6 +58,12 @@ class Question(BaseModel):
     like: str = ""
     tags: list[str] = Field(default_factory=list)
     expect: list[str]
+    words: list[str] = Field(default_factory=list)
+
+    def is_said_in(self, text: str) -> bool:
+        """Whether a text has the words of the answer."""
+        spoken = f" {_plain(text)} "
+        return all(any(f" {_plain(words)} " in spoken for words in either.split("|")) for either in self.words)
 
 
 class Samples(BaseModel):
@@ -85,6 +95,10 @@ class _Truth(BaseModel):
 
 class _Questions(BaseModel):
     questions: list[Question]
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"\w+", re.sub(r"(?<=\d),(?=\d)", "", text).lower()))
 
 
 def read_samples(folder: Path) -> Samples:

@@ -14,7 +14,7 @@ from soundbite_server import Settings
 
 CALLS_AT_ONCE = 4  # enough to keep every worker of the engine busy
 WAIT_SEC = 20
-LONGEST_SEC = 600
+LONGEST_SEC = 3600
 
 
 class ToolCallError(Exception):

@@ -77,7 +77,7 @@ def test_the_figures_come_from_the_answers_of_the_tools(tmp_path: Path) -> None:
     write_first_seconds(SAMPLES / "field-log.flac", 6.0, tmp_path / "other.wav")
     other = "other.wav,speech,speech,,,6,CC0,me\n"
     (tmp_path / "manifest.csv").write_text(f'{MANIFEST}{other}note.wav,speech,speech,,"{note}",5.5,CC0,me\n')
-    asked = ["verbatim,two bottles of milk", "paraphrase,purchase groceries", "keywords,seventeen elephants"]
+    asked = ["verbatim,two bottles of milk", "paraphrase,purchase groceries", "keywords,river station"]
     (tmp_path / "queries.csv").write_text(
         "".join(f"{row}\n" for row in ["path,kind,query", *(f"note.wav,{q}" for q in asked)])
     )
@@ -88,13 +88,15 @@ def test_the_figures_come_from_the_answers_of_the_tools(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     figures = json.loads(out.read_text())
     assert figures["verbatim"] == {"n": 1, "r1": 1.0, "r5": 1.0, "mrr": 1.0}
-    assert figures["keywords"] == {"n": 1, "r1": 0.0, "r5": 0.0, "mrr": 0.0}
+    # The other recording says that.
+    assert (figures["keywords"]["n"], figures["keywords"]["r1"]) == (1, 0.0)
     assert 0 <= figures["wer"] < 0.3
     assert figures["rtf"] > 0
     [(errors, spoken)] = figures["words"]["clean"]["by_source"].values()
     assert errors / spoken == figures["wer"]
-    # One of the three finds nothing even with the recording, so a threshold that keeps it rejects nothing.
-    assert figures["rejection"] == {"answerable": 3, "unanswerable": 3, "threshold": 0.0, "kept": 1.0, "rejected": 0.0}
+    found = figures["rejection"]
+    assert (found["answerable"], found["unanswerable"], found["kept"]) == (3, 3, 1.0)
+    assert 0 < found["threshold"] <= 1
     assert "choose --profile sounds" in figures["skipped"]["names"]
     assert "2 embedded" in done.stdout
 

@@ -24,7 +24,7 @@ def printed(console: Console) -> str:
 
 @pytest.fixture
 def one_note(tmp_path: Path) -> Path:
-    """A samples folder with one short recording, one question it answers and one it can't."""
+    """A folder with one short recording and three questions: one right, one of other words, one without an answer."""
     with av.open(str(SAMPLES / "memos.mp3")) as source, av.open(str(tmp_path / "note.flac"), "w") as target:
         stream = target.add_stream("flac", rate=16_000, layout="mono")
         assert isinstance(stream, av.AudioStream)
@@ -35,9 +35,23 @@ def one_note(tmp_path: Path) -> Path:
                     target.mux(stream.encode(part))
         target.mux(stream.encode(None))
     event = {"id": "note", "start_sec": 0, "end_sec": SHOPPING_SEC, "kind": "speech", "label": "speech"}
+    event["text"] = "Buy bread, butter, and two bottles of milk."
     recording = {"file": "note.flac", "title": "A note", "tags": [], "seconds": SHOPPING_SEC, "events": [event]}
     questions = [
-        {"id": "right", "kind": "verbatim", "query": "two bottles of milk", "expect": ["note.flac#note"]},
+        {
+            "id": "right",
+            "kind": "verbatim",
+            "query": "bottles of milk",
+            "expect": ["note.flac#note"],
+            "words": ["milk"],
+        },
+        {
+            "id": "place",
+            "kind": "keywords",
+            "query": "bottles milk",
+            "expect": ["note.flac#note"],
+            "words": ["elephants"],
+        },
         {"id": "wrong", "kind": "absent", "query": "bread and butter", "expect": []},
     ]
     (tmp_path / "truth.json").write_text(json.dumps({"recordings": [recording]}), encoding="utf-8")
@@ -49,11 +63,14 @@ async def test_a_wrong_answer_is_marked_and_ends_the_demonstration_with_1(one_no
     console = paper()
     assert await run_demo(one_note, console) == 1
     text = printed(console)
-    assert "✓ Words that were said: “two bottles of milk”" in text
+    assert "✓ Words that were said: “bottles of milk”" in text
     assert "A note  00:00-00:0" in text
     assert "✗ Something nobody says" in text
     assert "expected: nothing" in text
-    assert "1 of 2 answers are right" in text
+    assert "really said: “Buy bread, butter, and two bottles of milk.”" in text
+    assert "✗ A few words of what was said" in text
+    assert "expected: note.flac#note, with the words elephants" in text
+    assert "1 of 3 answers are right" in text
 
 
 async def test_a_recording_that_cannot_be_embedded_stops_the_demonstration_with_1(one_note: Path) -> None:

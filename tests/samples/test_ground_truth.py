@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from truth import Event, SamplesError, read_samples
+from truth import Event, Question, SamplesError, read_samples
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 ALARM = Event(id="alarm", start_sec=10.0, end_sec=15.0, kind="sound", label="alarm")
@@ -43,6 +43,21 @@ def test_a_range_answers_when_it_shares_half_or_is_centred_in_the_event(
     start_sec: float, end_sec: float, is_right: bool
 ) -> None:
     assert ALARM.is_answered_by(start_sec, end_sec) is is_right
+
+
+@pytest.mark.parametrize(
+    ("text", "is_said"),
+    [
+        ("It was almost $12,000 when we finished.", True),
+        ("It was almost Twelve thousand, when we finished!", True),
+        ("It was almost 112000 when we finished.", False),
+        ("We finished: 12,000", False),
+        ("", False),
+    ],
+)
+def test_an_answer_has_the_words_that_were_said(text: str, is_said: bool) -> None:
+    asked = Question(id="q", kind="number", query="How much?", expect=[], words=["twelve thousand|12000", "it was"])
+    assert asked.is_said_in(text) is is_said
 
 
 def test_the_samples_are_read_with_their_questions() -> None:

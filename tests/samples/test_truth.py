@@ -85,13 +85,14 @@ def test_events_follow_one_another_inside_the_recording(recording: dict[str, Any
 def test_silence_is_quiet_and_everything_else_is_heard(recording: dict[str, Any]) -> None:
     for event in recording["events"]:
         level = level_db(heard(recording, event))
-        assert level < -50 if event["kind"] == "silence" else -30 < level < -10, (event, level)
+        least, most = {"silence": (-200, -50), "noise": (-35, -28)}.get(event["kind"], (-30, -10))
+        assert least < level < most, (event, level)
 
 
 @every_recording
 def test_an_event_begins_and_ends_where_truth_says(recording: dict[str, Any]) -> None:
     for event in recording["events"]:
-        if event["kind"] == "silence":
+        if event["kind"] in {"silence", "noise"}:
             continue
         edge = round(0.15 * RATE_HZ)
         sound = np.abs(heard(recording, event))
@@ -108,9 +109,28 @@ def test_speech_carries_its_voice_and_words(recording: dict[str, Any]) -> None:
     assert all(event["voice"] in {"rms", "awb", "slt"} and event["text"] for event in spoken)
 
 
+def test_what_comes_through_a_telephone_has_its_band_alone() -> None:
+    call = next(recording for recording in RECORDINGS if recording["file"] == "workshop-call.opus")
+    for event in (event for event in call["events"] if event["kind"] == "speech"):
+        power = np.abs(np.fft.rfft(heard(call, event))) ** 2
+        above = power[len(power) * 4_000 // (RATE_HZ // 2) :].sum() / power.sum()
+        assert (above < 1e-5) == (event.get("line") == "telephone"), (event, above)
+
+
+def test_one_recording_is_noisy_ten_decibels_under_the_voice() -> None:
+    hall = next(recording for recording in RECORDINGS if recording["file"] == "machine-hall.mp3")
+    levels = {
+        kind: np.mean([level_db(heard(hall, event)) for event in hall["events"] if event["kind"] == kind])
+        for kind in ("speech", "noise")
+    }
+    # What is measured as speech holds the noise as well.
+    assert levels["speech"] - levels["noise"] == pytest.approx(10.4, abs=0.6)
+
+
 def test_every_kind_of_question_is_asked() -> None:
     kinds = {question["kind"] for question in QUESTIONS}
     assert kinds >= {"verbatim", "keywords", "paraphrase", "like", "sound", "filter", "absent"}
+    assert kinds >= {"number", "written", "telephone", "noise"}
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=[question["id"] for question in QUESTIONS])
@@ -119,6 +139,16 @@ def test_a_question_asks_one_thing_and_names_known_events(question: dict[str, An
     for reference in [*question["expect"], *([question["like"]] if "like" in question else [])]:
         event_named(reference)
     assert bool(question["expect"]) == (question["kind"] != "absent")
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=[question["id"] for question in QUESTIONS])
+def test_what_was_said_has_the_words_of_the_answer(question: dict[str, Any]) -> None:
+    spoken = (
+        " ".join(event_named(reference).get("text", "") for reference in question["expect"]).lower().replace(",", "")
+    )
+    for either in question.get("words", []):
+        assert any(words in spoken for words in either.split("|")), either
+    assert ("words" in question) == bool(spoken.strip())
 
 
 def content_words(text: str) -> set[str]:

@@ -67,7 +67,7 @@ class Declaration:
     def tool(self) -> Tool:
         """Return the tool as the protocol has it: the inputs are the fields of the request."""
         bases: Any = (ArgModelBase, self.request)
-        arguments: type[ArgModelBase] = create_model(self.request.__name__, __base__=bases)
+        arguments: Any = create_model(self.request.__name__, __base__=bases)
         metadata = FuncMetadata(arg_model=arguments, output_model=self.result)
         if metadata.output_schema:
             metadata.output_schema = _without(metadata.output_schema, _OUTPUT_NOISE)

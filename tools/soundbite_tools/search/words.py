@@ -248,7 +248,7 @@ def _stemmer() -> EnglishStemmer:
 @functools.cache
 def _rarity() -> Mapping[str, float]:
     """Weights below `UNKNOWN_WEIGHT` by term: each line of the table has a weight in tenths and its terms."""
-    text = (resources.files(__package__) / "english_rarity.txt").read_text(encoding="ascii")
+    text = (resources.files("soundbite_tools.search") / "english_rarity.txt").read_text(encoding="ascii")
     lines = (line.split() for line in text.splitlines() if not line.startswith("#"))
     return {term: int(tenths) / 10.0 for tenths, *terms in lines for term in terms}
 
