@@ -363,7 +363,7 @@ class ClassifyRequest(Request):
     modality: Annotated[Modality, Field(description="What to compare with")] = "any"
     asset_ids: AssetIds = ()
     tags: Tags = ()
-    min_score: Annotated[float, Field(description="Fits worse than this are none; 0 means 0.3", ge=0, le=1)] = 0.0
+    min_score: Annotated[float, Field(description="Fits worse than this are none; 0 means 0.2", ge=0, le=1)] = 0.0
     page: Annotated[int, Field(description="From 1", ge=1, le=100_000)] = 1
     page_limit: Annotated[int, Field(description="Clips or recordings on a page", ge=1, le=50)] = 20
 

@@ -71,6 +71,9 @@ class Page {
       event.preventDefault();
       this.search();
     });
+    this.part("options").addEventListener("change", () => {
+      if (this.part("question").value.trim()) this.search();
+    });
     this.part("question").addEventListener("input", () => {
       clearTimeout(this.typing);
       this.typing = setTimeout(() => this.typed(), TYPING_MS);
@@ -122,12 +125,24 @@ class Page {
     else if (question.length >= FEWEST_LETTERS && question !== this.asked) this.search();
   }
 
+  // The fields under "More" are named as the arguments of search_clips; an empty one is not given.
+  options() {
+    const given = {};
+    this.part("options").querySelectorAll("input").forEach((field) => {
+      const value = field.type === "checkbox" ? (field.checked && field.value) : field.value.trim();
+      if (!value) return;
+      const list = value.split(",").map((entry) => entry.trim()).filter(Boolean);
+      given[field.name] = field.type === "number" ? Number(value) : "list" in field.dataset ? list : value;
+    });
+    return given;
+  }
+
   // The answer to an earlier question that comes late is dropped.
   async search() {
     clearTimeout(this.typing);
     const question = this.asked = this.part("question").value.trim();
     const turn = this.turn += 1;
-    const where = this.scope ? { asset_ids: [this.scope.asset_id] } : {};
+    const where = this.scope ? { ...this.options(), asset_ids: [this.scope.asset_id] } : this.options();
     this.say(`Searching for “${question}”…`);
     try {
       const result = await this.bridge.callTool("search_clips", { query: question, top_k: 20, ...where });

@@ -55,7 +55,8 @@ class ClipRow {
   }
 
   words() {
-    const said = this.clip.text ? [element("p", { className: "said" }, `“${this.clip.text}”`)] : [];
+    const text = this.clip.context || this.clip.text;
+    const said = text ? [element("p", { className: "said" }, `“${text}”`)] : [];
     return this.clip.sounds ? [...said, element("p", { className: "heard" }, this.clip.sounds)] : said;
   }
 

@@ -46,7 +46,7 @@ PIECES = (
     Picture("wide-dark", 900, 760, "dark", opened=0),
     Picture("narrow-light", 360, 760),
     Picture("narrow-dark", 360, 760, "dark"),
-    Picture("twenty-clips", 760, 3300, search={"query": "speech or music or rain or footsteps", "top_k": 20}),
+    Picture("twenty-clips", 760, 3300, search={"query": "speech or music or silence", "top_k": 20}),
     Picture("empty-light", 900, 240, search={"query": "a whale", "modality": "sound"}),
     Picture("empty-dark", 900, 240, "dark", search={"query": "a whale", "modality": "sound"}),
 )

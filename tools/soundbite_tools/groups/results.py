@@ -55,7 +55,8 @@ class LabelledAsset(Result):
     def to_text(self) -> str:
         """Return the recording in words."""
         shares = "; ".join(share.to_text() for share in self.labels)
-        return f"{self.title}, asset_id {self.asset_id}: {self.label}. {shares}"
+        is_told = len(self.labels) == 1 and self.labels[0].label == self.label
+        return f"{self.title}, asset_id {self.asset_id}: {shares if is_told else f'{self.label}. {shares}'}"
 
 
 class ClassifyResult(Result):
