@@ -19,7 +19,7 @@ from soundbite_engine.errors import duration_exceeded
 from soundbite_engine.profiles import Profile, base_profile
 from soundbite_engine.sound.described import Described
 from soundbite_engine.space import Floats
-from soundbite_engine.speech.doubts import warnings_about
+from soundbite_engine.speech.doubts import warnings_about, words_of
 from soundbite_engine.speech.transcripts import Recognition, Sentence, Transcript, clip_runs, sayings, transcript
 from soundbite_engine.workers.plans import (
     LISTEN_SPAN_TICKS,
@@ -277,7 +277,7 @@ class _Speech:
     @classmethod
     def of(cls, recognition: Recognition, language: str) -> _Speech:
         """That of all words; `language` is the recogniser's only one, or empty."""
-        words = transcript(recognition.words)
+        words = transcript(words_of(recognition, language))
         clips = tuple((run[0].start_sec, run[-1].end_sec) for run in clip_runs(words.words))
         return cls(words, clips, warnings_about(recognition, language))
 

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from soundbite_engine.audio.voice_activity import Floats
-from soundbite_engine.speech.transcripts import Recognition
+from soundbite_engine.speech.transcripts import Recognition, Word
 from soundbite_engine.speech.whisper import Phrase
 
 # How much of a voice must be heard for words as sure as this.
@@ -71,6 +72,13 @@ def warnings_about(recognition: Recognition, language: str) -> tuple[str, ...]:
             "100 languages.",
         )
     return ()
+
+
+def words_of(recognition: Recognition, language: str) -> tuple[Word, ...]:
+    """The words of a recording; without a language where it is not `language`, the recogniser's only one."""
+    if language and is_foreign(recognition):
+        return tuple(replace(word, language="") for word in recognition.words)
+    return tuple(recognition.words)
 
 
 def is_foreign(recognition: Recognition) -> bool:

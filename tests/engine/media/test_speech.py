@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from soundbite_engine.audio.decode import decoded_blocks
 from soundbite_engine.audio.spectra import as_floats
 from soundbite_engine.errors import EngineError
 from soundbite_engine.profiles import base_profile
-from soundbite_engine.speech.doubts import is_foreign, is_invented, warnings_about
+from soundbite_engine.speech.doubts import is_foreign, is_invented, warnings_about, words_of
 from soundbite_engine.speech.passages import passages
 from soundbite_engine.speech.recognition import _placed
 from soundbite_engine.speech.transcripts import Recognition, Word
@@ -146,6 +147,9 @@ def test_a_lot_of_speech_of_which_no_word_is_likely_is_another_language() -> Non
     assert "another language" in warning
     assert "soundbite models pull" in warning
     assert warnings_about(french, "") == ()
+    bonjour = Word("bonsure", 0.0, 0.5, 0.3, "en")
+    assert [word.language for word in words_of(replace(french, words=(bonjour,)), "en")] == [""]
+    assert words_of(replace(english, words=(bonjour,)), "en") == (bonjour,)
 
 
 def spoken(*parts: tuple[bool, float]) -> np.ndarray:
