@@ -149,6 +149,8 @@ class EmbeddingMetadata(Response):
     embedding_scopes: list[str] | None = None
     language: str | None = None
     """Code of ISO 639-1 of most of what is said, where our engine knows it, and only when asked."""
+    warnings: list[str] = Field(default_factory=list)
+    """What a listener should know, a sentence each; only our engine says so, and only when asked."""
     window_transcript: Transcription | None = None
     """What is said in a window of a recording; only our engine says so, and only when asked."""
 

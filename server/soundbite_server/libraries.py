@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 EMBEDDED_BASE_URL = "http://engine/v1.3"
 # Uploads and ten minutes of synchronous embedding take their time; an address that does not answer should not.
+# What our engine says beyond the contract; other platforms pass over it.
+_EXTENSIONS = ("progress", "sounds", "transcript", "warnings")
 _TIMEOUT = httpx.Timeout(600.0, connect=10.0, pool=60.0)
 _LONGEST_SYNC_EMBEDDED_SEC = 60.0
 _LONGEST_SYNC_HOSTED_SEC = 600.0
@@ -73,7 +75,7 @@ async def _open_embedded(settings: Settings) -> AsyncIterator[Platform]:
         transport = httpx.ASGITransport(app=engine.app)
         async with httpx.AsyncClient(transport=transport, base_url=EMBEDDED_BASE_URL, timeout=_TIMEOUT) as http:
             polls = PollPolicy(first_s=0.1, longest_s=2.0)
-            client = PlatformClient(http, polls=polls, include=("progress", "sounds", "transcript"))
+            client = PlatformClient(http, polls=polls, include=_EXTENSIONS)
             yield Platform(client, media_module.EngineMediaReader(engine.pool, engine))
 
 
@@ -85,7 +87,7 @@ async def _open_hosted(settings: Settings) -> AsyncIterator[Platform]:
         workers.WorkerPool(size=1) as pool,
         httpx.AsyncClient(base_url=settings.base_url, timeout=_TIMEOUT) as http,
     ):
-        client = PlatformClient(http, api_key=settings.api_key, include=("progress", "sounds", "transcript"))
+        client = PlatformClient(http, api_key=settings.api_key, include=_EXTENSIONS)
         yield Platform(client, media_module.EngineMediaReader(pool))
 
 

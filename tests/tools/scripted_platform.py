@@ -43,6 +43,8 @@ class ScriptedPlatform:
     """Names of what is heard all the time."""
     language: str = ""
     """Of what is said, as a platform that knows it tells."""
+    warnings: tuple[str, ...] = ()
+    """What is to be told of every recording."""
     window_words: str = ""
     """What comes with the embeddings of a window, said in its first second; empty where nothing comes."""
     task_failure: str = ""
@@ -147,6 +149,8 @@ class ScriptedPlatform:
         about = {"duration": self.duration, "start_offset_sec": audio["start_sec"], "end_offset_sec": end}
         if self.language:
             about["language"] = self.language
+        if self.warnings:
+            about["warnings"] = list(self.warnings)
         if self.window_words:
             word = {"start": audio["start_sec"], "end": audio["start_sec"] + 1, "value": self.window_words}
             about["window_transcript"] = {"status": "ready", "words": [word], "sentences": [word]}

@@ -212,6 +212,15 @@ async def test_a_recording_without_speech_is_kept_by_its_sound_and_says_so(
     assert "No speech was recognised" in result.to_text()
 
 
+async def test_what_the_engine_warns_of_is_told_with_the_task(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.warnings = ("the speech sounds like another language", "Of 2 tracks the first was heard.")
+    async with open_library() as library:
+        result = await embed_audio(library, recording.name)
+    assert result.notes == ["The speech sounds like another language.", "Of 2 tracks the first was heard."]
+
+
 async def test_a_recording_cut_short_keeps_what_was_decoded_and_says_so(
     open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
 ) -> None:

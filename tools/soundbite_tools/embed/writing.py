@@ -15,7 +15,7 @@ from soundbite_store import Asset, Clip, Task, clip_id_for
 from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.spending import TaskFigures, count_kinds
 from soundbite_tools.embed.transcripts import TimedWords, WindowTranscript, find_transcript
-from soundbite_tools.errors import RecordingRemoved, WorkFailed
+from soundbite_tools.errors import RecordingRemoved, WorkFailed, sentence
 from soundbite_tools.library import current_space
 from soundbite_tools.text import BETWEEN_SOUNDS, plain_text
 
@@ -160,7 +160,7 @@ async def write(
     clips = clips_of(recording, answer.data, current.space.dimension)
     library.spaces.seen(current)
     figures = _figures(clips, answer)
-    notes = [*upload.notes, *_notes(asset, params, figures), *([spoken.note] if spoken.note else [])]
+    notes = [*upload.notes, *_notes(asset, params, figures, answer.metadata), *([spoken.note] if spoken.note else [])]
     noted = await ledger.update_task(
         task.task_id, space=current.space.id, counts_json=figures.model_dump_json(), notes_json=json.dumps(notes)
     )
@@ -249,8 +249,8 @@ def _duration_sec(asset: Asset, answer: Answer, figures: TaskFigures) -> float:
     return (answer.metadata and answer.metadata.duration) or asset.duration_sec or figures.end_sec
 
 
-def _notes(asset: Asset, params: EmbedParams, figures: TaskFigures) -> list[str]:
-    notes = []
+def _notes(asset: Asset, params: EmbedParams, figures: TaskFigures, about: EmbeddingMetadata | None) -> list[str]:
+    notes = [_as_sentence(warning) for warning in about.warnings] if about else []
     expected_sec = min(params.end_sec or asset.duration_sec, asset.duration_sec)
     if figures.end_sec < expected_sec - _MISSING_SEC:
         notes.append(
@@ -261,3 +261,7 @@ def _notes(asset: Asset, params: EmbedParams, figures: TaskFigures) -> list[str]
     if "transcription" in params.embedding_option and not has_speech:
         notes.append("No speech was recognised; the recording can be found by its sound only.")
     return notes
+
+
+def _as_sentence(warning: str) -> str:
+    return sentence(warning[:1].upper() + warning[1:])
