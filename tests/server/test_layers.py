@@ -42,7 +42,7 @@ ROOMS = {
         "workers": {""},
     },
     "tools": {
-        "": {"sources"},
+        "": {"embed", "groups", "read", "search", "sources"},  # the face, which names what the server may use
         "embed": {"", "sources"},
         "groups": {"", "search"},
         "read": {"", "embed", "sources"},

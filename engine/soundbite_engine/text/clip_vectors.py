@@ -12,7 +12,7 @@ from soundbite_engine.text.sentence_embedder import SentenceEmbedder
 
 # How much the vector of a clip with its two neighbours counts beside its own. Over three calls and a reading the right
 # range comes first for .56 of the questions with .5, .58 with 1 and .62 with 1.5; the more it is, the fewer of the
-# questions that nothing answers are refused (.38 with 1, .29 with 1.5). On 112 questions that is little more than chance.
+# questions that nothing answers are refused (.38 with 1, .29 with 1.5). On 112 questions it hardly tells.
 NEIGHBOUR_WEIGHT = 1.0
 # What is said after a longer silence is about something else.
 _LONGEST_GAP_SEC = 10.0
