@@ -14,8 +14,7 @@ from typing import Any
 
 from retrieval.passages import LongSet, Turn
 
-from soundbite_engine.speech.transcripts import Word
-from soundbite_engine.workers.plans import Recognition
+from soundbite_engine.speech.transcripts import Recognition, Word
 from soundbite_engine.workers.pool import WorkerPool
 
 RECOGNISE, DECODE = "recognise", "decode"

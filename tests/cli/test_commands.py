@@ -267,7 +267,7 @@ def test_a_recording_added_from_a_link_is_played_while_the_engine_keeps_its_file
         monkeypatch.setenv("SOUNDBITE_ALLOW_URLS", host)
         assert run("add", f"http://{host}/rain.wav", "--title", "linked").code == 0
         web.shutdown()
-    asked = ("search", "rain", "--asset", "linked", "--top", "1", "--clip", tmp_path / "clips")
+    asked = ("search", "quiet", "--asset", "linked", "--top", "1", "--clip", tmp_path / "clips")
     (written,) = document(run(*asked, "--json").out)["files"]
     assert Path(written).stat().st_size > 1000
     assert "▁" in run("show", "linked").out or "█" in run("show", "linked").out
@@ -278,7 +278,7 @@ def test_a_recording_added_from_a_link_is_played_while_the_engine_keeps_its_file
     silent = run(*asked)
     assert (silent.code, str(tmp_path / "clips") in silent.out) == (0, False)
     assert "came from a link and its sound is not kept on this machine" in silent.err
-    assert "embed a file of it" in run("search", "rain", "--asset", "linked", "--play").err
+    assert "embed a file of it" in run("search", "quiet", "--asset", "linked", "--play").err
 
 
 def test_a_collection_is_told_of_as_lines_of_json_while_what_is_for_a_person_goes_to_stderr(

@@ -74,7 +74,7 @@ async def test_s46_a_task_is_summed_up_as_the_guide_prints_it(connect_library: C
     [
         ("the north river station", "spoken"),
         ("medical advice about sleeping and caffeine", "advice"),
-        ("beeping", "beeps"),
+        ("quiet", "beeps"),
     ],
     ids=["words", "meaning", "sound"],
 )

@@ -102,7 +102,7 @@ async def test_another_callers_recordings_and_tasks_are_not_found(tmp_path: Path
         async with served.caller(ANN) as ann:
             task = await embedded(ann, str(root / "tone.wav"))
             listed = await ann.call_tool("search_clips", {"like": task["asset_id"], "modality": "sound"})
-            clips = await ann.call_tool("search_clips", {"query": "tone", "modality": "any"})
+            clips = await ann.call_tool("search_clips", {"query": "loud", "modality": "any"})
             assert not listed.is_error
             clip_id = (clips.structured_content or {})["clips"][0]["clip_id"]
         async with served.caller(BOB) as bob:
