@@ -27,7 +27,7 @@ from soundbite_store import Asset, Clip, Space, clip_id_for
 from soundbite_tools.config import LibraryConfig
 from soundbite_tools.errors import QuestionProblem
 from soundbite_tools.library import Library
-from soundbite_tools.results import ClipResult, SearchResult
+from soundbite_tools.results import SearchResult
 
 pytestmark = pytest.mark.slow
 OpenLibrary = Callable[[], AbstractAsyncContextManager[Library]]
