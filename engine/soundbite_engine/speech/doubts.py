@@ -1,8 +1,8 @@
 """When a recogniser is not to be believed: words that it invents, and languages that it does not know.
 
-Measured with Whisper tiny.en on 254 sounds of which three are speech, read speech as it is, through a telephone and
-under noise, real calls, meetings and French poems; `voice` is the mean probability of voice activity while a phrase is
-said, `log` the mean log-probability of its words.
+Measured with Whisper tiny.en on 254 sounds of which one is speech, read speech as it is, through a telephone and under
+noise, real calls, meetings and French poems, on which the limits below were chosen too; `voice` is the mean probability
+of voice activity while a phrase is said, `log` the mean log-probability of its words.
 
     sounds without speech   voice .01 to .22, sneezes up to .46; log from -.05 (barks as "No, no, no") to -6
     clean or noisy speech   voice from .8; log from -.5
