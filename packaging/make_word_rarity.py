@@ -1,6 +1,6 @@
 """Make the table of how rare English words are, which soundbite_tools.search.words reads.
 
-    python tools/make_word_rarity.py engine/soundbite_engine/weights/minilm-l6-v2/tokenizer.json
+    python packaging/make_word_rarity.py engine/soundbite_engine/weights/minilm-l6-v2/tokenizer.json
 
 For developers. The source is the vocabulary of BERT (google-research/bert, Apache-2.0) as MiniLM's tokenizer has it:
 its whole words come in the order of how frequent they are in English Wikipedia and books, so the place of a word gives
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from soundbite_tools.search.words import UNKNOWN_WEIGHT, term_of
 
-TABLE = Path(__file__).parent / "soundbite_tools" / "search" / "english_rarity.txt"
+TABLE = Path(__file__).parents[1] / "tools" / "soundbite_tools" / "search" / "english_rarity.txt"
 # Zipf-Mandelbrot: the frequency of the word at a place is proportional to 1 / (place + 3).
 OFFSET = 3
 # A term of this frequency, as a share of the sum over 1 / (place + OFFSET), tells nothing.
