@@ -25,7 +25,7 @@ from hosted_service.bad_line import FaultyTransport
 from hosted_service.platform import BASE_URL, KEY, HostedPlatform
 from pydantic import SecretStr
 
-from soundbite_api import PlatformClient, PollPolicy, RetryPolicy
+from soundbite_api import PlatformClient, PollPolicy, RetryPolicy, SourceFile
 from soundbite_store import Space
 from soundbite_tools import (
     EmbedRequest,
@@ -53,19 +53,19 @@ CLIP_VECTORS = 4
 class WavFiles:
     """Local media of this run: WAV files of one length, which the platform takes as they are."""
 
-    async def probe(self, path: Path) -> Media:
+    async def probe(self, source: SourceFile) -> Media:
         """Return the length."""
-        with wave.open(str(path)) as file:
-            return Media(file.getnframes() / RATE_HZ, has_audio=True, container="wav")
+        with source.open() as file, wave.open(file.reader()) as sound:
+            return Media(sound.getnframes() / RATE_HZ, has_audio=True, container="wav")
 
-    async def cut(self, path: Path, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
+    async def cut(self, source: SourceFile, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
         """Return nothing: nobody plays clips here."""
         return b""
 
-    async def to_flac(self, path: Path, out: Path, start_sec: float, end_sec: float | None) -> None:
+    async def to_flac(self, source: SourceFile, out: Path, start_sec: float, end_sec: float | None) -> None:
         """Do nothing: WAV is taken as it is."""
 
-    async def transcribe(self, path: Path, start_sec: float, end_sec: float | None) -> Heard:
+    async def transcribe(self, source: SourceFile, start_sec: float, end_sec: float | None) -> Heard:
         """Return no words."""
         return Heard((), ())
 

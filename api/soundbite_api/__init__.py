@@ -1,36 +1,67 @@
-"""The platform's audio-embedding contract: wire models, errors, and one asynchronous client."""
+"""The platform's audio-embedding contract: wire models, errors, and one asynchronous client.
 
-from soundbite_api.assets import Asset, AssetPage, TimedText, Transcription
-from soundbite_api.client import HOSTED_BASE_URL, AudioEmbeddings, PlatformClient, TaskAnswer, TextEmbedding
-from soundbite_api.embeddings import (
-    AudioInput,
-    EmbeddingData,
-    EmbeddingMetadata,
-    EmbeddingResponse,
-    FixedSegmentation,
-    MediaSource,
-    Segmentation,
-    TextInput,
-    absolute_times,
-)
-from soundbite_api.errors import (
-    AssetFailed,
-    MalformedResponse,
-    NotFound,
-    PlatformError,
-    PlatformFault,
-    PlatformUnreachable,
-    RateLimited,
-    RequestRefused,
-    TaskFailed,
-    TooLarge,
-    Unauthorized,
-)
-from soundbite_api.multipart import UploadTicket
-from soundbite_api.rate_limits import RateLimit, read_rate_limits
-from soundbite_api.retries import BackOff, PollPolicy, RetryPolicy
-from soundbite_api.spaces import HOSTED_DIMENSION, HOSTED_MODEL, EmbeddedSpace
-from soundbite_api.tasks import EmbeddingTask, TaskPage, TaskProgress
+Importing this package loads nothing else: each name loads its module when it is first asked for, so that a process
+which only opens files loads no HTTP client.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from soundbite_api.assets import Asset, AssetPage, TimedText, Transcription
+    from soundbite_api.client import HOSTED_BASE_URL, AudioEmbeddings, PlatformClient, TaskAnswer, TextEmbedding
+    from soundbite_api.embeddings import (
+        AudioInput,
+        EmbeddingData,
+        EmbeddingMetadata,
+        EmbeddingResponse,
+        FixedSegmentation,
+        MediaSource,
+        Segmentation,
+        TextInput,
+        absolute_times,
+    )
+    from soundbite_api.errors import (
+        AssetFailed,
+        MalformedResponse,
+        NotFound,
+        PlatformError,
+        PlatformFault,
+        PlatformUnreachable,
+        RateLimited,
+        RequestRefused,
+        TaskFailed,
+        TooLarge,
+        Unauthorized,
+    )
+    from soundbite_api.files import FileChanged, NoRegularFile, OpenFile, SourceFile
+    from soundbite_api.multipart import UploadTicket
+    from soundbite_api.rate_limits import RateLimit, read_rate_limits
+    from soundbite_api.retries import BackOff, PollPolicy, RetryPolicy
+    from soundbite_api.spaces import HOSTED_DIMENSION, HOSTED_MODEL, EmbeddedSpace
+    from soundbite_api.tasks import EmbeddingTask, TaskPage, TaskProgress
+
+_NAMES = {
+    "assets": "Asset AssetPage TimedText Transcription",
+    "client": "AudioEmbeddings HOSTED_BASE_URL PlatformClient TaskAnswer TextEmbedding",
+    "embeddings": (
+        "AudioInput EmbeddingData EmbeddingMetadata EmbeddingResponse FixedSegmentation MediaSource "
+        "Segmentation TextInput absolute_times"
+    ),
+    "errors": (
+        "AssetFailed MalformedResponse NotFound PlatformError PlatformFault PlatformUnreachable "
+        "RateLimited RequestRefused TaskFailed TooLarge Unauthorized"
+    ),
+    "files": "FileChanged NoRegularFile OpenFile SourceFile",
+    "multipart": "UploadTicket",
+    "rate_limits": "RateLimit read_rate_limits",
+    "retries": "BackOff PollPolicy RetryPolicy",
+    "spaces": "EmbeddedSpace HOSTED_DIMENSION HOSTED_MODEL",
+    "tasks": "EmbeddingTask TaskPage TaskProgress",
+}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
     "HOSTED_BASE_URL",
@@ -47,10 +78,13 @@ __all__ = [
     "EmbeddingMetadata",
     "EmbeddingResponse",
     "EmbeddingTask",
+    "FileChanged",
     "FixedSegmentation",
     "MalformedResponse",
     "MediaSource",
+    "NoRegularFile",
     "NotFound",
+    "OpenFile",
     "PlatformClient",
     "PlatformError",
     "PlatformFault",
@@ -61,6 +95,7 @@ __all__ = [
     "RequestRefused",
     "RetryPolicy",
     "Segmentation",
+    "SourceFile",
     "TaskAnswer",
     "TaskFailed",
     "TaskPage",
@@ -75,3 +110,12 @@ __all__ = [
     "absolute_times",
     "read_rate_limits",
 ]
+
+
+if not TYPE_CHECKING:  # a type checker takes the names from the imports above, and knows of no others
+
+    def __getattr__(name: str) -> Any:
+        """Load a name of the face (PEP 562)."""
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)

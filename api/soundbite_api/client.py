@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -15,14 +16,15 @@ from pydantic import BaseModel, SecretStr
 
 from soundbite_api.assets import Asset, AssetPage, Transcription
 from soundbite_api.embeddings import LARGEST_DIRECT_BYTES, AudioInput, EmbeddingResponse, absolute_times
-from soundbite_api.errors import AssetFailed, MalformedResponse, task_failure
+from soundbite_api.errors import AssetFailed, MalformedResponse, PlatformError, task_failure
+from soundbite_api.files import FileChanged, OpenFile, SourceFile
 from soundbite_api.multipart import UploadTicket
 from soundbite_api.rate_limits import retry_after_s
 from soundbite_api.retries import PollPolicy, RetryPolicy
 from soundbite_api.spaces import HOSTED_MODEL, Dimensions, EmbeddedSpace, named_space
 from soundbite_api.tasks import EmbeddingTask, TaskPage
 from soundbite_api.transport import Transport
-from soundbite_api.uploading import KeepTicket, file_size, upload_in_parts
+from soundbite_api.uploading import KeepTicket, changed_while_sent, upload_in_parts
 
 HOSTED_BASE_URL = "https://api.twelvelabs.io/v1.3"
 # Someone waits for the vector of a question; nobody waits for a background job.
@@ -94,7 +96,7 @@ class PlatformClient:
 
     async def upload_file(
         self,
-        path: Path,
+        media: SourceFile | Path,
         *,
         filename: str = "",
         is_unique_name: bool = False,
@@ -108,14 +110,28 @@ class PlatformClient:
         in parts.
 
         Raises:
-            PlatformError: it was not taken.
+            PlatformError: it was not taken, or changed while it was sent.
+            OSError: it can't be opened.
         """
-        name = filename or path.name
-        if file_size(path) > self._largest_direct_bytes:
-            asset_id = await upload_in_parts(self._transport, path, name, ticket=ticket, keep_ticket=keep_ticket)
-            return await self.get_asset(asset_id)
-        recover = self._finder(name, file_size(path)) if is_unique_name else None
-        with path.open("rb") as stream:
+        source = media if isinstance(media, SourceFile) else SourceFile.at(media)
+        name = filename or source.name
+        with source.open() as file:
+            if file.size_bytes > self._largest_direct_bytes:
+                asset_id = await upload_in_parts(self._transport, file, name, ticket=ticket, keep_ticket=keep_ticket)
+                asset = await self.get_asset(asset_id)
+            else:
+                asset = await self._upload_at_once(file, name, is_unique_name)
+            try:
+                file.check_unchanged()
+            except FileChanged as exc:
+                with contextlib.suppress(PlatformError):
+                    await self.delete_asset(asset.id)
+                raise changed_while_sent() from exc
+        return asset
+
+    async def _upload_at_once(self, file: OpenFile, name: str, is_unique_name: bool) -> Asset:
+        recover = self._finder(name, file.size_bytes) if is_unique_name else None
+        with file.reader() as stream:
             files = {"method": (None, "direct"), "file": (name, stream, "application/octet-stream")}
             answered = await self._transport.call(Asset, "POST", "assets", files=files, rewind=stream, recover=recover)
         return answered.value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
@@ -11,6 +10,7 @@ import anyio
 import anyio.to_thread
 
 from soundbite_api.errors import MalformedResponse, NotFound, PlatformError, PlatformFault, RequestRefused
+from soundbite_api.files import OpenFile
 from soundbite_api.multipart import CompletedParts, PartUrls, UploadSession, UploadStatus, UploadTicket
 from soundbite_api.transport import Transport
 
@@ -35,14 +35,14 @@ class UploadExpired(PlatformError):
     is_retryable = True
 
 
-def file_size(path: Path) -> int:
-    """Return the bytes of a file."""
-    return path.stat().st_size
+def changed_while_sent() -> RequestRefused:
+    """Return what is said where somebody wrote to a file that is being sent."""
+    return RequestRefused("The file changed while it was sent.", code="file_changed", hint=_ONCE_WRITTEN)
 
 
 async def upload_in_parts(
     transport: Transport,
-    path: Path,
+    file: OpenFile,
     filename: str,
     *,
     ticket: UploadTicket | None = None,
@@ -57,20 +57,20 @@ async def upload_in_parts(
         try:
             done = await _completed(transport, ticket)
             if done is not None:
-                await _PartUpload(transport, path, ticket).run(done, {}, {})
+                await _PartUpload(transport, file, ticket).run(done, {}, {})
             return ticket.asset_id
         except (NotFound, UploadExpired):
             pass  # It lasts for a day; a new one is opened.
-    session = await _open(transport, path, filename)
+    session = await _open(transport, file, filename)
     if keep_ticket is not None:
         await keep_ticket(session.ticket())
     urls = {part.chunk_index: part.url for part in session.upload_urls}
-    await _PartUpload(transport, path, session.ticket()).run(set(), urls, session.upload_headers or {})
+    await _PartUpload(transport, file, session.ticket()).run(set(), urls, session.upload_headers or {})
     return session.asset_id
 
 
-async def _open(transport: Transport, path: Path, filename: str) -> UploadSession:
-    body = {"filename": filename, "type": "audio", "total_size": file_size(path)}
+async def _open(transport: Transport, file: OpenFile, filename: str) -> UploadSession:
+    body = {"filename": filename, "type": "audio", "total_size": file.size_bytes}
     # A session that nobody uses expires by itself and costs nothing, so opening one twice is safe.
     return (await transport.call(UploadSession, "POST", SESSIONS, json=body, is_idempotent=True)).value
 
@@ -102,10 +102,10 @@ def _address(ticket: UploadTicket) -> str:
 class _PartUpload:
     """Sends the missing parts of one session, a few at a time."""
 
-    def __init__(self, transport: Transport, path: Path, ticket: UploadTicket) -> None:
+    def __init__(self, transport: Transport, file: OpenFile, ticket: UploadTicket) -> None:
         self._transport = transport
-        self._path = path
-        self._size = file_size(path)
+        self._file = file
+        self._size = file.size_bytes
         self._ticket = ticket
         self._session = _address(ticket)
         self._urls: dict[int, str] = {}
@@ -150,7 +150,7 @@ class _PartUpload:
 
         async def once() -> str:
             url = await self._url(index)
-            with self._path.open("rb") as stream:
+            with self._file.reader() as stream:
                 stream.seek(first)
                 headers = {
                     "content-type": "application/octet-stream",
@@ -207,6 +207,6 @@ async def _blocks(stream: IO[bytes], length: int) -> AsyncIterator[bytes]:
     while length > 0:
         block = await anyio.to_thread.run_sync(stream.read, min(length, _BLOCK_BYTES))
         if not block:
-            raise RequestRefused("The file became shorter while it was sent.", code="file_changed", hint=_ONCE_WRITTEN)
+            raise changed_while_sent()
         length -= len(block)
         yield block

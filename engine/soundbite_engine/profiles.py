@@ -17,6 +17,7 @@ from soundbite_engine.sound.clap import CLAP_DIMENSION, TextEncoder
 from soundbite_engine.sound.sound_words import sound_block
 from soundbite_engine.sound.yamnet_blocks import TAGGED_SOUND_DIMENSION
 from soundbite_engine.space import SOUND_DIMENSION, SPEECH_DIMENSION, Floats, joined
+from soundbite_engine.workers.media import MediaFile
 from soundbite_engine.workers.pool import DEFAULT_MEMORY_MB
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ class SoundDescriber(Protocol):
     @property
     def job(self) -> str: ...
 
-    def arguments(self, source: str) -> tuple[str, ...]:
-        """What the job needs besides the segments; `source` is the path of the recording."""
+    def arguments(self, source: MediaFile) -> tuple[MediaFile, ...]:
+        """What the job needs besides the segments; `source` is the recording."""
         ...
 
     def embed(self, text: str) -> Floats:
@@ -116,7 +117,7 @@ class AcousticDescriber:
     dimension = SOUND_DIMENSION
     job = "describe"
 
-    def arguments(self, source: str) -> tuple[str, ...]:
+    def arguments(self, source: MediaFile) -> tuple[MediaFile, ...]:
         """Nothing: what is measured needs no model."""
         del source
         return ()
@@ -137,7 +138,7 @@ class YamnetDescriber:
         self.folder = folder
         self._texts = texts
 
-    def arguments(self, source: str) -> tuple[str, ...]:
+    def arguments(self, source: MediaFile) -> tuple[MediaFile, ...]:
         """The folder of the model."""
         del source
         return (str(self.folder),)
@@ -164,7 +165,7 @@ class ClapDescriber:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def arguments(self, source: str) -> tuple[str, ...]:
+    def arguments(self, source: MediaFile) -> tuple[MediaFile, ...]:
         """The folder of the model, and the recording: CLAP hears higher than the scratch file goes."""
         return (str(self.folder), source)
 

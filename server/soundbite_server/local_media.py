@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from soundbite_api import SourceFile
 from soundbite_engine.errors import EngineError
 from soundbite_engine.speech.transcripts import Sentence, Word
 from soundbite_engine.workers import media
@@ -25,39 +26,39 @@ class EngineMediaReader:
         self._pool = pool
         self._engine = engine
 
-    async def asset_file(self, platform_asset_id: str) -> Path | None:
+    async def asset_file(self, platform_asset_id: str) -> SourceFile | None:
         """Return the file in which the engine of this process keeps an asset."""
         return await self._engine.kept_file(platform_asset_id) if self._engine else None
 
-    async def probe(self, path: Path) -> Media:
+    async def probe(self, source: SourceFile) -> Media:
         """Return what the file holds.
 
         Raises:
             MediaProblem: it can't be read as media.
         """
         async with _translated():
-            info = await media.probe(path, self._pool)
+            info = await media.probe(source, self._pool)
         return Media(duration_sec=info.duration_sec, has_audio=info.has_audio, container=info.container)
 
-    async def cut(self, path: Path, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
+    async def cut(self, source: SourceFile, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
         """Return the sound between two times as a small file of its own.
 
         Raises:
             MediaProblem: it can't be read, or the range holds no sound.
         """
         async with _translated():
-            return await media.cut(path, start_sec, end_sec, sound_format, self._pool)
+            return await media.cut(source, start_sec, end_sec, sound_format, self._pool)
 
-    async def to_flac(self, path: Path, out: Path, start_sec: float, end_sec: float | None) -> None:
+    async def to_flac(self, source: SourceFile, out: Path, start_sec: float, end_sec: float | None) -> None:
         """Write the sound between two times to a FLAC file.
 
         Raises:
             MediaProblem: it can't be read, or the range holds no sound.
         """
         async with _translated():
-            await media.to_flac(path, out, self._pool, start_sec, end_sec)
+            await media.to_flac(source, out, self._pool, start_sec, end_sec)
 
-    async def transcribe(self, path: Path, start_sec: float, end_sec: float | None) -> Heard:
+    async def transcribe(self, source: SourceFile, start_sec: float, end_sec: float | None) -> Heard:
         """Return what the recogniser understands between two times.
 
         Raises:
@@ -67,17 +68,17 @@ class EngineMediaReader:
         from soundbite_engine.analysis.analyse import transcribe
 
         async with _translated():
-            transcript = await transcribe(path, self._pool, start_sec, end_sec)
+            transcript = await transcribe(source, self._pool, start_sec, end_sec)
         return Heard(_timed(transcript.words), _timed(transcript.sentences))
 
-    async def levels(self, path: Path, count: int) -> Levels:
+    async def levels(self, source: SourceFile, count: int) -> Levels:
         """Return how loud the sound of a file is in `count` equal parts of it.
 
         Raises:
             MediaProblem: it can't be read.
         """
         async with _translated():
-            return Levels(*await media.levels(path, count, self._pool))
+            return Levels(*await media.levels(source, count, self._pool))
 
 
 def _timed(texts: Iterable[Word | Sentence]) -> tuple[TimedText, ...]:

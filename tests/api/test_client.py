@@ -111,6 +111,22 @@ async def test_a_retried_upload_sends_the_whole_file_again(tmp_path: Path) -> No
     assert all(b"RIFFdata" in request.content for request in script.requests)
 
 
+async def test_a_file_written_to_while_it_is_sent_is_told_and_its_upload_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "note.wav"
+    path.write_bytes(b"RIFFdata")
+    script = Script(httpx.Response(201, json={"_id": "a1"}), httpx.Response(204))
+
+    def write(request: httpx.Request) -> httpx.Response:
+        path.write_bytes(b"other, and longer")
+        return script(request)
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(write), base_url="http://platform/v1.3")
+    with pytest.raises(RequestRefused, match="changed while it was sent") as refused:
+        await PlatformClient(http).upload_file(path)
+    assert refused.value.code == "file_changed"
+    assert [request.method for request in script.requests] == ["POST", "DELETE"]
+
+
 async def test_a_rate_limited_call_waits_as_long_as_it_is_told() -> None:
     limited = httpx.Response(429, json={}, headers={"retry-after": "7"})
     script = Script(limited, limited, ok({"_id": "t", "status": "processing", "data": None}))

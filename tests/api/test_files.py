@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
-from soundbite_api.files import FileChanged, FileIdentity, open_pinned
+from soundbite_api.files import FileChanged, FileIdentity, NoRegularFile, SourceFile, open_pinned
 
 
 @pytest.fixture
@@ -81,3 +82,56 @@ def test_other_fragments_hold_no_identity(fragment: str) -> None:
 def test_an_identity_survives_as_a_fragment() -> None:
     identity = FileIdentity(64768, 2**63 + 1, 123, -5)
     assert FileIdentity.of_fragment(identity.fragment) == identity
+
+
+def test_readers_of_an_open_file_have_positions_of_their_own_and_outlive_its_path(tree: Path) -> None:
+    path = tree / "inside" / "own.wav"
+    with SourceFile.at(path).open() as file, file.reader() as first, file.reader() as second:
+        path.unlink()
+        assert (first.read(1), second.read(), first.read()) == (b"o", b"own", b"wn")
+        assert second.seek(-2, os.SEEK_END) == 1
+        second.close()
+        assert file.sha256() == hashlib.sha256(b"own").hexdigest()
+
+
+def test_a_source_travels_as_a_url_that_names_this_file_and_its_content(tree: Path) -> None:
+    path = tree / "inside" / "own.wav"
+    source = SourceFile(path, identity_of(path), "0" * 64)
+    address, _, fragment = source.url.partition("#")
+    assert address == path.as_uri()
+    assert SourceFile.of_fragment(path, fragment) == source
+    assert SourceFile(path).url == path.as_uri()
+
+
+def test_content_that_is_not_that_of_the_hash_is_told(tree: Path) -> None:
+    path = tree / "inside" / "own.wav"
+    with SourceFile(path, content_hash=hashlib.sha256(b"own").hexdigest()).open() as file:
+        file.check()
+    with (
+        SourceFile(path, content_hash="0" * 64).open() as file,
+        pytest.raises(FileChanged, match=r"own\.wav changed before it was read"),
+    ):
+        file.check()
+
+
+def test_a_file_touched_since_it_was_looked_at_is_not_opened_as_the_same(tree: Path) -> None:
+    path = tree / "inside" / "own.wav"
+    identity = identity_of(path)
+    source = SourceFile(path, identity)
+    while identity_of(path).ctime_ns == identity.ctime_ns:  # a file system counts time in steps of milliseconds
+        path.write_bytes(b"two")  # as long; and made to look as old
+        os.utime(path, ns=(identity.mtime_ns, identity.mtime_ns))
+    assert identity_of(path) == identity
+    with pytest.raises(FileChanged):
+        source.open()
+
+
+def test_what_is_no_file_and_what_goes_up_again_is_refused(tree: Path) -> None:
+    os.mkfifo(tree / "pipe.wav")
+    with pytest.raises(NoRegularFile):
+        SourceFile(tree / "pipe.wav").open()
+    with pytest.raises(IsADirectoryError):
+        SourceFile(tree / "inside").open()
+    for path in (tree / "inside" / ".." / "inside" / "own.wav", Path("own.wav")):
+        with pytest.raises(OSError, match="not absolute, or goes up"):
+            open_pinned(path)

@@ -196,7 +196,7 @@ async def test_a_file_that_becomes_shorter_while_it_is_sent_is_told_and_not_sent
         return take(index, request)
 
     monkeypatch.setattr(store, "_put", cut_it_short)
-    with pytest.raises(RequestRefused, match="became shorter") as refused:
+    with pytest.raises(RequestRefused, match="changed while it was sent") as refused:
         await store.client().upload_file(sound)
     assert "nothing writes to it" in refused.value.hint
     assert all(len(part) == CHUNK for part in store.parts.values())

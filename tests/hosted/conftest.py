@@ -20,7 +20,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from soundbite_api import PlatformClient, PollPolicy, RetryPolicy
+from soundbite_api import PlatformClient, PollPolicy, RetryPolicy, SourceFile
 from soundbite_engine.audio.decode import probe
 from soundbite_engine.audio.encode import cut, to_flac
 from soundbite_engine.errors import EngineError
@@ -44,20 +44,20 @@ class ThreadMediaReader:
 
     heard = "recognised here"
 
-    async def probe(self, path: Path) -> Media:
+    async def probe(self, source: SourceFile) -> Media:
         """Return what the file holds."""
-        info = await _in_thread(partial(probe, _ignore, str(path)))
+        info = await _in_thread(partial(probe, _ignore, source))
         return Media(info.duration_sec, info.has_audio, info.container)
 
-    async def cut(self, path: Path, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
+    async def cut(self, source: SourceFile, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
         """Return the sound of a range."""
-        return await _in_thread(partial(cut, _ignore, str(path), start_sec, end_sec, sound_format))
+        return await _in_thread(partial(cut, _ignore, source, start_sec, end_sec, sound_format))
 
-    async def to_flac(self, path: Path, out: Path, start_sec: float, end_sec: float | None) -> None:
+    async def to_flac(self, source: SourceFile, out: Path, start_sec: float, end_sec: float | None) -> None:
         """Write a range as FLAC."""
-        await _in_thread(partial(to_flac, _ignore, str(path), str(out), start_sec, end_sec))
+        await _in_thread(partial(to_flac, _ignore, source, str(out), start_sec, end_sec))
 
-    async def transcribe(self, path: Path, start_sec: float, end_sec: float | None) -> Heard:
+    async def transcribe(self, source: SourceFile, start_sec: float, end_sec: float | None) -> Heard:
         """Return what the script says was said in the first second."""
         said = TimedText(value=self.heard, start_sec=start_sec, end_sec=start_sec + 1)
         return Heard((said,), (said,))

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from tool_calls import embed_audio, get_task
 
+from soundbite_api import SourceFile
 from soundbite_engine import Engine, EngineConfig
 from soundbite_store import ClipFilter, Space
 from soundbite_tools.errors import ToolProblem, UnknownId, WorkFailed
@@ -163,7 +164,7 @@ async def test_a_file_the_platform_can_not_read_fails_with_its_reason(
     async with open_library(upload_containers=frozenset({"wav", "ogg"})) as library:
         path = tone(5)
         ogg = path.with_suffix(".ogg")
-        ogg.write_bytes(await library.media_reader.cut(path, 0, 5, "opus"))
+        ogg.write_bytes(await library.media_reader.cut(SourceFile.at(path), 0, 5, "opus"))
         with pytest.raises(WorkFailed, match="not supported"):
             await embedded(library, ogg.name)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tool_calls import embed_audio
 
+from soundbite_api import SourceFile
 from soundbite_store import ClipFilter, Space
 from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.uploads import shipment_of
@@ -41,7 +42,7 @@ async def test_a_format_the_platform_refuses_arrives_as_flac(
     async with open_library() as library:
         path = tone(8)
         other = path.with_suffix(".ogg" if sound_format == "opus" else ".flac")
-        other.write_bytes(await library.media_reader.cut(path, 0, 8, sound_format))
+        other.write_bytes(await library.media_reader.cut(SourceFile.at(path), 0, 8, sound_format))
         task = await embedded(library, other.name)
     (asset,) = platform.assets.values()
     assert asset.content[:4] == b"fLaC"
@@ -56,7 +57,7 @@ async def test_a_sound_turned_into_flac_keeps_a_name_that_only_it_has(
     async with open_library() as library:
         path = tone(8)
         other = path.with_name("talk.v1.the final take")
-        other.write_bytes(await library.media_reader.cut(path, 0, 8, "opus"))
+        other.write_bytes(await library.media_reader.cut(SourceFile.at(path), 0, 8, "opus"))
         task = await embedded(library, other.name)
         kept = await (await library.ledger()).get_asset(task.asset_id)
     (asset,) = platform.assets.values()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from soundbite_api import PlatformClient, RetryPolicy
+from soundbite_api import PlatformClient, RetryPolicy, SourceFile
 from soundbite_tools.config import LibraryConfig
 from soundbite_tools.library import Library
 from soundbite_tools.requests import SoundFormat
@@ -35,21 +35,22 @@ class WavMediaReader:
     def __init__(self) -> None:
         self.files: dict[str, Path] = {}
 
-    async def asset_file(self, platform_asset_id: str) -> Path | None:
+    async def asset_file(self, platform_asset_id: str) -> SourceFile | None:
         """Return a file of the platform."""
-        return self.files.get(platform_asset_id)
+        path = self.files.get(platform_asset_id)
+        return SourceFile.at(path) if path else None
 
-    async def probe(self, path: Path) -> Media:
+    async def probe(self, source: SourceFile) -> Media:
         """Return the length of a WAV file."""
         try:
-            with wave.open(str(path)) as sound:
+            with source.open() as file, wave.open(file.reader()) as sound:
                 return Media(duration_sec=sound.getnframes() / sound.getframerate(), has_audio=True)
         except (wave.Error, EOFError) as exc:
-            raise MediaProblem(f"{path.name} is not a WAV file") from exc
+            raise MediaProblem(f"{source.name} is not a WAV file") from exc
 
-    async def cut(self, path: Path, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
+    async def cut(self, source: SourceFile, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
         """Return the raw samples of a range."""
-        with wave.open(str(path)) as sound:
+        with source.open() as file, wave.open(file.reader()) as sound:
             sound.setpos(round(start_sec * sound.getframerate()))
             return sound.readframes(round((end_sec - start_sec) * sound.getframerate()))
 

@@ -12,6 +12,7 @@ import pytest
 from scripted_platform import SPACE, ScriptedPlatform
 from tool_calls import embed_audio, get_task, list_audio
 
+from soundbite_api import SourceFile
 from soundbite_store import ClipFilter, Space
 from soundbite_tools.errors import ToolProblem
 
@@ -114,12 +115,12 @@ async def test_calls_at_once_for_one_recording_keep_the_title_and_tags_that_one_
     async with open_library() as library, asyncio.timeout(BOUND_SEC):
         probe = library.media_reader.probe
 
-        async def slow_probe(path: Path) -> Any:
+        async def slow_probe(source: SourceFile) -> Any:
             # The call that began first is the last to come to its record.
             if not looked.is_set():
                 looked.set()
                 await go_on.wait()
-            return await probe(path)
+            return await probe(source)
 
         monkeypatch.setattr(library.media_reader, "probe", slow_probe)
         plain = asyncio.create_task(embed_audio(library, recording.name))

@@ -21,6 +21,7 @@ from soundbite_engine.sound.described import Described
 from soundbite_engine.space import Floats
 from soundbite_engine.speech.doubts import warnings_about, words_of
 from soundbite_engine.speech.transcripts import Recognition, Sentence, Transcript, clip_runs, sayings, transcript
+from soundbite_engine.workers.media import MediaFile
 from soundbite_engine.workers.plans import (
     LISTEN_SPAN_TICKS,
     SOUND_FILE,
@@ -53,7 +54,7 @@ class AnalysisRequest:
     `longest_sec` refuses what turns out to be longer, before it is analysed: not every container says how long it is.
     """
 
-    path: str
+    media: MediaFile
     profile: Profile = field(default_factory=base_profile)
     start_sec: float = 0.0
     end_sec: float | None = None
@@ -108,7 +109,9 @@ async def analyse(
     has_speech, has_sound = "transcription" in request.options, "audio" in request.options
     async with scratch_folder() as folder:
         work = _Work(pool, folder, profile, Meter(has_speech, on_progress))
-        report = await work.decode_and_listen(request.path, request.start_sec, request.decoded_until_sec, request.track)
+        report = await work.decode_and_listen(
+            request.media, request.start_sec, request.decoded_until_sec, request.track
+        )
         if request.longest_sec is not None and report.end_sec - report.start_sec > request.longest_sec + ROUNDING_SEC:
             raise duration_exceeded(None, request.longest_sec)
         passages = await work.plan()
@@ -127,21 +130,21 @@ async def analyse(
 
 
 async def transcribe(
-    path: Path | str,
+    media: MediaFile,
     pool: WorkerPool,
     start_sec: float = 0.0,
     end_sec: float | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     profile: Profile | None = None,
 ) -> Transcript:
-    """The words of a window of the file at `path`.
+    """The words of a window of the file `media`.
 
     Raises:
         MediaError, WorkerError: as `analyse`.
     """
     async with scratch_folder() as folder:
         work = _Work(pool, folder, profile or base_profile(), Meter(True, on_progress))
-        report = await work.decode_and_listen(str(path), start_sec, end_sec)
+        report = await work.decode_and_listen(media, start_sec, end_sec)
         spoken = await work.recognise(await work.plan(), report)
     await _give_back_memory(pool, report)
     return spoken.transcript
@@ -177,7 +180,7 @@ class _Work:
         self._folder = str(folder)
         self._sound = folder / SOUND_FILE
         self._profile = profile
-        self._source = ""
+        self._source: MediaFile = ""
         self._meter = meter
         # No more parts queued than there are workers, so that two analyses share them evenly.
         self._share = asyncio.Semaphore(pool.size)
@@ -192,10 +195,10 @@ class _Work:
         return result
 
     async def decode_and_listen(
-        self, path: str, start_sec: float, end_sec: float | None, track: int | None = None
+        self, media: MediaFile, start_sec: float, end_sec: float | None, track: int | None = None
     ) -> DecodeReport:
         """Decode the window to the scratch file, and listen to each span of it as soon as it is there."""
-        self._source = path
+        self._source = media
         self._meter.expect("decoding", 2)
         decoded = self._meter.part("decoding", "decode")
         async with _failing_as_one() as group:
@@ -207,7 +210,7 @@ class _Work:
 
             report: DecodeReport = await self._run(
                 "decode",
-                path,
+                media,
                 str(self._sound),
                 start_sec,
                 end_sec,

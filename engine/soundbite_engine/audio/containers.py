@@ -8,7 +8,6 @@ Source: Multimedia Programming Interface and Data Specifications 1.0 (IBM and Mi
 from __future__ import annotations
 
 import io
-import os
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +20,10 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition
 
+from soundbite_api.files import FileChanged, OpenFile, SourceFile
 from soundbite_engine.audio.links import Span
 from soundbite_engine.errors import MediaError
-from soundbite_engine.workers.media import MediaInfo
+from soundbite_engine.workers.media import MediaFile, MediaInfo
 
 _MOST_CHUNKS = 64
 UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # written by those who stream
@@ -99,25 +99,44 @@ class Bounded:
 
 
 @contextmanager
-def opened(path: Path, span: Span | None = None) -> Iterator[InputContainer]:
-    """The container at `path`, or in a `span` of it, opened through a file object: a name can never become an address.
+def open_media(media: MediaFile) -> Iterator[OpenFile]:
+    """The file `media` names, open for all readers of a job; afterwards it must be what it was.
 
     Raises:
-        MediaError: missing, empty, or not in a format of `FORMATS`.
+        MediaError: missing, no file, another file than it must be, or changed while it was read.
     """
+    name = media.name if isinstance(media, SourceFile) else Path(media).name
     try:
-        file: IO[bytes] = path.open("rb")
-    except OSError as exc:
-        raise MediaError("media_not_found", f"{path.name} can't be opened: {exc.strerror or exc}") from exc
+        file = (media if isinstance(media, SourceFile) else SourceFile.at(Path(media))).open()
+    except FileChanged as exc:
+        raise MediaError("media_changed", f"{exc}; embed it again") from exc
+    except (OSError, RuntimeError, ValueError) as exc:
+        why = getattr(exc, "strerror", None) or exc
+        raise MediaError("media_not_found", f"{name} can't be opened: {why}") from exc
     with file:
-        if os.fstat(file.fileno()).st_size == 0:  # not by its name, which may be another's by now
-            raise MediaError("media_empty", f"{path.name} is empty")
+        yield file
+        try:
+            file.check()
+        except FileChanged as exc:
+            raise MediaError("media_changed", str(exc)) from exc
+
+
+@contextmanager
+def opened(source: OpenFile, span: Span | None = None) -> Iterator[InputContainer]:
+    """The container in a file, or in a `span` of it, read through a file object: a name can never become an address.
+
+    Raises:
+        MediaError: empty, or not in a format of `FORMATS`.
+    """
+    if source.size_bytes == 0:
+        raise MediaError("media_empty", f"{source.name} is empty")
+    with source.reader() as file:
         view = up_to_announced(file) if span is None else Bounded(file, span[1], span[0])
         try:
             container = av.open(view, mode="r", options=_OPEN_OPTIONS, buffer_size=_READ_BUFFER_BYTES)
         except (FFmpegError, ValueError, OSError) as exc:
             raise MediaError(
-                "media_unreadable", f"{path.name} is not audio or video that can be read ({reason(exc)})"
+                "media_unreadable", f"{source.name} is not audio or video that can be read ({reason(exc)})"
             ) from exc
         with container:
             yield container
@@ -147,7 +166,7 @@ def audio_stream(container: InputContainer, name: str, index: int = 0) -> AudioS
 
 
 def describe_container(
-    container: InputContainer, stream: AudioStream, path: Path, duration_sec: float | None
+    container: InputContainer, stream: AudioStream, source: OpenFile, duration_sec: float | None
 ) -> MediaInfo:
     """The container's own account of itself and of the track that is heard."""
     return MediaInfo(
@@ -156,7 +175,7 @@ def describe_container(
         codec=stream.codec_context.name,
         sample_rate_hz=stream.codec_context.sample_rate,
         channels=stream.codec_context.channels,
-        size_bytes=path.stat().st_size,
+        size_bytes=source.size_bytes,
         has_audio=True,
         has_video=any(not video.disposition & Disposition.attached_pic for video in container.streams.video),
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from soundbite_engine.audio.containers import describe_container, opened
+from soundbite_api.files import OpenFile
+from soundbite_engine.audio.containers import describe_container, open_media, opened
 from soundbite_engine.audio.lengths import is_countable, missing_share, rest_sec, stated_sec
 from soundbite_engine.audio.levels import Levelled, Leveller
 from soundbite_engine.audio.links import Span, links
@@ -19,15 +20,15 @@ from soundbite_engine.audio.timeline import guessed_end_sec, origin_sec
 from soundbite_engine.audio.tracks import heard_stream, heard_track, note_of, tracks_of
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.jobs import Report
-from soundbite_engine.workers.media import MediaInfo
+from soundbite_engine.workers.media import MediaFile, MediaInfo
 from soundbite_engine.workers.plans import GAINS_FILE, SAMPLE_RATE_HZ, DecodeReport
 
 MAX_DURATION_SEC = 4 * 3600 + 60
 _TRUSTED_SEC, _TRUSTED_SHARE = 0.2, 0.001
 
 
-def probe(report: Report, path: str) -> MediaInfo:
-    """What the file at `path` holds; its first sound is decoded, so that what passes is playable.
+def probe(report: Report, media: MediaFile) -> MediaInfo:
+    """What the file `media` holds; its first sound is decoded, so that what passes is playable.
 
     Its length is what the container states, or what its packets come to where that can be told without decoding them.
 
@@ -35,7 +36,11 @@ def probe(report: Report, path: str) -> MediaInfo:
         MediaError: missing, empty, unreadable, or nothing in it decodes to sound.
     """
     del report
-    source = Path(path)
+    with open_media(media) as source:
+        return _probed(source)
+
+
+def _probed(source: OpenFile) -> MediaInfo:
     first, *others = _links(source)
     with opened(source, first) as container:
         stream = heard_stream(container, source)
@@ -50,7 +55,7 @@ def probe(report: Report, path: str) -> MediaInfo:
     return replace(info, duration_sec=sum(_length_sec(source, link) for link in (first, *others)) or length_sec)
 
 
-def _links(source: Path) -> Sequence[Span | None]:
+def _links(source: OpenFile) -> Sequence[Span | None]:
     """The recordings in one file; one whole file is None."""
     try:
         spans = links(source)
@@ -59,7 +64,7 @@ def _links(source: Path) -> Sequence[Span | None]:
     return [None] if len(spans) == 1 else spans
 
 
-def _length_sec(source: Path, link: Span | None, track: int | None = None) -> float:
+def _length_sec(source: OpenFile, link: Span | None, track: int | None = None) -> float:
     """The length of a recording by its packets, or as its container states it."""
     with opened(source, link) as container:
         stream = heard_stream(container, source, track)
@@ -77,7 +82,7 @@ def _no_sound(name: str) -> MediaError:
 
 
 def _window_blocks(
-    source: Path,
+    source: OpenFile,
     start_sec: float,
     end_sec: float | None,
     rate_hz: int,
@@ -95,7 +100,7 @@ def _window_blocks(
 
 
 def _timed_blocks(
-    source: Path,
+    source: OpenFile,
     start_sec: float,
     end_sec: float | None,
     rate_hz: int,
@@ -128,28 +133,45 @@ def _timed_blocks(
 
 
 def decoded_blocks(
-    path: str,
+    media: MediaFile,
     start_sec: float = 0.0,
     end_sec: float | None = None,
     rate_hz: int = SAMPLE_RATE_HZ,
     tally: Tally | None = None,
     track: int | None = None,
 ) -> Iterator[Samples]:
-    """Mono blocks of `start_sec` to `end_sec` of the sound in the file at `path`, turned down where 16 bits overflow.
+    """Mono blocks of `start_sec` to `end_sec` of the sound in the file `media`, turned down where 16 bits overflow.
 
     `track` is the number of an audio track, from 1; None is the one that a player would take.
 
     Raises:
         MediaError: unreadable, no audio, no sound decoded, longer than four hours, or `start_sec` past the end.
     """
+    with open_media(media) as source:
+        yield from blocks_of(source, start_sec, end_sec, rate_hz, tally, track)
+
+
+def blocks_of(
+    source: OpenFile,
+    start_sec: float = 0.0,
+    end_sec: float | None = None,
+    rate_hz: int = SAMPLE_RATE_HZ,
+    tally: Tally | None = None,
+    track: int | None = None,
+) -> Iterator[Samples]:
+    """The same of a file that is open.
+
+    Raises:
+        MediaError: see `decoded_blocks`.
+    """
     leveller = Leveller(rate_hz)
-    for block in _float_blocks(Path(path), start_sec, end_sec, rate_hz, tally or Tally(), track):
+    for block in _float_blocks(source, start_sec, end_sec, rate_hz, tally or Tally(), track):
         yield from (part.samples for part in leveller.push(block))
     yield from (part.samples for part in leveller.finish())
 
 
 def _float_blocks(
-    source: Path, start_sec: float, end_sec: float | None, rate_hz: int, tally: Tally, track: int | None
+    source: OpenFile, start_sec: float, end_sec: float | None, rate_hz: int, tally: Tally, track: int | None
 ) -> Iterator[Floats]:
     count = 0
     approaches: tuple[Approach, ...] = ("seek", "skip", "start") if start_sec >= SKIP_FROM_SEC else ("start",)
@@ -173,21 +195,28 @@ def _float_blocks(
 
 def decode_to_scratch(
     report: Report,
-    path: str,
+    media: MediaFile,
     scratch: str,
     start_sec: float = 0.0,
     end_sec: float | None = None,
     track: int | None = None,
 ) -> DecodeReport:
-    """Decode a window of `path` into `scratch` as raw int16, its gains beside it; `report` counts to the expected end.
+    """Decode a window of `media` into `scratch` as raw int16, its gains beside it; `report` counts to the expected end.
 
     Raises:
         MediaError: see `decoded_blocks`.
     """
+    with open_media(media) as source:
+        return _decoded_to_scratch(report, source, scratch, start_sec, end_sec, track)
+
+
+def _decoded_to_scratch(
+    report: Report, source: OpenFile, scratch: str, start_sec: float, end_sec: float | None, track: int | None
+) -> DecodeReport:
     tally = Tally()
     count = 0
     leveller = Leveller(SAMPLE_RATE_HZ, raises_speech=True)
-    blocks = _float_blocks(Path(path), start_sec, end_sec, SAMPLE_RATE_HZ, tally, track)
+    blocks = _float_blocks(source, start_sec, end_sec, SAMPLE_RATE_HZ, tally, track)
     gains_path = Path(scratch).with_name(GAINS_FILE)
     with Path(scratch).open("wb", buffering=1 << 20) as out, gains_path.open("wb", buffering=1 << 12) as gains:
         for part in chain(chain.from_iterable(map(leveller.push, blocks)), _last(leveller)):
@@ -199,8 +228,8 @@ def decode_to_scratch(
             if until is not None and until > start_sec:
                 report(min(1.0, count / SAMPLE_RATE_HZ / (until - start_sec)))
     if not tally.is_cut_by_window:
-        tally.missing_share = missing_share(Path(path))
-    tracks = tracks_of(Path(path))
+        tally.missing_share = missing_share(source)
+    tracks = tracks_of(source)
     note = note_of(tracks, track or heard_track(tracks)) if tracks else ""
     return DecodeReport(count, start_sec, tally.source_sec, (*tally.warnings(), *([note] if note else [])))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import av
 import numpy as np
@@ -17,14 +16,15 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
 
-from soundbite_engine.audio.containers import opened
-from soundbite_engine.audio.decode import decoded_blocks
+from soundbite_api.files import OpenFile
+from soundbite_engine.audio.containers import open_media, opened
+from soundbite_engine.audio.decode import blocks_of, decoded_blocks
 from soundbite_engine.audio.spectra import Samples
 from soundbite_engine.audio.timeline import guessed_end_sec
 from soundbite_engine.audio.tracks import heard_stream
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.jobs import Report
-from soundbite_engine.workers.media import ClipFormat
+from soundbite_engine.workers.media import ClipFormat, MediaFile
 
 MAX_CLIP_SEC = 600.0
 _FRAME_SAMPLES = 1152
@@ -53,8 +53,8 @@ _RECIPES = {
 }
 
 
-def cut(report: Report, path: str, start_sec: float, end_sec: float, fmt: ClipFormat) -> bytes:
-    """`start_sec` to `end_sec` of the file at `path` as a whole mono file of format `fmt`.
+def cut(report: Report, media: MediaFile, start_sec: float, end_sec: float, fmt: ClipFormat) -> bytes:
+    """`start_sec` to `end_sec` of the file `media` as a whole mono file of format `fmt`.
 
     Raises:
         MediaError: see `decoded_blocks`; also a stretch of more than ten minutes.
@@ -63,7 +63,7 @@ def cut(report: Report, path: str, start_sec: float, end_sec: float, fmt: ClipFo
     if end_sec - start_sec > MAX_CLIP_SEC:
         raise MediaError("media_too_long", f"a clip is at most {MAX_CLIP_SEC:g} s, not {end_sec - start_sec:.1f} s")
     recipe = _RECIPES[fmt]
-    samples = np.concatenate(list(decoded_blocks(path, start_sec, end_sec, recipe.rate_hz)))
+    samples = np.concatenate(list(decoded_blocks(media, start_sec, end_sec, recipe.rate_hz)))
     try:
         return _encoded(samples, recipe)
     except FFmpegError as exc:
@@ -93,14 +93,19 @@ def _frames(samples: Samples, recipe: _Recipe, frame_samples: int) -> Iterator[A
         yield frame
 
 
-def to_flac(report: Report, path: str, out: str, start_sec: float, end_sec: float | None) -> None:
-    """Write a stretch of the sound in `path` to `out`: mono, 16 bits, the rate of the source up to 48 kHz.
+def to_flac(report: Report, media: MediaFile, out: str, start_sec: float, end_sec: float | None) -> None:
+    """Write a stretch of the sound in `media` to `out`: mono, 16 bits, the rate of the source up to 48 kHz.
 
     Raises:
         MediaError: see `decoded_blocks`; also when `out` can't be written.
     """
-    rate_hz, until_sec = _rate_and_end(path, end_sec)
-    frames = _flac_frames(decoded_blocks(path, start_sec, end_sec, rate_hz), rate_hz)
+    with open_media(media) as source:
+        _write_flac(report, source, out, start_sec, end_sec)
+
+
+def _write_flac(report: Report, source: OpenFile, out: str, start_sec: float, end_sec: float | None) -> None:
+    rate_hz, until_sec = _rate_and_end(source, end_sec)
+    frames = _flac_frames(blocks_of(source, start_sec, end_sec, rate_hz), rate_hz)
     try:
         with av.open(out, mode="w", format="flac") as container:
             stream = container.add_stream("flac", rate=rate_hz)
@@ -113,11 +118,10 @@ def to_flac(report: Report, path: str, out: str, start_sec: float, end_sec: floa
                     report(min(1.0, frame.pts / rate_hz / (until_sec - start_sec)))
             container.mux(stream.encode(None))
     except (FFmpegError, OSError) as exc:
-        raise MediaError("media_unreadable", f"{Path(path).name} can't be written as FLAC: {exc}") from exc
+        raise MediaError("media_unreadable", f"{source.name} can't be written as FLAC: {exc}") from exc
 
 
-def _rate_and_end(path: str, end_sec: float | None) -> tuple[int, float]:
-    source = Path(path)
+def _rate_and_end(source: OpenFile, end_sec: float | None) -> tuple[int, float]:
     with opened(source) as container:
         stream = heard_stream(container, source)
         rate_hz = min(max(stream.codec_context.sample_rate, _LOWEST_FLAC_HZ), _HIGHEST_FLAC_HZ)
@@ -144,8 +148,8 @@ def _flac_frame(samples: Samples, rate_hz: int, pts: int) -> AudioFrame:
     return frame
 
 
-def levels(report: Report, path: str, count: int) -> tuple[float, bytes]:
-    """The length in seconds of the sound in the file at `path`, and `count` peaks over it, 0 to 255 of full scale.
+def levels(report: Report, media: MediaFile, count: int) -> tuple[float, bytes]:
+    """The length in seconds of the sound in the file `media`, and `count` peaks over it, 0 to 255 of full scale.
 
     Raises:
         MediaError: see `decoded_blocks`.
@@ -154,7 +158,7 @@ def levels(report: Report, path: str, count: int) -> tuple[float, bytes]:
     peaks: list[Levels] = []
     rest = np.zeros(0, np.int16)
     samples = 0
-    for block in decoded_blocks(path, rate_hz=_LEVELS_RATE_HZ):
+    for block in decoded_blocks(media, rate_hz=_LEVELS_RATE_HZ):
         samples += block.size
         whole, rest = _peaks(np.concatenate([rest, block]))
         peaks.append(whole)

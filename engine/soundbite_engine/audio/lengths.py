@@ -8,13 +8,13 @@ Sources: the byte count of an MP3's Xing/Info frame; the end-of-stream flag of O
 from __future__ import annotations
 
 import struct
-from pathlib import Path
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 
+from soundbite_api.files import OpenFile
 from soundbite_engine.audio.containers import UNKNOWN_SIZES, announced_bytes
 from soundbite_engine.audio.timeline import STAMPED, family, origin_sec
 
@@ -25,23 +25,23 @@ _SLACK_BYTES = 1024
 _COUNTED = frozenset({"flac", "tta", "ape", "wv", "tak", "mpc", "mpc8", "dsf", "caf", "aiff", "w64", "au", "voc"})
 
 
-def stated_sec(container: InputContainer, stream: AudioStream, path: Path) -> float | None:
+def stated_sec(container: InputContainer, stream: AudioStream, source: OpenFile) -> float | None:
     """Where the sound ends on the player's timeline, as the container states it; None where it would be a guess."""
     kind = family(container)
     if kind in STAMPED:
-        return _stamped_end_sec(container, stream, path)
+        return _stamped_end_sec(container, stream, source)
     is_stated = (
         kind in _COUNTED
         or (kind in ("wav", "nistsphere") and stream.codec_context.name.startswith("pcm_"))
-        or (kind == "mp3" and _counts_frames(path))
+        or (kind == "mp3" and _counts_frames(source))
     )
     if not is_stated or stream.duration is None or stream.time_base is None:
         return None
     return float(stream.duration * stream.time_base)
 
 
-def _stamped_end_sec(container: InputContainer, stream: AudioStream, path: Path) -> float | None:
-    origin, kind = origin_sec(container, path), family(container)
+def _stamped_end_sec(container: InputContainer, stream: AudioStream, source: OpenFile) -> float | None:
+    origin, kind = origin_sec(container, source), family(container)
     if tagged := stream.metadata.get("DURATION"):  # as Matroska's writers note it, from the beginning of the file
         hours, minutes, seconds = (float(part) for part in tagged.split(":"))
         return max(0.0, hours * 3600 + minutes * 60 + seconds - origin)
@@ -71,13 +71,13 @@ def rest_sec(container: InputContainer, stream: AudioStream) -> float:
     return float(ticks * stream.time_base) if stream.time_base is not None else 0.0
 
 
-def missing_share(path: Path) -> float | None:
-    """The share of the file at `path` that is missing, 0 to 1; None where nothing shows that anything is.
+def missing_share(source: OpenFile) -> float | None:
+    """The share of a file that is missing, 0 to 1; None where nothing shows that anything is.
 
     An Ogg file only shows that its end is missing, not how much: that is 0.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
+    size = source.size_bytes
+    with source.reader() as file:
         head = file.read(_HEAD_BYTES)
         if head[:4] == b"OggS":
             file.seek(max(0, size - _TAIL_BYTES))
@@ -122,9 +122,9 @@ def _ends_ogg_stream(tail: bytes) -> bool:
     return last >= 0 and len(tail) > last + 5 and bool(tail[last + 5] & 4)
 
 
-def _counts_frames(path: Path) -> bool:
+def _counts_frames(source: OpenFile) -> bool:
     """Whether an MP3 file begins with a frame that says how many there are (Xing, Info or VBRI)."""
-    with path.open("rb") as file:
+    with source.reader() as file:
         head = file.read(_HEAD_BYTES)
         if head[:3] == b"ID3":
             file.seek(10 + _syncsafe(head[6:10]))

@@ -11,8 +11,9 @@ import mmap
 import struct
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import IO
+
+from soundbite_api.files import OpenFile
 
 _OGG_HEADER = struct.Struct("<4sBB8x4x4x4xB")
 _BEGINS_STREAM = 2
@@ -23,13 +24,13 @@ _MOST_LINKS = 1000
 Span = tuple[int, int]
 
 
-def links(path: Path) -> list[Span]:
-    """Where each recording in the file at `path` begins and ends, in bytes; one for all but joined files.
+def links(source: OpenFile) -> list[Span]:
+    """Where each recording in a file begins and ends, in bytes; one for all but joined files.
 
     Raises:
         OSError: it can't be read.
     """
-    with path.open("rb") as file:
+    with source.reader() as file:
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
         head = file.read(_HEAD_BYTES)

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from av.audio.frame import AudioFrame
@@ -20,6 +19,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 
+from soundbite_api.files import OpenFile
 from soundbite_engine.audio.containers import reason
 from soundbite_engine.audio.lengths import is_countable, rest_sec
 from soundbite_engine.audio.mix import STRETCH_SEC, Downmix
@@ -124,7 +124,7 @@ class _Entry:
 class Reading:
     """One pass over one track of one container."""
 
-    def __init__(self, container: InputContainer, stream: AudioStream, source: Path, tally: Tally) -> None:
+    def __init__(self, container: InputContainer, stream: AudioStream, source: OpenFile, tally: Tally) -> None:
         self._container = container
         self._stream = stream
         self._tally = tally
@@ -136,7 +136,7 @@ class Reading:
         self._damage = 0
         self._is_exact = self._kind in _SOUGHT_PCM and stream.codec_context.name.startswith("pcm_")
         self._is_exact |= self._kind == "mov" and not is_fragmented(source)
-        self._is_exact |= self._kind == "matroska" and source.stat().st_size >= SOUGHT_MATROSKA_BYTES
+        self._is_exact |= self._kind == "matroska" and source.size_bytes >= SOUGHT_MATROSKA_BYTES
 
     def way(self, start_sec: float, approach: Approach) -> Approach:
         """How to go to `start_sec` when `approach` is to be tried.

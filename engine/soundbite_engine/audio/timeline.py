@@ -11,10 +11,11 @@ import math
 import struct
 from collections.abc import Set
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import av
 from av.container import InputContainer
+
+from soundbite_api.files import OpenFile
 
 STAMPED = frozenset({"mov", "matroska", "ogg", "asf", "avi", "mpeg", "mpegts", "flv"})
 # Programme streams are cut and joined at will: a jump of all tracks at once is a joint, not a hole.
@@ -37,27 +38,27 @@ def family(container: InputContainer) -> str:
     return str(container.format.name).partition(",")[0]
 
 
-def origin_sec(container: InputContainer, path: Path) -> float:
+def origin_sec(container: InputContainer, source: OpenFile) -> float:
     """The timestamp that a player shows as 0:00."""
     # The timeline of a film begins at 0 whenever its first sound does (ISO 14496-12, edit lists); a fragment of a
     # stream carries the time of the stream.
-    if container.start_time is None or (family(container) == "mov" and not is_fragmented(path)):
+    if container.start_time is None or (family(container) == "mov" and not is_fragmented(source)):
         return 0.0
     start_sec = float(container.start_time / av.time_base)
     return 0.0 if -_PRIMING_SEC <= start_sec < 0 else start_sec
 
 
-def guessed_end_sec(container: InputContainer, path: Path) -> float | None:
+def guessed_end_sec(container: InputContainer, source: OpenFile) -> float | None:
     """FFmpeg's idea of where the longest track ends on the player's timeline; where nothing is stated, a guess."""
     if container.duration is None:
         return None
     start_sec = float((container.start_time or 0) / av.time_base)
-    return float(container.duration / av.time_base) + start_sec - origin_sec(container, path)
+    return float(container.duration / av.time_base) + start_sec - origin_sec(container, source)
 
 
-def is_fragmented(path: Path) -> bool:
-    """Whether the film at `path` is written in fragments (ISO 14496-12, movie fragments)."""
-    with path.open("rb") as file:
+def is_fragmented(source: OpenFile) -> bool:
+    """Whether a film is written in fragments (ISO 14496-12, movie fragments)."""
+    with source.reader() as file:
         for _ in range(_MOST_BOXES):
             header = file.read(16)
             if len(header) < 8:

@@ -5,14 +5,12 @@ That is one that decodes and is not silent; of those the one marked as default, 
 
 from __future__ import annotations
 
-from functools import lru_cache
-from pathlib import Path
-
 import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 
+from soundbite_api.files import FileIdentity, OpenFile
 from soundbite_engine.audio.containers import audio_stream, opened
 from soundbite_engine.audio.links import Span
 from soundbite_engine.audio.reading import Reading, Tally
@@ -23,9 +21,11 @@ _LISTENED_SEC = 600.0
 _LISTENING_RATE_HZ = 8000
 _SILENT_PEAK = 1e-4
 _MOST_TRACKS = 32
+_MOST_KNOWN = 64
+_known: dict[tuple[FileIdentity, Span | None], tuple[Track, ...]] = {}
 
 
-def heard_stream(container: InputContainer, source: Path, track: int | None = None) -> AudioStream:
+def heard_stream(container: InputContainer, source: OpenFile, track: int | None = None) -> AudioStream:
     """The stream of track number `track`, from 1; None for the one to be heard.
 
     Raises:
@@ -45,28 +45,27 @@ def heard_track(tracks: tuple[Track, ...]) -> int:
     return best.number
 
 
-def tracks_of(source: Path, span: Span | None = None) -> tuple[Track, ...]:
-    """The audio tracks of the file at `source`; where there are several, each is listened to for its first sound.
+def tracks_of(source: OpenFile, span: Span | None = None) -> tuple[Track, ...]:
+    """The audio tracks of a file; where there are several, each is listened to for its first sound, once a process.
 
     Raises:
         MediaError: it can't be opened.
     """
-    try:
-        status = source.stat()
-    except OSError:
-        return ()
-    return _tracks(source, span, status.st_size, status.st_mtime_ns)
+    key = (source.identity, span)
+    if key not in _known:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[key] = _tracks(source, span)
+    return _known[key]
 
 
-@lru_cache(maxsize=64)
-def _tracks(source: Path, span: Span | None, size: int, mtime_ns: int) -> tuple[Track, ...]:
-    del size, mtime_ns  # they make a changed file another
+def _tracks(source: OpenFile, span: Span | None) -> tuple[Track, ...]:
     with opened(source, span) as container:
         count = min(len(container.streams.audio), _MOST_TRACKS)
     return tuple(_track(source, span, index, is_alone=count == 1) for index in range(count))
 
 
-def _track(source: Path, span: Span | None, index: int, *, is_alone: bool) -> Track:
+def _track(source: OpenFile, span: Span | None, index: int, *, is_alone: bool) -> Track:
     with opened(source, span) as container:
         stream = container.streams.audio[index]
         context = stream.codec_context
@@ -77,7 +76,7 @@ def _track(source: Path, span: Span | None, index: int, *, is_alone: bool) -> Tr
     return Track(index + 1, *known, "" if language == "und" else language, title, is_default, is_decodable, is_silent)
 
 
-def _listen(container: InputContainer, source: Path, index: int) -> tuple[bool, bool]:
+def _listen(container: InputContainer, source: OpenFile, index: int) -> tuple[bool, bool]:
     """Whether a track decodes, and whether it is silent as far as it is listened to."""
     is_decodable = False
     try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from soundbite_api.files import FileIdentity
+from soundbite_api.files import SourceFile
 from soundbite_engine.platform.requests import Page, new_id
 
 Method = Literal["direct", "url", "multipart"]
@@ -35,7 +35,7 @@ class AssetRecord:
     is_reference: bool
     size: int | None
     mtime_ns: int | None
-    identity: FileIdentity | None
+    reference: SourceFile | None
     duration: float | None
     technical_metadata: Mapping[str, Any] | None
     user_metadata: Mapping[str, Any] | None
@@ -53,9 +53,8 @@ class NewAsset:
     path: Path | None = None
     source_url: str | None = None
     is_inline: bool = False
-    is_reference: bool = False
     size: int | None = None
-    identity: FileIdentity | None = None
+    reference: SourceFile | None = None
     user_metadata: Mapping[str, Any] | None = None
 
 
@@ -70,7 +69,8 @@ class AssetFilter:
 
 def insert(connection: sqlite3.Connection, asset: NewAsset, owner: str | None) -> AssetRecord:
     """Add an asset, `processing`, worked on by engine `owner`."""
-    asset_id = new_id()
+    asset_id, reference = new_id(), asset.reference
+    path = asset.path if reference is None else reference.path
     connection.execute(
         "INSERT INTO assets (id, created_at, status, method, filename, file_type, path, source_url, is_inline,"
         " is_reference, size, mtime_ns, identity, user_metadata, owner)"
@@ -81,13 +81,13 @@ def insert(connection: sqlite3.Connection, asset: NewAsset, owner: str | None) -
             asset.method,
             asset.filename,
             asset.file_type,
-            None if asset.path is None else str(asset.path),
+            None if path is None else str(path),
             asset.source_url,
             asset.is_inline,
-            asset.is_reference,
+            reference is not None,
             asset.size,
-            None if asset.identity is None else asset.identity.mtime_ns,
-            None if asset.identity is None else asset.identity.fragment,
+            None if reference is None or reference.identity is None else reference.identity.mtime_ns,
+            None if reference is None else reference.fragment,
             _to_json(asset.user_metadata),
             owner,
         ),
@@ -203,6 +203,8 @@ def ids(connection: sqlite3.Connection) -> set[str]:
 
 
 def _record(row: sqlite3.Row) -> AssetRecord:
+    path = None if row["path"] is None else Path(row["path"])
+    is_reference = bool(row["is_reference"])
     return AssetRecord(
         id=row["id"],
         created_at=row["created_at"],
@@ -210,13 +212,13 @@ def _record(row: sqlite3.Row) -> AssetRecord:
         method=row["method"],
         filename=row["filename"],
         file_type=row["file_type"],
-        path=None if row["path"] is None else Path(row["path"]),
+        path=path,
         source_url=row["source_url"],
         is_inline=bool(row["is_inline"]),
-        is_reference=bool(row["is_reference"]),
+        is_reference=is_reference,
         size=row["size"],
         mtime_ns=row["mtime_ns"],
-        identity=None if row["identity"] is None else FileIdentity.of_fragment(row["identity"]),
+        reference=SourceFile.of_fragment(path, row["identity"] or "") if is_reference and path is not None else None,
         duration=row["duration"],
         technical_metadata=_from_json(row["technical_metadata"]),
         user_metadata=_from_json(row["user_metadata"]),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from soundbite_api.files import SourceFile
 from soundbite_engine.config import EngineConfig
 from soundbite_engine.errors import EngineError, MediaError
 from soundbite_engine.platform import asset_records
@@ -21,11 +22,11 @@ from soundbite_engine.platform.fetch import Fetcher, name_in_url
 from soundbite_engine.platform.media_files import (
     IncomingMedia,
     MediaFolder,
-    check_reference,
     clean_name,
     file_type,
     referenced_file,
     remove,
+    same_file,
     technical_metadata,
 )
 from soundbite_engine.platform.requests import Page
@@ -99,17 +100,15 @@ class Assets:
         if not self._config.file_urls:
             raise FetchError("url_refused", "File URLs are not accepted here; upload the file instead.")
         referenced = await asyncio.to_thread(referenced_file, url)
-        name = clean_name(filename or referenced.path.name)
+        name = clean_name(filename or referenced.name)
         new = NewAsset(
             "url",
             name,
             file_type(name),
-            path=referenced.path,
             source_url=url.partition("#")[0],
             is_inline=is_inline,
-            is_reference=True,
-            size=referenced.identity.size_bytes,
-            identity=referenced.identity,
+            size=referenced.identity.size_bytes if referenced.identity else None,
+            reference=referenced,
             user_metadata=user_metadata,
         )
         return await self._create(new)
@@ -142,7 +141,7 @@ class Assets:
     async def _settle(self, record: AssetRecord) -> None:
         try:
             ready = await self._fetched(record)
-            info = await probe(await self.media_path(ready), self._pool)
+            info = await probe(await self.media_file(ready), self._pool)
         except EngineError as exc:
             # The name a client knows goes in place of the stored file's.
             name = Path(self.folder.path_of(record.id, record.filename)).name
@@ -227,27 +226,27 @@ class Assets:
             else:
                 await asyncio.wait([settling])
 
-    async def media_path(self, record: AssetRecord) -> Path:
+    async def media_file(self, record: AssetRecord) -> SourceFile:
         """The file of an asset whose bytes are here.
 
         Raises:
             EngineError: a referenced file is gone or has changed.
         """
         assert record.path is not None
-        if record.is_reference:
-            await asyncio.to_thread(check_reference, record.path, record.identity, record.size, record.mtime_ns)
-        return record.path
+        if record.reference is not None:
+            return await asyncio.to_thread(same_file, record.reference, record.size, record.mtime_ns)
+        return await asyncio.to_thread(SourceFile.at, record.path)
 
-    async def kept_file(self, asset_id: str) -> Path | None:
+    async def kept_file(self, asset_id: str) -> SourceFile | None:
         """The file of a ready asset; None where its bytes are not here, or not any more."""
         try:
             record = await self.get(asset_id)
             if record.status != "ready":
                 return None
-            path = await self.media_path(record)
+            media = await self.media_file(record)
         except EngineError:
             return None
-        return path if await asyncio.to_thread(path.is_file) else None
+        return media if await asyncio.to_thread(media.path.is_file) else None
 
     async def change_user_metadata(self, asset_id: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
         """Make of an asset's user metadata what `change` makes of it; no other change comes between.

@@ -21,6 +21,7 @@ from soundbite_engine.platform.errors import invalid
 from soundbite_engine.platform.task_records import StoredResult
 from soundbite_engine.platform.transcription import Transcriptions, timed_values
 from soundbite_engine.profiles import Profile
+from soundbite_engine.workers.media import MediaFile
 from soundbite_engine.workers.pool import WorkerPool
 
 # Sixteen vectors are some ten milliseconds of JSON: short enough not to hold up the event loop.
@@ -104,11 +105,11 @@ class Embedded:
         return json.dumps(wire)[1:-1].encode()
 
 
-def analysis_request(path: str, audio: AudioInput, profile: Profile) -> AnalysisRequest:
+def analysis_request(media: MediaFile, audio: AudioInput, profile: Profile) -> AnalysisRequest:
     """What to compute for an audio request."""
     cut = audio.segmentation
     return AnalysisRequest(
-        path=path,
+        media=media,
         profile=profile,
         start_sec=audio.start_sec,
         end_sec=audio.end_sec,
@@ -246,12 +247,12 @@ class Embedder:
             EngineError: as `embed_now`.
         """
         check_window(record, audio, LONGEST_TASK_SEC)
-        path = await self._assets.media_path(record)
-        request = replace(analysis_request(str(path), audio, self.profile), longest_sec=longest_sec)
+        media = await self._assets.media_file(record)
+        request = replace(analysis_request(media, audio, self.profile), longest_sec=longest_sec)
         try:
             analysis = await analyse(request, self._pool, on_progress)
         except MediaError as exc:
-            raise MediaError(exc.code, exc.message.replace(path.name, record.filename)) from exc
+            raise MediaError(exc.code, exc.message.replace(media.name, record.filename)) from exc
         await self._keep_transcript(record, analysis)
         embedded = Embedded.of_analysis(analysis, self.profile.dimension)
         seconds = analysis.end_offset_sec - analysis.start_offset_sec

@@ -8,7 +8,6 @@ import hmac
 import logging
 import re
 import time
-from pathlib import Path
 from typing import Self
 
 from starlette.applications import Starlette
@@ -20,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from soundbite_api.files import SourceFile
 from soundbite_engine.config import EngineConfig
 from soundbite_engine.errors import EngineError
 from soundbite_engine.platform.assets import LEFT_BEHIND_S, Assets
@@ -175,7 +175,7 @@ class Engine:
         """The models in use, and the space of their vectors."""
         return self._profile
 
-    async def kept_file(self, asset_id: str) -> Path | None:
+    async def kept_file(self, asset_id: str) -> SourceFile | None:
         """The file of a ready asset, while the engine is open; None where its bytes are not here, or not any more."""
         return await self._assets.kept_file(asset_id) if self._assets else None
 

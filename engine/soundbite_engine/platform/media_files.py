@@ -10,14 +10,14 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from soundbite_api.files import FileIdentity, open_pinned
+from soundbite_api.files import FileIdentity, SourceFile, open_pinned
 from soundbite_engine.errors import DiskError, MediaError
 from soundbite_engine.platform.errors import FetchError, invalid
 from soundbite_engine.workers.media import MediaInfo
@@ -128,14 +128,6 @@ def remove(path: Path) -> None:
 
 
 @dataclass(frozen=True)
-class ReferencedFile:
-    """A file of this machine that an asset names, and which one it was then."""
-
-    path: Path
-    identity: FileIdentity
-
-
-@dataclass(frozen=True)
 class IncomingMedia:
     """Media whose bytes are in a file of the incoming folder."""
 
@@ -227,8 +219,8 @@ def technical_metadata(info: MediaInfo, mime_type: str) -> dict[str, Any]:
     }
 
 
-def referenced_file(url: str) -> ReferencedFile:
-    """The file a `file:///...` URL names; with a fragment `identity=...` (`FileIdentity.fragment`) it must be that one.
+def referenced_file(url: str) -> SourceFile:
+    """The file a `file:///...` URL names; with a fragment `identity=...` (`SourceFile.fragment`) it must be that one.
 
     Raises:
         Refused: not an absolute path on this machine.
@@ -239,28 +231,28 @@ def referenced_file(url: str) -> ReferencedFile:
         parts = urlsplit(url)
     except ValueError as exc:
         raise invalid("url", _FILE_URL) from exc
-    expected = FileIdentity.of_fragment(parts.fragment)
-    if parts.netloc not in ("", "localhost") or parts.query or (parts.fragment and expected is None):
+    source = SourceFile.of_fragment(Path(url2pathname(parts.path)), parts.fragment)
+    if parts.netloc not in ("", "localhost") or parts.query or (parts.fragment and source.identity is None):
         raise invalid("url", _FILE_URL)
-    path = Path(url2pathname(parts.path))
-    if not path.is_absolute():
+    if not source.path.is_absolute():
         raise invalid("url", "A file URL needs an absolute path.")
-    identity = _identity_of(path)
-    if expected not in (None, identity):
-        raise _changed(path)
-    return ReferencedFile(path, identity)
+    identity = _identity_of(source.path)
+    if source.identity not in (None, identity):
+        raise _changed(source.path)
+    return replace(source, identity=identity)
 
 
-def check_reference(path: Path, identity: FileIdentity | None, size: int | None, mtime_ns: int | None) -> None:
-    """Make sure a referenced file is still the one that was referenced; an old reference has no `identity`.
+def same_file(reference: SourceFile, size: int | None, mtime_ns: int | None) -> SourceFile:
+    """The file that was referenced, to be opened untouched from now on; an old reference has no identity.
 
     Raises:
         FetchError: it is gone.
         MediaError: it has changed.
     """
-    now = _identity_of(path)
-    if (identity is not None and now != identity) or (now.size_bytes, now.mtime_ns) != (size, mtime_ns):
-        raise _changed(path)
+    now = _identity_of(reference.path)
+    if reference.identity not in (None, now) or (now.size_bytes, now.mtime_ns) != (size, mtime_ns):
+        raise _changed(reference.path)
+    return replace(reference, identity=now)
 
 
 def _identity_of(path: Path) -> FileIdentity:

@@ -104,7 +104,7 @@ class Transcriptions:
             async with self._turn:
                 if (await self._database.read(lambda c: _find(c, asset_id))).status == "ready":
                     return  # an embedding brought it meanwhile
-                transcript = await transcribe(await self._assets.media_path(asset), self._pool, profile=self._profile)
+                transcript = await transcribe(await self._assets.media_file(asset), self._pool, profile=self._profile)
             await self.keep(asset_id, transcript)
         except EngineError as exc:
             # A file that can't be opened now may be there again later.

@@ -13,11 +13,12 @@ from soundbite_engine.sound.clap_mel import RATE_HZ
 from soundbite_engine.sound.described import Described
 from soundbite_engine.space import Floats
 from soundbite_engine.workers.jobs import Report
+from soundbite_engine.workers.media import MediaFile
 from soundbite_engine.workers.plans import Segment
 
 
 def describe(
-    report: Report, scratch: str, spans: Sequence[Segment], start_sec: float, pack: str, source: str
+    report: Report, scratch: str, spans: Sequence[Segment], start_sec: float, pack: str, source: MediaFile
 ) -> Described:
     """Sound blocks (segments, 512); `pack` is the folder of the model, `source` the recording.
 
@@ -35,7 +36,7 @@ def describe(
     return Described.of(blocks)
 
 
-def _decoded(source: str, start_sec: float, end_sec: float) -> Floats:
+def _decoded(source: MediaFile, start_sec: float, end_sec: float) -> Floats:
     blocks = list(decoded_blocks(source, start_sec, end_sec, rate_hz=RATE_HZ))
     sound: Floats = np.concatenate(blocks).astype(np.float32) / np.float32(32768.0)
     return sound

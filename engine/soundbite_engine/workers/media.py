@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from soundbite_api.files import SourceFile
 from soundbite_engine.workers.pool import WorkerPool
 
 PROBE_TIMEOUT_S = 60.0
@@ -14,6 +15,8 @@ FLAC_TIMEOUT_S = 1800.0
 LEVELS_TIMEOUT_S = 300.0
 
 ClipFormat = Literal["wav", "mp3", "opus", "flac"]
+MediaFile = SourceFile | Path | str
+"""A file as jobs are given it; a mere path is one that nobody but this process chose."""
 
 
 @dataclass(frozen=True)
@@ -48,50 +51,50 @@ class MediaInfo:
     """The number of the track that is heard, and that codec, rate and channels are of."""
 
 
-async def probe(path: Path, pool: WorkerPool) -> MediaInfo:
-    """What the file at `path` holds.
+async def probe(media: MediaFile, pool: WorkerPool) -> MediaInfo:
+    """What the file `media` holds.
 
     Raises:
         MediaError: missing, empty, unreadable, without audio, or without any sound that decodes.
         WorkerError: the process that looked at it failed.
     """
-    info: MediaInfo = await pool.run("probe", str(path), timeout_s=PROBE_TIMEOUT_S, is_urgent=True)
+    info: MediaInfo = await pool.run("probe", media, timeout_s=PROBE_TIMEOUT_S, is_urgent=True)
     return info
 
 
-async def cut(path: Path, start_sec: float, end_sec: float, fmt: ClipFormat, pool: WorkerPool) -> bytes:
-    """`start_sec` to `end_sec` of the file at `path` as a whole mono file: 16 kHz for wav, 24 kHz for the others.
+async def cut(media: MediaFile, start_sec: float, end_sec: float, fmt: ClipFormat, pool: WorkerPool) -> bytes:
+    """`start_sec` to `end_sec` of the file `media` as a whole mono file: 16 kHz for wav, 24 kHz for the others.
 
     Raises:
         MediaError: unreadable, `start_sec` past the end, or more than ten minutes.
         WorkerError: the process that cut it failed.
     """
     sound: bytes = await pool.run(
-        "cut", str(path), float(start_sec), float(end_sec), fmt, timeout_s=CUT_TIMEOUT_S, is_urgent=True
+        "cut", media, float(start_sec), float(end_sec), fmt, timeout_s=CUT_TIMEOUT_S, is_urgent=True
     )
     return sound
 
 
 async def to_flac(
-    path: Path, out: Path, pool: WorkerPool, start_sec: float = 0.0, end_sec: float | None = None
+    media: MediaFile, out: Path, pool: WorkerPool, start_sec: float = 0.0, end_sec: float | None = None
 ) -> None:
-    """Write the sound of the file at `path`, or a stretch of it, to `out` as FLAC; its times begin at `start_sec`.
+    """Write the sound of the file `media`, or a stretch of it, to `out` as FLAC; its times begin at `start_sec`.
 
     Raises:
         MediaError: unreadable, without sound, or `start_sec` past the end.
         WorkerError: the process that did it failed.
     """
-    await pool.run("to_flac", str(path), str(out), float(start_sec), end_sec, timeout_s=FLAC_TIMEOUT_S)
+    await pool.run("to_flac", media, str(out), float(start_sec), end_sec, timeout_s=FLAC_TIMEOUT_S)
 
 
-async def levels(path: Path, count: int, pool: WorkerPool) -> tuple[float, bytes]:
-    """The length in seconds of the sound in the file at `path`, and `count` peaks over it, 0 to 255 of full scale.
+async def levels(media: MediaFile, count: int, pool: WorkerPool) -> tuple[float, bytes]:
+    """The length in seconds of the sound in the file `media`, and `count` peaks over it, 0 to 255 of full scale.
 
     Raises:
         MediaError: unreadable, or without sound.
         WorkerError: the process that looked at it failed.
     """
     heights: tuple[float, bytes] = await pool.run(
-        "levels", str(path), int(count), timeout_s=LEVELS_TIMEOUT_S, is_urgent=True
+        "levels", media, int(count), timeout_s=LEVELS_TIMEOUT_S, is_urgent=True
     )
     return heights

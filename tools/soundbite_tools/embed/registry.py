@@ -224,7 +224,7 @@ async def _duration_sec(library: Library, source: Source) -> float:
     if source.file is None:
         return 0.0
     try:
-        media = await library.media_reader.probe(Path(source.uri))
+        media = await library.media_reader.probe(source.file.source)
     except MediaProblem as exc:
         # Inline audio is kept under a name that nobody gave it.
         reason = re.sub(f"^{re.escape(Path(source.uri).name)} ", "it ", str(exc))

@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 
 from soundbite_api import PlatformError, PollPolicy
 from soundbite_store import StoredTranscript, TimedText
+from soundbite_tools.sources.files import recorded_file
 from soundbite_tools.sources.local_media import MediaProblem
 
 if TYPE_CHECKING:
@@ -62,12 +63,16 @@ async def find_transcript(
     if wire is not None:
         transcript = _transcript_of(wire, asset.asset_id, library.config.platform, upload.offset_sec)
         return WindowTranscript(transcript, is_of_window=window_transcript is not None or upload.is_cut)
-    config, path = library.config, Path(asset.source_uri)
+    config = library.config
     is_local = asset.source_kind in ("file", "base64") and not config.is_embedded
     if not (has_speech and is_local and config.local_transcripts):
         return WindowTranscript(None)
+    source = await anyio.to_thread.run_sync(recorded_file, asset)
+    if source is None:
+        log.info("No transcript of %s: its file changed or went away", asset.asset_id)
+        return WindowTranscript(None)
     try:
-        recognised = await library.media_reader.transcribe(path, params.start_sec, params.end_sec or None)
+        recognised = await library.media_reader.transcribe(source, params.start_sec, params.end_sec or None)
     except MediaProblem as exc:
         log.info("No transcript of %s: %s", asset.asset_id, exc)
         return WindowTranscript(None)

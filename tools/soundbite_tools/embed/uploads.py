@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 import anyio.to_thread
 from pydantic import ValidationError
 
-from soundbite_api import AssetFailed, NotFound, PlatformError, UploadTicket
+from soundbite_api import AssetFailed, NotFound, PlatformError, SourceFile, UploadTicket
 from soundbite_tools.errors import SourceProblem, sentence
-from soundbite_tools.sources.files import is_unchanged, read_facts
+from soundbite_tools.sources.files import recorded_file
 from soundbite_tools.sources.local_media import MediaProblem
-from soundbite_tools.text import clock_range, number
+from soundbite_tools.text import clock_range, number, printable
 
 if TYPE_CHECKING:
     from soundbite_api import Asset as PlatformAsset
@@ -77,29 +77,29 @@ def shipment_of(asset: Asset, params: EmbedParams, config: LibraryConfig) -> Shi
 
 
 @asynccontextmanager
-async def file_to_send(library: Library, asset: Asset, shipment: Shipment) -> AsyncIterator[tuple[Path, str]]:
+async def file_to_send(library: Library, asset: Asset, shipment: Shipment) -> AsyncIterator[tuple[SourceFile, str]]:
     """Give the file to upload and its name; what is made for it is deleted on the way out.
 
     Raises:
-        SourceProblem: the sound can't be read.
+        SourceProblem: the sound can't be read, or is not that of the recording any more.
     """
-    path = Path(asset.source_uri)
-    if not shipment.is_cut and await _is_taken_as_is(library, path):
-        yield path, shipment.filename
+    source = await file_of(asset)
+    if not shipment.is_cut and await _is_taken_as_is(library, source):
+        yield source, shipment.filename
         return
     folder = library.config.outgoing_folder
     await anyio.to_thread.run_sync(lambda: folder.mkdir(parents=True, exist_ok=True))
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         out = Path(scratch) / "sound.flac"
         try:
-            await library.media_reader.to_flac(path, out, shipment.start_sec, shipment.end_sec)
+            await library.media_reader.to_flac(source, out, shipment.start_sec, shipment.end_sec)
         except MediaProblem as exc:
             raise SourceProblem(
-                f"{path.name} can't be made ready for the platform: {sentence(str(exc))}",
+                f"{printable(source.name)} can't be made ready for the platform: {sentence(str(exc))}",
                 "Check that the file plays.",
                 code="source_unreadable",
             ) from exc
-        yield out, shipment.filename.removesuffix(_suffix(asset)).removesuffix(_FLAC) + _FLAC
+        yield SourceFile.at(out), shipment.filename.removesuffix(_suffix(asset)).removesuffix(_FLAC) + _FLAC
 
 
 def _is_worth_cutting(asset: Asset, window_sec: float, config: LibraryConfig) -> bool:
@@ -114,9 +114,25 @@ def _suffix(asset: Asset) -> str:
     return suffix if _SUFFIX.fullmatch(suffix) else ""
 
 
-async def _is_taken_as_is(library: Library, path: Path) -> bool:
+async def file_of(asset: Asset) -> SourceFile:
+    """Return the file of a recording, which holds the very sound that was hashed.
+
+    Raises:
+        SourceProblem: it changed or went away.
+    """
+    source = await anyio.to_thread.run_sync(recorded_file, asset)
+    if source is None:
+        raise SourceProblem(
+            f"{printable(Path(asset.source_uri).name)} changed or went away before it was embedded.",
+            "Call embed_audio with it again.",
+            code="source_changed",
+        )
+    return source
+
+
+async def _is_taken_as_is(library: Library, source: SourceFile) -> bool:
     try:
-        media = await library.media_reader.probe(path)
+        media = await library.media_reader.probe(replace(source, content_hash=""))
     except MediaProblem:
         return True  # The platform may know more; if not, it says why.
     return not media.container or media.container in library.config.upload_containers
@@ -242,15 +258,8 @@ async def _create(library: Library, asset: Asset, shipment: Shipment) -> Platfor
     client = library.client
     if asset.source_kind == "url":
         return await client.create_asset_from_url(asset.source_uri, filename=shipment.filename, is_unique_name=True)
-    path = Path(asset.source_uri)
-    if not await anyio.to_thread.run_sync(_is_same_file, path, asset, library.config):
-        raise SourceProblem(
-            f"{path.name} changed or went away before it was embedded.",
-            "Call embed_audio with it again.",
-            code="source_changed",
-        )
     if library.config.file_urls:
-        return await client.create_asset_from_url(path.as_uri(), filename=asset.title[:255])
+        return await client.create_asset_from_url((await file_of(asset)).url, filename=asset.title[:255])
     ledger, uploads = await library.ledger(), library.config.platform + _UPLOADS
 
     async def keep(ticket: UploadTicket) -> None:
@@ -259,16 +268,6 @@ async def _create(library: Library, asset: Asset, shipment: Shipment) -> Platfor
     ticket = _ticket(await ledger.get_platform_asset(uploads, shipment.content_key))
     async with file_to_send(library, asset, shipment) as (file, name):
         return await client.upload_file(file, filename=name, is_unique_name=True, ticket=ticket, keep_ticket=keep)
-
-
-def _is_same_file(path: Path, asset: Asset, config: LibraryConfig) -> bool:
-    if is_unchanged(path, asset.size_bytes, asset.mtime_ns):
-        return True
-    try:
-        # A copy that was put back, or a library that moved to another disk: the content counts, not its date.
-        return read_facts(path, config).content_hash == asset.content_hash
-    except SourceProblem:
-        return False
 
 
 def _ticket(text: str | None) -> UploadTicket | None:

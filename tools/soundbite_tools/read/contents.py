@@ -50,11 +50,11 @@ async def contents_of(library: Library, asset: Asset, *, level_count: int = 0) -
 
 async def levels_of(library: Library, asset: Asset, count: int) -> Levels | None:
     """Return the loudness in `count` equal parts; None where the recording is no file here, gone or changed."""
-    path = await sound_file(library, asset)
-    if path is None:
+    source = await sound_file(library, asset)
+    if source is None:
         return None
     try:
-        return await library.media_reader.levels(path, count)
+        return await library.media_reader.levels(source, count)
     except MediaProblem:
         return None
 

@@ -7,7 +7,6 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -18,7 +17,7 @@ from soundbite_store import Clip, ClipFilter, StoredClip
 from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.registry import describe
 from soundbite_tools.embed.spending import check_budget
-from soundbite_tools.embed.uploads import file_to_send, shipment_of
+from soundbite_tools.embed.uploads import file_of, file_to_send, shipment_of
 from soundbite_tools.errors import QuestionProblem, UnknownId
 from soundbite_tools.library import CurrentSpace, current_space
 from soundbite_tools.requests import LONGEST_WAIT_S
@@ -191,11 +190,11 @@ async def _listen(library: Library, asset: Asset) -> AudioEmbeddings:
 
 @asynccontextmanager
 async def _upload(library: Library, asset: Asset) -> AsyncIterator[str]:
-    client, path = library.client, Path(asset.source_uri)
+    client = library.client
     if asset.source_kind == "url":
         upload = await client.create_asset_from_url(asset.source_uri)
     elif library.config.file_urls:
-        upload = await client.create_asset_from_url(path.as_uri(), filename=asset.title[:255])
+        upload = await client.create_asset_from_url((await file_of(asset)).url, filename=asset.title[:255])
     else:
         shipment = shipment_of(asset, _params(LONGEST_EXAMPLE_SEC), library.config)
         async with file_to_send(library, asset, shipment) as (file, name):

@@ -10,24 +10,31 @@ import re
 import shutil
 import stat
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
+from soundbite_api import FileChanged, NoRegularFile, OpenFile, SourceFile
+from soundbite_api.files import FileIdentity
 from soundbite_tools.errors import SourceProblem, WorkFailed
 from soundbite_tools.text import plain_text, printable
 
 if TYPE_CHECKING:
+    from soundbite_store import Asset
     from soundbite_tools.config import LibraryConfig
     from soundbite_tools.library import Library
 
 
 INLINE_FOLDER = "inline"
 """Below the home folder: audio that came inside a call."""
-_BLOCK = 1024 * 1024
 _MOST_NAMES_READ = 2000
+# Up to so long after a change the next one may leave the same time of change, as file systems count it.
+_SETTLED_NS = 3_000_000_000
+_MOST_HASHES = 10_000
+_hashes: dict[tuple[FileIdentity, int | None], str] = {}
 UPLOAD_SCHEME = "upload:"
 UPLOAD_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 UPLOADS_FOLDER = "uploads"
@@ -43,6 +50,8 @@ class FileFacts:
     content_hash: str
     size_bytes: int
     mtime_ns: int
+    source: SourceFile
+    """The file that was looked at, untouched since."""
 
 
 def allowed_file(name: str, config: LibraryConfig) -> Path:
@@ -70,37 +79,85 @@ def allowed_file(name: str, config: LibraryConfig) -> Path:
     return path
 
 
-def read_facts(path: Path, config: LibraryConfig) -> FileFacts:
-    """Return size, modification time and SHA-256 of a file, opened once.
+def read_facts(source: SourceFile, config: LibraryConfig) -> FileFacts:
+    """Return size, modification time and SHA-256 of a file, opened once and without following links.
 
     Raises:
-        SourceProblem: not a regular file, empty, too large, or unreadable.
+        SourceProblem: not a regular file, empty, too large, unreadable, or changed while it was read.
     """
+    name = printable(source.name)
     try:
-        # O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
-        with os.fdopen(descriptor, "rb") as stream:
-            facts = os.fstat(stream.fileno())
-            _check_size(path, facts, config)
-            digest = hashlib.sha256()
-            while block := stream.read(_BLOCK):
-                digest.update(block)
+        with source.open() as file:
+            _check_size(file, config)
+            content_hash = _hash_of(file)
+            return FileFacts(
+                content_hash, file.size_bytes, file.identity.mtime_ns, SourceFile(source.path, file.identity)
+            )
+    except NoRegularFile as exc:
+        raise SourceProblem(
+            f"{name} is not a regular file.", "Give the path of an audio file.", code="not_a_file"
+        ) from exc
+    except FileChanged as exc:
+        raise SourceProblem(
+            f"{name} changed while it was read.",
+            "Wait until nothing writes to it any more, and embed it again.",
+            code="source_changed",
+        ) from exc
     except OSError as exc:
         raise SourceProblem(
-            f"{printable(path.name)} can't be read: {exc.strerror or type(exc).__name__}.",
+            f"{name} can't be read: {exc.strerror or type(exc).__name__}.",
             "Check the file's permissions, or give another file.",
             code="file_unreadable",
         ) from exc
-    return FileFacts(digest.hexdigest(), facts.st_size, facts.st_mtime_ns)
+
+
+def recorded_file(asset: Asset, *, is_same_date: bool = False) -> SourceFile | None:
+    """Return the file of a recording where it still holds the sound that was embedded; None where it does not.
+
+    Its content counts: size and time can be given to any file, and a link in its place is not followed. It is hashed
+    once a process. `is_same_date` also wants the time at which it was written.
+    """
+    if asset.source_kind not in ("file", "base64"):
+        return None
+    path = Path(asset.source_uri)
+    try:
+        # A file of ours lies in the library's folder, to which a person may have set links.
+        source = SourceFile(path) if asset.source_kind == "file" else SourceFile.at(path)
+        with source.open() as file:
+            if file.size_bytes != asset.size_bytes or (is_same_date and file.identity.mtime_ns != asset.mtime_ns):
+                return None
+            is_same = _hash_of(file) == asset.content_hash
+    except (OSError, RuntimeError, ValueError):
+        return None
+    return SourceFile(source.path, file.identity, asset.content_hash) if is_same else None
+
+
+def _hash_of(file: OpenFile) -> str:
+    """The SHA-256 of an open file; read again only where it may have been touched since it was read.
+
+    Raises:
+        FileChanged: it was written to meanwhile.
+        OSError: it can't be read.
+    """
+    key = (file.identity, file.identity.ctime_ns)
+    if known := _hashes.get(key):
+        return known
+    content_hash = file.sha256()
+    file.check_unchanged()
+    if time.time_ns() - (file.identity.ctime_ns or 0) > _SETTLED_NS:
+        if len(_hashes) >= _MOST_HASHES:
+            _hashes.clear()
+        _hashes[key] = content_hash
+    return content_hash
 
 
 def is_unchanged(path: Path, size_bytes: int, mtime_ns: int) -> bool:
-    """Return whether a regular file is still there with this size and modification time."""
+    """Return whether a regular file is still there, not through a link, with this size and modification time."""
     try:
-        facts = path.stat()
+        with SourceFile(path).open() as file:
+            return (file.size_bytes, file.identity.mtime_ns) == (size_bytes, mtime_ns)
     except OSError:
         return False
-    return stat.S_ISREG(facts.st_mode) and (facts.st_size, facts.st_mtime_ns) == (size_bytes, mtime_ns)
 
 
 def keep_inline(sound: bytes, config: LibraryConfig) -> Path:
@@ -178,19 +235,14 @@ def _did_you_mean(path: Path) -> str:
     return f"Did you mean {' or '.join(close)}?" if close else "Check the path and the spelling."
 
 
-def _check_size(path: Path, facts: os.stat_result, config: LibraryConfig) -> None:
-    if not stat.S_ISREG(facts.st_mode):
-        raise SourceProblem(
-            f"{printable(path.name)} is not a regular file.", "Give the path of an audio file.", code="not_a_file"
-        )
-    if facts.st_size == 0:
-        raise SourceProblem(
-            f"{printable(path.name)} is empty (0 bytes).", "Give a file that holds sound.", code="source_empty"
-        )
+def _check_size(file: OpenFile, config: LibraryConfig) -> None:
+    name = printable(file.name)
+    if file.size_bytes == 0:
+        raise SourceProblem(f"{name} is empty (0 bytes).", "Give a file that holds sound.", code="source_empty")
     limit = config.largest_file_bytes if config.file_urls else config.largest_upload_bytes
-    if facts.st_size > limit:
+    if file.size_bytes > limit:
         raise SourceProblem(
-            f"{printable(path.name)} is {facts.st_size / 2**20:.0f} MB, more than the {limit / 2**20:.0f} MB taken.",
+            f"{name} is {file.size_bytes / 2**20:.0f} MB, more than the {limit / 2**20:.0f} MB taken.",
             "Cut it into parts or compress it, and embed those.",
             code="source_too_large",
         )

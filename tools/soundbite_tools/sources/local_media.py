@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from soundbite_api import SourceFile
 from soundbite_store import TimedText
 from soundbite_tools.requests import SoundFormat
 
@@ -52,11 +53,11 @@ class Heard:
 class MediaReader(Protocol):
     """Reads and cuts local media, away from the event loop."""
 
-    async def asset_file(self, platform_asset_id: str) -> Path | None:
+    async def asset_file(self, platform_asset_id: str) -> SourceFile | None:
         """Return the file in which the platform keeps an asset; None where that is not on this machine."""
         ...
 
-    async def probe(self, path: Path) -> Media:
+    async def probe(self, source: SourceFile) -> Media:
         """Return what the file holds.
 
         Raises:
@@ -64,7 +65,7 @@ class MediaReader(Protocol):
         """
         ...
 
-    async def cut(self, path: Path, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
+    async def cut(self, source: SourceFile, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
         """Return the sound between two times as a small file of its own.
 
         Raises:
@@ -72,7 +73,7 @@ class MediaReader(Protocol):
         """
         ...
 
-    async def to_flac(self, path: Path, out: Path, start_sec: float, end_sec: float | None) -> None:
+    async def to_flac(self, source: SourceFile, out: Path, start_sec: float, end_sec: float | None) -> None:
         """Write the sound between two times (None: the end) to a FLAC file, whose own times begin at 0.
 
         Raises:
@@ -80,7 +81,7 @@ class MediaReader(Protocol):
         """
         ...
 
-    async def transcribe(self, path: Path, start_sec: float, end_sec: float | None) -> Heard:
+    async def transcribe(self, source: SourceFile, start_sec: float, end_sec: float | None) -> Heard:
         """Return what is said between two times, as far as it is recognised on this machine.
 
         Raises:
@@ -88,7 +89,7 @@ class MediaReader(Protocol):
         """
         ...
 
-    async def levels(self, path: Path, count: int) -> Levels:
+    async def levels(self, source: SourceFile, count: int) -> Levels:
         """Return how loud the sound of a file is in `count` equal parts of it.
 
         Raises:

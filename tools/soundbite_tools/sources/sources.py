@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import anyio.to_thread
 
+from soundbite_api import SourceFile
 from soundbite_tools.errors import SourceProblem
 from soundbite_tools.sources.files import UPLOAD_SCHEME, FileFacts, allowed_file, keep_inline, read_facts, received_file
 from soundbite_tools.text import plain_text
@@ -196,7 +197,9 @@ def _guess(value: str) -> GivenKind:
 
 
 async def _from_file(path: Path, kind: SourceKind, config: LibraryConfig, name: str = "") -> Source:
-    facts = await anyio.to_thread.run_sync(lambda: read_facts(path, config))
+    # The way to a file that was named has been followed and allowed; it is not followed again.
+    source = SourceFile(path) if kind == "file" else SourceFile.at(path)
+    facts = await anyio.to_thread.run_sync(lambda: read_facts(source, config))
     return Source(
         kind=kind,
         asset_id=asset_id_for(facts.content_hash),
