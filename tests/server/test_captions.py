@@ -25,7 +25,7 @@ def test_text_is_a_line_a_sentence_with_its_time() -> None:
 
 def test_webvtt_has_cues_with_milliseconds_and_hours() -> None:
     assert as_webvtt(transcript(("It rains.", 3675.25, 3676.0))) == (
-        "WEBVTT\n\n01:01:15.250 --> 01:01:16.000\nIt rains.\n"
+        "WEBVTT\n\n01:01:15.250 --> 01:01:16.250\nIt rains.\n"
     )
 
 

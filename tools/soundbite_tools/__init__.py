@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from soundbite_tools.groups.kmeans import group_vectors
     from soundbite_tools.groups.results import ClassifyResult, ClusterListing
     from soundbite_tools.library import Library
+    from soundbite_tools.read.captions import caption_lines, cues
     from soundbite_tools.read.contents import Contents, contents_of
     from soundbite_tools.read.get_clip import PlayableClip, get_clip
     from soundbite_tools.read.list_audio import TASKS_READ, list_audio, recording_status
@@ -113,6 +114,7 @@ _NAMES = {
     "groups.kmeans": "group_vectors",
     "groups.results": "ClassifyResult ClusterListing",
     "library": "Library",
+    "read.captions": "caption_lines cues",
     "read.contents": "Contents contents_of",
     "read.get_clip": "PlayableClip get_clip",
     "read.list_audio": "TASKS_READ list_audio recording_status",
@@ -186,6 +188,7 @@ __all__ = [
     "UrlRules",
     "WorkFailed",
     "allowed_file",
+    "caption_lines",
     "classify_clips",
     "clip_points",
     "clock",
@@ -194,6 +197,7 @@ __all__ = [
     "cluster_clips",
     "contents_of",
     "count_of",
+    "cues",
     "distinct_terms",
     "distinctive_words",
     "embed_audio",

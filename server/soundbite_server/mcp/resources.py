@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from soundbite_server.mcp.boundary import ToolContext, library_of
-from soundbite_tools import ToolProblem, UnknownId, clock, plain_text
+from soundbite_tools import ToolProblem, UnknownId, caption_lines, clock, cues, plain_text
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -20,39 +20,21 @@ if TYPE_CHECKING:
 
 
 _LONGEST_LINE = 500
-# Words without sentences are put together into lines that fit a screen.
-_LINE_CHARACTERS = 80
-_LINE_SEC = 8.0
 _MOST_LISTED = 50
 
 
 def as_text(transcript: StoredTranscript) -> str:
     """Return one line a sentence: `[mm:ss] words`."""
-    return "".join(f"[{clock(line.start_sec)}] {_value(line)}\n" for line in _lines(transcript))
+    return "".join(f"[{clock(line.start_sec)}] {_value(line)}\n" for line in transcript.sentences or cues(transcript))
 
 
 def as_webvtt(transcript: StoredTranscript) -> str:
     """Return the transcript as WebVTT; the words can't end a cue or hold markup."""
-    cues = [
-        f"{_stamp(line.start_sec)} --> {_stamp(max(line.end_sec, line.start_sec + 0.001))}\n{_escaped(_value(line))}\n"
-        for line in _lines(transcript)
+    blocks = [
+        f"{_stamp(cue.start_sec)} --> {_stamp(max(cue.end_sec, cue.start_sec + 0.001))}\n{_cue_text(cue)}\n"
+        for cue in cues(transcript)
     ]
-    return "\n".join(["WEBVTT\n", *cues])
-
-
-def _lines(transcript: StoredTranscript) -> Sequence[TimedText]:
-    return transcript.sentences or _grouped(transcript.words)
-
-
-def _grouped(words: Sequence[TimedText]) -> list[TimedText]:
-    lines: list[TimedText] = []
-    for word in words:
-        last = lines[-1] if lines else None
-        if last and len(last.value) + len(word.value) < _LINE_CHARACTERS and word.end_sec - last.start_sec <= _LINE_SEC:
-            lines[-1] = type(word)(value=f"{last.value} {word.value}", start_sec=last.start_sec, end_sec=word.end_sec)
-        else:
-            lines.append(word)
-    return lines
+    return "\n".join(["WEBVTT\n", *blocks])
 
 
 def _value(line: TimedText) -> str:
@@ -63,6 +45,10 @@ def _stamp(seconds: float) -> str:
     milliseconds = round(max(0.0, seconds) * 1000)
     minutes, rest = divmod(milliseconds, 60_000)
     return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}"
+
+
+def _cue_text(cue: TimedText) -> str:
+    return "\n".join(_escaped(line) for line in caption_lines(_value(cue)))
 
 
 def _escaped(text: str) -> str:
