@@ -33,6 +33,8 @@ _STOCK = re.compile(
     r"(?:we'll )?see you (?:next time|in the next video)|please subscribe|music|applause|laughter|silence|beep)"
 )
 _STOCK_VOICE = 0.5
+# Others this near show that somebody talks.
+_NEAR_SEC = 15.0
 _MOST_REPETITIVE = 2.4
 _REPEATED_WORDS = 4
 _MARKS = re.compile(r"[^\w' -]+")
@@ -49,11 +51,18 @@ def is_invented(phrase: Phrase, speech: Floats, others: Sequence[Phrase] = ()) -
     text = _MARKS.sub("", phrase.text.lower()).strip()
     if not text or phrase.repetitiveness > _MOST_REPETITIVE or _is_repeated(text, others):
         return True
-    if _STOCK.fullmatch(text) and len(others) < 2 and voice < _STOCK_VOICE:
+    if _STOCK.fullmatch(text) and voice < _STOCK_VOICE and not any(_is_near(phrase, other) for other in others):
         return True
     if phrase.log_probability >= _CERTAIN and len(set(text.split())) >= _CERTAIN_WORDS:
         return voice < _LEAST_VOICE_CERTAIN
     return all(phrase.log_probability < least or voice < _LEAST_VOICE[least] for least in _LEAST_VOICE)
+
+
+def _is_near(phrase: Phrase, other: Phrase) -> bool:
+    if other is phrase:
+        return False
+    after, before = other.words[0].start_sec - phrase.words[-1].end_sec, phrase.words[0].start_sec
+    return max(after, before - other.words[-1].end_sec) < _NEAR_SEC
 
 
 def _is_repeated(text: str, others: Sequence[Phrase]) -> bool:

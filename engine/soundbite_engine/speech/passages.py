@@ -1,16 +1,23 @@
-"""What the recogniser is given at a time: passages of up to half a minute, cut in pauses, without the silences."""
+"""What the recogniser is given at a time: passages of half a minute to two, cut in pauses, without the silences."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from soundbite_engine.audio.voice_activity import LENIENT, Floats, speech_stretches
-from soundbite_engine.workers.plans import PASSAGE_SEC, TICK_SAMPLES, TICK_SEC, Passage, Utterance
+from soundbite_engine.workers.plans import (
+    LEAST_PASSAGES,
+    PASSAGE_SEC,
+    SHORT_PASSAGE_SEC,
+    TICK_SAMPLES,
+    TICK_SEC,
+    Passage,
+    Utterance,
+)
 
 # How far before the end of a passage its last pause may lie.
 _REACH_TICKS = round(8.0 / TICK_SEC)
 _PAUSE_TICKS = 9
-_PASSAGE_TICKS = int(PASSAGE_SEC / TICK_SEC)
 
 
 def passages(probabilities: Floats) -> list[Passage]:
@@ -20,24 +27,32 @@ def passages(probabilities: Floats) -> list[Passage]:
     given.
     """
     openness = _smoothed(1.0 - probabilities) if probabilities.size else probabilities
-    found: list[list[Utterance]] = [[]]
-    room = _PASSAGE_TICKS
-    for stretch in speech_stretches(probabilities, LENIENT):
+    stretches = speech_stretches(probabilities, LENIENT)
+    longest = _longest(sum(stretch.last - stretch.first for stretch in stretches))
+    parts: list[list[Utterance]] = [[]]
+    room = longest
+    for stretch in stretches:
         first = stretch.first
         while stretch.last - first > room:
             cut = _cut(openness, first, first + room)
             if cut > first:
-                found[-1].append((first * TICK_SAMPLES, cut * TICK_SAMPLES))
-            first, room = cut, _PASSAGE_TICKS
-            found.append([])
-        found[-1].append((first * TICK_SAMPLES, stretch.last * TICK_SAMPLES))
+                parts[-1].append((first * TICK_SAMPLES, cut * TICK_SAMPLES))
+            first, room = cut, longest
+            parts.append([])
+        parts[-1].append((first * TICK_SAMPLES, stretch.last * TICK_SAMPLES))
         room -= stretch.last - first
-    return [tuple(passage) for passage in found if passage]
+    return [tuple(part) for part in parts if part]
+
+
+def _longest(speech_ticks: int) -> int:
+    """How many ticks a passage of a recording with so much speech may have."""
+    share_sec = speech_ticks * TICK_SEC / LEAST_PASSAGES
+    return int(min(max(share_sec, SHORT_PASSAGE_SEC), PASSAGE_SEC) / TICK_SEC)
 
 
 def _cut(openness: Floats, first: int, last: int) -> int:
     """The tick of the widest pause shortly before `last`; `first` where too little would go into this passage."""
-    if last - first < _REACH_TICKS and last - first < _PASSAGE_TICKS:
+    if last - first < _REACH_TICKS:
         return first
     begin = max(first + 1, last - _REACH_TICKS)
     return begin + int(np.argmax(openness[begin:last]))

@@ -1,4 +1,4 @@
-"""What is said in a recording: words with times, the sentences they make, and lines of a length that fits."""
+"""What is said in a recording: words with times, the sentences they make, and lines of a clip's length."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from typing import Protocol, TypeVar
 # A pause that ends a sentence though no mark does; speakers hesitate for up to a second inside one.
 TURN_PAUSE_SEC = 1.2
 SENTENCE_MAX_WORDS = 60
-# What fits a screen for as long as it is read: two lines of 42 characters.
-CUE_SEC, CUE_CHARACTERS = 7.0, 84
 # A clip of speech holds a sentence, or some short ones; longer ones are cut at a comma or a pause.
 CLIP_SEC = 8.0
 
@@ -143,14 +141,12 @@ def sentence_runs(words: Sequence[TimedWord]) -> list[Sequence[TimedWord]]:
     return runs
 
 
-def lines(
-    words: Sequence[TimedWord], longest_sec: float, most_characters: int | None = None
-) -> list[Sequence[TimedWord]]:
+def lines(words: Sequence[TimedWord], longest_sec: float) -> list[Sequence[TimedWord]]:
     """`words` of one sentence in as few parts as fit, cut where a clause ends or the speaker pauses."""
-    if len(words) < 2 or _fits(words, longest_sec, most_characters):
+    if len(words) < 2 or words[-1].end_sec - words[0].start_sec <= longest_sec:
         return [words]
     cut = max(range(1, len(words)), key=lambda at: _cut_worth(words, at))
-    return [*lines(words[:cut], longest_sec, most_characters), *lines(words[cut:], longest_sec, most_characters)]
+    return [*lines(words[:cut], longest_sec), *lines(words[cut:], longest_sec)]
 
 
 def clip_runs(words: Sequence[Word]) -> list[Sequence[Word]]:
@@ -192,11 +188,6 @@ def _is_border(word: Timed, following: Timed) -> bool:
     if not bare.endswith(_ENDS) or _TITLE.fullmatch(bare):
         return False
     return not (_ABBREVIATION.fullmatch(bare) and following.value[:1].islower())
-
-
-def _fits(words: Sequence[Timed], longest_sec: float, most_characters: int | None) -> bool:
-    is_short = words[-1].end_sec - words[0].start_sec <= longest_sec
-    return is_short and (most_characters is None or len(text_of(words)) <= most_characters)
 
 
 def _cut_worth(words: Sequence[Timed], at: int) -> float:

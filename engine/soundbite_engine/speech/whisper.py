@@ -17,9 +17,6 @@ from soundbite_engine.speech.transcripts import UNSPACED_LANGUAGES, Word
 from soundbite_engine.workers.plans import SAMPLE_RATE_HZ
 
 _BEAMS = 5
-# Where the most likely text is improbable or repeats itself, it is sampled again, a little less likely each time. More
-# tries cost as much again on every noise and mend nothing (measured on telephone speech and white noise).
-_TEMPERATURES = (0.0, 0.4)
 # So much speech may be left behind the last word without another look at it: the network is at times a little early.
 _REST_SEC = 0.35
 _LEAST_PROBABILITY = 1e-6
@@ -86,7 +83,7 @@ class Recogniser:
             sound,
             language=self.language or None,
             beam_size=_BEAMS,
-            temperature=_TEMPERATURES,
+            temperature=0.0,  # never sampled: the same sound has the same words every time
             word_timestamps=True,
             condition_on_previous_text=False,  # a passage stands alone: an error must not be handed on
             vad_filter=False,  # a passage comes from voice activity already

@@ -15,8 +15,11 @@ GAINS_FILE = "gains.f32"  # what its samples were multiplied by, one float32 a t
 # Parts of a few seconds' work each: small enough to spread evenly and to cancel, large enough not to be all overhead.
 LISTEN_SPAN_TICKS = round(120.0 / TICK_SEC)
 DESCRIBE_BATCH_SEC = 240.0
-# A recogniser takes thirty seconds at a time whatever it is given; two of them are left for what a cut may add.
-PASSAGE_SEC = 28.0
+# A recogniser takes thirty seconds at a time whatever it is given, and begins the next thirty where its last sentence
+# ended: the longer a passage, the less of it is listened to twice (28 s cost a quarter more than 120).
+PASSAGE_SEC = 120.0
+# Two minutes in one passage would leave other processes idle.
+SHORT_PASSAGE_SEC, LEAST_PASSAGES = 28.0, 4
 
 Kind = Literal["window", "speech", "sound", "silence"]
 Utterance = tuple[int, int]

@@ -19,7 +19,7 @@ from soundbite_engine.speech.passages import passages
 from soundbite_engine.speech.recognition import _placed
 from soundbite_engine.speech.transcripts import Recognition, Word
 from soundbite_engine.speech.whisper import Phrase, Recogniser
-from soundbite_engine.workers.plans import PASSAGE_SEC, SAMPLE_RATE_HZ, TICK_SEC
+from soundbite_engine.workers.plans import PASSAGE_SEC, SAMPLE_RATE_HZ, SHORT_PASSAGE_SEC, TICK_SEC
 
 # Where somebody speaks in the sample recordings, of two voices and rooms.
 SPOKEN = {"standup.flac": (0.0, 3.0), "memos.mp3": (0.0, 2.5)}
@@ -165,7 +165,7 @@ def test_short_utterances_share_a_passage_and_silence_is_left_out() -> None:
     found = passages(ticks)
     assert len(found) == 2
     assert len(found[0]) >= 2
-    assert all(seconds(passage) <= PASSAGE_SEC for passage in found)
+    assert all(seconds(passage) <= SHORT_PASSAGE_SEC for passage in found)
     assert sum(map(seconds, found)) < 39.0 + 6 * 0.9
 
 
@@ -174,6 +174,12 @@ def test_long_speech_is_cut_in_its_pauses() -> None:
     cuts = [last / SAMPLE_RATE_HZ for passage in passages(ticks) for _, last in passage][:-1]
     assert cuts
     assert all(cut % 5.0 >= 4.55 or cut % 5.0 <= 0.05 for cut in cuts)
+
+
+def test_an_hour_is_cut_into_passages_of_two_minutes() -> None:
+    ticks = spoken(*[(True, 4.6), (False, 0.4)] * 720).astype(np.float32)
+    lengths = [seconds(passage) for passage in passages(ticks)]
+    assert all(PASSAGE_SEC - 10 <= length <= PASSAGE_SEC for length in lengths[:-1])
 
 
 def test_silence_has_no_passages() -> None:

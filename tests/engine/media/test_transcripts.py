@@ -6,8 +6,6 @@ import pytest
 
 from soundbite_engine.speech.transcripts import (
     CLIP_SEC,
-    CUE_CHARACTERS,
-    CUE_SEC,
     SENTENCE_MAX_WORDS,
     Word,
     clip_runs,
@@ -89,13 +87,12 @@ def test_writing_without_spaces_is_written_without_spaces() -> None:
     assert text_of(spoken("你 好 吗", language="zh"), "zh") == "你好吗"
 
 
-def test_lines_fit_a_screen_and_break_behind_commas_and_in_pauses() -> None:
+def test_lines_fit_a_time_and_break_behind_commas_and_in_pauses() -> None:
     clause = "the river rose again during the night and nobody had looked at the pump,"
     words = spoken(f"At six {clause} so {clause} and then the upper road was closed to all lorries until Monday.")
-    parts = lines(words, CUE_SEC, CUE_CHARACTERS)
+    parts = lines(words, CLIP_SEC)
     assert [word for part in parts for word in part] == words
-    assert all(len(text_of(part)) <= CUE_CHARACTERS for part in parts)
-    assert all(part[-1].end_sec - part[0].start_sec <= CUE_SEC for part in parts)
+    assert all(part[-1].end_sec - part[0].start_sec <= CLIP_SEC for part in parts)
     assert sum(text_of(part).endswith(",") for part in parts) == 2
     pause = [*spoken("one two three four five"), *spoken("six seven eight nine ten", 2.6)]
     assert [text_of(part) for part in lines(pause, 4.0)] == ["one two three four five", "six seven eight nine ten"]
