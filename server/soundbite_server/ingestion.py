@@ -13,6 +13,7 @@ from soundbite_tools import (
     TaskResult,
     ToolProblem,
     allowed_file,
+    changed_tags,
     embed_audio,
     finished_task,
     get_task,
@@ -60,15 +61,15 @@ async def _result_of_unchanged(library: Library, source: Source, request: EmbedR
     if source.path is None:
         return None
     path = allowed_file(source.address, library.config)
-    asset = await (await library.ledger()).find_asset_by_source(str(path))
-    if asset is None or not is_unchanged(path, asset.size_bytes, asset.mtime_ns):
-        return None
-    return await earlier_result(library, asset, request)
+    for asset in await (await library.ledger()).assets_of_source(str(path)):
+        if is_unchanged(path, asset.size_bytes, asset.mtime_ns):
+            return await earlier_result(library, asset, request)
+    return None
 
 
 async def earlier_result(library: Library, asset: Asset, request: EmbedRequest) -> TaskResult | None:
     """What is known of a recording that the engine set now has embedded, if its title and tags are those asked for."""
-    if (request.title, request.tags) not in (("", ()), (asset.title, asset.tags)):
+    if request.title not in ("", asset.title) or changed_tags(asset.tags, request.tags) != asset.tags:
         return None
     params = EmbedParams.of(request, knows_natural=library.config.natural_segmentation)
     task = await finished_task(library, asset, params)

@@ -36,6 +36,8 @@ from soundbite_store.ledger.records import (
     TaskStatus,
     TimedText,
     Usage,
+    asset_from,
+    to_json,
 )
 from soundbite_store.locks import OwnerLock
 from soundbite_store.repair.mending import DamagedRow, MendResult, SpaceScan
@@ -81,9 +83,11 @@ __all__ = [
     "UpsertResult",
     "Usage",
     "VectorIndex",
+    "asset_from",
     "capabilities_of",
     "clip_id_for",
     "export_library",
     "import_library",
     "one_a_span",
+    "to_json",
 ]

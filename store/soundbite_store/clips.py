@@ -109,7 +109,7 @@ class UpsertResult:
     inserted: int
     updated: int
     deleted: int
-    """Rows of the same assets that the write replaced (`replace_assets`)."""
+    """Rows that the write replaced."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ class ClipFilter:
     asset_ids: tuple[str, ...] | None = None
     exclude_asset_ids: tuple[str, ...] = ()
     content_hash: str | None = None
+    not_content_hash: str | None = None
+    """The clip was made of another content than this."""
     task_id: str | None = None
     segmentation: str | None = None
     tags_any: tuple[str, ...] | None = None
@@ -63,6 +65,8 @@ class ClipFilter:
         for column in EQUALS:
             if (value := getattr(self, column)) is not None:
                 yield f"{column} = {quoted(value)}"
+        if self.not_content_hash is not None:
+            yield f"content_hash <> {quoted(self.not_content_hash)}"
         if self.tags_any is not None:
             yield f"array_has_any(tags, [{_literals(self.tags_any)}])" if self.tags_any else "false"
         if self.share is not None:

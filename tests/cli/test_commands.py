@@ -324,9 +324,9 @@ def test_what_can_not_be_played_is_named_on_one_line_and_in_words_for_a_person(
     shelf: Any, run: Any, tmp_path: Path
 ) -> None:
     passing = tmp_path / "passing\nby\x1b.wav"
-    passing.write_bytes(shelf.spoken.read_bytes())
+    shelf.spoken.rename(passing)
     assert run("add", passing).code == 0
-    passing.unlink()
+    passing.rename(shelf.spoken)
     silent = run("search", "two bottles of milk", "--play")
     assert silent.code == 1
     assert silent.err == (
@@ -350,10 +350,10 @@ def test_show_draws_a_recording_along_its_time(shelf: Any, run: Any) -> None:
 
 def test_show_does_without_a_recording_that_is_gone(shelf: Any, run: Any, tmp_path: Path) -> None:
     passing = tmp_path / "passing.wav"
-    passing.write_bytes((shelf.folder / "rain.wav").read_bytes())
+    (shelf.folder / "rain.wav").rename(passing)
     run("add", passing)
-    passing.unlink()
-    assert "changed or is gone" in run("show", "rain").out
+    passing.rename(shelf.folder / "rain.wav")
+    assert "changed or is gone" in run("show", "passing").out
 
 
 def test_a_name_that_is_unknown_or_not_enough_is_refused(shelf: Any, run: Any) -> None:

@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from soundbite_tools.text import (
         LONGEST_TITLE,
         MOST_TAGS,
+        changed_tags,
         clock,
         clock_length,
         clock_range,
@@ -131,7 +132,7 @@ _NAMES = {
     "sources.local_media": "Heard Levels Media MediaProblem",
     "sources.sources": "source_label",
     "text": (
-        "LONGEST_TITLE MOST_TAGS clock clock_length clock_range count_of plain_tags plain_text printable "
+        "LONGEST_TITLE MOST_TAGS changed_tags clock clock_length clock_range count_of plain_tags plain_text printable "
         "round_step_sec rounded_sec shorten"
     ),
 }
@@ -189,6 +190,7 @@ __all__ = [
     "WorkFailed",
     "allowed_file",
     "caption_lines",
+    "changed_tags",
     "classify_clips",
     "clip_points",
     "clock",

@@ -261,13 +261,11 @@ class EmbedRequest(Request):
     """What embed_audio is asked: one of `source`, `url`, `base64_string` and `asset_id`, and how to embed it."""
 
     source: Annotated[str, Field(description="File path, https link, or asset_id", max_length=_LONGEST_SOURCE)] = ""
-    url: Annotated[str, Field(description="Direct link to a media file, instead of source", max_length=2048)] = ""
+    url: Annotated[str, Field(description="Media link, instead of source", max_length=2048)] = ""
     base64_string: Annotated[
-        str, Field(description="Bytes of a file, at most 36 MB, instead of source", max_length=_LONGEST_SOURCE)
+        str, Field(description="File up to 36 MB, instead of source", max_length=_LONGEST_SOURCE)
     ] = ""
-    asset_id: Annotated[
-        str, Field(description="A recording known to the platform, instead of source", max_length=100)
-    ] = ""
+    asset_id: Annotated[str, Field(description="Known to the platform, instead of source", max_length=100)] = ""
     title: Annotated[
         str,
         Field(description="Shown in results; the file's name if empty", max_length=200),
@@ -275,9 +273,9 @@ class EmbedRequest(Request):
     ] = ""
     tags: Annotated[
         tuple[str, ...],
-        Field(description="Words to filter searches by, for example a project", max_length=20),
+        Field(description="Words to filter by; -x takes x away, -* all", max_length=20),
         AfterValidator(plain_tags),
-        Flag("--tag", help="A tag to filter searches by"),
+        Flag("--tag", help="A tag to filter searches by, added to its own; -x takes x away, -* all"),
     ] = ()
     start_sec: Annotated[float, Field(description="Embed from here", ge=0)] = 0.0
     end_sec: Annotated[float, Field(description="Embed up to here; 0 means the end", ge=0)] = 0.0

@@ -48,6 +48,14 @@ def plain_tags(tags: Iterable[str]) -> tuple[str, ...]:
     return distinct(plain_text(tag, LONGEST_TAG).lower() for tag in tags)
 
 
+def changed_tags(known: Iterable[str], changes: Iterable[str]) -> tuple[str, ...]:
+    """Return the tags of a recording with others added; one that begins with - is taken away, and -* takes all."""
+    wanted = plain_tags(changes)
+    gone = {tag[1:].strip() for tag in wanted if tag.startswith("-")}
+    stay = () if "*" in gone else tuple(tag for tag in known if tag not in gone)
+    return plain_tags((*stay, *(tag for tag in wanted if not tag.startswith("-"))))[:MOST_TAGS]
+
+
 def distinct(texts: Iterable[str]) -> tuple[str, ...]:
     """Return texts without the space around them, without empty ones and repeats, in the order given."""
     return tuple(dict.fromkeys(text.strip() for text in texts if text.strip()))

@@ -128,20 +128,30 @@ class ClipStore:
         return tuple(self.connection.repairs)
 
     @_traced
-    async def upsert(self, space: Space, clips: Sequence[Clip], *, replace_assets: bool = False) -> UpsertResult:
+    async def upsert(
+        self,
+        space: Space,
+        clips: Sequence[Clip],
+        *,
+        replace_assets: bool = False,
+        replaced: ClipFilter | None = None,
+    ) -> UpsertResult:
         """Write clips in one commit, on disk when this returns; the same clips again change nothing.
 
-        `replace_assets` deletes, in the same commit, all other clips of the assets that occur.
+        What passes `replaced` and is not among the clips is deleted in the same commit; `replace_assets` means all
+        other clips of the assets that occur.
         A cancelled caller does not stop a write that has begun.
 
         Raises: BadVector, SpaceMismatch, StoreFull, StoreBusy.
         """
         if not clips:
             return UpsertResult(0, 0, 0)
+        if replace_assets:
+            replaced = ClipFilter(asset_ids=tuple(dict.fromkeys(clip.asset_id for clip in clips)))
 
         async def write() -> UpsertResult:
             table = await self.connection.table_for_writing(space)
-            result = await table.upsert(clips, replace_assets=replace_assets)
+            result = await table.upsert(clips, replaced)
             self._upkeep_of(table).note_write()
             return result
 
@@ -181,6 +191,16 @@ class ClipStore:
             for known in self._clipped_assets.values():
                 known.discard(asset_id)
             return rows
+
+        return await self._unstoppable(write())
+
+    @_traced
+    async def delete_other_content(self, asset_id: str, content_hash: str) -> int:
+        """Delete the rows of an asset, in all spaces, that were made of another content; returns their number."""
+
+        async def write() -> int:
+            where = ClipFilter(asset_ids=(asset_id,), not_content_hash=content_hash)
+            return sum([await table.delete(where) for table in await self._all_tables()])
 
         return await self._unstoppable(write())
 

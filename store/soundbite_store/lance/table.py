@@ -78,22 +78,22 @@ class ClipTable:
         if self._resident:
             await self._resident.close()
 
-    async def upsert(self, clips: Sequence[Clip], *, replace_assets: bool) -> UpsertResult:
-        """Write rows in one commit; they are on disk when this returns."""
+    async def upsert(self, clips: Sequence[Clip], replaced: ClipFilter | None) -> UpsertResult:
+        """Write rows in one commit, in place of those that `replaced` names; they are on disk when this returns."""
         assets = tuple(dict.fromkeys(clip.asset_id for clip in clips))
         rows, _ = await asyncio.gather(
             asyncio.to_thread(to_table, self.space, self._schema, clips), self._look_ahead(assets)
         )
-        return await self._commit(lambda: self._write(rows, assets, replace_assets))
+        return await self._commit(lambda: self._write(rows, assets, replaced))
 
-    async def _write(self, rows: pa.Table, assets: tuple[str, ...], replace_assets: bool) -> UpsertResult:
+    async def _write(self, rows: pa.Table, assets: tuple[str, ...], replaced: ClipFilter | None) -> UpsertResult:
         with lance_errors():
             # Where nobody else writes and all assets are new, so are the keys: no need to read those that are there.
-            if self.gate.is_exclusive and not await self._presence.holds_any(assets):
+            if replaced is None and self.gate.is_exclusive and not await self._presence.holds_any(assets):
                 result = await self.lance.add(rows)
                 self._presence.note_added(assets, result.version)
                 return UpsertResult(rows.num_rows, 0, 0)
-            return await self._merge(rows, ClipFilter(asset_ids=assets) if replace_assets else None)
+            return await self._merge(rows, replaced)
 
     async def _look_ahead(self, assets: Sequence[str]) -> None:
         if self.gate.is_exclusive:

@@ -32,17 +32,23 @@ class AssetRecords:
 
     async def put_asset(self, asset: Asset) -> None:
         """Add an asset, or replace what is known of it."""
-        values = {
-            **dataclasses.asdict(asset),
-            "tags": json.dumps(list(asset.tags), ensure_ascii=False),
-            "created_at": asset.created_at.astimezone(UTC).isoformat(),
-        }
-        await self._ledger.write(lambda db: db.execute(_PUT, values))
+        await self._ledger.write(lambda db: db.execute(_PUT, _values(asset)))
 
     async def describe_asset(self, asset_id: str, *, duration_sec: float, language: str | None) -> None:
         """Note how long an asset is and what language is spoken in it; one that was removed meanwhile stays removed."""
         sql = "UPDATE assets SET duration_sec = ?, language = ? WHERE asset_id = ?"
         await self._ledger.write(lambda db: db.execute(sql, (duration_sec, language, asset_id)))
+
+    async def renew_asset(self, asset: Asset, task_id: str) -> None:
+        """Put an asset whose content changed in place of the earlier one, and forget the tasks that made that."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(_PUT, _values(asset))
+            about = (asset.asset_id, task_id)
+            db.execute("DELETE FROM tasks WHERE asset_id = ? AND task_id <> ? AND status <> 'processing'", about)
+            db.execute("UPDATE tasks SET renewal_json = '' WHERE task_id = ?", (task_id,))
+
+        await self._ledger.write(work)
 
     async def get_asset(self, asset_id: str) -> Asset | None:
         """The asset of this id."""
@@ -61,6 +67,14 @@ class AssetRecords:
     async def find_asset_by_source(self, source_uri: str) -> Asset | None:
         """The newest asset that came from this place; its size and mtime tell whether the file is unchanged."""
         return await self._one_asset("source_uri = ?", source_uri)
+
+    async def assets_of_source(self, source_uri: str) -> list[Asset]:
+        """The assets that came from this place, the newest first."""
+        return await self._assets("source_uri = ?", source_uri)
+
+    async def assets_of_content(self, content_hash: str) -> list[Asset]:
+        """The assets with this content, the newest first."""
+        return await self._assets("content_hash = ?", content_hash)
 
     async def list_assets(self, limit: int = 100, offset: int = 0) -> list[Asset]:
         """Assets, the newest first."""
@@ -99,9 +113,21 @@ class AssetRecords:
         await self._ledger.write(lambda db: db.execute(sql, (platform, content_hash)))
 
     async def _one_asset(self, condition: str, value: str) -> Asset | None:
-        sql = f"SELECT * FROM assets WHERE {condition} ORDER BY created_at DESC, asset_id LIMIT 1"  # noqa: S608
-        row = await self._ledger.read(lambda db: db.execute(sql, (value,)).fetchone())
-        return None if row is None else _asset(row)
+        assets = await self._assets(condition, value)
+        return assets[0] if assets else None
+
+    async def _assets(self, condition: str, value: str) -> list[Asset]:
+        sql = f"SELECT * FROM assets WHERE {condition} ORDER BY created_at DESC, asset_id"  # noqa: S608
+        rows = await self._ledger.read(lambda db: db.execute(sql, (value,)).fetchall())
+        return [_asset(row) for row in rows]
+
+
+def _values(asset: Asset) -> dict[str, Any]:
+    return {
+        **dataclasses.asdict(asset),
+        "tags": json.dumps(list(asset.tags), ensure_ascii=False),
+        "created_at": asset.created_at.astimezone(UTC).isoformat(),
+    }
 
 
 def _asset(row: sqlite3.Row) -> Asset:
@@ -129,6 +155,10 @@ class TranscriptRecords:
         )
         sql = "INSERT OR REPLACE INTO transcripts VALUES (?, ?, ?, ?, ?)"
         await self._ledger.write(lambda db: db.execute(sql, values))
+
+    async def drop_transcripts(self, asset_id: str) -> None:
+        """Forget what every source understood of an asset."""
+        await self._ledger.write(lambda db: db.execute("DELETE FROM transcripts WHERE asset_id = ?", (asset_id,)))
 
     async def get_transcript(self, asset_id: str, source: str) -> StoredTranscript | None:
         """What a source understood of an asset."""

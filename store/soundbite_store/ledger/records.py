@@ -31,6 +31,8 @@ class Asset:
     created_at: datetime
     language: str | None = None
     """ISO 639-1 code of most of what is said in it, where that is known."""
+    track: str = ""
+    """Which of its audio tracks: a number, from 1, or `all`; empty is the one that a player would take."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +62,8 @@ class Task:
     created_at: datetime
     updated_at: datetime
     finished_at: datetime | None
+    renewal_json: str = ""
+    """The recording as it will be once this task is ready, where its content changed; else empty."""
 
 
 class TaskChanges(TypedDict, total=False):
@@ -80,6 +84,7 @@ class TaskChanges(TypedDict, total=False):
     seconds_saved: float
     counts_json: str
     notes_json: str
+    renewal_json: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -37,6 +37,7 @@ class TaskRecords:
         stage: str = "",
         platform_asset_id: str = "",
         platform_task_id: str = "",
+        renewal_json: str = "",
     ) -> Task:
         """Record a new task with status `processing`; it survives from here on."""
         now = datetime.now(UTC)
@@ -61,6 +62,7 @@ class TaskRecords:
             created_at=now,
             updated_at=now,
             finished_at=None,
+            renewal_json=renewal_json,
         )
         values = {name: _stored(getattr(task, name)) for name in _COLUMNS}
         await self._ledger.write(lambda db: db.execute(_INSERT, values))
@@ -93,6 +95,10 @@ class TaskRecords:
         sql = f"UPDATE tasks SET {assignments} WHERE task_id = :task_id RETURNING *"  # noqa: S608 - names from above
         row = await self._ledger.write(lambda db: db.execute(sql, {**values, "task_id": task_id}).fetchone())
         return None if row is None else _task(row)
+
+    async def drop_task(self, task_id: str) -> None:
+        """Delete a task; whoever works on it stops once it hears of that."""
+        await self._ledger.write(lambda db: db.execute("DELETE FROM tasks WHERE task_id = ?", (task_id,)))
 
     async def unfinished_tasks(self) -> list[Task]:
         """Tasks still `processing`, the oldest first: what a start has to resume."""

@@ -164,6 +164,8 @@ class ResidentRows:
         for name in EQUALS:
             if (value := getattr(where, name)) is not None:
                 yield codes[name].are([value])
+        if where.not_content_hash is not None:
+            yield ~codes["content_hash"].are([where.not_content_hash])
         if where.tags_any is not None:
             wanted = set(where.tags_any)
             yield codes["tags"].are([tags for tags in codes["tags"].values() if wanted & set(tags)])

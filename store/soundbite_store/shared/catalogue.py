@@ -254,7 +254,9 @@ class Sharing:
         ours = await self._ledger.get_asset(asset.asset_id)
         if ours is not None:
             fields = ("source_uri", "source_kind", "size_bytes", "mtime_ns")
-            return replace(asset, **{name: getattr(ours, name) for name in fields})
+            here = replace(asset, **{name: getattr(ours, name) for name in fields})
+            # The file of this machine holds the earlier content.
+            return here if asset.content_hash == ours.content_hash else replace(here, mtime_ns=_NEVER)
         if asset.source_kind in ("file", "base64") and not self._may_read(Path(asset.source_uri)):
             # No file was ever modified at this time: whatever lies at that path here is not taken for the recording.
             return replace(asset, mtime_ns=_NEVER)

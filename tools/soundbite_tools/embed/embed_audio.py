@@ -50,15 +50,17 @@ async def embed_audio(
         return await _from_elsewhere(jobs, given.value.removeprefix(TASK_SCHEME), request, on_progress)
     params = EmbedParams.of(request, knows_natural=library.config.natural_segmentation)
     named = await resolve(given, library.config)
+    asset_id = named.asset_id
     try:
         asset = await describe(library, named)
+        asset_id = asset.asset_id
         async with registry.admission(allowance):
             ready = await _ready_or_allowed(library, asset, params, allowance)
             # Kept from here on: what was refused is no recording of the library.
             asset = await registry.enter(asset, title=request.title, tags=request.tags)
             task = ready or await registry.begin(asset, params, allowance)
     finally:
-        await forget_refused(library, named.path, named.asset_id)
+        await forget_refused(library, named.path, asset_id)
     if ready:
         return await _reuse(library, ready, asset)
     jobs.start(task.task_id)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from soundbite_store import Clip, ClipFilter, Space, Task
 from soundbite_tools.embed.adoption import describe_platform_task, find_known_task
 from soundbite_tools.embed.params import EmbedParams
+from soundbite_tools.embed.renewal import recording_of
 from soundbite_tools.embed.results import EmbeddingPreview, TaskResult
 from soundbite_tools.embed.spending import TaskFigures
 from soundbite_tools.errors import raises_problems
@@ -32,6 +33,7 @@ _NOT_WORKED_ON = "This server is read-only and does not work on it; one that may
 
 def task_result(task: Task, asset: Asset | None) -> TaskResult:
     """Return a task with what to do next."""
+    asset = recording_of(task, asset)
     params = EmbedParams.model_validate_json(task.params_json)
     figures = TaskFigures.of(task)
     known_sec = asset.duration_sec if asset else 0.0

@@ -13,13 +13,21 @@ from typing import TYPE_CHECKING
 import anyio
 
 from soundbite_api import NotFound
-from soundbite_store import Asset, ClipFilter, Space, Task
+from soundbite_store import Asset, ClipFilter, Space, Task, to_json
 from soundbite_tools.embed.params import EmbedParams
+from soundbite_tools.embed.renewal import (
+    free_asset_id,
+    known_recording,
+    present,
+    recording_of,
+    release_path,
+    supersede,
+)
 from soundbite_tools.embed.spending import TaskFigures
 from soundbite_tools.errors import SourceProblem, UnknownId, sentence
 from soundbite_tools.sources.local_media import MediaProblem
 from soundbite_tools.sources.sources import title_for
-from soundbite_tools.text import LONGEST_TITLE, MOST_TAGS, plain_tags, plain_text
+from soundbite_tools.text import LONGEST_TITLE, changed_tags, plain_text
 
 if TYPE_CHECKING:
     from soundbite_tools.embed.spending import Allowance
@@ -43,7 +51,9 @@ class Registry:
         return self._admitting if allowance else nullcontext()
 
     async def enter(self, described: Asset, *, title: str = "", tags: Sequence[str] = ()) -> Asset:
-        """Return the ledger's record of a recording, made or renewed; without title or tags it keeps its own.
+        """Return a recording as it will be embedded, entered into the ledger; `tags` join those that it has.
+
+        One whose content changed stays in the ledger as it was until it is embedded.
 
         Raises:
             StoreError: it can't be kept.
@@ -52,20 +62,24 @@ class Registry:
         # Calls at once for one recording follow each other, or the one without tags would take those of the other.
         async with self._entering:
             known = await ledger.get_asset(described.asset_id)
-            before = known or described
+            asset = await present(known, described) if known else described
             asset = replace(
-                described,
-                title=plain_text(title, LONGEST_TITLE) or before.title,
-                duration_sec=before.duration_sec or described.duration_sec,
-                tags=plain_tags(tuple(tags))[:MOST_TAGS] or before.tags,
-                metadata_json=before.metadata_json,
-                created_at=before.created_at,
+                asset, title=plain_text(title, LONGEST_TITLE) or asset.title, tags=changed_tags(asset.tags, tags)
             )
-            if asset != known:
-                await ledger.put_asset(asset)
-        if known and (asset.title, asset.tags, asset.source_uri) != (known.title, known.tags, known.source_uri):
+            is_renewed = known is not None and known.content_hash != asset.content_hash
+            if known and is_renewed and await supersede(self._library, known, asset):
+                # Until the new clips are there it stays what it was; the task that makes them knows what it will be.
+                entered = replace(known, title=asset.title, tags=asset.tags)
+            else:
+                entered = asset
+            if entered != known:
+                await ledger.put_asset(entered)
+            await release_path(self._library, entered)
+        if known and (entered.title, entered.tags, entered.source_uri) != (known.title, known.tags, known.source_uri):
             store = await self._library.store()
-            await store.update_asset(asset.asset_id, title=asset.title, tags=asset.tags, source_uri=asset.source_uri)
+            await store.update_asset(
+                entered.asset_id, title=entered.title, tags=entered.tags, source_uri=entered.source_uri
+            )
             if sharing := await self._library.sharing():
                 await sharing.publish(asset.asset_id)
         return asset
@@ -124,6 +138,7 @@ class Registry:
 
     async def _create_task(self, asset: Asset, params: EmbedParams, platform_task_id: str = "") -> Task:
         ledger = await self._library.ledger()
+        known = await ledger.get_asset(asset.asset_id)
         return await ledger.create_task(
             asset_id=asset.asset_id,
             space="",
@@ -131,6 +146,7 @@ class Registry:
             params_json=params.model_dump_json(),
             stage="queued",
             platform_task_id=platform_task_id,
+            renewal_json=to_json(asset) if known and known.content_hash != asset.content_hash else "",
         )
 
 
@@ -161,8 +177,11 @@ async def unfinished_task(library: Library, asset: Asset, params: EmbedParams) -
         StoreError: the ledger can't be read.
     """
     ledger = await library.ledger()
+    known = await ledger.get_asset(asset.asset_id)
     for task in await ledger.list_tasks(limit=_TASKS_READ, asset_id=asset.asset_id, status="processing"):
-        if task.platform == library.config.platform and _params(task) == params:
+        embedded = recording_of(task, known)
+        is_same = embedded is not None and embedded.content_hash == asset.content_hash
+        if is_same and task.platform == library.config.platform and _params(task) == params:
             return task
     return None
 
@@ -175,18 +194,19 @@ async def describe(library: Library, source: Source) -> Asset:
         UnknownId: neither the library nor the platform knows the asset id.
         PlatformError, StoreError: they could not be asked.
     """
-    known = await (await library.ledger()).get_asset(source.asset_id)
+    known = await known_recording(library, source)
     if source.kind == "asset":
         return known or await _from_platform(library, source)
+    is_same = known is not None and known.content_hash == source.content_hash
     return Asset(
-        asset_id=source.asset_id,
+        asset_id=known.asset_id if known else await free_asset_id(library, source),
         content_hash=source.content_hash,
         title=plain_text(title_for(source.name), LONGEST_TITLE) or source.asset_id,
         source_uri=source.uri,
         source_kind=source.kind,
         size_bytes=source.file.size_bytes if source.file else 0,
         mtime_ns=source.file.mtime_ns if source.file else 0,
-        duration_sec=(known.duration_sec if known else 0.0) or await _duration_sec(library, source),
+        duration_sec=(known.duration_sec if known and is_same else 0.0) or await _duration_sec(library, source),
         tags=(),
         metadata_json="{}",
         created_at=datetime.now(UTC),
@@ -249,6 +269,10 @@ def _params(task: Task) -> EmbedParams:
 async def _is_stored(library: Library, task: Task, asset: Asset) -> bool:
     figures, store = TaskFigures.of(task), await library.store()
     # Counted by asset, not by task: a later task with other options may have written some of the same rows again.
-    where = ClipFilter(asset_ids=(asset.asset_id,), segmentation=_params(task).segmentation_label)
+    where = ClipFilter(
+        asset_ids=(asset.asset_id,),
+        content_hash=asset.content_hash,
+        segmentation=_params(task).segmentation_label,
+    )
     rows = await store.count(Space(task.space, figures.dimension), where) if figures.dimension else 0
     return 0 < figures.embedding_count <= rows

@@ -23,6 +23,7 @@ from soundbite_api import (
 )
 from soundbite_store import ClipFilter, Space
 from soundbite_tools.embed.params import EmbedParams
+from soundbite_tools.embed.renewal import recording_of
 from soundbite_tools.embed.spending import TaskFigures, check_budget
 from soundbite_tools.embed.uploads import earlier_upload, ready_asset, remove_upload
 from soundbite_tools.embed.writing import Answer, finish, write
@@ -167,7 +168,7 @@ async def embed(library: Library, registry: Registry, task: Task, report: Report
         PlatformError, StoreError, ToolProblem: it can't be brought there.
     """
     ledger = await library.ledger()
-    asset = await ledger.get_asset(task.asset_id)
+    asset = recording_of(task, await ledger.get_asset(task.asset_id))
     if await _is_written(library, task):
         await _end(library, task, asset, TaskFigures.of(task))
         return

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import anyio
 
 from soundbite_api import EmbeddedSpace, EmbeddingData, EmbeddingMetadata
-from soundbite_store import Asset, Clip, Task, clip_id_for
+from soundbite_store import Asset, Clip, ClipFilter, Task, clip_id_for, to_json
 from soundbite_tools.embed.params import EmbedParams
+from soundbite_tools.embed.renewal import recording_of
 from soundbite_tools.embed.spending import TaskFigures, count_kinds
 from soundbite_tools.embed.transcripts import TimedWords, WindowTranscript, find_transcript
 from soundbite_tools.errors import RecordingRemoved, WorkFailed, sentence
@@ -161,20 +162,30 @@ async def write(
     library.spaces.seen(current)
     figures = _figures(clips, answer)
     notes = [*upload.notes, *_notes(asset, params, figures, answer.metadata), *([spoken.note] if spoken.note else [])]
+    duration_sec = _duration_sec(asset, answer, figures)
+    language = language or asset.language  # an embedding of its sound alone says nothing of it
     noted = await ledger.update_task(
-        task.task_id, space=current.space.id, counts_json=figures.model_dump_json(), notes_json=json.dumps(notes)
+        task.task_id,
+        space=current.space.id,
+        counts_json=figures.model_dump_json(),
+        notes_json=json.dumps(notes),
+        renewal_json=task.renewal_json and to_json(replace(asset, duration_sec=duration_sec, language=language)),
     )
     if is_removed(noted):
         raise RecordingRemoved()
+    if task.renewal_json:
+        await ledger.drop_transcripts(asset.asset_id)  # of what was said before
     if spoken.transcript:
         earlier = await ledger.get_transcript(asset.asset_id, library.config.platform) if spoken.is_of_window else None
         await ledger.put_transcript(_join(earlier, spoken.transcript))
     # A commit that has begun can't be stopped: whoever stops the job to remove its recording has to wait for the end.
     with anyio.CancelScope(shield=True):
-        await store.upsert(current.space, clips)
-        duration_sec = _duration_sec(asset, answer, figures)
-        language = language or asset.language  # an embedding of its sound alone says nothing of it
-        if (duration_sec, language) != (asset.duration_sec, asset.language):
+        outdated = ClipFilter(asset_ids=(asset.asset_id,), not_content_hash=asset.content_hash)
+        is_outdated = await store.has_clips(current.space, outdated)
+        await store.upsert(current.space, clips, replaced=outdated if is_outdated else None)
+        if task.renewal_json:
+            await store.delete_other_content(asset.asset_id, asset.content_hash)  # in other spaces
+        elif (duration_sec, language) != (asset.duration_sec, asset.language):
             await ledger.describe_asset(asset.asset_id, duration_sec=duration_sec, language=language)
     return figures
 
@@ -208,6 +219,10 @@ async def mark_ready(library: Library, task: Task, figures: TaskFigures) -> None
     """
     ledger, seconds_embedded = await library.ledger(), round(figures.seconds, 3)
     if known := await ledger.get_task(task.task_id):
+        asset = recording_of(known, await ledger.get_asset(known.asset_id))
+        if asset and known.renewal_json:
+            await ledger.renew_asset(asset, known.task_id)
+            known = replace(known, renewal_json="")
         # Machines that share the store are told first: killed in between, this is done again.
         finished = replace(known, status="ready", stage="", progress=1.0, seconds_embedded=seconds_embedded)
         if sharing := await library.sharing():

@@ -39,6 +39,7 @@ SHORTEST_CLIP_SEC = 0.01
 _LONGEST_TEXT = 4000
 _LONGEST_SOUNDS = 120
 _MOST_ROWS = 1000
+_HASH_SHOWN = 8
 # No segment is longer than this, so a clip that reaches into a range begins at most this long before it.
 _LONGEST_SEGMENT_SEC = 60.0
 
@@ -271,7 +272,9 @@ def _why_silent(asset: Asset) -> str:
 
 def _name(asset: Asset, start_sec: float, end_sec: float, sound_format: SoundFormat) -> str:
     # Ids of the platform hold letters, digits, - and _ only, ours hexadecimal digits: safe in a file name.
-    return f"{asset.asset_id}-{round(start_sec * 1000)}-{round(end_sec * 1000)}.{sound_format}"
+    # With the content: that of a recording may be renewed.
+    span = f"{round(start_sec * 1000)}-{round(end_sec * 1000)}"
+    return f"{asset.asset_id}-{asset.content_hash[:_HASH_SHOWN]}-{span}.{sound_format}"
 
 
 def _cached_sound(path: Path) -> bytes:

@@ -1,0 +1,145 @@
+"""Which recording a source is: the one of its file renewed, one that moved, or a new one."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from soundbite_store import Asset, asset_from
+from soundbite_tools.sources.files import is_unchanged, recorded_file
+from soundbite_tools.sources.sources import asset_id_for, title_for
+from soundbite_tools.text import LONGEST_TITLE, plain_text
+
+if TYPE_CHECKING:
+    from soundbite_store import Task
+    from soundbite_tools.library import Library
+    from soundbite_tools.sources.sources import Source
+
+_NO_FILE_NS = -1
+"""The modification time of a recording whose file is another recording's by now."""
+
+
+async def known_recording(library: Library, source: Source, track: str = "") -> Asset | None:
+    """Return the recording of the library that a source is, or will be once it is renewed; None for a new one.
+
+    Equal content is the same recording, also where its file moved; a file with other content than before is the same
+    recording renewed.
+
+    Raises:
+        StoreError: the ledger can't be read.
+    """
+    ledger = await library.ledger()
+    if source.kind == "asset":
+        return await ledger.get_asset(source.asset_id)
+    same = [asset for asset in await ledger.assets_of_content(source.content_hash) if asset.track == track]
+    if source.kind != "file":
+        return same[0] if same else None
+    at_path = [
+        asset
+        for asset in await ledger.assets_of_source(source.uri)
+        if asset.source_kind == "file" and asset.track == track and asset.mtime_ns != _NO_FILE_NS
+    ]
+    for asset in same:
+        if asset in at_path or await is_gone(asset):
+            return asset
+    if at_path:
+        return at_path[0]
+    return same[0] if same else None
+
+
+async def is_gone(asset: Asset) -> bool:
+    """Return whether the file of a recording went away or holds something else by now."""
+    if asset.source_kind != "file":
+        return False
+    path = Path(asset.source_uri)
+    if await anyio.to_thread.run_sync(is_unchanged, path, asset.size_bytes, asset.mtime_ns):
+        return False
+    # A file that was only touched is what it was.
+    return await anyio.to_thread.run_sync(recorded_file, asset) is None
+
+
+async def free_asset_id(library: Library, source: Source, track: str = "") -> str:
+    """Return the id of a new recording: that of its content, unless a recording has it that was renewed since.
+
+    Raises:
+        StoreError: the ledger can't be read.
+    """
+    ledger = await library.ledger()
+    key = source.content_hash if not track else hashlib.sha256(f"{source.content_hash}\n{track}".encode()).hexdigest()
+    asset_id = source.asset_id if not track else asset_id_for(key)
+    while (known := await ledger.get_asset(asset_id)) and known.content_hash != source.content_hash:
+        key = hashlib.sha256(f"{key}\n{source.uri}".encode()).hexdigest()
+        asset_id = asset_id_for(key)
+    return asset_id
+
+
+async def present(known: Asset, described: Asset) -> Asset:
+    """Return what is known of a recording together with what its source says of it now."""
+    if known.content_hash != described.content_hash:
+        title, made = known.title, known.created_at
+        return replace(
+            described, title=title, tags=known.tags, metadata_json=known.metadata_json, created_at=made, language=None
+        )
+    if known.source_uri == described.source_uri:
+        return replace(known, size_bytes=described.size_bytes, mtime_ns=described.mtime_ns)
+    # A copy is no move: the recording stays at the file that it has.
+    return moved(known, described) if known.source_kind != "file" or await is_gone(known) else known
+
+
+async def supersede(library: Library, known: Asset, renewed: Asset) -> bool:
+    """Stop what embeds earlier contents of a recording; returns whether one of them is ready in the library.
+
+    Raises:
+        StoreError: the ledger can't be read or written.
+    """
+    ledger = await library.ledger()
+    tasks = await ledger.list_tasks(None, asset_id=known.asset_id)
+    is_ready = any(task.status == "ready" for task in tasks)
+    for task in tasks:
+        embedded = recording_of(task, known)
+        is_same = embedded is not None and embedded.content_hash == renewed.content_hash
+        if (task.status == "processing" and not is_same) or not is_ready:
+            await ledger.drop_task(task.task_id)
+    return is_ready
+
+
+async def release_path(library: Library, asset: Asset) -> None:
+    """Leave a path to the recording that is there now: another one that came from it has no file any more.
+
+    Raises:
+        StoreError: the ledger can't be read or written.
+    """
+    ledger = await library.ledger()
+    for other in await ledger.assets_of_source(asset.source_uri):
+        is_other = other.content_hash != asset.content_hash and other.source_kind == "file"
+        if is_other and other.track == asset.track and other.mtime_ns != _NO_FILE_NS:
+            await ledger.put_asset(replace(other, mtime_ns=_NO_FILE_NS))
+
+
+def moved(known: Asset, described: Asset) -> Asset:
+    """Return a recording at the place where it is now, under the new file's name unless it was named by hand."""
+    is_named_by_file = known.source_kind == "file" and known.title == _title_of(known)
+    return replace(
+        known,
+        title=_title_of(described) if is_named_by_file else known.title,
+        source_uri=described.source_uri,
+        source_kind=described.source_kind,
+        size_bytes=described.size_bytes,
+        mtime_ns=described.mtime_ns,
+    )
+
+
+def _title_of(asset: Asset) -> str:
+    return plain_text(title_for(Path(asset.source_uri).name), LONGEST_TITLE) or asset.asset_id
+
+
+def recording_of(task: Task, known: Asset | None) -> Asset | None:
+    """Return the recording as a task embeds it: of one that is renewed, with the content that it will have."""
+    if known is None or not task.renewal_json:
+        return known
+    renewed = asset_from(task.renewal_json)
+    return replace(renewed, title=known.title, tags=known.tags, metadata_json=known.metadata_json)
