@@ -181,8 +181,7 @@ BAD_CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("search_clips", {"query": "a", "added_after": "0001-01-01T00:00:00+14:00"}, "is not a date"),
     ("search_clips", {"query": "a", "asset_ids": ["nothing"]}, "There is no recording"),
     ("search_clips", {"query": "a", "tags": ["nothing"]}, "Tags in the library: field"),
-    ("search_clips", {"query": "a", "asset_id": "a_1"}, "asset_id (did you mean asset_ids?)"),
-    ("list_audio", {"limit": 5, "x" * 1000: 1}, "limit"),
+    ("remove_audio", {"asset_id": "ASSET", "dry_run": True}, "dry_run"),
     ("get_clip", {}, "No clip was named"),
     ("get_clip", {"clip_id": "c_unknown"}, "There is no clip"),
     ("get_clip", {"asset_id": "ASSET", "start_sec": 5, "end_sec": 4}, "There is no sound"),
@@ -203,6 +202,47 @@ async def test_a_bad_call_is_refused_with_its_reason_and_what_to_do(connect: Any
             assert "pydantic" not in told
             assert told.count(". ") >= 1, f"no next step: {told}"
         assert (await call(client, "list_audio"))["total_assets"] == 1
+
+
+async def test_what_models_write_for_nothing_is_the_default(connect: Any, embedded: Any) -> None:
+    async with connect() as client:
+        needed: dict[str, dict[str, Any]] = {
+            "embed_audio": {"source": str(embedded.recording)},
+            "get_task": {"task_id": embedded.task_id},
+            "search_clips": {"query": "dark"},
+            "classify_clips": {"labels": ["weather", "food"]},
+            "get_clip": {"asset_id": embedded.asset_id, "end_sec": 2},
+            "read_transcript": {"asset_id": embedded.asset_id},
+        }
+        tools = [tool for tool in (await client.list_tools()).tools if tool.name != "remove_audio"]
+        assert len(tools) > len(needed)
+        for tool in tools:
+            given = needed.get(tool.name, {})
+            usual = await call(client, tool.name, **given)
+            for nothing in (None, "", " "):
+                optional = {name: nothing for name in tool.input_schema["properties"] if name not in given}
+                answer = await call(client, tool.name, **optional, **given)
+                for part in ("clips", "assets", "lines", "asset_id"):
+                    assert answer.get(part) == usual.get(part)
+
+
+async def test_a_text_where_a_list_is_wanted_is_a_list_of_one(connect: Any, embedded: Any) -> None:
+    async with connect() as client:
+        alone = await call(client, "search_clips", query="dark", asset_ids=embedded.asset_id)
+        assert alone == await call(client, "search_clips", query="dark", asset_ids=[embedded.asset_id])
+
+
+async def test_an_argument_that_a_tool_does_not_have_is_named_and_left_out(connect: Any, embedded: Any) -> None:
+    async with connect() as client:
+        result = await client.call_tool("search_clips", {"query": "dark", "asset_id": embedded.asset_id, "reason": "x"})
+        first = text_of(result).splitlines()[0]
+        assert "asset_id (did you mean asset_ids?), reason" in first
+        assert result.structured_content is not None
+        assert result.structured_content["notes"][0] == first
+        listing = await client.call_tool("list_audio", {"limit": 5, "x" * 1000: 1})
+        assert not listing.is_error
+        assert "limit" in text_of(listing).splitlines()[0]
+        assert len(text_of(listing).splitlines()[0]) < 400
 
 
 async def test_an_unexpected_failure_says_what_to_do_and_not_what_it_was(

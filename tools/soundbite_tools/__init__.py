@@ -42,16 +42,15 @@ if TYPE_CHECKING:
     from soundbite_tools.read.get_clip import PlayableClip, get_clip
     from soundbite_tools.read.list_audio import TASKS_READ, list_audio, recording_status
     from soundbite_tools.read.read_transcript import read_transcript
+    from soundbite_tools.request_model import Flag, Request
     from soundbite_tools.requests import (
         LONGEST_WAIT_S,
         ClassifyRequest,
         ClipRequest,
         ClusterRequest,
         EmbedRequest,
-        Flag,
         ListRequest,
         RemoveRequest,
-        Request,
         SearchRequest,
         SoundFormat,
         TaskRequest,
@@ -120,9 +119,10 @@ _NAMES = {
     "read.get_clip": "PlayableClip get_clip",
     "read.list_audio": "TASKS_READ list_audio recording_status",
     "read.read_transcript": "read_transcript",
+    "request_model": "Flag Request",
     "requests": (
-        "ClassifyRequest ClipRequest ClusterRequest EmbedRequest Flag LONGEST_WAIT_S ListRequest RemoveRequest "
-        "Request SearchRequest SoundFormat TaskRequest TranscriptRequest"
+        "ClassifyRequest ClipRequest ClusterRequest EmbedRequest LONGEST_WAIT_S ListRequest RemoveRequest "
+        "SearchRequest SoundFormat TaskRequest TranscriptRequest"
     ),
     "results": "AssetResult ClipDetail ClipResult LibraryListing Result SearchResult TranscriptResult",
     "search.examples": "has_id_form",

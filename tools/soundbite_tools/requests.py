@@ -1,19 +1,17 @@
 """What the tools are asked, one model a tool: the schema that agents see, the options of the command line, the checks.
 
-A field says what it is and its limits once. Beside them it may say how it is written on the command line (`Flag`) and
-which condition of the store's filter it sets (`Narrows`): a filter over a column that the store has is one field here.
+A field says what it is and its limits once: a filter over a column that the store has is one field here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from soundbite_tools.errors import QuestionProblem
+from soundbite_tools.request_model import Flag, Narrows, OfRecordings, Request
 from soundbite_tools.text import distinct, plain_tags, plain_text
 
 Modality = Literal["any", "speech", "sound"]
@@ -37,49 +35,6 @@ _LONGEST_PATH = 4096
 _LONGEST_WORDS = 2000
 _LONGEST_SOUND = 60
 _LONGEST_LANGUAGE = 10
-
-Metadata = TypeVar("Metadata")
-
-
-@dataclass(frozen=True)
-class Flag:
-    """How a field is written on the command line; its help is the field's description where none is given here."""
-
-    names: tuple[str, ...]
-    help: str = ""
-    metavar: str = ""
-    is_path: bool = False
-
-    def __init__(self, *names: str, help: str = "", metavar: str = "", is_path: bool = False) -> None:  # noqa: A002
-        for name, value in (("names", names), ("help", help), ("metavar", metavar), ("is_path", is_path)):
-            object.__setattr__(self, name, value)
-
-
-@dataclass(frozen=True)
-class Narrows:
-    """The condition of the store's `ClipFilter` that a field sets; its default sets none."""
-
-    condition: str
-    convert: Callable[[Any], object] = lambda value: value
-
-
-@dataclass(frozen=True)
-class OfRecordings:
-    """Marks a filter on recordings that is no column of the store: the ledger says which recordings pass."""
-
-
-class Request(BaseModel):
-    """What a tool is asked."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
-
-    @classmethod
-    def marked(cls, kind: type[Metadata]) -> Iterator[tuple[str, Metadata]]:
-        """Yield the names of the fields that carry a mark of this kind, with it."""
-        for name, field in cls.model_fields.items():
-            for mark in field.metadata:
-                if isinstance(mark, kind):
-                    yield name, mark
 
 
 def _single_spaces(text: str) -> str:

@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
-from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import ValidationError, create_model
 
 from soundbite_server.mcp.boundary import ToolContext, answer, count_call, guarded
@@ -34,11 +34,16 @@ class DeclaredTool(Tool):
             ToolError: too many calls, arguments that do not fit, or something the tool can't do.
         """
         await guarded(lambda: count_call(context))
-        if unknown := arguments.keys() - self.parameters["properties"].keys():
-            # Left out in silence, a filter that is only spelled wrong would let everything through.
-            raise ToolError(_unknown(self.name, sorted(unknown), list(self.parameters["properties"])))
+        known = list(self.parameters["properties"])
+        unknown = sorted(name for name, value in arguments.items() if name not in known and value is not None)
+        if unknown and self.annotations and self.annotations.destructive_hint:
+            # What was meant to hold it back ("dry_run") must not be left out.
+            raise ToolError(_unknown(self.name, unknown, known))
         try:
-            return await super().run(arguments, context, convert_result)
+            result = await super().run(
+                {name: value for name, value in arguments.items() if name in known}, context, convert_result
+            )
+            return _with_note(result, _left_out(self.name, unknown, known)) if unknown else result
         except UnexpectedToolError as exc:
             # The failure's own text stays in the log; the agent still has to know what to do.
             exc.args = (f"{exc}. {_UNEXPECTED}",)
@@ -107,16 +112,36 @@ def _without(schema: dict[str, Any], noise: frozenset[str]) -> dict[str, Any]:
 
 
 def _unknown(name: str, given: Sequence[str], known: Sequence[str]) -> str:
+    return (
+        f"{name} was called with arguments that it does not have: {_named(given, known)}. "
+        f"It has {', '.join(known)}. Mend them and call {name} again."
+    )
+
+
+def _left_out(name: str, given: Sequence[str], known: Sequence[str]) -> str:
+    return (
+        f"Note: {name} does not have the arguments {_named(given, known)}, which were left out. "
+        f"It has {', '.join(known)}."
+    )
+
+
+def _named(given: Sequence[str], known: Sequence[str]) -> str:
     import difflib
 
     names = []
     for argument in given[:_MOST_MISTAKES]:
         near = difflib.get_close_matches(argument, known, n=1)
         names.append(plain_text(argument, _LONGEST_NAME) + (f" (did you mean {near[0]}?)" if near else ""))
-    return (
-        f"{name} was called with arguments that it does not have: {', '.join(names)}. "
-        f"It has {', '.join(known)}. Mend them and call {name} again."
-    )
+    return ", ".join(names)
+
+
+def _with_note(result: CallToolResult, note: str) -> CallToolResult:
+    """The result with a note first, in its text and in its structured form: hosts show a model either."""
+    structured = result.structured_content
+    if structured is not None:
+        structured = {**structured, "notes": [note, *structured.get("notes", ())]}
+    content = [TextContent(type="text", text=note), *result.content]
+    return result.model_copy(update={"content": content, "structured_content": structured})
 
 
 def _mistakes(name: str, error: ValidationError) -> str:
