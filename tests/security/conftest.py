@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 from mcp import Client
 
 from soundbite_server import Settings, build_server
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 SECRET = "the words of a private diary"
 

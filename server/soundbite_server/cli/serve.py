@@ -114,14 +114,16 @@ async def _serve_engine(config: EngineConfig, host: str, port: int) -> None:
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
     from soundbite_engine import Engine
+    from soundbite_server.http.connections import Connection, Server
 
     with _listening(host, port) as listening:
         async with Engine(config) as engine:
             # Without a key, a site whose name an attacker points at this machine must find nobody (DNS rebinding).
             names = ["*"] if config.api_key else [*_LOOPBACK, "[::1]"]
-            server = uvicorn.Server(
+            server = Server(
                 uvicorn.Config(
                     TrustedHostMiddleware(engine.app, allowed_hosts=names, www_redirect=False),
+                    http=Connection,
                     lifespan="off",  # the engine's own context manager opens and closes it
                     log_config=None,
                     access_log=False,
@@ -136,7 +138,7 @@ async def _serve_engine(config: EngineConfig, host: str, port: int) -> None:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: None)
             _announce(config, listening)
-            await server.serve(sockets=[listening])
+            await server.serve_on(listening)
 
 
 def _listening(host: str, port: int) -> socket.socket:

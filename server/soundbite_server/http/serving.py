@@ -52,10 +52,13 @@ async def serve_http(settings: HttpSettings) -> None:
     import uvicorn
 
     from soundbite_server.http.app import ENDPOINT, build_http_app
+    from soundbite_server.http.connections import Connection, ConnectionLimits, Server
 
     listening = _listen(settings)
     config = uvicorn.Config(
         build_http_app(settings),
+        http=Connection,
+        ws="none",
         log_config=None,
         access_log=False,
         timeout_keep_alive=_KEPT_OPEN_S,
@@ -66,7 +69,8 @@ async def serve_http(settings: HttpSettings) -> None:
     host, port = listening.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     log.info("Serving agents at %s%s, and a page for a person at %s/", address, ENDPOINT, address)
-    await uvicorn.Server(config).serve(sockets=[listening])
+    limits = ConnectionLimits(settings.http_connections, settings.http_connections_per_address)
+    await Server(config, limits).serve_on(listening)
 
 
 def _listen(settings: HttpSettings) -> socket.socket:

@@ -1,0 +1,234 @@
+"""The connections of an HTTP server: how many there may be, how long one may be silent, and which ends when it is full.
+
+A connection that waits for its caller (no request, or one that is not whole) is ended for one that comes, the one that
+has waited longest first: callers that send nothing keep nobody out. One whose request is under way is never ended so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import math
+import socket
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+if TYPE_CHECKING:
+    from uvicorn.server import ServerState
+
+MOST_CONNECTIONS = 512
+_HEADERS_S = 15.0
+# Of a request's body, and of an answer that its caller does not read.
+_STALLED_S = 60.0
+_SWEEP_S = 1.0
+_PAUSE_S = 1.0
+_TELL_EVERY_S = 60.0
+_SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """How many connections there may be at once, and how long one may be silent, in seconds."""
+
+    in_all: int = MOST_CONNECTIONS
+    by_address: int = 0
+    """0 is half of all."""
+    headers_s: float = _HEADERS_S
+    stalled_s: float = _STALLED_S
+
+    def within_descriptors(self) -> ConnectionLimits:
+        """Return limits that leave half of this process's descriptors to files, workers and the store."""
+        in_all = max(2, min(self.in_all, _descriptors() // 2))
+        by_address = min(self.by_address or max(1, in_all // 2), in_all)
+        return ConnectionLimits(in_all, by_address, self.headers_s, self.stalled_s)
+
+
+def _descriptors() -> int:
+    try:
+        import resource
+    except ImportError:  # Windows, where sockets are no descriptors
+        return 2 * MOST_CONNECTIONS
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft if soft != resource.RLIM_INFINITY else 1 << 20
+
+
+class Connection(H11Protocol):
+    """One connection, and since when its caller has been silent."""
+
+    def __init__(self, config: uvicorn.Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
+        super().__init__(config, server_state, app_state)
+        self.address = ""
+        self.heard_at = self.waiting_since = time.monotonic()
+        self.is_within_headers = True
+        self._full_since = math.inf
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in H11Protocol
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self.address = self.client[0] if self.client else ""
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the caller sends."""
+        self.heard_at = time.monotonic()
+        if self.is_idle and not self.is_within_headers:
+            self.is_within_headers, self.waiting_since = True, self.heard_at
+        super().data_received(data)
+        if not self.is_idle:
+            self.is_within_headers = False
+
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next request."""
+        self.waiting_since = time.monotonic()
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        """Note that the caller does not read its answer as fast as it comes."""
+        self._full_since = time.monotonic()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Note that the caller has read on."""
+        self._full_since = math.inf
+        super().resume_writing()
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it has brought no request yet."""
+        return self.cycle is None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way; its headers may be arriving."""
+        return self.cycle is None or self.cycle.response_complete
+
+    @property
+    def is_arriving(self) -> bool:
+        """Whether a request's body is awaited."""
+        return not self.is_idle and self.conn.their_state is h11.SEND_BODY
+
+    def is_overdue(self, now: float, limits: ConnectionLimits) -> bool:
+        """Whether its caller has been silent, or deaf, for too long."""
+        if self.is_idle:
+            return self.is_within_headers and now - self.waiting_since > limits.headers_s
+        if self.is_arriving and not self.flow.read_paused:
+            return now - self.heard_at > limits.stalled_s
+        return now - self._full_since > limits.stalled_s
+
+    def end(self) -> None:
+        """Close it at once, whatever waits to be sent."""
+        if not self.transport.is_closing():
+            self.transport.abort()
+
+
+class Server(uvicorn.Server):
+    """A server on one listening socket whose connections are bounded."""
+
+    def __init__(self, config: uvicorn.Config, limits: ConnectionLimits | None = None) -> None:
+        super().__init__(config)
+        self._limits = (limits or ConnectionLimits()).within_descriptors()
+        self._events: Counter[str] = Counter()
+        self._told_at = -math.inf
+        self._loops: list[asyncio.Task[None]] = []
+
+    async def serve_on(self, listening: socket.socket) -> None:
+        """Serve until the process is told to stop, or `should_exit` is set."""
+        listening.setblocking(False)
+        try:
+            await self.serve(sockets=[listening])
+        finally:
+            listening.close()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take connections; asyncio's own way of it runs in circles when descriptors are short."""
+        await super().startup(sockets=[])
+        loops = [self._sweep(), *(self._accept(listening) for listening in sockets or ())]
+        self._loops = [asyncio.create_task(loop) for loop in loops]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, and let requests end."""
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        await super().shutdown(sockets)
+
+    @property
+    def _connections(self) -> list[Connection]:
+        connections = cast("set[Connection]", self.server_state.connections)
+        return [connection for connection in connections if not connection.transport.is_closing()]
+
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, address = await loop.sock_accept(listening)
+            except OSError as exc:
+                if exc.errno in _SHORT:
+                    self._count("times descriptors ran short")
+                    self._make_room(self._connections)
+                    await asyncio.sleep(_PAUSE_S)
+                continue
+            await self._admit(accepted, str(address[0]) if address else "")
+
+    async def _admit(self, accepted: socket.socket, address: str) -> None:
+        everybody = self._connections
+        neighbours = [connection for connection in everybody if connection.address == address]
+        is_admitted = len(neighbours) < self._limits.by_address or self._make_room(neighbours)
+        if is_admitted and len(everybody) >= self._limits.in_all:
+            is_admitted = self._make_room(everybody)
+        if not is_admitted:
+            self._count("refused")
+            with contextlib.suppress(OSError):
+                accepted.send(_BUSY)
+            accepted.close()
+            return
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(self._connection, accepted)
+        except OSError:
+            accepted.close()
+
+    def _connection(self) -> Connection:
+        return Connection(self.config, self.server_state, self.lifespan.state)
+
+    def _make_room(self, among: list[Connection]) -> bool:
+        """End the one that has waited longest, of the address that has most; False where all are at work."""
+        silent = [connection for connection in among if connection.is_idle or connection.is_arriving]
+        if not silent:
+            return False
+        by_address = Counter(connection.address for connection in silent)
+        longest = min(
+            silent,
+            key=lambda one: (-by_address[one.address], one.is_arriving, not one.is_new, one.heard_at),
+        )
+        longest.end()
+        self._count("ended to make room")
+        return True
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            now = time.monotonic()
+            for connection in self._connections:
+                if connection.is_overdue(now, self._limits):
+                    connection.end()
+                    self._count("ended because they were silent")
+            self._tell(now)
+
+    def _count(self, event: str) -> None:
+        self._events[event] += 1
+
+    def _tell(self, now: float) -> None:
+        if self._events and now - self._told_at >= _TELL_EVERY_S:
+            counts = ", ".join(f"{count} {event}" for event, count in self._events.items())
+            log.warning("Connections: %s; at most %d are held.", counts, self._limits.in_all)
+            self._events.clear()
+            self._told_at = now
