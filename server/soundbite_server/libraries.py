@@ -19,6 +19,7 @@ import httpx
 
 from soundbite_api import PlatformClient, PollPolicy
 from soundbite_engine.config import UrlPolicy
+from soundbite_server.home import CALLERS_FOLDER, LEDGER_FILE, make_private
 from soundbite_store import Ledger
 from soundbite_tools import EMBEDDED, Jobs, Library, LibraryConfig, UrlRules, make_ready
 
@@ -36,7 +37,6 @@ _EXTENSIONS = ("progress", "sounds", "transcript", "warnings")
 _TIMEOUT = httpx.Timeout(600.0, connect=10.0, pool=60.0)
 _LONGEST_SYNC_EMBEDDED_SEC = 60.0
 _LONGEST_SYNC_HOSTED_SEC = 600.0
-CALLERS_FOLDER = "callers"
 _MOST_OPEN = 32
 _IDLE_S = 600.0  # far longer than any call may take
 log = logging.getLogger(__name__)
@@ -118,7 +118,8 @@ async def library_on(
 
     One of a caller knows only what it made there itself; over HTTP no path is relative.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(settings.home)
     async with (
         AsyncExitStack() as closing,  # the store closes once the jobs of the task group have ended
         anyio.create_task_group() as background,
@@ -129,7 +130,7 @@ async def library_on(
             media_reader=platform.media_reader,
             store_uri=settings.store_uri,
             store_access=settings.store_access,
-            ledger_path=settings.home / "ledger.sqlite",
+            ledger_path=settings.home / LEDGER_FILE,
         )
         closing.push_async_callback(library.aclose)
         jobs = Jobs(library, background)
@@ -200,7 +201,7 @@ class LibraryPool:
 
     async def resume_callers(self) -> None:
         """Open the callers' libraries that have unfinished tasks, so that those go on."""
-        for ledger_path in sorted((self._settings.home / CALLERS_FOLDER).glob("*/ledger.sqlite")):
+        for ledger_path in sorted((self._settings.home / CALLERS_FOLDER).glob(f"*/{LEDGER_FILE}")):
             folder = ledger_path.parent.name
             try:
                 if await _has_unfinished_tasks(ledger_path):

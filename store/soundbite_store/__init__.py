@@ -26,6 +26,8 @@ from soundbite_store.errors import (
 from soundbite_store.filters import ClipFilter
 from soundbite_store.lance.clip_store import ClipStore
 from soundbite_store.lance.places import StoreAccess, StoreCapabilities, capabilities_of
+from soundbite_store.lance.rescue import LostTable, StoreRescue
+from soundbite_store.ledger.damage import Salvage, ledger_damage, salvage_ledger
 from soundbite_store.ledger.ledger import ForgottenRecords, Ledger
 from soundbite_store.ledger.records import (
     Asset,
@@ -40,6 +42,7 @@ from soundbite_store.ledger.records import (
     to_json,
 )
 from soundbite_store.locks import OwnerLock
+from soundbite_store.repair.holdings import Holding, digest_of
 from soundbite_store.repair.mending import DamagedRow, MendResult, SpaceScan
 from soundbite_store.shared.catalogue import Sharing
 from soundbite_store.shared.exchange import ExchangeResult, export_library, import_library
@@ -57,9 +60,12 @@ __all__ = [
     "ExchangeResult",
     "ExportProblem",
     "ForgottenRecords",
+    "Holding",
     "Ledger",
+    "LostTable",
     "MendResult",
     "OwnerLock",
+    "Salvage",
     "Sharing",
     "SourceKind",
     "Space",
@@ -72,6 +78,7 @@ __all__ = [
     "StoreCorrupt",
     "StoreError",
     "StoreFull",
+    "StoreRescue",
     "StoreTooNew",
     "StoreUnavailable",
     "StoredClip",
@@ -86,8 +93,11 @@ __all__ = [
     "asset_from",
     "capabilities_of",
     "clip_id_for",
+    "digest_of",
     "export_library",
     "import_library",
+    "ledger_damage",
     "one_a_span",
+    "salvage_ledger",
     "to_json",
 ]

@@ -26,6 +26,29 @@ def clip_id_for(asset_id: str, start_sec: float, end_sec: float) -> str:
     return "c_" + _digest(asset_id, _ms(start_sec), _ms(end_sec))[:16]
 
 
+def row_id_for(
+    space_id: str,
+    asset_id: str,
+    content_hash: str,
+    embedding_option: str,
+    embedding_scope: str,
+    start_sec: float,
+    end_sec: float,
+    segmentation: str,
+) -> str:
+    """The primary key of a row, made of what the row says: a checksum of it, too."""
+    return _digest(
+        space_id,
+        asset_id,
+        content_hash,
+        embedding_option,
+        embedding_scope,
+        _ms(start_sec),
+        _ms(end_sec),
+        segmentation,
+    )[:32]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredClip:
     """One embedding of one clip, without its vector.
@@ -67,16 +90,16 @@ class Clip(StoredClip):
 
     def row_id(self, space: Space) -> str:
         """The primary key: equal for the same embedding of the same sound, whoever writes it."""
-        return _digest(
+        return row_id_for(
             space.id,
             self.asset_id,
             self.content_hash,
             self.embedding_option,
             self.embedding_scope,
-            _ms(self.start_sec),
-            _ms(self.end_sec),
+            self.start_sec,
+            self.end_sec,
             self.segmentation,
-        )[:32]
+        )
 
 
 def one_a_span(rows: Iterable[StoredClip]) -> list[StoredClip]:

@@ -42,10 +42,11 @@ ROOMS = {
         "workers": {""},
     },
     "tools": {
-        "": {"embed", "groups", "read", "search", "sources"},  # the face, which names what the server may use
+        "": {"embed", "groups", "read", "repair", "search", "sources"},  # the face, which names what the server may use
         "embed": {"", "sources"},
         "groups": {"", "search"},
         "read": {"", "embed", "sources"},
+        "repair": {"", "embed", "sources"},
         "search": {"", "embed", "sources"},
         "sources": {""},
     },

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from soundbite_tools.read.get_clip import PlayableClip, get_clip
     from soundbite_tools.read.list_audio import TASKS_READ, list_audio, recording_status
     from soundbite_tools.read.read_transcript import read_transcript
+    from soundbite_tools.repair.comparison import Comparison, Loss, Stray, Unheard, compare
+    from soundbite_tools.repair.rebuilding import give_again, rebuild_records, rebuild_transcript
     from soundbite_tools.request_model import Flag, Request
     from soundbite_tools.requests import (
         LONGEST_WAIT_S,
@@ -119,6 +121,8 @@ _NAMES = {
     "read.get_clip": "PlayableClip get_clip",
     "read.list_audio": "TASKS_READ list_audio recording_status",
     "read.read_transcript": "read_transcript",
+    "repair.comparison": "Comparison Loss Stray Unheard compare",
+    "repair.rebuilding": "give_again rebuild_records rebuild_transcript",
     "request_model": "Flag Request",
     "requests": (
         "ClassifyRequest ClipRequest ClusterRequest EmbedRequest LONGEST_WAIT_S ListRequest RemoveRequest "
@@ -155,6 +159,7 @@ __all__ = [
     "ClipResult",
     "ClusterListing",
     "ClusterRequest",
+    "Comparison",
     "Contents",
     "EmbedParams",
     "EmbedRequest",
@@ -167,6 +172,7 @@ __all__ = [
     "LibraryConfig",
     "LibraryListing",
     "ListRequest",
+    "Loss",
     "Media",
     "MediaProblem",
     "PlayableClip",
@@ -180,11 +186,13 @@ __all__ = [
     "SearchResult",
     "SoundFormat",
     "SourceProblem",
+    "Stray",
     "TaskRequest",
     "TaskResult",
     "ToolProblem",
     "TranscriptRequest",
     "TranscriptResult",
+    "Unheard",
     "UnknownId",
     "UrlRules",
     "WorkFailed",
@@ -197,6 +205,7 @@ __all__ = [
     "clock_length",
     "clock_range",
     "cluster_clips",
+    "compare",
     "contents_of",
     "count_of",
     "cues",
@@ -209,6 +218,7 @@ __all__ = [
     "from_store",
     "get_clip",
     "get_task",
+    "give_again",
     "group_vectors",
     "has_id_form",
     "is_unchanged",
@@ -218,6 +228,8 @@ __all__ = [
     "plain_text",
     "printable",
     "read_transcript",
+    "rebuild_records",
+    "rebuild_transcript",
     "received_folder",
     "received_name",
     "recording_status",

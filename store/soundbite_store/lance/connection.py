@@ -25,6 +25,7 @@ from soundbite_store.lance.table import ClipTable
 from soundbite_store.locks import OwnerLock, WriteGate, until_committed
 from soundbite_store.repair.durability import TableFolder
 from soundbite_store.repair.healing import (
+    HealingNotes,
     has_torn_files,
     last_readable_version,
     manifests_after,
@@ -72,6 +73,7 @@ class StoreConnection:
         self._gates: dict[str, WriteGate] = {}
         self._opening = asyncio.Lock()
         self.repairs: list[str] = []
+        self.notes = HealingNotes(lock_dir / "healed.txt") if lock_dir else None
 
     async def database(self) -> Any:
         """The LanceDB connection; the first call loads LanceDB, in a thread."""
@@ -106,7 +108,7 @@ class StoreConnection:
         async with self._opening:
             if ready := self._tables.get(space.table_name):
                 return ready
-            raw = await self._open_healed(space.table_name)
+            raw = await self.open_healed(space.table_name)
             return None if raw is None else await self._opened(space, raw)
 
     async def table_for_writing(self, space: Space) -> ClipTable:
@@ -122,11 +124,11 @@ class StoreConnection:
     async def spaces(self) -> list[Space]:
         """The spaces that have a table."""
         spaces = []
-        for name in await self._table_names():
+        for name in await self.table_names():
             if ready := self._tables.get(name):
                 spaces.append(ready.space)
                 continue
-            raw = await self._open_healed(name)
+            raw = await self.open_healed(name)
             space = None if raw is None else space_of(await raw.schema())
             if space is not None and space.table_name == name:
                 spaces.append(space)
@@ -137,12 +139,17 @@ class StoreConnection:
 
         `key` is the column that tells its rows apart.
         """
-        raw = await self._open_raw(name)
+        raw = await self.open_raw(name)
         if raw is None and schema is not None:
             database = await self.database()
             async with self.gate(name).entered():
                 return await create_or_open(database, name, schema, key)
         return raw
+
+    async def let_go(self, name: str) -> None:
+        """Have a table opened anew when it is next asked for."""
+        if table := self._tables.pop(name, None):
+            await table.close()
 
     async def close(self) -> None:
         """Close the connection; tables opened from it must not be used afterwards."""
@@ -152,7 +159,8 @@ class StoreConnection:
             self._database.close()
             self._database = None
 
-    async def _table_names(self) -> list[str]:
+    async def table_names(self) -> list[str]:
+        """The names of the tables of clips, whether or not they can be read."""
         database, names, token = await self.database(), [], None
         while True:
             with lance_errors():
@@ -173,7 +181,7 @@ class StoreConnection:
             if not await has_text_indexes(raw):
                 async with self.gate(space.table_name).entered():
                     await create_indexes(raw)
-        folder = self._folder(space.table_name)
+        folder = self.folder(space.table_name)
         table = ClipTable(
             space,
             raw,
@@ -182,21 +190,25 @@ class StoreConnection:
             OwnerLock(self._lock_dir, f"{space.table_name}.optimise") if self._lock_dir else None,
             TableFolder(folder) if folder else None,
             self.capabilities,
-            lambda: self._open_raw(space.table_name),
+            lambda: self.open_raw(space.table_name),
         )
         self._tables[space.table_name] = table
         return table
 
-    async def _open_healed(self, name: str) -> AsyncTable | None:
-        folder = self._folder(name)
+    async def open_healed(self, name: str) -> AsyncTable | None:
+        """A table at its newest version that can be read, with later ones set aside; None when there is no such table.
+
+        Raises: StoreCorrupt, StoreUnavailable.
+        """
+        folder = self.folder(name)
         if folder is None:
-            return await self._open_raw(name)
+            return await self.open_raw(name)
         if not await asyncio.to_thread((folder / "_versions").is_dir):
             return None
         if await asyncio.to_thread(torn_heads, folder):
             async with self.gate(name).entered():
                 await asyncio.to_thread(self._set_torn_heads_aside, folder)
-        raw = await self._open_raw(name)
+        raw = await self.open_raw(name)
         if raw is None:
             return None
         if await asyncio.to_thread(_has_torn_data, folder):
@@ -207,7 +219,11 @@ class StoreConnection:
                 await self._drop_broken_indexes(raw)
         return raw
 
-    async def _open_raw(self, name: str) -> AsyncTable | None:
+    async def open_raw(self, name: str) -> AsyncTable | None:
+        """A table as it is; None when there is no such table.
+
+        Raises: StoreError.
+        """
         database = await self.database()
         with lance_errors():
             try:
@@ -235,22 +251,27 @@ class StoreConnection:
             return raw
         later = await asyncio.to_thread(manifests_after, folder, readable)
         await asyncio.to_thread(quarantine, later)
-        self._note_healing(folder, len(later))
-        reopened = await self._open_raw(raw.name)
+        await asyncio.to_thread(self._note_healing, folder, len(later))
+        reopened = await self.open_raw(raw.name)
         assert reopened is not None
         return reopened
 
     async def _drop_broken_indexes(self, raw: AsyncTable) -> None:
         with lance_errors():
             if dropped := await drop_broken_indexes(raw):
-                self.repairs.append(f"{raw.name}: {len(dropped)} damaged search index(es) will be built again.")
+                self._note(f"{raw.name}: {len(dropped)} damaged search index(es) will be built again.")
 
     def _note_healing(self, folder: Path, versions: int) -> None:
         if versions:
-            self.repairs.append(
-                f"{folder.stem}: {versions} unfinished write(s) were set aside after a crash; "
-                "everything acknowledged before is here."
+            self._note(
+                f"{folder.stem}: the newest {versions} version(s) could not be read and were set aside; "
+                "`soundbite doctor` compares what is left with the ledger."
             )
+
+    def _note(self, sentence: str) -> None:
+        self.repairs.append(sentence)
+        if self.notes:
+            self.notes.add(sentence)
 
     def gate(self, name: str) -> WriteGate:
         """The gate that writers of a table pass through."""
@@ -258,7 +279,8 @@ class StoreConnection:
         is_exclusive = self._lock_dir is not None and self._lock_dir.parent == self._local_dir
         return self._gates.setdefault(name, WriteGate(self._lock_dir, name, is_exclusive=is_exclusive))
 
-    def _folder(self, name: str) -> Path | None:
+    def folder(self, name: str) -> Path | None:
+        """Where a table's files are; None where that is no folder."""
         return self._local_dir / f"{name}.lance" if self._local_dir else None
 
 

@@ -236,14 +236,21 @@ async def is_compact(table: AsyncTable) -> bool:
 
 async def drop_broken_indexes(table: AsyncTable) -> list[str]:
     """Drop each index that a search through it shows to be unreadable; they hold nothing but copies."""
-    broken = []
-    for index in await table.list_indices():
-        if not await _can_search(table, index.columns[0], index.index_type):
-            await table.drop_index(index.name)
-            if index.columns == ["vector"]:
-                await note_vector_index(table, None)
-            broken.append(index.name)
-    return broken
+    broken = await broken_indexes(table)
+    for name, column in broken.items():
+        await table.drop_index(name)
+        if column == "vector":
+            await note_vector_index(table, None)
+    return [*broken]
+
+
+async def broken_indexes(table: AsyncTable) -> dict[str, str]:
+    """The indexes that can't be read, with the column of each."""
+    return {
+        index.name: index.columns[0]
+        for index in await table.list_indices()
+        if not await _can_search(table, index.columns[0], index.index_type)
+    }
 
 
 async def _can_search(table: AsyncTable, column: str, index_type: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -160,6 +162,7 @@ class _ConnectionThread:
 
     def _opened(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_file(self._path)
         connection = sqlite3.connect(
             self._path, timeout=self._busy_timeout_s, isolation_level=None, check_same_thread=False
         )
@@ -170,6 +173,17 @@ class _ConnectionThread:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def make_private_file(path: Path) -> None:
+    """Make a file that only its owner reads, or one that is there so; what SQLite puts beside it gets the same mode.
+
+    Raises: OSError.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    for beside in ("", "-wal", "-shm"):
+        with contextlib.suppress(OSError):  # another's file, or a file system that knows no modes: `doctor` says so
+            path.with_name(path.name + beside).chmod(0o600)
 
 
 def _in_transaction(

@@ -46,6 +46,40 @@ def quarantine(manifests: list[Path]) -> None:
         fsync_directory(manifests[0].parent)
 
 
+def set_table_aside(table_dir: Path) -> Path:
+    """Rename a table's folder, so that the table can be made anew; returns what it is called now."""
+    aside = table_dir.with_name(f"{table_dir.name}.{time.time_ns()}.corrupt")
+    table_dir.rename(aside)
+    fsync_directory(table_dir.parent)
+    return aside
+
+
+class HealingNotes:
+    """Remembers in a file of the store what was healed, until somebody has read it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def add(self, sentence: str) -> None:
+        """Write a sentence down; where that can't be done, the log has it."""
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(f"{sentence}\n")
+        except OSError as exc:
+            _log.warning("%s (This can't be kept for `soundbite doctor`: %s)", sentence, exc)
+
+    def read(self) -> list[str]:
+        """The sentences, the oldest first."""
+        try:
+            return self._path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return []
+
+    def clear(self) -> None:
+        """Forget them, once they have been told."""
+        self._path.unlink(missing_ok=True)
+
+
 async def last_readable_version(table: AsyncTable) -> int:
     """The newest version of which every data file can be opened.
 

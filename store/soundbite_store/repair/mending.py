@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from soundbite_store.clips import clip_id_for, row_id_for
 from soundbite_store.errors import StoreError, StoreUnavailable, lance_errors, tells_of_damage
 from soundbite_store.filters import quoted
 from soundbite_store.rows import text_checksum, vectors_of
@@ -18,14 +19,17 @@ if TYPE_CHECKING:
 
 
 _NAMED = ("row_id", "asset_id", "clip_id", "embedding_option", "embedding_scope")
-SCANNED = (*_NAMED, "transcript", "sound_words", "text_checksum", "checksum", "vector")
+# What the key of a row is made of, in its order.
+_KEYED = ("asset_id", "content_hash", "embedding_option", "embedding_scope", "start_sec", "end_sec", "segmentation")
+_IDS = ("row_id", "clip_id", *_KEYED)
+SCANNED = (*dict.fromkeys((*_NAMED, *_IDS)), "transcript", "sound_words", "text_checksum", "checksum", "vector")
 _Item = TypeVar("_Item")
 _ROWS_NAMED_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class DamagedRow:
-    """A row whose vector or words are not those that were written."""
+    """A row whose vector or words, or what names it, are not those that were written."""
 
     row_id: str
     asset_id: str
@@ -42,6 +46,9 @@ class SpaceScan:
     rows: int
     """Rows read."""
     damaged: tuple[DamagedRow, ...]
+    """Rows whose vector or words do not fit their checksums."""
+    misnamed: tuple[DamagedRow, ...]
+    """Rows whose ids are not those of the recording, the times and the kind that they give."""
     doubled: int
     """Rows whose key another row has too."""
     unreadable: str
@@ -50,7 +57,7 @@ class SpaceScan:
     @property
     def is_sound(self) -> bool:
         """Whether every row is there, once, as it was written."""
-        return not (self.damaged or self.doubled or self.unreadable)
+        return not (self.damaged or self.misnamed or self.doubled or self.unreadable)
 
 
 async def scan_table(space: Space, table: AsyncTable) -> SpaceScan:
@@ -60,12 +67,14 @@ async def scan_table(space: Space, table: AsyncTable) -> SpaceScan:
     """
     keys: set[str] = set()
     damaged: list[DamagedRow] = []
+    misnamed: list[DamagedRow] = []
     rows = doubled = 0
     unreadable = ""
     try:
         with lance_errors():
             async for batch in await table.query().select(list(SCANNED)).to_batches():
-                damaged += await asyncio.to_thread(_damaged, batch)
+                damaged += _named(batch, await asyncio.to_thread(wrong_rows, batch))
+                misnamed += _named(batch, await asyncio.to_thread(misnamed_rows, space.id, batch))
                 new = batch.column("row_id").to_pylist()
                 rows += len(new)
                 doubled += len(new) - len(set(new) - keys)
@@ -74,11 +83,10 @@ async def scan_table(space: Space, table: AsyncTable) -> SpaceScan:
         if not tells_of_damage(exc):
             raise
         unreadable = str(exc)
-    return SpaceScan(space, rows, tuple(damaged), doubled, unreadable)
+    return SpaceScan(space, rows, tuple(damaged), tuple(misnamed), doubled, unreadable)
 
 
-def _damaged(batch: pa.RecordBatch) -> list[DamagedRow]:
-    wrong = wrong_rows(batch)
+def _named(batch: pa.RecordBatch, wrong: list[int]) -> list[DamagedRow]:
     named = batch.select(_NAMED).take(wrong).to_pylist() if wrong else []
     return [DamagedRow(**row) for row in named]
 
@@ -94,6 +102,30 @@ def wrong_rows(batch: pa.RecordBatch) -> list[int]:
         # Rows from before version 2 have no checksum of their words.
         if is_ != was or of_text not in (None, text_checksum(*text))
     ]
+
+
+def misnamed_rows(space_id: str, batch: pa.RecordBatch) -> list[int]:
+    """Which rows of the columns SCANNED have a key, or the id of a clip, that is not made of what they say."""
+    row_ids, clip_ids, *keyed = (batch.column(name).to_pylist() for name in _IDS)
+    return [
+        index
+        for index, (row_id, clip_id, *key) in enumerate(zip(row_ids, clip_ids, *keyed, strict=True))
+        if row_id != row_id_for(space_id, *key) or clip_id != clip_id_for(key[0], key[4], key[5])
+    ]
+
+
+async def remove_misnamed(space_id: str, table: AsyncTable) -> int:
+    """Delete the rows whose ids are not made of what they say; returns how many there were.
+
+    Nothing else may move rows meanwhile.
+    """
+    addresses: list[int] = []
+    with lance_errors():
+        async for batch in await table.query().select(list(_IDS)).with_row_id().to_batches():
+            wrong = await asyncio.to_thread(misnamed_rows, space_id, batch)
+            addresses += batch.column("_rowid").take(wrong).to_pylist() if wrong else []
+        await _delete(table, addresses)
+    return len(addresses)
 
 
 @dataclass(frozen=True, slots=True)

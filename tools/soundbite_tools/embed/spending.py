@@ -29,6 +29,8 @@ class TaskFigures(BaseModel):
     end_sec: float = 0.0
     dimension: int = 0
     counts: tuple[EmbeddingCount, ...] = ()
+    digest: str = ""
+    """Of the ids of the rows, in hexadecimal; empty in tasks from before it was kept."""
 
     @classmethod
     def of(cls, task: Task) -> Self:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from soundbite_api import EmbeddedSpace, EmbeddingData, EmbeddingMetadata
-from soundbite_store import Asset, Clip, ClipFilter, Task, clip_id_for, to_json
+from soundbite_store import Asset, Clip, ClipFilter, Space, Task, clip_id_for, digest_of, to_json
 from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.renewal import recording_of
 from soundbite_tools.embed.spending import TaskFigures, count_kinds
@@ -160,7 +160,7 @@ async def write(
     recording = Recording(asset, task, params, TimedWords(spoken.transcript), language)
     clips = clips_of(recording, answer.data, current.space.dimension)
     library.spaces.seen(current)
-    figures = _figures(clips, answer)
+    figures = _figures(current.space, clips, answer)
     notes = [*upload.notes, *_notes(asset, params, figures, answer.metadata), *([spoken.note] if spoken.note else [])]
     duration_sec = _duration_sec(asset, answer, figures)
     language = language or asset.language  # an embedding of its sound alone says nothing of it
@@ -250,13 +250,19 @@ def _join(earlier: StoredTranscript | None, new: StoredTranscript) -> StoredTran
     )
 
 
-def _figures(clips: Sequence[Clip], answer: Answer) -> TaskFigures:
+def _figures(space: Space, clips: Sequence[Clip], answer: Answer) -> TaskFigures:
     start_sec, end_sec = min(clip.start_sec for clip in clips), max(clip.end_sec for clip in clips)
     about = answer.metadata
     if about and about.start_offset_sec is not None and about.end_offset_sec is not None:
         # The window that was embedded; clips without sound or speech at its ends may be missing.
         start_sec, end_sec = min(start_sec, about.start_offset_sec), max(end_sec, about.end_offset_sec)
-    return TaskFigures(start_sec=start_sec, end_sec=end_sec, dimension=len(clips[0].vector), counts=count_kinds(clips))
+    return TaskFigures(
+        start_sec=start_sec,
+        end_sec=end_sec,
+        dimension=len(clips[0].vector),
+        counts=count_kinds(clips),
+        digest=f"{digest_of({clip.row_id(space) for clip in clips}):x}",
+    )
 
 
 def _duration_sec(asset: Asset, answer: Answer, figures: TaskFigures) -> float:

@@ -1,0 +1,1 @@
+"""What `soundbite doctor` looks at in a library, and how it repairs what it finds."""
