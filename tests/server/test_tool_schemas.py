@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import pytest
 
 from soundbite_server import Settings, build_server
 from soundbite_server.app import INSTRUCTIONS, READ_ONLY_INSTRUCTIONS
+from soundbite_server.mcp.tools import TOOLS
+from soundbite_tools import Request
 
+REQUESTS = [declaration.request for declaration in TOOLS]
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-MOST_TOKENS = 6000
-CHARACTERS_PER_TOKEN = 3.5
+MOST_INPUT_TOKENS, MOST_OUTPUT_TOKENS = 2600, 1500
 
 
 @pytest.fixture
@@ -50,8 +53,25 @@ async def test_the_tools_are_those_of_the_snapshot(settings: Settings, read_only
 
 
 async def test_all_tools_together_cost_an_agent_little(settings: Settings) -> None:
-    text = json.dumps(await described(settings), separators=(",", ":"), ensure_ascii=False)
-    assert len(text) / CHARACTERS_PER_TOKEN <= MOST_TOKENS
+    count = tokens_of(await described(settings))
+    print(
+        f"\ninputs {count['inputs']} of {MOST_INPUT_TOKENS}, outputs {count['outputs']} of {MOST_OUTPUT_TOKENS} tokens"
+    )
+    assert count["inputs"] <= MOST_INPUT_TOKENS
+    assert count["outputs"] <= MOST_OUTPUT_TOKENS
+
+
+def tokens_of(tools: list[dict[str, Any]]) -> dict[str, int]:
+    """What the tools cost by the byte-pair encoding that comes with the recogniser's weights, which is GPT-2's."""
+    from tokenizers import Tokenizer
+
+    encoding = Tokenizer.from_file(str(files("soundbite_engine") / "weights" / "whisper-tiny.en" / "tokenizer.json"))
+
+    def count(part: Any) -> int:
+        return len(encoding.encode(json.dumps(part, separators=(",", ":"), ensure_ascii=False)).ids)
+
+    inputs = [{name: tool[name] for name in ("name", "description", "inputSchema")} for tool in tools]
+    return {"inputs": count(inputs), "outputs": count([tool["outputSchema"] for tool in tools])}
 
 
 async def test_no_description_is_cut_off_by_a_client(settings: Settings) -> None:
@@ -68,16 +88,23 @@ async def test_no_input_is_null_or_a_choice_of_types(settings: Settings) -> None
             assert "title" not in schema or isinstance(schema["title"], dict), tool["name"]
 
 
-async def test_every_input_says_what_it_is_and_every_number_and_text_has_its_limits(settings: Settings) -> None:
+async def test_every_input_says_what_it_is_and_every_number_has_its_limits_in_the_text_too(settings: Settings) -> None:
     for tool in await described(settings):
         for name, schema in tool["inputSchema"]["properties"].items():
             assert schema["description"], (tool["name"], name)
             if schema["type"] in ("number", "integer"):
                 assert "minimum" in schema, (tool["name"], name)
-            if schema["type"] == "string" and "enum" not in schema:
-                assert "maxLength" in schema, (tool["name"], name)
-            if schema["type"] == "array":
-                assert "maxItems" in schema or "enum" in schema["items"], (tool["name"], name)
+            if "maximum" in schema:  # what makes models of schemas leaves it out
+                assert str(schema["maximum"]) in schema["description"], (tool["name"], name)
+
+
+@pytest.mark.parametrize("request_kind", REQUESTS, ids=lambda kind: kind.__name__)
+def test_every_text_and_list_is_bounded(request_kind: type[Request]) -> None:
+    for name, schema in request_kind.model_json_schema()["properties"].items():
+        if schema["type"] == "string" and "enum" not in schema:
+            assert "maxLength" in schema, name
+        if schema["type"] == "array":
+            assert "maxItems" in schema or "enum" in schema["items"], name
 
 
 async def test_every_tool_has_a_title_and_all_hints(settings: Settings) -> None:

@@ -204,10 +204,10 @@ class SearchRequest(Filters, Question):
     group_by: Annotated[Grouping, Field(description="recording: only the best of each"), Flag("--group-by")] = "range"
     context_sec: Annotated[
         float,
-        Field(description="Adds what is said so long before and after", ge=0, le=120),
+        Field(description="Adds what is said around it, at most 120", ge=0, le=120),
         Flag("--context", metavar="SEC"),
     ] = 0.0
-    top_k: Annotated[int, Field(description="How many clips at most", ge=1, le=50), Flag("-n", "--top")] = 5
+    top_k: Annotated[int, Field(description="How many clips, 1 to 50", ge=1, le=50), Flag("-n", "--top")] = 5
     cursor: Annotated[str, Field(description="next_cursor of the same search", max_length=100), Flag("--cursor")] = ""
     detail: Annotated[Detail, Field(description="detailed adds the parts of each score")] = "concise"
 
@@ -232,26 +232,22 @@ class EmbedRequest(Request):
         AfterValidator(plain_tags),
         Flag("--tag", help="A tag to filter searches by, added to its own; -x takes x away, -* all"),
     ] = ()
-    start_sec: Annotated[float, Field(description="Embed from here", ge=0)] = 0.0
-    end_sec: Annotated[float, Field(description="Embed up to here; 0 means the end", ge=0)] = 0.0
+    start_sec: Annotated[float, Field(description="From here", ge=0)] = 0.0
+    end_sec: Annotated[float, Field(description="To here; 0 is the end", ge=0)] = 0.0
     segmentation: Annotated[
         Literal["auto", "natural", "fixed"],
-        Field(description="natural cuts at pauses and changes of sound, fixed every segment_sec; auto chooses"),
+        Field(description="natural: at pauses and changes of sound; fixed: every segment_sec"),
     ] = "auto"
-    segment_sec: Annotated[int, Field(description="Seconds of a fixed segment", ge=2, le=10)] = DEFAULT_SEGMENT_SEC
-    embedding_option: Annotated[
-        tuple[Option, ...], Field(description="audio: what is heard; transcription: what is said")
-    ] = BOTH_OPTIONS
-    embedding_scope: Annotated[
-        tuple[Scope, ...], Field(description="clip: one vector a segment; asset: one for the whole")
-    ] = BOTH_SCOPES
+    segment_sec: Annotated[int, Field(description="Of fixed segments, 2 to 10", ge=2, le=10)] = DEFAULT_SEGMENT_SEC
+    embedding_option: Annotated[tuple[Option, ...], Field(description="What is heard, what is said")] = BOTH_OPTIONS
+    embedding_scope: Annotated[tuple[Scope, ...], Field(description="clip: each segment; asset: the whole")] = (
+        BOTH_SCOPES
+    )
     embedding_type: Annotated[
         tuple[Structure, ...],
-        Field(description="fused_embedding adds one vector for both options; it needs both"),
+        Field(description="fused_embedding adds one vector for both options"),
     ] = SEPARATE
-    wait_seconds: Annotated[
-        float, Field(description="Wait this long for the task to finish", ge=0, le=LONGEST_WAIT_S)
-    ] = 20.0
+    wait_seconds: Annotated[float, Field(description="Wait at most so long, to 25", ge=0, le=LONGEST_WAIT_S)] = 20.0
 
 
 class TaskRequest(Request):
@@ -260,7 +256,7 @@ class TaskRequest(Request):
     task_id: Annotated[
         str, Field(description="From embed_audio or list_audio", max_length=100), AfterValidator(str.strip)
     ]
-    wait_seconds: Annotated[float, Field(description="Wait this long for it to finish", ge=0, le=LONGEST_WAIT_S)] = 0.0
+    wait_seconds: Annotated[float, Field(description="Wait at most so long, to 25", ge=0, le=LONGEST_WAIT_S)] = 0.0
     detail: Annotated[Literal["summary", "embeddings"], Field(description="How much to say")] = "summary"
     page: Annotated[int, Field(description="Page of the embeddings", ge=1)] = 1
 
@@ -275,7 +271,7 @@ class ClipRequest(Request):
     start_sec: Annotated[float, Field(description="With asset_id: from here", ge=0)] = 0.0
     end_sec: Annotated[float, Field(description="With asset_id: up to here", ge=0)] = 0.0
     audio_format: Annotated[SoundFormat, Field(description="Of the file")] = "mp3"
-    include_audio: Annotated[bool, Field(description="Return the sound itself, its facts as text only")] = False
+    include_audio: Annotated[bool, Field(description="The sound itself too")] = False
 
 
 class TranscriptRequest(Request):
@@ -284,8 +280,8 @@ class TranscriptRequest(Request):
     asset_id: Annotated[
         str, Field(description="From search_clips or list_audio", max_length=100), AfterValidator(str.strip)
     ]
-    start_sec: Annotated[float, Field(description="Read from here", ge=0)] = 0.0
-    end_sec: Annotated[float, Field(description="Read up to here; 0 means the end", ge=0)] = 0.0
+    start_sec: Annotated[float, Field(description="From here", ge=0)] = 0.0
+    end_sec: Annotated[float, Field(description="To here; 0 is the end", ge=0)] = 0.0
 
 
 class ListRequest(Request):
@@ -303,22 +299,23 @@ class ListRequest(Request):
         Flag("--tag", help="Only recordings with this tag"),
     ] = ()
     page: Annotated[int, Field(description="Which page", ge=1), Flag("--page")] = 1
-    page_limit: Annotated[int, Field(description="Recordings a page", ge=1, le=50), Flag("--limit")] = 20
+    page_limit: Annotated[int, Field(description="Recordings a page, at most 50", ge=1, le=50), Flag("--limit")] = 20
 
 
 class ClassifyRequest(Request):
     """What classify_clips is asked."""
 
     labels: Annotated[
-        tuple[Annotated[str, Field(max_length=100)], ...], Field(description="In words", min_length=1, max_length=30)
+        tuple[Annotated[str, Field(max_length=100)], ...],
+        Field(description="In words, 1 to 30", min_length=1, max_length=30),
     ]
     per: Annotated[Literal["clip", "asset"], Field(description="Label clips, or sum over each recording")] = "clip"
     modality: Annotated[Modality, Field(description="What to compare with")] = "any"
     asset_ids: AssetIds = ()
     tags: Tags = ()
-    min_score: Annotated[float, Field(description="Fits worse than this are none; 0 means 0.2", ge=0, le=1)] = 0.0
-    page: Annotated[int, Field(description="From 1", ge=1, le=100_000)] = 1
-    page_limit: Annotated[int, Field(description="Clips or recordings on a page", ge=1, le=50)] = 20
+    min_score: Annotated[float, Field(description="Fits below this are none, 0 to 1; 0 means 0.2", ge=0, le=1)] = 0.0
+    page: Annotated[int, Field(description="From 1", ge=1)] = 1
+    page_limit: Annotated[int, Field(description="On a page, at most 50", ge=1, le=50)] = 20
 
     @property
     def filters(self) -> Filters:
@@ -329,7 +326,7 @@ class ClassifyRequest(Request):
 class ClusterRequest(Request):
     """What cluster_clips is asked."""
 
-    clusters: Annotated[int, Field(description="How many; 0 finds out", ge=0, le=20)] = 0
+    clusters: Annotated[int, Field(description="How many, at most 20; 0 finds out", ge=0, le=20)] = 0
     modality: Annotated[Modality, Field(description="What to compare")] = "any"
     asset_ids: AssetIds = ()
     tags: Tags = ()

@@ -7,14 +7,28 @@ a field that has nothing to say (its default) is left out.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    WithJsonSchema,
+    model_serializer,
+)
+from pydantic.json_schema import SkipJsonSchema
 
 from soundbite_tools.text import clock_range, count_of, number, rounded_sec, shorten
 
 if TYPE_CHECKING:
     from soundbite_store import StoredClip
+
+
+UNTOLD = WithJsonSchema({"type": "array"})
+"""Marks a list whose entries the output schema does not spell out: all pay for the schema, and few ask for these."""
+UNLISTED: Any = SkipJsonSchema()  # type: ignore[type-arg] # a generic type to checkers only
+"""Marks a field that the output schema passes over: it comes only with a detail, or repeats what was asked."""
 
 
 class Result(BaseModel):
@@ -89,9 +103,9 @@ class ClipResult(ClipPlace):
     sounds: str = Field(default="", description="What is heard there, in words")
     language: str = Field(default="", description="Of what is said, where it is not English")
     tags: list[str] = Field(default_factory=list)
-    listen_start_sec: float = Field(default=0.0, description="With room to listen; only with detail=detailed")
-    listen_end_sec: float = 0.0
-    parts: list[PartScore] = Field(default_factory=list)
+    listen_start_sec: Annotated[float, UNLISTED] = Field(default=0.0, description="With room to listen")
+    listen_end_sec: Annotated[float, UNLISTED] = 0.0
+    parts: Annotated[list[PartScore], UNLISTED] = Field(default_factory=list)
 
     def to_text(self) -> str:
         """Return the clip in words."""
@@ -120,10 +134,10 @@ class SearchResult(Result):
     """The clips that answer a search, best first."""
 
     clips: list[ClipResult]
-    query: str = ""
-    like: str = ""
-    without: str = ""
-    modality: str = "any"
+    query: Annotated[str, UNLISTED] = ""
+    like: Annotated[str, UNLISTED] = ""
+    without: Annotated[str, UNLISTED] = ""
+    modality: Annotated[str, UNLISTED] = "any"
     clips_searched: int = Field(default=0, description="Clips that the filters let through")
     notes: list[str] = Field(default_factory=list)
     next_cursor: str = Field(default="", description="For the next page: the same call with this as cursor")
@@ -244,7 +258,7 @@ class LibraryListing(Result):
     assets: list[AssetResult]
     total_assets: int
     total_seconds: float
-    page: int = 1
+    page: Annotated[int, UNLISTED] = 1
     notes: list[str] = Field(default_factory=list)
     next_step: str = ""
 

@@ -17,7 +17,8 @@ from soundbite_server.mcp.boundary import ToolContext, answer, count_call, guard
 from soundbite_tools import Request, Result, plain_text
 
 # Field titles repeat the names; what else describes answers is read by few hosts and paid for by all.
-_INPUT_NOISE = frozenset({"title", "additionalProperties"})
+# Lengths no model has ever come near, and defaults that say "nothing", are checked and not told.
+_INPUT_NOISE = frozenset({"title", "additionalProperties", "maxLength", "maxItems"})
 _OUTPUT_NOISE = frozenset({"title", "default", "additionalProperties", "description", "required"})
 _MOST_MISTAKES = 5
 _LONGEST_NAME = 60
@@ -51,17 +52,20 @@ class DeclaredTool(Tool):
         except ToolError as exc:
             if isinstance(exc.__cause__, ValidationError):
                 raise ToolError(_mistakes(self.name, exc.__cause__)) from exc.__cause__
+            if unknown:
+                # What failed may be for want of it: "question" instead of "query".
+                raise ToolError(f"{exc} {_left_out(self.name, unknown, known)}") from exc
             raise
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """A tool: what calls it, what it is asked, what it answers (None without an output schema), and what it says."""
+    """A tool: what calls it, what it is asked, what it answers, and what it says."""
 
     name: str
     call: Callable[[ToolContext, Any], Awaitable[Result | CallToolResult]]
     request: type[Request]
-    result: type[Result] | None
+    result: type[Result]
     title: str
     description: str
     is_read_only: bool
@@ -74,8 +78,8 @@ class Declaration:
         bases: Any = (ArgModelBase, self.request)
         arguments: Any = create_model(self.request.__name__, __base__=bases)
         metadata = FuncMetadata(arg_model=arguments, output_model=self.result)
-        if metadata.output_schema:
-            metadata.output_schema = _without(metadata.output_schema, _OUTPUT_NOISE)
+        assert metadata.output_schema
+        metadata.output_schema = _without(metadata.output_schema, _OUTPUT_NOISE)
 
         async def run(ctx: ToolContext, **given: Any) -> CallToolResult:
             # Validated already, by the same fields.
@@ -86,7 +90,7 @@ class Declaration:
             name=self.name,
             title=self.title,
             description=self.description,
-            parameters=_without(arguments.model_json_schema(), _INPUT_NOISE),
+            parameters=_inputs(arguments.model_json_schema()),
             fn_metadata=metadata,
             is_async=True,
             context_kwarg="ctx",
@@ -100,12 +104,22 @@ class Declaration:
         )
 
 
+def _inputs(schema: dict[str, Any]) -> dict[str, Any]:
+    short = _without(schema, _INPUT_NOISE)
+    for inner in short["properties"].values():
+        if not inner.get("default", True):
+            del inner["default"]
+    return short
+
+
 def _without(schema: dict[str, Any], noise: frozenset[str]) -> dict[str, Any]:
     rest: dict[str, Any] = {}
     for key, value in schema.items():
         if key in ("properties", "$defs"):
             # The keys in here are names of ours, not words of JSON Schema.
             rest[key] = {name: _without(inner, noise) for name, inner in value.items()}
+        elif key == "items" and noise is _OUTPUT_NOISE and value.keys() == {"type"}:
+            continue  # of texts or numbers, as anyone would guess
         elif key not in noise:
             rest[key] = _without(cast("dict[str, Any]", value), noise) if isinstance(value, dict) else value
     return rest

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
-from soundbite_tools.results import Result, closing, span
+from soundbite_tools.results import UNLISTED, UNTOLD, Result, closing, span
 from soundbite_tools.text import count_of, number
 
 
@@ -48,13 +50,17 @@ class TaskResult(Result):
     time_range: str = ""
     segmentation: str = Field(default="", description="natural, or fixed and the seconds of a segment")
     embedding_count: int = 0
-    embedding_counts: list[EmbeddingCount] = Field(default_factory=list, description="Per option and scope")
+    embedding_counts: Annotated[list[EmbeddingCount], UNTOLD] = Field(
+        default_factory=list, description="Per option and scope"
+    )
     dimension: int = Field(default=0, description="Numbers in each vector")
     space: str = Field(default="", description="Vectors of one space can be compared with each other")
     is_reused: bool = Field(default=False, description="Answered from the store; nothing was computed")
     seconds_embedded: float = Field(default=0.0, description="Seconds of audio the platform worked on")
     seconds_saved: float = Field(default=0.0, description="Seconds of audio that did not have to be embedded again")
-    embeddings: list[EmbeddingPreview] = Field(default_factory=list, description="Only with detail=embeddings")
+    embeddings: Annotated[list[EmbeddingPreview], UNLISTED] = Field(
+        default_factory=list, description="Only with detail=embeddings"
+    )
     notes: list[str] = Field(default_factory=list)
     error: str = Field(default="", description="Why the task failed")
     error_code: str = ""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
-from soundbite_tools.results import ClipPlace, Result, closing, span
+from soundbite_tools.results import UNLISTED, UNTOLD, ClipPlace, Result, closing, span
 from soundbite_tools.text import count_of, number
 
 
@@ -64,11 +66,11 @@ class ClassifyResult(Result):
 
     labels: list[LabelShare]
     clips: list[LabelledClip] = Field(default_factory=list)
-    assets: list[LabelledAsset] = Field(default_factory=list)
-    per: str = "clip"
-    modality: str = "any"
+    assets: Annotated[list[LabelledAsset], UNTOLD] = Field(default_factory=list)
+    per: Annotated[str, UNLISTED] = "clip"
+    modality: Annotated[str, UNLISTED] = "any"
     clips_classified: int = 0
-    page: int = 1
+    page: Annotated[int, UNLISTED] = 1
     notes: list[str] = Field(default_factory=list)
     next_step: str = ""
 
@@ -108,7 +110,9 @@ class ClusterResult(Result):
     words: list[str] = Field(default_factory=list, description="Said here more than elsewhere")
     sounds: list[str] = Field(default_factory=list, description="Heard here more than elsewhere")
     representative: ClusterMember
-    members: list[ClusterMember] = Field(default_factory=list, description="The next nearest; with detail=detailed")
+    members: Annotated[list[ClusterMember], UNLISTED] = Field(
+        default_factory=list, description="The next nearest; with detail=detailed"
+    )
 
     def to_text(self) -> str:
         """Return the cluster in words."""
@@ -127,7 +131,7 @@ class ClusterListing(Result):
     """The clusters of a selection of clips, the longest first."""
 
     clusters: list[ClusterResult]
-    modality: str = "any"
+    modality: Annotated[str, UNLISTED] = "any"
     clips_clustered: int = 0
     notes: list[str] = Field(default_factory=list)
     next_step: str = ""
