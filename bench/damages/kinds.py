@@ -10,11 +10,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from damages.library import TABLE, Library, with_open_ledger
+from damages.library import SPACE, TABLE, Library, with_open_ledger
 
 from soundbite_store import Clip, ClipStore, Space
 
-SPACE = Space("soundbite-base-3", 512)
 OTHER_SPACE = Space("other-space-1", 512)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import shutil
@@ -16,10 +17,12 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from soundbite_engine.audio.encode import cut
+from soundbite_store import ClipStore, Ledger, Space
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 _UNSET = ("TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY", "TWELVELABS_BASE_URL", "SOUNDBITE_STORE", "SOUNDBITE_ENGINE")
 _LONGEST_S = 600
+SPACE = Space("soundbite-base-3", 512)
 TABLE = "clips__soundbite-base-3__512.lance"
 
 
@@ -119,6 +122,22 @@ def make_library(folder: Path, port: int, *, has_address: bool = True) -> Librar
         ran = library.run("add", f"http://127.0.0.1:{port}/rain.wav")
         assert ran.exit_code == 0, ran.text
     return library
+
+
+def contents_of(library: Library) -> set[tuple[str, ...]]:
+    """The ids of all rows with their words, and the recordings and transcripts that the ledger has."""
+
+    async def read() -> set[tuple[str, ...]]:
+        async with await ClipStore.open(library.home / "store") as store:
+            clips = await store.embeddings(SPACE)
+        async with await Ledger.open(library.ledger) as ledger:
+            assets = await ledger.list_assets()
+            worded = await ledger.assets_with_transcripts()
+        rows = {(clip.row_id(SPACE), clip.transcript) for clip in clips}
+        records = {(asset.asset_id, asset.title, asset.source_uri, asset.source_kind) for asset in assets}
+        return {*rows, *records, *((asset_id,) for asset_id in worded)}
+
+    return asyncio.run(read())
 
 
 def with_open_ledger(library: Library) -> None:

@@ -201,6 +201,11 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: it can't be made or written.
         """
+        if not str(self.home).isprintable():
+            raise SettingsError(
+                f"SOUNDBITE_HOME can't be used: there is a line break or another character that can't be printed in "
+                f"its path, {str(self.home)!r}. Set it to a folder without."
+            )
         try:
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
             reason = "" if os.access(self.home, os.W_OK | os.X_OK) else "it can't be written"
@@ -220,11 +225,15 @@ class Settings(BaseSettings):
             raise SettingsError(f"SOUNDBITE_PROFILE={self.profile} can't be used: {missing}")
 
     def check_start(self) -> None:
-        """Refuse to start without what the profile needs, or without a home that can be written.
+        """Refuse to start without what the profile and the process need, or without a home that can be written.
 
         Raises:
-            SettingsError: the message names the variable.
+            SettingsError: the message names the variable, or what of the machine is in the way.
         """
+        from soundbite_server.surroundings import trouble
+
+        if sentence := trouble():
+            raise SettingsError(sentence)
         self.check_profile()
         self.check_home()
 

@@ -101,7 +101,13 @@ async def compare(library: Library, *, is_deep: bool, aside: frozenset[tuple[str
     before = await _tasks(ledger)
     holdings = await _holdings(library, is_deep=is_deep)
     tasks, assets = await _tasks(ledger), await _assets(ledger)
-    ready = [task for task in before.values() if task.status == "ready" and task.task_id in tasks]
+    # The clips of a recording that is being renewed give way before its earlier tasks do.
+    in_renewal = {task.asset_id for task in tasks.values() if task.status == "processing" and task.renewal_json}
+    ready = [
+        task
+        for task in before.values()
+        if task.status == "ready" and task.task_id in tasks and task.asset_id not in in_renewal
+    ]
     worded = await ledger.assets_with_transcripts()
     has_copies = library.config.is_embedded and library.config.keep_assets
     return Comparison(
