@@ -254,7 +254,7 @@ class PlatformClient:
 
     async def get_transcription(self, asset_id: str) -> Transcription:
         """Return what is said in an asset, as far as it is known."""
-        params = {"include": ["words", "sentences"]}
+        params = {"include": ["words", "sentences", "utterances"]}
         path = f"assets/{_segment(asset_id)}/transcription"
         return (await self._transport.call(Transcription, "GET", path, params=params)).value
 

@@ -66,6 +66,8 @@ class EngineConfig:
     """The model files of the profiles that need some."""
     workers: int = field(default_factory=lambda: max(1, min(4, os.cpu_count() or 1)))
     worker_memory_mb: int = 1024
+    speakers: bool = True
+    """Whether transcripts say who speaks."""
     file_urls: bool = False
     allow_urls: UrlPolicy = UrlPolicy()
     api_key: str | None = field(default=None, repr=False)

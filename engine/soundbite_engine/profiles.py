@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -58,6 +58,14 @@ class TextEmbedder:
         return SentenceEmbedder.load(self.folder)
 
 
+@dataclass(frozen=True)
+class SpeakerEncoder:
+    """A network in a folder that tells voices apart, in the worker job `hear_voices`."""
+
+    id: str
+    folder: Path
+
+
 class SoundDescriber(Protocol):
     """Fills the sound block.
 
@@ -92,6 +100,12 @@ class Profile:
     texts: TextEmbedder
     sounds: SoundDescriber
     worker_memory_mb: int = DEFAULT_MEMORY_MB
+    voices: SpeakerEncoder | None = None
+    """Without one nobody says who speaks."""
+
+    def without_speakers(self) -> Profile:
+        """The same profile, whose transcripts don't say who speaks; vectors are compared with those of this one."""
+        return replace(self, voices=None)
 
     @property
     def blocks(self) -> Mapping[str, int]:
@@ -180,7 +194,9 @@ class ClapDescriber:
 
 def base_profile(models: Models | None = None) -> Profile:
     """Whisper tiny.en or the one that `models` chooses, MiniLM and acoustic descriptors: nothing but the install."""
-    return Profile("base", "soundbite-base-3", _recogniser("base", models), _minilm(), AcousticDescriber())
+    return Profile(
+        "base", "soundbite-base-3", _recogniser("base", models), _minilm(), AcousticDescriber(), voices=_ge2e()
+    )
 
 
 def sounds_profile(models: Models) -> Profile:
@@ -188,7 +204,12 @@ def sounds_profile(models: Models) -> Profile:
     pack, texts = PACKS["yamnet"], _minilm()
     space = "soundbite-sounds-3" + _build_mark(models, pack)
     return Profile(
-        "sounds", space, _recogniser("sounds", models), texts, YamnetDescriber(models.folder_of(pack), texts)
+        "sounds",
+        space,
+        _recogniser("sounds", models),
+        texts,
+        YamnetDescriber(models.folder_of(pack), texts),
+        voices=_ge2e(),
     )
 
 
@@ -200,7 +221,9 @@ def full_profile(models: Models) -> Profile:
     space = f"soundbite-full-3{precision}{_build_mark(models, pack)}"
     describer = ClapDescriber(models.folder_of(pack))
     # Both networks in one process, and what they compute with.
-    return Profile("full", space, _recogniser("full", models), _minilm(), describer, worker_memory_mb=4096)
+    return Profile(
+        "full", space, _recogniser("full", models), _minilm(), describer, worker_memory_mb=4096, voices=_ge2e()
+    )
 
 
 def _recogniser(profile: str, models: Models | None) -> SpeechRecogniser:
@@ -212,6 +235,10 @@ def _recogniser(profile: str, models: Models | None) -> SpeechRecogniser:
 
 def _minilm() -> TextEmbedder:
     return TextEmbedder("minilm-l6-v2", weights_folder("minilm-l6-v2"))
+
+
+def _ge2e() -> SpeakerEncoder:
+    return SpeakerEncoder("ge2e", weights_folder("ge2e"))
 
 
 def _build_mark(models: Models, pack: Pack) -> str:

@@ -67,6 +67,7 @@ async def _open_embedded(settings: Settings) -> AsyncIterator[Platform]:
         home=settings.home / "engine",
         profile=settings.profile,
         models=settings.models,
+        speakers=settings.speakers,
         file_urls=True,
         allow_urls=config_module.UrlPolicy.parse(settings.allow_urls),
         **({"workers": settings.workers} if settings.workers else {}),
@@ -88,7 +89,7 @@ async def _open_hosted(settings: Settings) -> AsyncIterator[Platform]:
         httpx.AsyncClient(base_url=settings.base_url, timeout=_TIMEOUT) as http,
     ):
         client = PlatformClient(http, api_key=settings.api_key, include=_EXTENSIONS)
-        yield Platform(client, media_module.EngineMediaReader(pool))
+        yield Platform(client, media_module.EngineMediaReader(pool, has_speakers=settings.speakers))
 
 
 async def _import(name: str) -> Any:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class EngineMediaReader:
     """Reads and cuts local files in worker processes, so that a hostile file can end a worker and never the server."""
 
-    def __init__(self, pool: WorkerPool, engine: Engine | None = None) -> None:
+    def __init__(self, pool: WorkerPool, engine: Engine | None = None, *, has_speakers: bool = True) -> None:
+        self._has_speakers = has_speakers
         self._pool = pool
         self._engine = engine
 
@@ -66,9 +67,11 @@ class EngineMediaReader:
         """
         # Loaded here: the recogniser's models are of no use to most calls.
         from soundbite_engine.analysis.analyse import transcribe
+        from soundbite_engine.profiles import base_profile
 
+        profile = base_profile() if self._has_speakers else base_profile().without_speakers()
         async with _translated():
-            transcript = await transcribe(source, self._pool, start_sec, end_sec)
+            transcript = await transcribe(source, self._pool, start_sec, end_sec, profile=profile)
         return Heard(_timed(transcript.words), _timed(transcript.sentences))
 
     async def levels(self, source: SourceFile, count: int) -> Levels:
@@ -82,7 +85,10 @@ class EngineMediaReader:
 
 
 def _timed(texts: Iterable[Word | Sentence]) -> tuple[TimedText, ...]:
-    return tuple(TimedText(value=text.value, start_sec=text.start_sec, end_sec=text.end_sec) for text in texts)
+    return tuple(
+        TimedText(value=text.value, start_sec=text.start_sec, end_sec=text.end_sec, speaker=text.speaker)
+        for text in texts
+    )
 
 
 @asynccontextmanager

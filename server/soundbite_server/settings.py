@@ -156,6 +156,8 @@ class Settings(BaseSettings):
     """Worker processes of the embedded engine; 0 means one a core, at most four."""
     keep_assets: bool = Field(True, description="1 or 0")
     """Whether uploaded files stay on the hosted platform."""
+    speakers: bool = Field(True, description="on or off")
+    """Whether transcripts say who speaks."""
     local_transcripts: bool = Field(True, description="1 or 0")
     """Whether words the hosted platform does not give are recognised on this machine."""
     budget_file_minutes: float = Field(0.0, ge=0.0, lt=1e6, description=_MINUTES)

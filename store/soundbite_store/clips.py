@@ -79,6 +79,8 @@ class StoredClip:
     created_at: datetime = field(metadata=BTREE)
     language: str | None = field(default=None, metadata=BITMAP)
     """ISO 639-1 code of what is said in it, where that is known; of scope `asset`, of most of the recording."""
+    speaker: str | None = field(default=None, metadata=BITMAP)
+    """Who says most of it, as speakers of one recording are told apart; None where only one speaks in it, or nobody."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from soundbite_server.mcp.resources import as_text, as_webvtt
 from soundbite_store import StoredTranscript, TimedText
 
@@ -27,6 +29,17 @@ def test_webvtt_has_cues_with_milliseconds_and_hours() -> None:
     assert as_webvtt(transcript(("It rains.", 3675.25, 3676.0))) == (
         "WEBVTT\n\n01:01:15.250 --> 01:01:16.250\nIt rains.\n"
     )
+
+
+def test_captions_and_text_name_the_speakers_where_there_are_several() -> None:
+    told = transcript(("Good morning.", 0.0, 2.0), ("Who is there?", 2.0, 4.0))
+    first, second = told.sentences
+    apart = (replace(first, speaker="1"), replace(second, speaker="A<n"))
+    assert "<v Speaker 1>Good morning.\n" in as_webvtt(replace(told, sentences=apart))
+    assert "<v A&lt;n>Who is there?\n" in as_webvtt(replace(told, sentences=apart))
+    assert as_text(replace(told, sentences=apart)) == "[00:00] Speaker 1: Good morning.\n[00:02] A<n: Who is there?\n"
+    alone = replace(told, sentences=tuple(replace(sentence, speaker="1") for sentence in told.sentences))
+    assert as_webvtt(alone) == as_webvtt(told)
 
 
 def test_words_can_neither_end_a_cue_nor_hold_markup() -> None:

@@ -41,6 +41,8 @@ class ScriptedPlatform:
     gives_words: bool = True
     hears: tuple[str, ...] = ()
     """Names of what is heard all the time."""
+    speakers: tuple[str, ...] = ()
+    """Who says each of `says`, as a platform that tells speakers apart has it."""
     language: str = ""
     """Of what is said, as a platform that knows it tells."""
     warnings: tuple[str, ...] = ()
@@ -111,7 +113,8 @@ class ScriptedPlatform:
             {"start": index * self.segment_sec + 0.1, "end": index * self.segment_sec + 0.5, "value": text}
             for index, text in enumerate(self.says)
         ]
-        return httpx.Response(200, json={"status": "ready", "words": words, "sentences": words})
+        turns = [{**word, "speaker": speaker} for word, speaker in zip(words, self.speakers, strict=False)]
+        return httpx.Response(200, json={"status": "ready", "words": words, "sentences": words, "utterances": turns})
 
     def _post_embedv2(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from scripted_platform import ScriptedPlatform
-from tool_calls import embed_audio, read_transcript
+from tool_calls import embed_audio, get_clip, read_transcript, search_clips
 
 from soundbite_tools.errors import QuestionProblem, UnknownId
 from soundbite_tools.text import fits, number
@@ -23,6 +23,31 @@ async def test_a_recording_is_read_with_its_times(open_library: OpenLibrary, rec
         ("00:06-00:07", "the cake is done"),
     ]
     assert (result.time_range, result.next_step) == ("00:00-00:12", "")
+
+
+async def test_the_platforms_speakers_are_kept_and_named(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.speakers = ("0", "1")
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        read = await read_transcript(library, task.asset_id)
+        (best, *_) = (await search_clips(library, query="the cake is done", modality="speech")).clips
+        clip = (await get_clip(library, clip_id=best.clip_id)).detail
+    assert [line.speaker for line in read.lines] == ["Speaker 0", "Speaker 1"]
+    assert "s] Speaker 1: the cake is done" in read.to_text()
+    assert (best.text, best.speaker, clip.speaker) == ("the cake is done", "Speaker 1", "Speaker 1")
+
+
+async def test_one_who_speaks_alone_is_not_named(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.speakers = ("0", "0")
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        read = await read_transcript(library, task.asset_id)
+        (best, *_) = (await search_clips(library, query="the cake is done", modality="speech")).clips
+    assert {line.speaker for line in read.lines} | {best.speaker} == {""}
 
 
 async def test_a_range_is_read_by_itself(open_library: OpenLibrary, recording: Path) -> None:

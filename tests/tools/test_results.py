@@ -23,6 +23,7 @@ CLIP = ClipResult(
     clip_id="c_1",
     asset_id="a_1",
     title="Field log",
+    speaker="Speaker 2",
     start_sec=20.48,
     end_sec=25.89,
     time_range="00:20-00:26",
@@ -87,6 +88,7 @@ FULL: list[Result] = [
     ClipDetail(
         asset_id="a_1",
         title="Field log",
+        speaker="Speaker 2",
         start_sec=20.48,
         end_sec=25.89,
         time_range="00:20-00:26",
@@ -106,7 +108,9 @@ FULL: list[Result] = [
     TranscriptResult(
         asset_id="a_1",
         title="Field log",
-        lines=[TranscriptLine(start_sec=20.48, time_range="00:20-00:26", text="the river is rising")],
+        lines=[
+            TranscriptLine(start_sec=20.48, time_range="00:20-00:26", text="the river is rising", speaker="Speaker 2")
+        ],
         start_sec=20.0,
         end_sec=26.5,
         time_range="00:20-00:27",

@@ -94,6 +94,7 @@ if TYPE_CHECKING:
         round_step_sec,
         rounded_sec,
         shorten,
+        speaker_label,
     )
 
 _NAMES = {
@@ -137,7 +138,7 @@ _NAMES = {
     "sources.sources": "source_label",
     "text": (
         "LONGEST_TITLE MOST_TAGS changed_tags clock clock_length clock_range count_of plain_tags plain_text printable "
-        "round_step_sec rounded_sec shorten"
+        "round_step_sec rounded_sec shorten speaker_label"
     ),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
@@ -240,6 +241,7 @@ __all__ = [
     "sentence",
     "shorten",
     "source_label",
+    "speaker_label",
     "task_result",
     "terms_of",
     "write_whole",

@@ -92,6 +92,10 @@ def place_fields(clip: StoredClip, longest_title: int, times: tuple[float, float
     }
 
 
+def _by(speaker: str) -> str:
+    return f"{speaker}: " if speaker else ""
+
+
 class ClipResult(ClipPlace):
     """A time range that answers a search."""
 
@@ -100,6 +104,7 @@ class ClipResult(ClipPlace):
     matched: str = Field(default="speech", description="speech (what is said), sound (what is heard), or both")
     text: str = Field(default="", description="What is said there, as recognised")
     context: str = Field(default="", description="The same with what is said around it; only with context_sec")
+    speaker: str = Field(default="", description="Who says it")
     sounds: str = Field(default="", description="What is heard there, in words")
     language: str = Field(default="", description="Of what is said, where it is not English")
     tags: list[str] = Field(default_factory=list)
@@ -113,7 +118,7 @@ class ClipResult(ClipPlace):
         matched = f", matched {self.matched}" if self.matched != "speech" else ""
         lines = [f"{self.title} {self.time_range} ({span(self)}), score {number(self.score)}{weak}{matched}"]
         if self.text:
-            lines.append(f'   "{self.text}"')
+            lines.append(f'   {_by(self.speaker)}"{self.text}"')
         if self.context:
             lines.append(f'   Around it: "{self.context}"')
         if self.sounds:
@@ -161,6 +166,7 @@ class ClipDetail(ClipPlace):
 
     clip_id: str = ""
     text: str = Field(default="", description="What is said there, as recognised")
+    speaker: str = Field(default="", description="Who says it")
     sounds: str = ""
     language: str = Field(default="", description="Of what is said, where it is not English")
     tags: list[str] = Field(default_factory=list)
@@ -178,7 +184,7 @@ class ClipDetail(ClipPlace):
         if self.clip_id:
             lines.append(f"clip_id {self.clip_id}")
         if self.text:
-            lines.append(f'Said: "{self.text}"')
+            lines.append(f'Said: {_by(self.speaker)}"{self.text}"')
         if self.sounds:
             lines.append(f"Sounds: {self.sounds}")
         if self.language:
@@ -204,6 +210,7 @@ class TranscriptLine(BaseModel):
     start_sec: float
     time_range: str
     text: str
+    speaker: str = Field(default="", description="Who says it")
 
 
 class TranscriptResult(Result):
@@ -221,7 +228,9 @@ class TranscriptResult(Result):
     def to_text(self) -> str:
         """Return the transcript in words, a line a sentence."""
         head = f"{self.title} {self.time_range} ({span(self)}), asset_id {self.asset_id}"
-        lines = [f"[{line.time_range}, {number(line.start_sec)} s] {line.text}" for line in self.lines]
+        lines = [
+            f"[{line.time_range}, {number(line.start_sec)} s] {_by(line.speaker)}{line.text}" for line in self.lines
+        ]
         return "\n".join(closing([head, *lines], self.notes, self.next_step))
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 LONGEST_TITLE = 120
 LONGEST_TAG = 40
+LONGEST_SPEAKER = 60
 MOST_TAGS = 20
 BETWEEN_SOUNDS = "; "
 """Between the names of sounds in the `sound_words` of a clip."""
@@ -64,6 +65,11 @@ def distinct(texts: Iterable[str]) -> tuple[str, ...]:
 def language_label(code: str | None) -> str:
     """Return the code of a language worth telling: English is what is expected, and to say so of each clip is noise."""
     return code if code and code != "en" else ""
+
+
+def speaker_label(speaker: str | None) -> str:
+    """Return how a speaker is called: `Speaker 2` for a number, else the name that the platform gave."""
+    return f"Speaker {speaker}" if speaker and speaker.isdigit() else speaker or ""
 
 
 def distinct_sounds(sound_words: Iterable[str]) -> str:

@@ -21,6 +21,7 @@ from soundbite_engine.sound.described import Described
 from soundbite_engine.space import Floats
 from soundbite_engine.speech.doubts import warnings_about, words_of
 from soundbite_engine.speech.transcripts import Recognition, Sentence, Transcript, clip_runs, sayings, transcript
+from soundbite_engine.speech.turns import Turn, with_speakers
 from soundbite_engine.workers.media import MediaFile
 from soundbite_engine.workers.plans import (
     LISTEN_SPAN_TICKS,
@@ -172,6 +173,10 @@ async def _all(*parts: Coroutine[Any, Any, Any]) -> list[Any]:
     return [task.result() for task in tasks]
 
 
+_Job = tuple[Any, ...]
+"""The name of a worker job, and what it takes after the scratch folder."""
+
+
 class _Work:
     """One analysis: its scratch folder, its share of the pool, its progress."""
 
@@ -232,10 +237,17 @@ class _Work:
 
     async def recognise(self, passages: Sequence[Passage], report: DecodeReport) -> _Speech:
         """What is said, passages side by side."""
-        recogniser = self._profile.recogniser
+        recogniser, voices = self._profile.recogniser, self._profile.voices
         arguments = (report.start_sec, str(recogniser.folder), recogniser.language)
-        parts = await self._spread("transcribing", "recognise", [((passage,), *arguments) for passage in passages])
-        return await asyncio.to_thread(_Speech.of, Recognition.joined(parts), recogniser.language)
+        jobs: list[_Job] = [("recognise", (passage,), *arguments) for passage in passages]
+        turns: tuple[Turn, ...] = ()
+        if voices is not None:
+            spans = tick_spans(0, -(-report.sample_count // TICK_SAMPLES)) if passages else []
+            jobs += [("hear_voices", *span, str(voices.folder)) for span in spans]
+        parts = (await self._spread("transcribing", jobs))[: len(passages)]
+        if voices is not None and passages:
+            turns = await self._run("tell_speakers", self._folder, report.start_sec, timeout_s=PART_TIMEOUT_S)
+        return await asyncio.to_thread(_Speech.of, Recognition.joined(parts), recogniser.language, turns)
 
     async def segments(
         self, report: DecodeReport, request: AnalysisRequest, clips: Sequence[Span] | None
@@ -249,16 +261,16 @@ class _Work:
         """How all segments sound, batches side by side."""
         parts, sounds = segment_batches(segments), self._profile.sounds
         arguments = (report.start_sec, *sounds.arguments(self._source))
-        return Described.joined(await self._spread("embedding", sounds.job, [(part, *arguments) for part in parts]))
+        return Described.joined(await self._spread("embedding", [(sounds.job, part, *arguments) for part in parts]))
 
-    async def _spread(self, stage: Stage, job: str, parts: Sequence[tuple[object, ...]]) -> list[Any]:
-        self._meter.expect(stage, len(parts))
+    async def _spread(self, stage: Stage, jobs: Sequence[_Job]) -> list[Any]:
+        self._meter.expect(stage, len(jobs))
         return await _all(
             *(
                 self._run(
                     job, self._folder, *part, on_progress=self._meter.part(stage, index), timeout_s=PART_TIMEOUT_S
                 )
-                for index, part in enumerate(parts)
+                for index, (job, *part) in enumerate(jobs)
             )
         )
 
@@ -278,9 +290,9 @@ class _Speech:
     warnings: tuple[str, ...]
 
     @classmethod
-    def of(cls, recognition: Recognition, language: str) -> _Speech:
+    def of(cls, recognition: Recognition, language: str, turns: Sequence[Turn]) -> _Speech:
         """That of all words; `language` is the recogniser's only one, or empty."""
-        words = transcript(words_of(recognition, language))
+        words = transcript(with_speakers(words_of(recognition, language), turns))
         clips = tuple((run[0].start_sec, run[-1].end_sec) for run in clip_runs(words.words))
         return cls(words, clips, warnings_about(recognition, language))
 

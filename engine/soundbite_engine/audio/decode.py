@@ -14,6 +14,7 @@ from soundbite_engine.audio.containers import describe_container, open_media, op
 from soundbite_engine.audio.lengths import is_countable, missing_share, rest_sec, stated_sec
 from soundbite_engine.audio.levels import Levelled, Leveller
 from soundbite_engine.audio.links import Span, links
+from soundbite_engine.audio.mix import ChannelLevels
 from soundbite_engine.audio.reading import SKIP_FROM_SEC, Approach, Reading, SeekMissed, Tally
 from soundbite_engine.audio.spectra import Floats, Samples
 from soundbite_engine.audio.timeline import guessed_end_sec, origin_sec
@@ -21,7 +22,7 @@ from soundbite_engine.audio.tracks import heard_stream, heard_track, note_of, tr
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.jobs import Report
 from soundbite_engine.workers.media import MediaFile, MediaInfo
-from soundbite_engine.workers.plans import GAINS_FILE, SAMPLE_RATE_HZ, DecodeReport
+from soundbite_engine.workers.plans import CHANNELS_FILE, GAINS_FILE, SAMPLE_RATE_HZ, TICK_SAMPLES, DecodeReport
 
 MAX_DURATION_SEC = 4 * 3600 + 60
 _TRUSTED_SEC, _TRUSTED_SHARE = 0.2, 0.001
@@ -121,6 +122,8 @@ def _timed_blocks(
             stream = heard_stream(container, source, track)
             tally.add_announced(stated_sec(container, stream, source))
             tally.guessed_sec = guessed_end_sec(container, source) if link is None else None
+            if tally.channels:
+                tally.channels.link_sec = begin_sec
             reading = Reading(container, stream, source, tally)
             way = reading.way(start_sec - begin_sec, approach)
             for at, block in reading.timed_blocks(start_sec - begin_sec, rate_hz, way):
@@ -213,7 +216,8 @@ def decode_to_scratch(
 def _decoded_to_scratch(
     report: Report, source: OpenFile, scratch: str, start_sec: float, end_sec: float | None, track: int | None
 ) -> DecodeReport:
-    tally = Tally()
+    channels = ChannelLevels(start_sec)
+    tally = Tally(channels=channels)
     count = 0
     leveller = Leveller(SAMPLE_RATE_HZ, raises_speech=True)
     blocks = _float_blocks(source, start_sec, end_sec, SAMPLE_RATE_HZ, tally, track)
@@ -227,6 +231,8 @@ def _decoded_to_scratch(
             until = end_sec if end_sec is not None else tally.announced_sec or tally.guessed_sec
             if until is not None and until > start_sec:
                 report(min(1.0, count / SAMPLE_RATE_HZ / (until - start_sec)))
+    if (levels := channels.levels(count // TICK_SAMPLES)) is not None:
+        levels.tofile(Path(scratch).with_name(CHANNELS_FILE))
     if not tally.is_cut_by_window:
         tally.missing_share = missing_share(source)
     tracks = tracks_of(source)

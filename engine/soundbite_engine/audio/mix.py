@@ -17,7 +17,7 @@ from av.error import FFmpegError
 
 from soundbite_engine.audio.spectra import Floats
 from soundbite_engine.audio.voice_activity import BEGIN_PROBABILITY, VoiceDetector
-from soundbite_engine.workers.plans import SAMPLE_RATE_HZ
+from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, TICK_SEC
 
 STRETCH_SEC = 4.0
 _FADE_SEC = 0.05
@@ -41,8 +41,11 @@ _MOST_PLANES = 8  # PyAV reads beyond the planes of a frame of so many
 class Downmix:
     """To one channel at one rate, begun anew where the rate or the channels change."""
 
-    def __init__(self, rate_hz: int, on_damage: Callable[[], None]) -> None:
+    def __init__(
+        self, rate_hz: int, on_damage: Callable[[], None], on_channels: Callable[[Floats, int], None] | None = None
+    ) -> None:
         self._rate_hz = rate_hz
+        self._on_channels = on_channels
         self._on_damage = on_damage
         self._source = (0, 0)
         self._unpack: AudioResampler | None = None
@@ -125,6 +128,8 @@ class Downmix:
             return
         samples = np.concatenate(self._gathered)
         self._gathered, self._count = [], 0
+        if self._on_channels is not None:
+            self._on_channels(samples, self._source[0])
         mixed = [samples[:, 0]] if samples.shape[1] == 1 else self._mixer.push(samples)
         for block in mixed:
             yield from self._resampled(block)
@@ -146,6 +151,43 @@ def _pieces(size: int, most: int) -> Iterator[int]:
     while size > 0:
         yield min(size, most)
         size -= most
+
+
+class ChannelLevels:
+    """How loud each of two channels is, tick by tick from `start_sec` of the source on, before they are mixed."""
+
+    def __init__(self, start_sec: float) -> None:
+        self._start_sec = start_sec
+        self._now_sec = 0.0
+        self._energy = np.zeros((0, 2), np.float32)
+        self.link_sec = 0.0
+        """Where the recording begins that is read, in a file of several."""
+
+    def begin(self, at_sec: float) -> None:
+        """The next samples are those at `at_sec` of their recording."""
+        self._now_sec = self.link_sec + at_sec - self._start_sec
+
+    def add(self, samples: Floats, rate_hz: int) -> None:
+        """Take the next samples (samples, channels); other than two channels are silence."""
+        begin_sec, count = self._now_sec, len(samples)
+        self._now_sec += count / rate_hz
+        if samples.shape[1] != 2 or self._now_sec <= 0.0:
+            return
+        first, last = math.floor(begin_sec / TICK_SEC), math.ceil(self._now_sec / TICK_SEC)
+        starts = np.ceil((np.arange(first, last) * TICK_SEC - begin_sec) * rate_hz).clip(0, count - 1).astype(np.int64)
+        energy = np.add.reduceat(samples**2, starts, axis=0)[max(0, -first) :]
+        first = max(0, first)
+        if last > len(self._energy):
+            self._energy = np.concatenate([self._energy, np.zeros((max(last, len(self._energy)), 2), np.float32)])
+        self._energy[first : first + len(energy)] += energy
+
+    def levels(self, ticks: int) -> Floats | None:
+        """The energy of `ticks` ticks, (ticks, 2); None where there were never two channels."""
+        if not len(self._energy):
+            return None
+        energy = self._energy[:ticks]
+        padded: Floats = np.pad(energy, ((0, ticks - len(energy)), (0, 0)))
+        return padded
 
 
 class Mixer:

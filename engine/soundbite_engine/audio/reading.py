@@ -22,7 +22,7 @@ from av.packet import Packet
 from soundbite_api.files import OpenFile
 from soundbite_engine.audio.containers import reason
 from soundbite_engine.audio.lengths import is_countable, rest_sec
-from soundbite_engine.audio.mix import STRETCH_SEC, Downmix
+from soundbite_engine.audio.mix import STRETCH_SEC, ChannelLevels, Downmix
 from soundbite_engine.audio.spectra import Floats
 from soundbite_engine.audio.timeline import (
     STAMPED,
@@ -58,6 +58,8 @@ class Tally:
     unheard_sec: float = 0.0
     is_cut_by_window: bool = False
     missing_share: float | None = None
+    channels: ChannelLevels | None = None
+    """Where the levels of the channels are kept, if they are wanted."""
 
     def add_announced(self, seconds: float | None) -> None:
         """Add what one recording of the file states; None where it states nothing."""
@@ -174,12 +176,15 @@ class Reading:
         # The stretch that the window begins in is mixed as a whole, and passes over from the one before it.
         target_sec = (start_sec // STRETCH_SEC - 1) * STRETCH_SEC - _PREROLL_SEC
         entry = self._enter(clock, target_sec, approach)
-        downmix = Downmix(rate_hz, self._tally.note_damage)
+        channels = self._tally.channels
+        downmix = Downmix(rate_hz, self._tally.note_damage, channels.add if channels else None)
         at_sec: float | None = None
         for frame, following in _with_next(self.frames(entry.packets)):
             lead_sec = 0.0
             if at_sec is None:
                 lead_sec, at_sec = self._begin(clock, entry, frame.piece, start_sec)
+                if channels:
+                    channels.begin(at_sec)
             begin_sec = clock.now_sec - lead_sec
             lead_sec += clock.take(frame.piece, following.piece.at_sec if following else None)
             for block in downmix.push(frame.sound, begin_sec, lead_sec):

@@ -12,7 +12,7 @@ from typing import Literal
 from soundbite_engine.packs.installed import PackError, sha256_of
 from soundbite_engine.packs.registry import Build
 
-WeightsName = Literal["whisper-tiny.en", "minilm-l6-v2"]
+WeightsName = Literal["whisper-tiny.en", "minilm-l6-v2", "ge2e"]
 
 _FOLDER = Path(__file__).parents[1] / "weights"
 INSTALL_AGAIN = (

@@ -154,7 +154,8 @@ class Engine:
         self._stack = contextlib.AsyncExitStack()
         self._app: Starlette | None = None
         self._assets: Assets | None = None
-        self._profile = load_profile(config.profile, config.models)
+        profile = load_profile(config.profile, config.models)
+        self._profile = profile if config.speakers else profile.without_speakers()
         memory_mb = max(config.worker_memory_mb, self._profile.worker_memory_mb)
         self._pool = WorkerPool(size=config.workers, memory_mb=memory_mb)
 

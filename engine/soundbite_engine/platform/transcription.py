@@ -172,7 +172,7 @@ def _to_json(entries: Sequence[Word | Sentence]) -> str:
 def timed_values(entries: Sequence[Word | Sentence]) -> list[dict[str, Any]]:
     """Words or sentences as the wire shows them; times in seconds of the source.
 
-    How likely they are and their language, where that is known, are ours; the contract has the rest.
+    How likely they are, their language and who speaks, where that is known, are ours; the contract has the rest.
     """
     return [
         {
@@ -181,6 +181,7 @@ def timed_values(entries: Sequence[Word | Sentence]) -> list[dict[str, Any]]:
             "value": entry.value,
             "probability": round(entry.probability, 3),
             **({"language": entry.language} if entry.language else {}),
+            **({"speaker": entry.speaker} if entry.speaker else {}),
         }
         for entry in entries
     ]

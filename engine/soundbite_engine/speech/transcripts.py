@@ -43,6 +43,8 @@ class Timed(Protocol):
     def start_sec(self) -> float: ...
     @property
     def end_sec(self) -> float: ...
+    @property
+    def speaker(self) -> str: ...
 
 
 TimedWord = TypeVar("TimedWord", bound=Timed)
@@ -52,7 +54,7 @@ TimedWord = TypeVar("TimedWord", bound=Timed)
 class Word:
     """One word as it was heard, with its marks: times in seconds of the source, how likely it is, and its language.
 
-    `language` is the code of ISO 639-1, empty where it is not known.
+    `language` is the code of ISO 639-1, `speaker` a number in the recording; both are empty where they are not known.
     """
 
     value: str
@@ -60,6 +62,7 @@ class Word:
     end_sec: float
     probability: float = 1.0
     language: str = ""
+    speaker: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,13 +91,17 @@ class Recognition:
 
 @dataclass(frozen=True)
 class Sentence:
-    """Words up to a full stop, a question mark, or a pause that ends a turn; the probability is the mean of theirs."""
+    """Words up to a full stop, a question mark, or the end of a turn; the probability is the mean of theirs.
+
+    `speaker` is that of most of them.
+    """
 
     value: str
     start_sec: float
     end_sec: float
     probability: float = 1.0
     language: str = ""
+    speaker: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,7 +138,7 @@ def text_of(words: Sequence[Timed], language: str = "") -> str:
 
 
 def sentence_runs(words: Sequence[TimedWord]) -> list[Sequence[TimedWord]]:
-    """`words` in runs of a sentence each: up to a mark that ends one, or to a pause of `TURN_PAUSE_SEC`."""
+    """`words` in runs of a sentence each: up to a mark that ends one, a pause of `TURN_PAUSE_SEC`, or a new speaker."""
     runs: list[Sequence[TimedWord]] = []
     begin = 0
     for at in range(1, len(words) + 1):
@@ -178,16 +185,34 @@ def _sentence(words: Sequence[Word]) -> Sentence:
         return Sentence("", 0.0, 0.0)
     language = language_of(words)
     probability = round(sum(word.probability for word in words) / len(words), 3)
-    return Sentence(text_of(words, language), words[0].start_sec, words[-1].end_sec, probability, language)
+    text = text_of(words, language)
+    return Sentence(text, words[0].start_sec, words[-1].end_sec, probability, language, _speaker_of(words))
+
+
+def _speaker_of(words: Sequence[Word]) -> str:
+    """The speaker of most of `words`, by the time that they take."""
+    seconds: dict[str, float] = {}
+    for word in words:
+        seconds[word.speaker] = seconds.get(word.speaker, 0.0) + word.end_sec - word.start_sec
+    return max(seconds, key=lambda speaker: seconds[speaker])
 
 
 def _is_border(word: Timed, following: Timed) -> bool:
-    if following.start_sec - word.end_sec >= TURN_PAUSE_SEC:
+    if following.start_sec - word.end_sec >= TURN_PAUSE_SEC or following.speaker != word.speaker:
         return True
-    bare = word.value.rstrip(_CLOSING).lstrip(_OPENING)
-    if not bare.endswith(_ENDS) or _TITLE.fullmatch(bare):
-        return False
-    return not (_ABBREVIATION.fullmatch(bare) and following.value[:1].islower())
+    return ends_sentence(word.value) and not (
+        _ABBREVIATION.fullmatch(_bare(word.value)) and following.value[:1].islower()
+    )
+
+
+def ends_sentence(word: str) -> bool:
+    """Whether a word ends with the mark of a sentence, and is no title such as "Mr."."""
+    bare = _bare(word)
+    return bare.endswith(_ENDS) and not _TITLE.fullmatch(bare)
+
+
+def _bare(word: str) -> str:
+    return word.rstrip(_CLOSING).lstrip(_OPENING)
 
 
 def _cut_worth(words: Sequence[Timed], at: int) -> float:
@@ -201,5 +226,5 @@ def _cut_worth(words: Sequence[Timed], at: int) -> float:
 
 def _follows(words: Sequence[Word], part: Sequence[Word]) -> bool:
     """Whether `part` still belongs into the clip of `words`."""
-    is_near = part[0].start_sec - words[-1].end_sec < TURN_PAUSE_SEC
+    is_near = part[0].start_sec - words[-1].end_sec < TURN_PAUSE_SEC and part[0].speaker == words[-1].speaker
     return is_near and part[-1].end_sec - words[0].start_sec <= CLIP_SEC

@@ -10,6 +10,7 @@ SAMPLE_RATE_HZ = 16_000
 TICK_SAMPLES = 512
 TICK_SEC = TICK_SAMPLES / SAMPLE_RATE_HZ
 SOUND_FILE = "sound.pcm"  # int16, mono, in the scratch folder
+CHANNELS_FILE = "channels.f32"  # the energy of two channels, two float32 a tick; absent where there are not two
 GAINS_FILE = "gains.f32"  # what its samples were multiplied by, one float32 a tick
 
 # Parts of a few seconds' work each: small enough to spread evenly and to cancel, large enough not to be all overhead.

@@ -98,6 +98,7 @@ def _engine_config(settings: EngineSettings) -> EngineConfig:
         home=settings.home / "served-engine",
         profile=settings.profile,
         models=settings.models,
+        speakers=settings.speakers,
         allow_urls=UrlPolicy.parse(settings.allow_urls),
         api_key=settings.engine_key.get_secret_value() if settings.engine_key else None,
         limits=RateLimits(

@@ -105,7 +105,11 @@ def _adding(name: str) -> Callable[[AsyncTable], Awaitable[None]]:
     return add
 
 
-MIGRATIONS: tuple[Callable[[AsyncTable], Awaitable[None]], ...] = (_adding("text_checksum"), _adding("language"))
+MIGRATIONS: tuple[Callable[[AsyncTable], Awaitable[None]], ...] = (
+    _adding("text_checksum"),
+    _adding("language"),
+    _adding("speaker"),
+)
 """The step at index n leads from version n + 1 to n + 2; each does nothing where it was taken before.
 
 Append only: a released step stays.

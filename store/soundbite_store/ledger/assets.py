@@ -220,9 +220,18 @@ def _transcript(asset_id: str, source: str, row: sqlite3.Row) -> StoredTranscrip
     )
 
 
-def _packed(texts: Iterable[TimedText]) -> list[tuple[str, float, float]]:
-    return [(text.value, text.start_sec, text.end_sec) for text in texts]
+def _packed(texts: Iterable[TimedText]) -> list[list[str | float]]:
+    """One row a text, with a fourth place where its speaker is known."""
+    rows: list[list[str | float]] = []
+    for text in texts:
+        rows.append([text.value, text.start_sec, text.end_sec])
+        if text.speaker:
+            rows[-1].append(text.speaker)
+    return rows
 
 
-def _unpacked(rows: Iterable[tuple[str, float, float]]) -> tuple[TimedText, ...]:
-    return tuple(TimedText(value=value, start_sec=start, end_sec=end) for value, start, end in rows)
+def _unpacked(rows: Iterable[list[Any]]) -> tuple[TimedText, ...]:
+    return tuple(
+        TimedText(value=value, start_sec=start, end_sec=end, speaker=speaker[0] if speaker else "")
+        for value, start, end, *speaker in rows
+    )

@@ -94,6 +94,8 @@ class TimedText:
     value: str
     start_sec: float
     end_sec: float
+    speaker: str = ""
+    """Who says it, as the source tells speakers of one recording apart; empty where that is not known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +109,16 @@ class StoredTranscript:
     end_sec: float
     words: tuple[TimedText, ...]
     sentences: tuple[TimedText, ...]
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """Who speaks, in order of their first word."""
+        return tuple(dict.fromkeys(text.speaker for text in self.sentences or self.words if text.speaker))
+
+    @property
+    def has_speakers(self) -> bool:
+        """Whether it tells several people apart."""
+        return len(self.speakers) > 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

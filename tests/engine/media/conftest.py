@@ -49,7 +49,7 @@ def _as_int16(sound: Sound) -> np.ndarray:
 
 def _write_wav(path: Path, sound: Sound, rate_hz: int) -> None:
     with wave.open(str(path), "wb") as out:
-        out.setnchannels(1)
+        out.setnchannels(sound.shape[1] if sound.ndim > 1 else 1)
         out.setsampwidth(2)
         out.setframerate(rate_hz)
         out.writeframes(_as_int16(sound).tobytes())

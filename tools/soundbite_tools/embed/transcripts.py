@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from bisect import bisect_left
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
@@ -17,6 +18,7 @@ from soundbite_api import PlatformError, PollPolicy
 from soundbite_store import StoredTranscript, TimedText
 from soundbite_tools.sources.files import recorded_file
 from soundbite_tools.sources.local_media import MediaProblem
+from soundbite_tools.text import LONGEST_SPEAKER, plain_text
 
 if TYPE_CHECKING:
     from soundbite_api import PlatformClient, Transcription
@@ -101,20 +103,34 @@ class TimedWords:
 
     def __init__(self, transcript: StoredTranscript | None) -> None:
         timed = (transcript.words or transcript.sentences) if transcript else ()
+        self._speakers = {text.speaker for text in timed if text.speaker}
         # Put in order once: every clip of a recording asks, and four hours are 36,000 words.
-        places = sorted((((text.start_sec + text.end_sec) / 2, text.value) for text in timed), key=itemgetter(0))
+        places = sorted((((text.start_sec + text.end_sec) / 2, text) for text in timed), key=itemgetter(0))
         self._middles = [middle for middle, _ in places]
-        self._values = [value for _, value in places]
+        self._texts = [text for _, text in places]
 
     def between(self, start_sec: float, end_sec: float) -> str:
         """Return the words from one time up to another."""
+        return " ".join(text.value for text in self._inside(start_sec, end_sec))
+
+    def speaker(self, start_sec: float, end_sec: float) -> str | None:
+        """Return who speaks most from one time up to another; None in a recording of one speaker."""
+        if len(self._speakers) < 2:
+            return None
+        shares: Counter[str] = Counter()
+        for text in self._inside(start_sec, end_sec):
+            shares[text.speaker] += len(text.value)
+        return next((speaker for speaker, _ in shares.most_common(1)), None) or None
+
+    def _inside(self, start_sec: float, end_sec: float) -> list[TimedText]:
         first, last = bisect_left(self._middles, start_sec), bisect_left(self._middles, end_sec)
-        return " ".join(self._values[first:last])
+        return self._texts[first:last]
 
 
 def _transcript_of(answer: Transcription, asset_id: str, source: str, offset_sec: float) -> StoredTranscript:
-    sentences = answer.sentences or answer.utterances
-    return _with_range(asset_id, source, _timed_texts(answer.words, offset_sec), _timed_texts(sentences, offset_sec))
+    turns = [turn for turn in answer.utterances if turn.speaker]
+    words, sentences = (_timed_texts(texts, offset_sec, turns) for texts in (answer.words, answer.sentences or turns))
+    return _with_range(asset_id, source, words, sentences)
 
 
 def _with_range(
@@ -130,7 +146,21 @@ def _with_range(
     )
 
 
-def _timed_texts(texts: Iterable[WireText], offset_sec: float) -> tuple[TimedText, ...]:
+def _timed_texts(texts: Sequence[WireText], offset_sec: float, turns: Sequence[WireText]) -> tuple[TimedText, ...]:
     return tuple(
-        TimedText(value=text.value, start_sec=text.start + offset_sec, end_sec=text.end + offset_sec) for text in texts
+        TimedText(value=text.value, start_sec=text.start + offset_sec, end_sec=text.end + offset_sec, speaker=speaker)
+        for text, speaker in zip(texts, _speakers(texts, turns), strict=True)
     )
+
+
+def _speakers(texts: Sequence[WireText], turns: Sequence[WireText]) -> list[str]:
+    """Return who says each text: by itself, else of the turn that its middle lies in."""
+    ordered = sorted(turns, key=lambda turn: turn.start)
+    begins = [turn.start for turn in ordered]
+    speakers = []
+    for text in texts:
+        middle = (text.start + text.end) / 2
+        turn = ordered[at - 1] if (at := bisect_right(begins, middle)) else None
+        inside = turn.speaker if turn and middle < turn.end else ""
+        speakers.append(plain_text(text.speaker or inside or "", LONGEST_SPEAKER))
+    return speakers

@@ -86,6 +86,7 @@ def _clip(recording: Recording, item: EmbeddingData, dimension: int, made_at: da
         segmentation=recording.params.segmentation_label,
         created_at=made_at,
         language=recording.language if item.embedding_scope == "asset" else language,
+        speaker=None if item.embedding_scope == "asset" else recording.words.speaker(start_sec, end_sec),
         vector=np.asarray(item.embedding, dtype=np.float32),
     )
 

@@ -53,7 +53,8 @@ def _runs(words: Sequence[TimedText]) -> list[TimedText]:
     """Words up to a pause, as if each run was a sentence."""
     runs: list[list[TimedText]] = []
     for word in words:
-        if runs and word.start_sec - runs[-1][-1].end_sec < _PAUSE_SEC:
+        last = runs[-1][-1] if runs else None
+        if last and word.start_sec - last.end_sec < _PAUSE_SEC and word.speaker == last.speaker:
             runs[-1].append(word)
         else:
             runs.append([word])

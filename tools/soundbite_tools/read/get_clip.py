@@ -25,6 +25,7 @@ from soundbite_tools.text import (
     printable,
     rounded_sec,
     shorten,
+    speaker_label,
 )
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ async def get_clip(library: Library, request: ClipRequest) -> PlayableClip:
         time_range=clock_range(span.start_sec, span.end_sec),
         clip_id=named or _closest(span),
         text=plain_text(await _text(library, span), _LONGEST_TEXT),
+        speaker=speaker_label(next((row.speaker for row in span.rows if row.speaker), None)),
         sounds=shorten(distinct_sounds(row.sound_words for row in span.rows), _LONGEST_SOUNDS),
         language=language_label(next((row.language for row in span.rows if row.language), None)),
         tags=list(span.asset.tags),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from soundbite_store import TimedText
 from soundbite_tools.errors import QuestionProblem, UnknownId, raises_problems
 from soundbite_tools.results import TranscriptLine, TranscriptResult
-from soundbite_tools.text import MOST_TOKENS, clock_range, number, plain_text, rounded_sec, tokens
+from soundbite_tools.text import MOST_TOKENS, clock_range, number, plain_text, rounded_sec, speaker_label, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ async def read_transcript(library: Library, request: TranscriptRequest) -> Trans
             code="range_invalid",
         )
     wanted = [text for text in transcript.sentences or transcript.words if _is_in(text, start_sec, until_sec)]
-    lines = _first_page(wanted)
+    lines = _first_page(wanted, has_speakers=transcript.has_speakers)
     left = wanted[len(lines) :]
     reached_sec = left[0].start_sec if left else until_sec
     return TranscriptResult(
@@ -75,7 +75,7 @@ def _is_in(text: TimedText, start_sec: float, end_sec: float) -> bool:
     return text.start_sec < end_sec and text.end_sec > start_sec + 0.01
 
 
-def _first_page(wanted: Sequence[TimedText]) -> list[TranscriptLine]:
+def _first_page(wanted: Sequence[TimedText], *, has_speakers: bool) -> list[TranscriptLine]:
     page: list[TranscriptLine] = []
     room = _PAGE_TOKENS
     for sentence in wanted:
@@ -84,7 +84,9 @@ def _first_page(wanted: Sequence[TimedText]) -> list[TranscriptLine]:
         if page and room < 0:
             break
         times = clock_range(sentence.start_sec, sentence.end_sec)
-        page.append(TranscriptLine(start_sec=rounded_sec(sentence.start_sec), time_range=times, text=text))
+        speaker = speaker_label(sentence.speaker) if has_speakers else ""
+        start_sec = rounded_sec(sentence.start_sec)
+        page.append(TranscriptLine(start_sec=start_sec, time_range=times, text=text, speaker=speaker))
     return page
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from soundbite_store import ClipFilter, ClipStore, Space, TimedText
 from soundbite_tools.results import ClipResult, PartScore, place_fields
 from soundbite_tools.search.ranking import SOUND, WEAK_SCORE, Scored
-from soundbite_tools.text import distinct_sounds, language_label, rounded_sec, shorten
+from soundbite_tools.text import distinct, distinct_sounds, language_label, rounded_sec, shorten, speaker_label
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
@@ -92,6 +92,7 @@ class TimeRange:
             matched=self.best.matched,
             text=shorten(self.text, room.text) if room.text else "",
             context=shorten(self.context, 2 * room.text) if room.text else "",
+            speaker=", ".join(distinct(speaker_label(scored.clip.speaker) for scored in self.clips)),
             sounds=shorten(self.sounds, _LONGEST_SOUNDS),
             language=language_label(clip.language),
             tags=list(clip.tags[: room.tags]),

@@ -201,7 +201,7 @@ def _transcription_json(record: TranscriptionRecord, parts: list[str]) -> dict[s
     if record.status == "failed":
         wire["error"] = {"message": record.error or "The asset could not be transcribed."}
     if record.status == "ready":
-        # Speakers are not told apart, so an utterance is a sentence.
+        # A sentence has one speaker: so is an utterance.
         entries = {"words": record.words, "sentences": record.sentences, "utterances": record.sentences}
         wire |= {part: entries[part] for part in _PARTS if part in parts}
     return wire

@@ -1,0 +1,114 @@
+"""Who speaks: the encoder's front end, turns by voice and by channel, and words that keep to them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from soundbite_engine.analysis.analyse import Analysis, AnalysisRequest, analyse, transcribe
+from soundbite_engine.audio.decode import decoded_blocks
+from soundbite_engine.audio.spectra import as_floats
+from soundbite_engine.platform.transcription import timed_values
+from soundbite_engine.profiles import base_profile
+from soundbite_engine.speech.transcripts import Word
+from soundbite_engine.speech.turns import Turn, with_speakers
+from soundbite_engine.speech.voices import mel_spectrum
+from soundbite_engine.workers.pool import WorkerPool
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pool() -> AsyncIterator[WorkerPool]:
+    async with WorkerPool(2) as pool:
+        yield pool
+
+
+async def natural_clips(path: Path, pool: WorkerPool, **options: Any) -> Analysis:
+    return await analyse(AnalysisRequest(str(path), strategy="natural", options=("transcription",), **options), pool)
+
+
+def spoken_events(samples: Path, name: str) -> list[dict[str, Any]]:
+    recordings = json.loads((samples / "truth.json").read_text(encoding="utf-8"))["recordings"]
+    (recording,) = (entry for entry in recordings if entry["file"] == name)
+    return [event for event in recording["events"] if event.get("voice") and event["kind"] == "speech"]
+
+
+@pytest.mark.parametrize(("name", "speakers"), [("standup.flac", 3), ("memos.mp3", 2), ("field-log.flac", 1)])
+async def test_speakers_are_counted_told_apart_and_never_share_a_clip(
+    samples: Path, pool: WorkerPool, name: str, speakers: int
+) -> None:
+    heard = await natural_clips(samples / name, pool)
+    assert heard.transcript is not None
+    assert {word.speaker for word in heard.transcript.words} == {str(number + 1) for number in range(speakers)}
+    assert heard.transcript.words[0].speaker == "1"
+
+    pairs = Counter[tuple[str, str]]()
+    for word in heard.transcript.words:
+        middle = (word.start_sec + word.end_sec) / 2
+        for event in spoken_events(samples, name):
+            if event["start_sec"] <= middle < event["end_sec"]:
+                pairs[event["voice"], word.speaker] += 1
+    best = {voice: speaker for (voice, speaker), _ in reversed(pairs.most_common())}
+    assert len(set(best.values())) == speakers
+    assert sum(pairs[pair] for pair in best.items()) >= 0.95 * pairs.total()
+
+    for clip in (item for item in heard.embeddings if item.scope == "clip"):
+        middles = [(word, (word.start_sec + word.end_sec) / 2) for word in heard.transcript.words]
+        assert len({word.speaker for word, middle in middles if clip.start_sec <= middle < clip.end_sec}) == 1
+
+
+async def test_channels_tell_people_apart_whose_voices_are_alike(
+    samples: Path, pool: WorkerPool, write_audio: Callable[..., Path]
+) -> None:
+    """One voice, its sentences by turns on the left and on the right, is two people; on one channel it is one."""
+    sound = as_floats(np.concatenate(list(decoded_blocks(str(samples / "field-log.flac")))))
+    events = spoken_events(samples, "field-log.flac")[:6]
+    rate = 16_000
+    stereo = np.random.default_rng(3).normal(0, 1e-4, (round(events[-1]["end_sec"] * rate), 2)).astype(np.float32)
+    for number, event in enumerate(events):
+        first, last = round(event["start_sec"] * rate), round(event["end_sec"] * rate)
+        stereo[first:last, number % 2] += sound[first:last]
+    together = await transcribe(write_audio("mono.wav", stereo.mean(axis=1)), pool)
+    assert {word.speaker for word in together.words} == {"1"}
+
+    apart = await transcribe(write_audio("stereo.wav", stereo), pool)
+    right = 0
+    for word in apart.words:
+        middle = (word.start_sec + word.end_sec) / 2
+        distances = [max(event["start_sec"] - middle, middle - event["end_sec"], 0.0) for event in events]
+        right += word.speaker == str(distances.index(min(distances)) % 2 + 1)
+    assert right >= 0.97 * len(apart.words) > 0
+
+
+async def test_speakers_can_be_left_out(samples: Path, pool: WorkerPool) -> None:
+    profile = base_profile().without_speakers()
+    assert profile.space == base_profile().space
+    heard = await natural_clips(samples / "standup.flac", pool, profile=profile, end_sec=12.0)
+    assert heard.transcript is not None
+    assert {word.speaker for word in heard.transcript.words} == {""}
+    assert all("speaker" not in entry for entry in timed_values(heard.transcript.sentences))
+
+
+async def test_a_new_speaker_begins_where_a_sentence_does() -> None:
+    texts = ["How", "can", "I", "help", "you?", "I", "need", "a", "taxi."]
+    words = [Word(text, at * 0.3, at * 0.3 + 0.2) for at, text in enumerate(texts)]
+    told = with_speakers(words, [Turn(0.0, 1.0, 1), Turn(1.0, 3.0, 2)])
+    assert [word.speaker for word in told] == ["1"] * 5 + ["2"] * 4
+    assert with_speakers(words, []) == words
+
+
+async def test_the_front_end_is_that_of_the_reference() -> None:
+    """Numbers of librosa 0.11, `melspectrogram(sr=16000, n_fft=400, hop_length=160, n_mels=40)`, over a chirp."""
+    at = np.arange(8000) / 16_000
+    mels = mel_spectrum((0.5 * np.sin(2 * np.pi * (200 * at + 3000 * at * at))).astype(np.float32))
+    assert mels.shape == (51, 40)
+    assert mels[[0, 10, 25], [3, 8, 20]] == pytest.approx([4.794218, 0.303953, 15.979308], rel=1e-4)
+    assert float(mels.sum()) == pytest.approx(1636.0374, rel=1e-4)
