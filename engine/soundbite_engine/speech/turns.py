@@ -84,19 +84,18 @@ def _k_means(voices: Floats, seconds: Floats, count: int) -> tuple[Floats, _Labe
     best, best_worth = (voices[:1], np.zeros(len(voices), np.int64)), -1.0
     for _ in range(_STARTS if count > 1 else 1):
         middles = _spread_voices(voices, seconds, count, chance)
-        labels = np.zeros(len(voices), np.int64)
+        likeness = voices @ middles.T
         for _ in range(_ROUNDS):
-            likeness = voices @ middles.T
             labels = likeness.argmax(axis=1)
             sums = np.stack([seconds[labels == one] @ voices[labels == one] for one in range(count)])
             lengths = np.linalg.norm(sums, axis=1, keepdims=True)
             moved = np.where(lengths > 0, sums / np.maximum(lengths, 1e-9), middles).astype(np.float32)
             if np.allclose(moved, middles, atol=1e-5):
                 break
-            middles = moved
+            middles, likeness = moved, voices @ moved.T
         worth = float(seconds @ likeness.max(axis=1))
         if worth > best_worth:
-            best, best_worth = (middles, labels), worth
+            best, best_worth = (middles, likeness.argmax(axis=1)), worth
     return best
 
 
