@@ -406,7 +406,12 @@ def test_doctor_lists_all_weights_with_their_licences(shelf: Any, run: Any) -> N
         if line["text"].startswith("weights ")
     ]
     licences = {text.split()[1].rstrip(":"): text.split(" licence")[0].split()[-1] for text in texts}
-    assert licences == {"whisper-tiny.en": "MIT", "minilm-l6-v2": "Apache-2.0", "ge2e": "Apache-2.0", "silero-vad": "MIT"}
+    assert licences == {
+        "whisper-tiny.en": "MIT",
+        "minilm-l6-v2": "Apache-2.0",
+        "ge2e": "Apache-2.0",
+        "silero-vad": "MIT",
+    }
 
 
 def test_doctor_says_whether_decoders_run_without_network(shelf: Any, run: Any) -> None:
