@@ -120,6 +120,16 @@ def test_a_command_of_the_pages_runs(line: str, world: dict[str, str], tmp_path:
     assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
 
 
+@pytest.mark.parametrize("block", [text for _, marks, text in blocks("python") if not marks])
+def test_a_script_of_the_pages_runs(block: str, world: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", block], cwd=world["HOME"], env=world, capture_output=True, text=True,
+        timeout=LONGEST_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
 def test_commands_that_are_not_run_are_at_least_shell() -> None:
     for page, _, text in blocks("sh"):
         done = subprocess.run(["bash", "-n"], input=text, text=True, capture_output=True, check=False)

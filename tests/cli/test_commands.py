@@ -311,10 +311,10 @@ def test_search_plays_the_best_clip_with_the_player_that_is_there(
     player.write_text(f'#!/bin/sh\ncp "$2" "{tmp_path}/played.wav"\n')
     player.chmod(0o755)
     monkeypatch.setenv("PATH", f"{player.parent}:/bin:/usr/bin")
-    monkeypatch.setattr("soundbite_server.cli.render.hits.PLAYERS", (("no-such-player",), ("aplay", "-q")))
+    monkeypatch.setattr("soundbite_server.players.PLAYERS", (("no-such-player",), ("aplay", "-q")))
     assert run("search", "two bottles of milk", "--play").code == 0
     assert (tmp_path / "played.wav").read_bytes()[:4] == b"RIFF"
-    monkeypatch.setattr("soundbite_server.cli.render.hits.PLAYERS", (("no-such-player",),))
+    monkeypatch.setattr("soundbite_server.players.PLAYERS", (("no-such-player",),))
     silent = run("search", "two bottles of milk", "--play")
     assert silent.code == 1
     assert "No player is installed (looked for no-such-player). The sound is in" in silent.err

@@ -18,6 +18,7 @@ BELOW = {
     "engine": {"api"},
     "tools": {"store", "api"},
     "server": {"tools", "engine", "store", "api"},
+    "soundbite": {"server", "tools"},  # what scripts import; lies beside the server
 }
 # Which rooms of its package a room may import; "" are the modules that lie in no room.
 ROOMS = {
@@ -68,6 +69,7 @@ PUBLIC = {"_replace", "_asdict", "_exit"}
 def modules() -> dict[str, Path]:
     """The path of every product module by its dotted name."""
     paths = [path for package in PACKAGES for path in (ROOT / package / f"soundbite_{package}").rglob("*.py")]
+    paths += (ROOT / "server" / "soundbite").rglob("*.py")
     return {_name(path): path for path in sorted(paths)}
 
 

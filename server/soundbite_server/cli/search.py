@@ -92,7 +92,7 @@ async def _write(library: Library, result: SearchResult, folder: Path, sound_for
 async def _play(library: Library, result: SearchResult) -> None:
     import anyio.to_thread
 
-    from soundbite_server.cli.render.hits import NoPlayer, play
+    from soundbite_server.players import NoPlayer, play
     from soundbite_tools import ClipRequest, get_clip
 
     best = result.clips[0]

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,16 +28,6 @@ _WORD = re.compile(r"\S+")
 _UNSAFE = re.compile(r"[^\w .-]+")
 _LONGEST_NAME = 60
 _BELOW = "   "
-# The first that is there; each ends by itself when the sound does.
-PLAYERS: tuple[tuple[str, ...], ...] = (
-    ("afplay",),  # macOS
-    ("ffplay", "-v", "error", "-nodisp", "-autoexit"),
-    ("mpv", "--really-quiet", "--no-video"),
-    ("pw-play",),
-    ("paplay",),
-    ("aplay", "-q"),
-    ("play", "-q"),  # SoX
-)
 
 
 def print_hits(result: SearchResult, question: str, files: Sequence[str]) -> None:
@@ -111,30 +98,3 @@ def _file_name(number: int, clip: ClipResult, sound_format: str) -> str:
     times = clip.time_range.replace(":", ".")
     title = _UNSAFE.sub("_", clip.title).strip(" .")[:_LONGEST_NAME] or clip.asset_id
     return f"{number:02} {title} {times}.{sound_format}"
-
-
-class NoPlayer(Exception):
-    """No program that plays sound was found; the message names some."""
-
-
-def play(path: Path) -> None:
-    """Play a WAV file to its end.
-
-    Raises:
-        NoPlayer: nothing here can, or it failed.
-    """
-    if sys.platform == "win32":
-        import winsound
-
-        winsound.PlaySound(str(path), winsound.SND_FILENAME)
-        return
-    command = next((player for player in PLAYERS if shutil.which(player[0])), None)
-    if command is None:
-        names = ", ".join(player[0] for player in PLAYERS)
-        raise NoPlayer(f"No player is installed (looked for {names}). The sound is in {path}.")
-    try:
-        done = subprocess.run([*command, str(path)], stdin=subprocess.DEVNULL, check=False)  # noqa: S603 - from the list above
-    except OSError as exc:
-        raise NoPlayer(f"{command[0]} can't be started: {exc.strerror}. The sound is in {path}.") from exc
-    if done.returncode:
-        raise NoPlayer(f"{command[0]} could not play {path}.")

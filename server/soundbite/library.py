@@ -1,0 +1,158 @@
+"""The library as a script has it: for coroutines, and for code that waits."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from soundbite.clips import AsyncClip, Clip, Facts, Recording
+from soundbite.errors import NotFound, SoundbiteError, translated
+from soundbite_server.ingestion import add_one
+from soundbite_server.sources import Source
+from soundbite_tools import (
+    ClipRequest,
+    EmbedRequest,
+    ListRequest,
+    RemoveRequest,
+    SearchRequest,
+    SourceProblem,
+    UnknownId,
+    WorkFailed,
+    get_clip,
+    list_audio,
+    remove_audio,
+    search_clips,
+)
+
+if TYPE_CHECKING:
+    from anyio.from_thread import BlockingPortal
+
+    from soundbite.clips import Format
+    from soundbite_tools import AssetResult, ClipResult, Jobs, TaskResult
+
+_PAGE = 50
+
+
+class AsyncLibrary:
+    """The library for coroutines; `soundbite.open()` makes one in `async with`."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+
+    async def add(self, source: str | Path, *, title: str = "", tags: Iterable[str] = ()) -> Recording:
+        """Add a recording, a file or an https link, and return it once it can be searched.
+
+        What is there already is not embedded again.
+
+        Raises:
+            SourceError: it can't be read, or holds no sound.
+            SoundbiteError: it can't be embedded.
+        """
+        with translated():
+            named = _source(source)
+            request = EmbedRequest(source=named.address, title=title, tags=tuple(tags))
+            task = await add_one(self._jobs, named, request)
+            if task.status == "failed":
+                raise _problem(task)
+            return Recording(task.asset_id, task.title, task.audio_seconds, tuple(task.tags), task.source)
+
+    async def search(self, query: str = "", *, top_k: int = 5, **filters: Any) -> list[AsyncClip]:
+        """Return the clips that answer a question, best first; none from an empty library.
+
+        `filters` are the other arguments of the tool search_clips: like, tags, asset_ids, modality, match, …
+
+        Raises:
+            NotFound: a recording or a clip that is named is not there.
+            SoundbiteError: it can't be answered as asked.
+        """
+        with translated():
+            request = SearchRequest(query=query, top_k=top_k, **filters)
+            if not (await list_audio(self._jobs.library, ListRequest(page_limit=1))).total_assets:
+                return []
+            result = await search_clips(self._jobs.library, request)
+        return [AsyncClip(**_facts(clip), library=self) for clip in result.clips]
+
+    async def recordings(self, *, title: str = "", tags: Iterable[str] = ()) -> list[Recording]:
+        """Return the recordings, newest first; those with these words in the title, with any of these tags."""
+        found: list[AssetResult] = []
+        with translated():
+            request = ListRequest(title=title, tags=tuple(tags), page_limit=_PAGE)
+            while page := (await list_audio(self._jobs.library, request)).assets:
+                found += page
+                request = request.model_copy(update={"page": request.page + 1})
+        return [Recording(one.asset_id, one.title, one.audio_seconds, tuple(one.tags), one.source) for one in found]
+
+    async def remove(self, recording: Recording | str) -> None:
+        """Forget a recording, named by itself or its asset_id; the file it came from stays.
+
+        Raises:
+            NotFound: there is none.
+        """
+        asset_id = recording if isinstance(recording, str) else recording.asset_id
+        with translated():
+            removed = await remove_audio(self._jobs, RemoveRequest(asset_id=asset_id))
+        if not removed.is_removed:
+            raise NotFound(f"There is no recording {asset_id!r}.", code="unknown_asset")
+
+    async def audio(self, clip: Facts, audio_format: Format = "mp3") -> bytes:
+        """Return the sound of a clip as a small file.
+
+        Raises:
+            SoundbiteError: the recording is gone or can't be read.
+        """
+        with translated():
+            request = ClipRequest(
+                asset_id=clip.asset_id, start_sec=clip.start_sec, end_sec=clip.end_sec, audio_format=audio_format
+            )
+            cut = await get_clip(self._jobs.library, request)
+        if not cut.sound:
+            raise SoundbiteError(" ".join(cut.detail.notes), code="no_sound")
+        return cut.sound
+
+
+class Library:
+    """The library for code that waits; `soundbite.open()` makes one in `with`. Threads may share it."""
+
+    def __init__(self, library: AsyncLibrary, portal: BlockingPortal) -> None:
+        self._library, self._portal = library, portal
+
+    def add(self, source: str | Path, *, title: str = "", tags: Iterable[str] = ()) -> Recording:
+        """Add a recording and return it once it can be searched, as `AsyncLibrary.add` does."""
+        return self._portal.call(functools.partial(self._library.add, source, title=title, tags=tags))
+
+    def search(self, query: str = "", *, top_k: int = 5, **filters: Any) -> list[Clip]:
+        """Return the clips that answer a question, as `AsyncLibrary.search` does."""
+        clips = self._portal.call(functools.partial(self._library.search, query, top_k=top_k, **filters))
+        return [Clip(**_facts(clip), library=self) for clip in clips]
+
+    def recordings(self, *, title: str = "", tags: Iterable[str] = ()) -> list[Recording]:
+        """Return the recordings, as `AsyncLibrary.recordings` does."""
+        return self._portal.call(functools.partial(self._library.recordings, title=title, tags=tags))
+
+    def remove(self, recording: Recording | str) -> None:
+        """Forget a recording, as `AsyncLibrary.remove` does."""
+        self._portal.call(self._library.remove, recording)
+
+    def audio(self, clip: Facts, audio_format: Format = "mp3") -> bytes:
+        """Return the sound of a clip, as `AsyncLibrary.audio` does."""
+        return self._portal.call(self._library.audio, clip, audio_format)
+
+
+def _facts(clip: ClipResult | Facts) -> dict[str, Any]:
+    facts = {fact.name: getattr(clip, fact.name) for fact in dataclasses.fields(Facts)}
+    return facts | {"tags": tuple(clip.tags)}
+
+
+def _source(source: str | Path) -> Source:
+    if isinstance(source, str) and "://" in source:
+        return Source(source, None)
+    path = Path(source).expanduser().absolute()
+    return Source(str(path), path)
+
+
+def _problem(task: TaskResult) -> SourceProblem | UnknownId | WorkFailed:
+    is_source = not task.task_id  # refused before there was a task
+    return (SourceProblem if is_source else WorkFailed)(task.error, task.next_step, code=task.error_code)
