@@ -68,7 +68,7 @@ def outcome_of(library: Library, damage: Damage) -> Outcome:
     return Outcome(
         named=check.exit_code == 1 and damage.says in check.text,
         repaired=repair.exit_code == 0,
-        is_whole=contents_of(library) == contents,
+        is_whole=repair.exit_code == 0 and contents_of(library) == contents,
         text="\n".join((f"{check.exit_code} {check.text}", f"{repair.exit_code} {repair.text}")),
     )
 

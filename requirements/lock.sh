@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Locks the dependencies with hashes and no addresses: requirements/run.txt, build.txt, dev.txt and docs.txt, and what
-# `make test-remote` needs besides: s3.txt and ray.txt, each for an environment of its own.
+# `make test-remote` and the nightly audit need besides: s3.txt, ray.txt, audit.txt, each for an environment of its own.
 # Needs pip-tools (in the development environment). Run it after a change of dependencies in pyproject.toml.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -36,4 +36,6 @@ lock -o requirements/s3.txt requirements/s3.in
 lock -o requirements/ray.txt requirements/ray.in
 printf '%s\n' "-c dev.txt" "mkdocs-material>=9.6,<10" > requirements/docs.in
 lock -o requirements/docs.txt requirements/docs.in
-rm requirements/{build,dev,run,s3,ray,docs}.in
+printf '%s\n' "pip-audit>=2.9,<3" > requirements/audit.in
+lock -o requirements/audit.txt requirements/audit.in
+rm requirements/{build,dev,run,s3,ray,docs,audit}.in

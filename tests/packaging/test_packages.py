@@ -117,3 +117,13 @@ def test_workflows_ask_for_no_more_than_they_need() -> None:
         for script in re.findall(r"\.venv/bin/python (bench/\S+\.py)", text):
             assert (ROOT / script).is_file(), script
     assert "id-token: write" in read(".github/workflows/release.yml")
+
+
+def test_what_the_release_build_installs_is_known_by_its_hash() -> None:
+    lock = json.loads((ROOT / "packaging/mcpb/package-lock.json").read_text(encoding="utf-8"))
+    installed = {name: package for name, package in lock["packages"].items() if name}
+    assert "node_modules/@anthropic-ai/mcpb" in installed
+    assert [name for name, package in installed.items() if not package.get("integrity")] == []
+    for path in (ROOT / "requirements").glob("*.txt"):
+        pins = path.read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+        assert [pin for pin in pins if "==" in pin and "--hash=sha256:" not in pin] == [], path.name

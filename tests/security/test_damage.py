@@ -5,8 +5,9 @@ These are some of the kinds of damage that `bench/damage.py` does, all of them.
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,9 @@ def check_named_and_repaired(library: Any, name: str) -> None:
     "name",
     [
         "newest manifests emptied",
-        "all manifests deleted",
         "all manifests emptied",
         "older copy of the store",
         "removed recording came back",
-        "ledger deleted",
         "ledger cut",
         "one bit of a row id",
     ],
@@ -97,16 +96,13 @@ def test_what_was_healed_at_open_is_told_once_by_the_next_doctor_and_is_not_call
 
 @pytest.fixture
 def open_umask() -> Iterator[None]:
-    import os
-
     before = os.umask(0)
     yield
     os.umask(before)
 
 
-def test_the_files_of_a_library_are_private_in_a_home_that_others_can_read(
-    library: Any, open_umask: Callable[[], None]
-) -> None:
+@pytest.mark.usefixtures("open_umask")
+def test_the_files_of_a_library_are_private_in_a_home_that_others_can_read(library: Any) -> None:
     library.home.chmod(0o755)
     library.ledger.chmod(0o644)
     (library.home / "store").chmod(0o755)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from soundbite_store.errors import StoreBusy, StoreError, lance_errors, tells_of_damage
 from soundbite_store.lance.indexes import broken_indexes, drop_broken_indexes
 from soundbite_store.lance.schema import space_of
-from soundbite_store.repair.healing import set_table_aside
+from soundbite_store.repair.healing import last_readable_version, manifests_after, quarantine, set_table_aside
 from soundbite_store.repair.holdings import Holding, read_holdings
 from soundbite_store.repair.mending import mend_rows, remove_misnamed
 from soundbite_store.vectors import TABLE_PREFIX, Space
@@ -76,8 +76,24 @@ class StoreRescue:
             folder = self._connection.folder(name)
             if folder is None:
                 raise StoreError(f"The table {name} is not in a folder of this machine and can't be set aside.")
+            if later := await self._versions_after_readable(name, folder):
+                await asyncio.to_thread(quarantine, later)
+                return f"{len(later)} versions of {name} were set aside, back to the last that can be read"
             aside = await asyncio.to_thread(set_table_aside, folder)
         return f"{name} was set aside as {aside.name}, and a new one is filled"
+
+    async def _versions_after_readable(self, name: str, folder: Path) -> list[Path]:
+        try:
+            raw = await self._connection.open_raw(name)
+            space = None if raw is None else space_of(await raw.schema())
+            if raw is None or space is None or space.table_name != name:
+                return []
+            readable = await last_readable_version(raw)
+        except StoreError as exc:
+            if not tells_of_damage(exc):
+                raise
+            return []
+        return await asyncio.to_thread(manifests_after, folder, readable)
 
     async def _rows_taken_out(self, name: str) -> int:
         try:

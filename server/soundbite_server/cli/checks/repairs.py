@@ -24,11 +24,14 @@ async def repair_rows(out: Printer, jobs: Jobs, scan: SpaceScan) -> None:
     """Take out rows that can't be read or are there twice, and embed again the recordings of damaged ones."""
     from rich.markup import escape
 
-    from soundbite_store import StoreRescue
+    from soundbite_store import MendResult, StoreCorrupt, StoreRescue
 
     store, space = await jobs.library.store(), escape(scan.space.id)
     if scan.doubled or scan.unreadable:
-        mended = await store.mend(scan.space)
+        try:
+            mended = await store.mend(scan.space)
+        except StoreCorrupt:  # which rows there are can't be told either
+            mended = MendResult(0, 0)
         if mended.doubled or mended.unreadable:
             out.print(
                 f"[yellow]note[/yellow]  {mended.doubled} second rows and {mended.unreadable} that can't be read were "
