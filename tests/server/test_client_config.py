@@ -4,21 +4,55 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from soundbite_server.cli.setup import HOSTS, ClientConfigProblem, Entry, config_command, entry_for, install, snippet
+from soundbite_server.commented_json import with_member
 
 ENTRY = Entry("/opt/bin/soundbite", ("serve",), {"SOUNDBITE_ROOTS": '/a "b"\\c:/d', "SOUNDBITE_HOME": "/ü/🎧"})
 
 
-def parsed(client: str, text: str) -> dict[str, object]:
+def read(client: str, text: str) -> dict[str, Any]:
     host = HOSTS[client]
-    document = tomllib.loads(text) if host.is_toml else json.loads(text)
-    return dict(document[host.key]["soundbite"])
+    if host.form == "yaml":
+        document = yaml_of(text)
+    else:
+        document = tomllib.loads(text) if host.form == "toml" else json.loads(text)
+    for key in host.keys:
+        document = document[key]
+    return dict(document)
+
+
+def yaml_of(text: str) -> dict[str, Any]:
+    """Maps of maps and JSON values, which is all that is written here."""
+    document: dict[str, Any] = {}
+    levels = [document]
+    for line in text.splitlines():
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        depth = (len(line) - len(line.lstrip())) // 2
+        name, _, value = line.strip().partition(":")
+        del levels[depth + 1 :]
+        levels[depth][name] = json.loads(value) if (value := value.partition(" #")[0]).strip() else {}
+        levels.append(levels[depth][name])
+    return document
+
+
+def parsed(client: str, text: str) -> dict[str, Any]:
+    """The entry as Claude Desktop would have it."""
+    entry = dict(read(client, text)["soundbite"])
+    if client == "opencode":
+        entry["command"], *entry["args"] = entry["command"]
+        entry["env"] = entry["environment"]
+    if client == "goose":
+        entry |= {"command": entry["cmd"], "env": entry["envs"]}
+    return entry
 
 
 @pytest.fixture
@@ -31,8 +65,8 @@ def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("client", HOSTS)
 def test_every_host_reads_the_same_entry(client: str) -> None:
-    read = parsed(client, snippet(HOSTS[client], ENTRY))
-    assert (read["command"], read["args"], read["env"]) == (ENTRY.command, list(ENTRY.args), dict(ENTRY.env))
+    entry = parsed(client, snippet(HOSTS[client], ENTRY))
+    assert (entry["command"], entry["args"], entry["env"]) == (ENTRY.command, list(ENTRY.args), dict(ENTRY.env))
 
 
 @pytest.mark.parametrize("client", HOSTS)
@@ -40,20 +74,22 @@ def test_installing_keeps_what_is_there_and_a_backup_and_is_harmless_twice(clien
     host = HOSTS[client]
     path = host.path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    before = (
-        '# mine\nmodel = "x"\n\n[mcp_servers.other]\ncommand = "other"\n'
-        if host.is_toml
-        else json.dumps({"theme": "ä", host.key: {"other": {"command": "other"}}}, ensure_ascii=False)
-    )
+    servers: dict[str, Any] = {"other": {"command": "other"}}
+    for key in reversed(host.keys):
+        servers = {key: servers}
+    before = {
+        "toml": '# mine\nmodel = "x"\n\n[mcp_servers.other]\ncommand = "other"\n',
+        "yaml": '# mine\nextensions: # all\n  other:\n    cmd: "other"\nmodel: "x"\n',
+        "json": json.dumps({"theme": "ä", **servers}, ensure_ascii=False),
+    }[host.form]
     path.write_text(before, encoding="utf-8")
     path.chmod(0o600)
     for _ in range(2):
         assert install(host, ENTRY)[0] == path
     after = path.read_text(encoding="utf-8")
-    document = tomllib.loads(after) if host.is_toml else json.loads(after)
-    assert document[host.key].keys() == {"other", "soundbite"}
-    assert document.get("model") == "x" or document.get("theme") == "ä"
-    assert after.startswith("# mine") or not host.is_toml
+    assert read(client, after).keys() == {"other", "soundbite"}
+    assert ('"ä"' if host.form == "json" else '"x"') in after
+    assert after.startswith("# mine") or host.form == "json"
     assert path.stat().st_mode & 0o777 == 0o600
     path.unlink()
     path.write_text(before, encoding="utf-8")
@@ -95,7 +131,58 @@ def test_installing_where_nothing_was_makes_the_file(homes: Path) -> None:
     assert parsed("vscode", path.read_text())["type"] == "stdio"
 
 
-@pytest.mark.parametrize("text", ["{ // comment\n}", "[]", '{"servers": []}'])
+COMMENTED = """\ufeff// mine
+{
+\t"inputs": [], // none
+\t"servers": {
+\t\t/* the first */
+\t\t"other": { "command": "o//t", "args": ["/*", ], }, // kept
+\t\t// "off": {}
+\t},
+}
+"""
+
+
+def test_comments_commas_and_the_mark_at_the_start_stay_where_they_are(homes: Path) -> None:
+    path = HOSTS["vscode"].path()
+    path.parent.mkdir()
+    path.write_text(COMMENTED, encoding="utf-8")
+    install(HOSTS["vscode"], ENTRY)
+    after = path.read_text(encoding="utf-8")
+    lines = after.splitlines()
+    assert [line for line in COMMENTED.splitlines() if line not in lines] == []
+    assert (
+        lines.index('\t\t"soundbite": {')
+        == lines.index('\t\t"other": { "command": "o//t", "args": ["/*", ], }, // kept') + 1
+    )
+    assert install(HOSTS["vscode"], ENTRY) == (path, None)
+    install(HOSTS["vscode"], Entry("elsewhere", (), {}))
+    changed = path.read_text(encoding="utf-8")
+    assert changed.count('"soundbite"') == 1
+    assert '"elsewhere"' in changed
+    assert [line for line in COMMENTED.splitlines() if line not in changed.splitlines()] == []
+
+
+@pytest.mark.parametrize(
+    ("before", "comment"),
+    [
+        ("", ""),
+        ("// only this\n", "// only this"),
+        ("{}", ""),
+        ("{ // comment\n}", "// comment"),
+        ('{"servers": {}}', ""),
+        ('{"a": 1 /* one */}', "/* one */"),
+        ('{\n  "a": 1 // one\n}', '  "a": 1, // one'),
+    ],
+)
+def test_wherever_it_is_put_the_document_stays_one(before: str, comment: str) -> None:
+    after = with_member(before, ["servers", "soundbite"], {"command": "x"})
+    assert comment in after
+    plain = re.sub(r"//[^\n]*|/\*.*?\*/", "", after)
+    assert json.loads(plain)["servers"] == {"soundbite": {"command": "x"}}
+
+
+@pytest.mark.parametrize("text", ["{ /* open", "[]", '{"servers": []}', '{"a" 1}', '{"a": 1 "b": 2}', '{"a": 1} x'])
 def test_a_configuration_that_is_not_understood_is_left_alone(text: str, homes: Path) -> None:
     path = HOSTS["vscode"].path()
     path.parent.mkdir()
@@ -133,7 +220,7 @@ def test_the_command_prints_a_snippet_to_paste(homes: Path) -> None:
     done = CliRunner().invoke(config_command, ["--client", "cursor", "--install"])
     assert "Restart Cursor" in done.stdout
     path = HOSTS["cursor"].path()
-    path.write_text("{ // mine\n}")
+    path.write_text("{ // mine")
     done = CliRunner().invoke(config_command, ["--client", "cursor", "--install"])
     assert done.exit_code == 1
     assert "by hand" in done.stderr

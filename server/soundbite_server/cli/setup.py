@@ -11,12 +11,13 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 import platformdirs
 
 from soundbite_server.cli.failures import FAILED_EXIT_CODE
+from soundbite_server.commented_json import NotJson, with_member
 
 SERVER_NAME = "soundbite"
 # What reaches a store that is no folder, and the keys to it, of which only the place is written.
@@ -68,10 +69,21 @@ class AgentHost:
     name: str
     path: Callable[[], Path]
     key: str
-    """Name of the table that holds the servers."""
-    more: Mapping[str, str]
+    """Name of the table that holds the servers; a dot stands between the names of nested ones."""
+    more: Mapping[str, Any]
     """What the host wants to read besides."""
-    is_toml: bool = False
+    form: Literal["json", "toml", "yaml"] = "json"
+    shape: Callable[[Entry], dict[str, Any]] = Entry.as_json
+    """How the host reads what it starts."""
+
+    @property
+    def keys(self) -> list[str]:
+        """The names of the tables on the way to the servers."""
+        return self.key.split(".")
+
+    def entry(self, entry: Entry) -> dict[str, Any]:
+        """Return the entry as this host reads it."""
+        return {**self.more, **self.shape(entry)}
 
 
 def entry_for(environ: Mapping[str, str]) -> Entry:
@@ -114,9 +126,9 @@ def _absolute(folder: str) -> str:
 
 def snippet(host: AgentHost, entry: Entry) -> str:
     """Return what to write into the host's configuration."""
-    if host.is_toml:
-        return _toml(host, entry)
-    return json.dumps({host.key: {SERVER_NAME: {**host.more, **entry.as_json()}}}, indent=2, ensure_ascii=False) + "\n"
+    if host.form == "json":
+        return with_member("", [*host.keys, SERVER_NAME], host.entry(entry))
+    return _toml(host, entry) if host.form == "toml" else _yaml(host, entry)
 
 
 def install(host: AgentHost, entry: Entry) -> tuple[Path, Path | None]:
@@ -129,7 +141,7 @@ def install(host: AgentHost, entry: Entry) -> tuple[Path, Path | None]:
     path = Path(os.path.realpath(host.path()))
     try:
         before = path.read_text(encoding="utf-8") if path.exists() else ""
-        after = _with_toml(before, host, entry) if host.is_toml else _with_json(before, host, entry, path)
+        after = _edited(before, host, entry, path)
         if after == before:
             return path, None
         backup = None
@@ -147,6 +159,12 @@ def install(host: AgentHost, entry: Entry) -> tuple[Path, Path | None]:
     return path, backup
 
 
+def _edited(before: str, host: AgentHost, entry: Entry, path: Path) -> str:
+    if host.form == "json":
+        return _with_json(before, host, entry, path)
+    return _with_toml(before, host, entry) if host.form == "toml" else _with_yaml(before, host, entry)
+
+
 def _free_name(path: Path) -> Path:
     # A backup made before holds what the host's owner wrote, and is kept.
     first = path.with_name(f"{path.name}.before-soundbite")
@@ -156,15 +174,25 @@ def _free_name(path: Path) -> Path:
 
 def _with_json(before: str, host: AgentHost, entry: Entry, path: Path) -> str:
     try:
-        config = json.loads(before) if before.strip() else {}
-    except ValueError as exc:
-        # VS Code allows comments; writing it back would lose them.
-        raise ClientConfigProblem(f"{path} is not plain JSON. Paste the snippet by hand.") from exc
-    servers = config.setdefault(host.key, {}) if isinstance(config, dict) else None
-    if not isinstance(servers, dict):
-        raise ClientConfigProblem(f"{path} has no object of servers. Paste the snippet by hand.")
-    servers[SERVER_NAME] = {**host.more, **entry.as_json()}
-    return json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+        return with_member(before, [*host.keys, SERVER_NAME], host.entry(entry))
+    except NotJson as exc:
+        raise ClientConfigProblem(f"{path} is not understood: {exc}. Paste the snippet by hand.") from exc
+
+
+def _with_yaml(before: str, host: AgentHost, entry: Entry) -> str:
+    # Ours ends where a line is indented no deeper; the rest of the file is not touched.
+    ours = re.compile(rf"^  {SERVER_NAME}:[^\n]*\n(?:(?:   .*)?(?:\n|\Z))*?(?=^ {{0,2}}\S|\Z)", re.MULTILINE)
+    others = ours.sub("", before)
+    head = f"{host.key}:\n"
+    block = _yaml(host, entry).removeprefix(head)
+    if (found := re.search(rf"^{host.key}:[ \t]*(?:#[^\n]*)?\n", others, re.MULTILINE)) is None:
+        return (f"{others.rstrip()}\n\n" if others.strip() else "") + head + block
+    return others[: found.end()] + block + others[found.end() :]
+
+
+def _yaml(host: AgentHost, entry: Entry) -> str:
+    lines = [f"{name}: {_quoted(value)}" for name, value in host.entry(entry).items()]
+    return f"{host.key}:\n  {SERVER_NAME}:\n" + "".join(f"    {line}\n" for line in lines)
 
 
 def _with_toml(before: str, host: AgentHost, entry: Entry) -> str:
@@ -185,7 +213,7 @@ def _toml(host: AgentHost, entry: Entry) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _quoted(value: str | list[str]) -> str:
+def _quoted(value: Any) -> str:
     # JSON of plain text is TOML too, where no character is escaped as the two halves that UTF-16 makes of it.
     return json.dumps(value, ensure_ascii=False)
 
@@ -198,12 +226,59 @@ def _codex() -> Path:
     return Path(os.environ.get("CODEX_HOME") or Path.home() / ".codex") / "config.toml"
 
 
+def _in_home(*parts: str) -> Path:
+    return Path.home().joinpath(*parts)
+
+
+def _config_folder(*parts: str) -> Path:
+    # These two use ~/.config on macOS too.
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config").joinpath(*parts)
+
+
+def _zed() -> Path:
+    if sys.platform == "win32":
+        return Path(platformdirs.user_config_dir("Zed", appauthor=False, roaming=True)) / "settings.json"
+    return _config_folder("zed", "settings.json")
+
+
+def _opencode() -> Path:
+    commented = _config_folder("opencode", "opencode.jsonc")
+    return commented if commented.exists() else commented.with_suffix(".json")
+
+
+def _as_opencode(entry: Entry) -> dict[str, Any]:
+    environment = {"environment": dict(entry.env)} if entry.env else {}
+    return {"command": [entry.command, *entry.args], **environment}
+
+
+def _goose() -> Path:
+    if sys.platform == "win32":
+        return Path(platformdirs.user_config_dir("goose", "Block", roaming=True)) / "config" / "config.yaml"
+    return _config_folder("goose", "config.yaml")
+
+
+def _as_goose(entry: Entry) -> dict[str, Any]:
+    return {"cmd": entry.command, "args": list(entry.args), "envs": dict(entry.env)}
+
+
+_GOOSE = {"name": "soundbite", "type": "stdio", "enabled": True, "timeout": 300}
+
 HOSTS: dict[str, AgentHost] = {
     "claude-desktop": AgentHost("Claude Desktop", _claude_desktop, "mcpServers", {}),
     "claude-code": AgentHost("Claude Code", lambda: Path.cwd() / ".mcp.json", "mcpServers", {"type": "stdio"}),
     "vscode": AgentHost("VS Code", lambda: Path.cwd() / ".vscode" / "mcp.json", "servers", {"type": "stdio"}),
     "cursor": AgentHost("Cursor", lambda: Path.home() / ".cursor" / "mcp.json", "mcpServers", {}),
-    "codex": AgentHost("Codex", _codex, "mcp_servers", {}, is_toml=True),
+    "codex": AgentHost("Codex", _codex, "mcp_servers", {}, "toml"),
+    "windsurf": AgentHost("Windsurf", lambda: _in_home(".codeium", "windsurf", "mcp_config.json"), "mcpServers", {}),
+    "zed": AgentHost("Zed", _zed, "context_servers", {}),
+    "gemini-cli": AgentHost("Gemini CLI", lambda: _in_home(".gemini", "settings.json"), "mcpServers", {}),
+    "opencode": AgentHost("OpenCode", _opencode, "mcp.servers", {"type": "local"}, shape=_as_opencode),
+    "cline": AgentHost(
+        "Cline", lambda: _in_home(".cline", "data", "settings", "cline_mcp_settings.json"), "mcpServers", {}
+    ),
+    "continue": AgentHost("Continue", lambda: _in_home(".continue", "mcpServers", "mcp.json"), "mcpServers", {}),
+    "lm-studio": AgentHost("LM Studio", lambda: _in_home(".lmstudio", "mcp.json"), "mcpServers", {}),
+    "goose": AgentHost("goose", _goose, "extensions", _GOOSE, "yaml", _as_goose),
 }
 
 
