@@ -9,7 +9,7 @@ import contextlib
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -46,13 +46,21 @@ class SettingsError(Exception):
 
 
 def default_roots() -> tuple[Path, ...]:
-    """Return the home folder (its hidden folders are refused by the tools) and the working folder, where there are."""
-    folders = []
-    for find in (Path.home, Path.cwd):
-        # A container's user may have no home folder, and the working folder may have been deleted.
-        with contextlib.suppress(RuntimeError, OSError):
-            folders.append(find().resolve(strict=True))
-    return tuple(dict.fromkeys(folders))
+    """Return the home folder (its hidden folders are refused by the tools), and the working folder if it lies inside.
+
+    An agent may be anywhere when it starts a server: some start it in `/`, which would open the whole disk.
+    """
+    home, working = _existing(Path.home), _existing(Path.cwd)
+    if home is None or home.parent == home:
+        return ()
+    return (home, working) if working and working != home and working.is_relative_to(home) else (home,)
+
+
+def _existing(find: Callable[[], Path]) -> Path | None:
+    # A container's user may have no home folder, and the working folder may have been deleted.
+    with contextlib.suppress(RuntimeError, OSError):
+        return find().resolve(strict=True)
+    return None
 
 
 def is_loopback(host: str) -> bool:

@@ -138,7 +138,7 @@ def test_names_that_no_library_keeps_and_loops_of_links_do_not_stop_the_others(
     assert "1 there already, 2 failed" in added.out
     assert "odd?.wav" in added.err
     assert "Rename the file" in added.err
-    assert "loop.wav is not a usable path" in added.err
+    assert 'loop.wav" is not a usable path' in added.err
 
 
 def test_a_file_in_a_hidden_folder_is_added_when_it_is_named(shelf: Any, run: Any, tmp_path: Path) -> None:
@@ -330,7 +330,7 @@ def test_what_can_not_be_played_is_named_on_one_line_and_in_words_for_a_person(
     silent = run("search", "two bottles of milk", "--play")
     assert silent.code == 1
     assert silent.err == (
-        "soundbite: passing?by?.wav changed or is gone since it was embedded;"
+        'soundbite: "passing?by?.wav" changed or is gone since it was embedded;'
         " its sound can't be played until it is added again.\n"
     )
 

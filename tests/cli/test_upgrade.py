@@ -126,7 +126,7 @@ async def test_a_file_that_was_copied_back_is_the_same_and_one_that_went_away_is
     copy.replace(recordings / "boiler.ogg")  # the same bytes of another day
     (recordings / "train.ogg").unlink()
     told = soundbite("reembed", code=1)
-    assert "Journey: train.ogg changed or went away" in " ".join(told.split())
+    assert 'Journey: "train.ogg" changed or went away' in " ".join(told.split())
     assert {clip.title for clip in await clips(library, current())} == {"House notes", "Spoken note"}
     assert {clip.title for clip in await clips(library, EARLIER)} == TITLES
 

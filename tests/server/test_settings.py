@@ -56,6 +56,27 @@ def test_no_home_and_no_working_folder_open_nothing(tmp_path: Path, monkeypatch:
     assert default_roots() == ()
 
 
+@pytest.mark.parametrize(
+    ("working", "roots"),
+    [
+        ("/", ("home",)),
+        ("elsewhere", ("home",)),
+        ("home", ("home",)),
+        ("home/.work/talks", ("home", "home/.work/talks")),
+    ],
+)
+def test_the_working_folder_is_open_only_inside_the_home_folder(
+    working: str, roots: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("home/.work/talks", "elsewhere"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path / working)
+    assert default_roots() == tuple((tmp_path / name).resolve() for name in roots)
+    monkeypatch.setenv("HOME", "/")
+    assert default_roots() == ()
+
+
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError):
         Settings.from_environment({}).read_only = True  # type: ignore[misc] # that it is frozen is what is tested

@@ -305,7 +305,7 @@ async def test_what_is_refused_is_no_recording_of_the_library(
     async with open_library(longest_audio_sec=10.0) as library:
         with pytest.raises(ToolProblem):
             await embed_audio(library, base64_string=sound, **given)
-        with pytest.raises(ToolProblem, match=r"^inline audio \w+ can't be read as audio: it is not"):
+        with pytest.raises(ToolProblem, match=r'^"inline audio \w+" can\'t be read as audio: it is not'):
             await embed_audio(library, base64_string=base64.b64encode(b"no sound at all").decode())
         assert (await list_audio(library)).total_assets == 0
     assert not list((tmp_path / "home" / "inline").iterdir())

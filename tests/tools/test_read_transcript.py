@@ -35,7 +35,7 @@ async def test_the_platforms_speakers_are_kept_and_named(
         (best, *_) = (await search_clips(library, query="the cake is done", modality="speech")).clips
         clip = (await get_clip(library, clip_id=best.clip_id)).detail
     assert [line.speaker for line in read.lines] == ["Speaker 0", "Speaker 1"]
-    assert "s] Speaker 1: the cake is done" in read.to_text()
+    assert 's] Speaker 1: "the cake is done"' in read.to_text()
     assert (best.text, best.speaker, clip.speaker) == ("the cake is done", "Speaker 1", "Speaker 1")
 
 

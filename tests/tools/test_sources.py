@@ -84,7 +84,7 @@ async def test_equal_content_has_one_id_whatever_the_file_is_called(config: Libr
 
 async def test_a_missing_file_is_refused_with_names_that_are_close(config: LibraryConfig, folder: Path) -> None:
     (folder / "meeting.mp3").write_bytes(b"x")
-    with pytest.raises(SourceProblem, match=r"Did you mean meeting\.mp3") as problem:
+    with pytest.raises(SourceProblem, match=r'Did you mean "meeting\.mp3"') as problem:
         await resolve(choose("meting.mp3"), config)
     assert _refusal(problem) == "file_missing"
 

@@ -88,6 +88,7 @@ if TYPE_CHECKING:
         clock_length,
         clock_range,
         count_of,
+        file_label,
         plain_tags,
         plain_text,
         printable,
@@ -137,8 +138,8 @@ _NAMES = {
     "sources.local_media": "Heard Levels Media MediaProblem",
     "sources.sources": "source_label",
     "text": (
-        "LONGEST_TITLE MOST_TAGS changed_tags clock clock_length clock_range count_of plain_tags plain_text printable "
-        "round_step_sec rounded_sec shorten speaker_label"
+        "LONGEST_TITLE MOST_TAGS changed_tags clock clock_length clock_range count_of file_label plain_tags plain_text "
+        "printable round_step_sec rounded_sec shorten speaker_label"
     ),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
@@ -213,6 +214,7 @@ __all__ = [
     "distinct_terms",
     "distinctive_words",
     "embed_audio",
+    "file_label",
     "finished_task",
     "forget_unused",
     "from_platform",

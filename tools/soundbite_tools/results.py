@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from soundbite_tools.text import clock_range, count_of, number, rounded_sec, shorten
+from soundbite_tools.text import clock_range, count_of, listed, number, quoted, rounded_sec, shorten
 
 if TYPE_CHECKING:
     from soundbite_store import StoredClip
@@ -116,16 +116,16 @@ class ClipResult(ClipPlace):
         """Return the clip in words."""
         weak = " (weak)" if self.is_weak else ""
         matched = f", matched {self.matched}" if self.matched != "speech" else ""
-        lines = [f"{self.title} {self.time_range} ({span(self)}), score {number(self.score)}{weak}{matched}"]
+        lines = [f"{quoted(self.title)} {self.time_range} ({span(self)}), score {number(self.score)}{weak}{matched}"]
         if self.text:
-            lines.append(f'   {_by(self.speaker)}"{self.text}"')
+            lines.append(f"   {_by(self.speaker)}{quoted(self.text)}")
         if self.context:
-            lines.append(f'   Around it: "{self.context}"')
+            lines.append(f"   Around it: {quoted(self.context)}")
         if self.sounds:
             lines.append(f"   Sounds: {self.sounds}")
         if self.language:
             lines.append(f"   Language: {self.language}")
-        tags = f", tags: {', '.join(self.tags)}" if self.tags else ""
+        tags = f", tags: {listed(self.tags)}" if self.tags else ""
         lines.append(f"   clip_id {self.clip_id}, asset_id {self.asset_id}{tags}")
         if self.listen_end_sec:
             lines.append(f"   Listen from {number(self.listen_start_sec)} to {number(self.listen_end_sec)} s")
@@ -150,7 +150,7 @@ class SearchResult(Result):
 
     def to_text(self) -> str:
         """Return the clips in words."""
-        questions = [f'"{self.query}"' if self.query else "", f"like {self.like}" if self.like else ""]
+        questions = [quoted(self.query) if self.query else "", f"like {self.like}" if self.like else ""]
         what = " and ".join(filter(None, questions)) + (f", without {self.without}" if self.without else "")
         count = count_of(len(self.clips), "clip")
         modality = f", modality {self.modality}" if self.modality != "any" else ""
@@ -180,19 +180,19 @@ class ClipDetail(ClipPlace):
 
     def to_text(self) -> str:
         """Return the clip in words."""
-        lines = [f"{self.title} {self.time_range} ({span(self)}), asset_id {self.asset_id}"]
+        lines = [f"{quoted(self.title)} {self.time_range} ({span(self)}), asset_id {self.asset_id}"]
         if self.clip_id:
             lines.append(f"clip_id {self.clip_id}")
         if self.text:
-            lines.append(f'Said: {_by(self.speaker)}"{self.text}"')
+            lines.append(f"Said: {_by(self.speaker)}{quoted(self.text)}")
         if self.sounds:
             lines.append(f"Sounds: {self.sounds}")
         if self.language:
             lines.append(f"Language: {self.language}")
         if self.tags:
-            lines.append(f"Tags: {', '.join(self.tags)}")
+            lines.append(f"Tags: {listed(self.tags)}")
         if self.source:
-            lines.append(f"Source: {self.source}")
+            lines.append(f"Source: {quoted(self.source)}")
         if self.path:
             lines.append(f"Sound file: {self.path}")
         if self.url:
@@ -227,9 +227,10 @@ class TranscriptResult(Result):
 
     def to_text(self) -> str:
         """Return the transcript in words, a line a sentence."""
-        head = f"{self.title} {self.time_range} ({span(self)}), asset_id {self.asset_id}"
+        head = f"{quoted(self.title)} {self.time_range} ({span(self)}), asset_id {self.asset_id}"
         lines = [
-            f"[{line.time_range}, {number(line.start_sec)} s] {_by(line.speaker)}{line.text}" for line in self.lines
+            f"[{line.time_range}, {number(line.start_sec)} s] {_by(line.speaker)}{quoted(line.text)}"
+            for line in self.lines
         ]
         return "\n".join(closing([head, *lines], self.notes, self.next_step))
 
@@ -252,11 +253,12 @@ class AssetResult(Result):
     def to_text(self) -> str:
         """Return the recording in words."""
         length = f", {self.length} ({number(self.audio_seconds)} s)" if self.length else ""
-        lines = [f"{self.title}: {self.status}{length}, {count_of(self.clip_count, 'clip')}, asset_id {self.asset_id}"]
+        clips = count_of(self.clip_count, "clip")
+        lines = [f"{quoted(self.title)}: {self.status}{length}, {clips}, asset_id {self.asset_id}"]
         details = [f"task_id {self.task_id}" if self.task_id else "", f"added {self.added}" if self.added else ""]
         details.append(f"language: {self.language}" if self.language else "")
-        details.append(f"tags: {', '.join(self.tags)}" if self.tags else "")
-        details.append(f"source: {self.source}" if self.source else "")
+        details.append(f"tags: {listed(self.tags)}" if self.tags else "")
+        details.append(f"source: {quoted(self.source)}" if self.source else "")
         line = ", ".join(detail for detail in details if detail)
         return "\n   ".join([*lines, *([line] if line else [])])
 

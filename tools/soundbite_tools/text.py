@@ -38,6 +38,21 @@ def shorten(text: str, longest: int) -> str:
     return (cut[:space] if space > longest * 0.8 else cut) + "…"
 
 
+def quoted(text: str) -> str:
+    """Return words of others as they stand in an answer: in quotes that they can't end, on one line."""
+    return '"' + " ".join(text.split()).replace('"', "'") + '"'
+
+
+def listed(texts: Iterable[str]) -> str:
+    """Return several words of others in quotes, with commas between them."""
+    return ", ".join(map(quoted, texts))
+
+
+def file_label(name: str) -> str:
+    """Return a file name or path as it stands in an answer: in quotes, on one line, a long one cut."""
+    return quoted(printable(name))
+
+
 def printable(name: str) -> str:
     """Return a file name or path as one line of a terminal: what can't be printed becomes "?", a long one is cut."""
     visible = "".join(char if char.isprintable() else "?" for char in name)

@@ -167,9 +167,11 @@ def _failure(name: str, task: TaskResult) -> str:
     from rich.markup import escape
 
     from soundbite_server.cli.failures import next_step
+    from soundbite_tools import file_label
 
     # Most sentences begin with the name already.
-    rest = task.error.removeprefix(name) if task.error.startswith(f"{name} ") else f": {task.error}"
+    named = f"{file_label(name)} "
+    rest = f" {task.error.removeprefix(named)}" if task.error.startswith(named) else f": {task.error}"
     return f"[red]{escape(name)}[/red]{escape(f'{rest} {next_step(task.error_code, task.next_step)}')}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 from collections.abc import Callable
@@ -65,12 +66,18 @@ def register_clip_links(routes: Routes, http: HttpServices, running: Callable[[]
         return FileResponse(
             playable.detail.path,
             media_type=playable.mime_type,
-            filename=f"{playable.detail.title} {playable.detail.time_range.replace(':', '.')}.{facts['audio_format']}",
+            filename=_file_name(playable.detail),
             content_disposition_type="inline",
             headers={"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-store"},
         )
 
     routes.add(_CLIPS_PATH + "{link}", ["GET"], clip)
+
+
+def _file_name(clip: ClipDetail) -> str:
+    """The name under which a browser keeps a clip: none that leads to another folder, or hides."""
+    title = received_name(re.sub(r"[/\\]+", "-", clip.title))
+    return f"{title} {clip.time_range.replace(':', '.')}.{clip.audio_format}"
 
 
 class UploadRefused(Exception):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
@@ -27,7 +26,7 @@ from soundbite_tools.embed.spending import TaskFigures
 from soundbite_tools.errors import SourceProblem, UnknownId, sentence
 from soundbite_tools.sources.local_media import MediaProblem
 from soundbite_tools.sources.sources import title_for
-from soundbite_tools.text import LONGEST_TITLE, changed_tags, plain_text
+from soundbite_tools.text import LONGEST_TITLE, changed_tags, file_label, plain_text
 
 if TYPE_CHECKING:
     from soundbite_tools.embed.spending import Allowance
@@ -246,16 +245,14 @@ async def _duration_sec(library: Library, source: Source) -> float:
     try:
         media = await library.media_reader.probe(source.file.source)
     except MediaProblem as exc:
-        # Inline audio is kept under a name that nobody gave it.
-        reason = re.sub(f"^{re.escape(Path(source.uri).name)} ", "it ", str(exc))
         raise SourceProblem(
-            f"{plain_text(source.name, LONGEST_TITLE)} can't be read as audio: {sentence(reason)}",
+            f"{file_label(source.name)} can't be read as audio: {sentence(exc.about(Path(source.uri).name))}",
             "Check that the file plays; WAV, MP3, FLAC, OGG, M4A and the sound of video files are read.",
             code="source_unreadable",
         ) from exc
     if not media.has_audio:
         raise SourceProblem(
-            f"{plain_text(source.name, LONGEST_TITLE)} holds no sound: it has no audio track.",
+            f"{file_label(source.name)} holds no sound: it has no audio track.",
             "Give a file with an audio track.",
             code="no_audio",
         )

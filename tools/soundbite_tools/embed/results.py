@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from soundbite_tools.results import UNLISTED, UNTOLD, Result, closing, span
-from soundbite_tools.text import count_of, number
+from soundbite_tools.text import count_of, listed, number, quoted
 
 
 class EmbeddingCount(BaseModel):
@@ -86,11 +86,11 @@ class TaskResult(Result):
     def _recording(self) -> list[str]:
         lines = []
         if self.asset_id:
-            lines.append(f"Recording: {self.title or 'untitled'} (asset_id {self.asset_id})")
+            lines.append(f"Recording: {quoted(self.title or 'untitled')} (asset_id {self.asset_id})")
         if self.source:
-            lines.append(f"Source: {self.source}")
+            lines.append(f"Source: {quoted(self.source)}")
         if self.tags:
-            lines.append(f"Tags: {', '.join(self.tags)}")
+            lines.append(f"Tags: {listed(self.tags)}")
         if self.audio_seconds:
             lines.append(f"Seconds of audio: {number(self.audio_seconds)}")
         if self.time_range:
@@ -140,7 +140,8 @@ class RemovalResult(Result):
         }
         parts = ", ".join(count_of(count, name) for name, count in counts.items() if count)
         lines = [
-            f"Removed {self.title or 'the recording'} (asset_id {self.asset_id})" + (f": {parts}." if parts else ".")
+            f"Removed {quoted(self.title) if self.title else 'the recording'} (asset_id {self.asset_id})"
+            + (f": {parts}." if parts else ".")
         ]
         return "\n".join(closing(lines, self.notes, self.next_step))
 

@@ -19,7 +19,7 @@ from soundbite_api import AssetFailed, NotFound, PlatformError, SourceFile, Uplo
 from soundbite_tools.errors import SourceProblem, sentence
 from soundbite_tools.sources.files import recorded_file
 from soundbite_tools.sources.local_media import MediaProblem
-from soundbite_tools.text import clock_range, number, printable
+from soundbite_tools.text import clock_range, file_label, number
 
 if TYPE_CHECKING:
     from soundbite_api import Asset as PlatformAsset
@@ -95,7 +95,7 @@ async def file_to_send(library: Library, asset: Asset, shipment: Shipment) -> As
             await library.media_reader.to_flac(source, out, shipment.start_sec, shipment.end_sec)
         except MediaProblem as exc:
             raise SourceProblem(
-                f"{printable(source.name)} can't be made ready for the platform: {sentence(str(exc))}",
+                f"{file_label(source.name)} can't be made ready for the platform: {sentence(exc.about(source.name))}",
                 "Check that the file plays.",
                 code="source_unreadable",
             ) from exc
@@ -123,7 +123,7 @@ async def file_of(asset: Asset) -> SourceFile:
     source = await anyio.to_thread.run_sync(recorded_file, asset)
     if source is None:
         raise SourceProblem(
-            f"{printable(Path(asset.source_uri).name)} changed or went away before it was embedded.",
+            f"{file_label(Path(asset.source_uri).name)} changed or went away before it was embedded.",
             "Call embed_audio with it again.",
             code="source_changed",
         )

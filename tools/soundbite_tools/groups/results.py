@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from soundbite_tools.results import UNLISTED, UNTOLD, ClipPlace, Result, closing, span
-from soundbite_tools.text import count_of, number
+from soundbite_tools.text import count_of, listed, number, quoted
 
 
 class LabelShare(BaseModel):
@@ -25,7 +25,7 @@ class LabelShare(BaseModel):
         """Return the share in words."""
         score = f", mean score {number(self.mean_score)}" if self.clips and self.mean_score else ""
         size = f"{count_of(self.clips, 'clip')}, {number(self.seconds)} s"
-        return f"{self.label}: {size} (share {number(self.share)}){score}"
+        return f"{quoted(self.label)}: {size} (share {number(self.share)}){score}"
 
 
 class LabelledClip(ClipPlace):
@@ -39,9 +39,10 @@ class LabelledClip(ClipPlace):
     def to_text(self) -> str:
         """Return the clip in words."""
         matched = f", matched {self.matched}" if self.matched else ""
-        text = f'\n   "{self.text}"' if self.text else ""
+        text = f"\n   {quoted(self.text)}" if self.text else ""
         return (
-            f"{self.label} (score {number(self.score)}{matched}): {self.title} {self.time_range} ({span(self)}), "
+            f"{quoted(self.label)} (score {number(self.score)}{matched}): "
+            f"{quoted(self.title)} {self.time_range} ({span(self)}), "
             f"clip_id {self.clip_id}, asset_id {self.asset_id}{text}"
         )
 
@@ -58,7 +59,8 @@ class LabelledAsset(Result):
         """Return the recording in words."""
         shares = "; ".join(share.to_text() for share in self.labels)
         is_told = len(self.labels) == 1 and self.labels[0].label == self.label
-        return f"{self.title}, asset_id {self.asset_id}: {shares if is_told else f'{self.label}. {shares}'}"
+        label = "" if is_told else f"{quoted(self.label)}. "
+        return f"{quoted(self.title)}, asset_id {self.asset_id}: {label}{shares}"
 
 
 class ClassifyResult(Result):
@@ -92,9 +94,11 @@ class ClusterMember(ClipPlace):
 
     def to_text(self) -> str:
         """Return the clip in words."""
-        text = f' "{self.text}"' if self.text else ""
+        text = f" {quoted(self.text)}" if self.text else ""
         sounds = f" Sounds: {self.sounds}" if self.sounds else ""
-        where = f"{self.title} {self.time_range} ({span(self)}), clip_id {self.clip_id}, asset_id {self.asset_id}"
+        where = (
+            f"{quoted(self.title)} {self.time_range} ({span(self)}), clip_id {self.clip_id}, asset_id {self.asset_id}"
+        )
         return f"{where}{text}{sounds}"
 
 
@@ -119,7 +123,7 @@ class ClusterResult(Result):
         size = f"{count_of(self.clips, 'clip')} of {count_of(self.recordings, 'recording')}, {number(self.seconds)} s"
         lines = [f"Cluster {self.cluster}: {size} (share {number(self.share)}), likeness {number(self.likeness)}"]
         if self.words:
-            lines.append(f"   Words: {', '.join(self.words)}")
+            lines.append(f"   Words: {listed(self.words)}")
         if self.sounds:
             lines.append(f"   Sounds: {', '.join(self.sounds)}")
         lines.append(f"   Representative: {self.representative.to_text()}")

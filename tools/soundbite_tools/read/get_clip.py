@@ -20,9 +20,9 @@ from soundbite_tools.sources.sources import source_label
 from soundbite_tools.text import (
     clock_range,
     distinct_sounds,
+    file_label,
     language_label,
     plain_text,
-    printable,
     rounded_sec,
     shorten,
     speaker_label,
@@ -228,7 +228,7 @@ async def cut_sound(
     try:
         sound = await library.media_reader.cut(source, start_sec, end_sec, sound_format)
     except MediaProblem as exc:
-        return CutSound(None, b"", mime_type, f"The sound can't be cut: {sentence(str(exc))}")
+        return CutSound(None, b"", mime_type, f"The sound can't be cut: {sentence(exc.about(source.name))}")
     if len(sound) > library.config.largest_clip_bytes:
         size = f"{len(sound) / 2**20:.1f} MB of sound is more than fits a clip; "
         return CutSound(None, b"", mime_type, size + "ask for a shorter range or audio_format mp3.")
@@ -264,7 +264,7 @@ async def sound_file(library: Library, asset: Asset) -> SourceFile | None:
 
 def _why_silent(asset: Asset) -> str:
     if asset.source_kind in ("file", "base64"):
-        name = printable(Path(asset.source_uri).name)
+        name = file_label(Path(asset.source_uri).name)
         # For an agent and for a person, also where this server has no tool for it.
         return f"{name} changed or is gone since it was embedded; its sound can't be played until it is added again."
     came_from = "a link" if asset.source_kind == "url" else "the platform"

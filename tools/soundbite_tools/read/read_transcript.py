@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 from soundbite_store import TimedText
 from soundbite_tools.errors import QuestionProblem, UnknownId, raises_problems
 from soundbite_tools.results import TranscriptLine, TranscriptResult
-from soundbite_tools.text import MOST_TOKENS, clock_range, number, plain_text, rounded_sec, speaker_label, tokens
+from soundbite_tools.text import (
+    MOST_TOKENS,
+    clock_range,
+    number,
+    plain_text,
+    quoted,
+    rounded_sec,
+    speaker_label,
+    tokens,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +50,7 @@ async def read_transcript(library: Library, request: TranscriptRequest) -> Trans
     transcript = await ledger.get_transcript(asset.asset_id, library.config.platform)
     if transcript is None:
         raise QuestionProblem(
-            f"{asset.title} has no transcript.",
+            f"{quoted(asset.title)} has no transcript.",
             "Embed it with embedding_option transcription, or wait until its task is ready (get_task).",
             code="no_transcript",
         )

@@ -20,7 +20,7 @@ import anyio.to_thread
 from soundbite_api import FileChanged, NoRegularFile, OpenFile, SourceFile
 from soundbite_api.files import FileIdentity
 from soundbite_tools.errors import SourceProblem, WorkFailed
-from soundbite_tools.text import plain_text, printable
+from soundbite_tools.text import file_label, plain_text
 
 if TYPE_CHECKING:
     from soundbite_store import Asset
@@ -64,15 +64,17 @@ def allowed_file(name: str, config: LibraryConfig) -> Path:
     if not config.may_read(path):
         # The same answer whether or not it exists: what lies outside is nobody's business.
         raise SourceProblem(
-            f"{printable(name)} is outside the folders that may be read.", _allowed_folders(config), code="path_refused"
+            f"{file_label(name)} is outside the folders that may be read.",
+            _allowed_folders(config),
+            code="path_refused",
         )
     try:
         mode = path.lstat().st_mode
     except OSError as exc:
-        raise SourceProblem(f"There is no file {printable(name)}.", _did_you_mean(path), code="file_missing") from exc
+        raise SourceProblem(f"There is no file {file_label(name)}.", _did_you_mean(path), code="file_missing") from exc
     if stat.S_ISDIR(mode):
         raise SourceProblem(
-            f"{printable(name)} is a folder.",
+            f"{file_label(name)} is a folder.",
             "Give one audio file at a time; `soundbite add FOLDER` embeds whole folders.",
             code="is_folder",
         )
@@ -85,7 +87,7 @@ def read_facts(source: SourceFile, config: LibraryConfig) -> FileFacts:
     Raises:
         SourceProblem: not a regular file, empty, too large, unreadable, or changed while it was read.
     """
-    name = printable(source.name)
+    name = file_label(source.name)
     try:
         with source.open() as file:
             _check_size(file, config)
@@ -198,7 +200,7 @@ def _real_path(name: str, config: LibraryConfig) -> Path:
     if config.working_folder is None and not Path(name).is_absolute():
         # Also a name that begins with ~: the caller's home folder is not this process's.
         raise SourceProblem(
-            f"{printable(name)} is a relative path, and over HTTP caller and server have no folder in common.",
+            f"{file_label(name)} is a relative path, and over HTTP caller and server have no folder in common.",
             f"Give the whole path of a file on the server. {_allowed_folders(config)}",
             code="path_relative",
         )
@@ -207,11 +209,11 @@ def _real_path(name: str, config: LibraryConfig) -> Path:
     except (OSError, RuntimeError, UnicodeEncodeError) as exc:
         # A loop of links, a name too long, an unknown ~user, or characters that no file name has.
         raise SourceProblem(
-            f"{printable(name)} is not a usable path.", "Give the path of an audio file.", code="path_invalid"
+            f"{file_label(name)} is not a usable path.", "Give the path of an audio file.", code="path_invalid"
         ) from exc
     if not _is_text(path):
         raise SourceProblem(
-            f"{printable(name)} has a name that is not UTF-8, which the library can't keep.",
+            f"{file_label(name)} has a name that is not UTF-8, which the library can't keep.",
             "Rename the file, and give it again.",
             code="path_invalid",
         )
@@ -232,11 +234,11 @@ def _did_you_mean(path: Path) -> str:
     except OSError:
         return "Its folder is not there either: check the path, and that the disk it is on is connected."
     close = difflib.get_close_matches(path.name, [name for name in names if not name.startswith(".")], n=3)
-    return f"Did you mean {' or '.join(close)}?" if close else "Check the path and the spelling."
+    return f"Did you mean {' or '.join(map(file_label, close))}?" if close else "Check the path and the spelling."
 
 
 def _check_size(file: OpenFile, config: LibraryConfig) -> None:
-    name = printable(file.name)
+    name = file_label(file.name)
     if file.size_bytes == 0:
         raise SourceProblem(f"{name} is empty (0 bytes).", "Give a file that holds sound.", code="source_empty")
     limit = config.largest_file_bytes if config.file_urls else config.largest_upload_bytes

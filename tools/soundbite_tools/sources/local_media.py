@@ -21,6 +21,10 @@ MIME_TYPES: dict[SoundFormat, str] = {
 class MediaProblem(Exception):
     """A file's sound can't be read; the message is one sentence."""
 
+    def about(self, name: str) -> str:
+        """Return the message without the name of the file, which others gave it."""
+        return str(self).replace(name, "it" if str(self).startswith(name) else "the file")
+
 
 @dataclass(frozen=True)
 class Media:
