@@ -27,6 +27,8 @@ class ClipFilter:
     task_id: str | None = None
     segmentation: str | None = None
     tags_any: tuple[str, ...] | None = None
+    speakers_any: tuple[str, ...] | None = None
+    """One of these says most of the clip."""
     embedding_option: str | None = None
     embedding_scope: str | None = None
     language: str | None = None
@@ -56,7 +58,8 @@ class ClipFilter:
         return " AND ".join(self._conditions())
 
     def _conditions(self) -> Iterable[str]:
-        for column, values in (("clip_id", self.clip_ids), ("asset_id", self.asset_ids)):
+        one_of = {"clip_id": self.clip_ids, "asset_id": self.asset_ids, "speaker": self.speakers_any}
+        for column, values in one_of.items():
             if values is not None:
                 yield _one_of(column, values)
         for column, values in (("clip_id", self.exclude_clip_ids), ("asset_id", self.exclude_asset_ids)):

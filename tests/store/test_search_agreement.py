@@ -34,6 +34,7 @@ VALUES = {
     "embedding_option": ("audio", "transcription", "fused"),
     "embedding_scope": ("clip", "asset"),
     "language": ("en", "fr", None),
+    "speaker": ("1", "it's", None),
 }
 TAGS = ("one", "it's", "two words", "\u6771", "")
 # Of scripts that are cut by a dictionary the copy in memory does not count the words, which moves all scores a little.
@@ -118,6 +119,7 @@ conditions = {
     "asset_ids": some(ASSETS),
     **{name: st.sampled_from(VALUES.get(name, ("",))) | texts for name in EQUALS},
     "tags_any": some(TAGS),
+    "speakers_any": some(("1", "it's", "2")),
     **dict.fromkeys(("start_after_sec", "end_before_sec", "ends_after_sec", "starts_before_sec"), seconds),
     "min_seconds": st.sampled_from([0.0, 0.1, 1.5, 6.0]) | seconds,
     "created_after": moments,

@@ -63,6 +63,20 @@ async def test_the_file_of_a_recording_in_the_library_stands_for_it(
     assert len(platform.requests) == embedded
 
 
+async def test_clips_are_chosen_by_who_says_them(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.says, platform.speakers = ("the river is rising", "the river is falling"), ("1", "2")
+    async with open_library() as library:
+        await embed_audio(library, recording.name)
+        both = await search_clips(library, "the river", modality="speech")
+        second = await search_clips(library, "the river", modality="speech", speakers=["speaker 2"])
+        with pytest.raises(QuestionProblem, match="speakers"):
+            await search_clips(library, "the river", speakers=["3"])
+    assert "Speaker 1" in {name for clip in both.clips for name in clip.speaker.split(", ")}
+    assert [(clip.speaker, clip.text) for clip in second.clips] == [("Speaker 2", "the river is falling")]
+
+
 async def test_clips_are_chosen_by_the_language_spoken_in_them(
     open_library: OpenLibrary, recording: Path, write_wav: Callable[..., Path], platform: ScriptedPlatform
 ) -> None:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from soundbite_tools.errors import QuestionProblem
 from soundbite_tools.request_model import Flag, Narrows, OfRecordings, Request
-from soundbite_tools.text import distinct, plain_tags, plain_text
+from soundbite_tools.text import LONGEST_SPEAKER, distinct, plain_tags, plain_text, speakers_of
 
 Modality = Literal["any", "speech", "sound"]
 Detail = Literal["concise", "detailed"]
@@ -109,6 +109,13 @@ class Filters(Request):
         Flag("--language", help="Only what is said in this language, as fr", metavar="CODE"),
         Narrows("language"),
     ] = ""
+    speakers: Annotated[
+        tuple[Annotated[str, Field(max_length=LONGEST_SPEAKER)], ...],
+        Field(description="Only what one of these says, as Speaker 2", max_length=10),
+        AfterValidator(speakers_of),
+        Flag("--speaker", help="Only what this one says, as 'Speaker 2'", metavar="WHO"),
+        Narrows("speakers_any"),
+    ] = ()
     start_sec: Annotated[
         float,
         Field(description="Only after this time", ge=0),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -85,6 +86,12 @@ def language_label(code: str | None) -> str:
 def speaker_label(speaker: str | None) -> str:
     """Return how a speaker is called: `Speaker 2` for a number, else the name that the platform gave."""
     return f"Speaker {speaker}" if speaker and speaker.isdigit() else speaker or ""
+
+
+def speakers_of(labels: Iterable[str]) -> tuple[str, ...]:
+    """Return the speakers that these labels name, as clips have them: `2` for `Speaker 2`, `speaker 2` and `2`."""
+    plain = (plain_text(label, LONGEST_SPEAKER) for label in labels)
+    return distinct(re.sub(r"(?i)^speaker (?=[0-9]+$)", "", label) for label in plain)
 
 
 def distinct_sounds(sound_words: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from soundbite_store.filters import ClipFilter
 
 _ROOM = 1.25
-_CODED = ("clip_id", "asset_id", *EQUALS, "tags")
+_CODED = ("clip_id", "asset_id", *EQUALS, "speaker", "tags")
 _REMEMBERED_FILTERS = 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -155,7 +155,8 @@ class ResidentRows:
 
     def _named(self, where: ClipFilter) -> Iterator[NDArray[np.bool_]]:
         codes = self._codes
-        for name, values in (("clip_id", where.clip_ids), ("asset_id", where.asset_ids)):
+        one_of = {"clip_id": where.clip_ids, "asset_id": where.asset_ids, "speaker": where.speakers_any}
+        for name, values in one_of.items():
             if values is not None:
                 yield codes[name].are(values)
         for name, values in (("clip_id", where.exclude_clip_ids), ("asset_id", where.exclude_asset_ids)):
