@@ -141,6 +141,10 @@ def test_every_soundbite_command_of_the_pages_exists() -> None:
     assert named <= {*COMMANDS, "--help"}
 
 
+def test_the_first_page_is_short() -> None:
+    assert (ROOT / "README.md").read_text(encoding="utf-8").count("\n") <= 150
+
+
 def test_every_command_is_named_in_the_readme() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [name for name in COMMANDS if f"soundbite {name}" not in text] == []

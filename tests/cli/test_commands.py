@@ -519,3 +519,27 @@ def test_a_damaged_database_of_the_engine_is_one_sentence_with_what_to_do(shelf:
     assert run("search", "storm").out
     assert run("add", shelf.spoken).code == 0
     assert database.read_bytes() != whole
+
+
+def test_tags_and_titles_change_and_searches_follow(shelf: Any, run: Any) -> None:
+    changed = json.loads(run("tag", "rain", "Weather", "--remove", "shelf", "--json").out)
+    assert run("tag", "rain", "night").out == "rain, tags: weather, night\n"
+    assert changed["tags"] == ["weather"]
+    assert run("rename", "rain", "Rain on the roof").out == "Rain on the roof, tags: weather, night\n"
+    found = json.loads(run("search", "storm", "--limit", "9", "--tag", "weather", "--json").out)["clips"]
+    assert {clip["title"] for clip in found} <= {"Rain on the roof"}
+    assert json.loads(run("list", "--tag", "shelf", "--json").out)["total_assets"] == 1
+    for wrong in (("tag", "rain"), ("rename", "rain", " "), ("tag", "no such", "a")):
+        assert run(*wrong).code == 2
+
+
+def test_what_was_asked_for_and_not_done_is_a_failure(shelf: Any, run: Any, tmp_path: Path) -> None:
+    away = shelf.folder.with_name("away")
+    shutil.copytree(shelf.folder, tmp_path / "kept")
+    shelf.folder.rename(away)
+    try:
+        done = run("search", "storm", "--clip", tmp_path / "clips")
+    finally:
+        away.rename(shelf.folder)
+    assert done.code == 1
+    assert "no clip to play or to write" in done.err

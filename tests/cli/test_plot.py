@@ -192,3 +192,10 @@ def test_characters_that_no_document_may_hold_are_left_out(shelf: Any, run: Any,
     out = tmp_path / "answers.svg"
     assert run("plot", "answers", "spoken", "mi\x07lk\x0b", "-o", out).code == 0
     assert "“milk”" in words(drawn(out.read_text(encoding="utf-8")))
+
+
+def test_a_picture_takes_no_other_ones_place(
+    shelf: Any, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert [run("plot", "recording", "spoken").out for _ in range(2)] == ["recording.svg\n", "recording-2.svg\n"]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from soundbite_tools.embed.housekeeping import forget_unused, make_ready
     from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.embed.params import EmbedParams
-    from soundbite_tools.embed.registry import finished_task
+    from soundbite_tools.embed.registry import finished_task, relabel
     from soundbite_tools.embed.remove_audio import remove_audio
     from soundbite_tools.embed.results import RemovalResult, TaskResult
     from soundbite_tools.errors import (
@@ -106,7 +106,7 @@ _NAMES = {
     "embed.jobs": "Jobs",
     "embed.params": "EmbedParams",
     "embed.results": "RemovalResult TaskResult",
-    "embed.registry": "finished_task",
+    "embed.registry": "finished_task relabel",
     "embed.remove_audio": "remove_audio",
     "errors": (
         "EmptyLibrary QuestionProblem RecordingRemoved SourceProblem ToolProblem UnknownId WorkFailed "
@@ -236,6 +236,7 @@ __all__ = [
     "received_folder",
     "received_name",
     "recording_status",
+    "relabel",
     "remove_audio",
     "round_step_sec",
     "rounded_sec",

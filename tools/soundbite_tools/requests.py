@@ -214,7 +214,7 @@ class SearchRequest(Filters, Question):
         Field(description="Adds what is said around it, at most 120", ge=0, le=120),
         Flag("--context", metavar="SEC"),
     ] = 0.0
-    top_k: Annotated[int, Field(description="How many clips, 1 to 50", ge=1, le=50), Flag("-n", "--top")] = 5
+    top_k: Annotated[int, Field(description="How many clips, 1 to 50", ge=1, le=50), Flag("-n", "--limit", "--top")] = 5
     cursor: Annotated[str, Field(description="next_cursor of the same search", max_length=100), Flag("--cursor")] = ""
     detail: Annotated[Detail, Field(description="detailed adds the parts of each score")] = "concise"
 

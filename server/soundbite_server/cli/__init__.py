@@ -21,6 +21,8 @@ _TABLE = (
     ("list", "records", "Show the recordings in the library."),
     ("show", "records", "Show one recording along its time."),
     ("tasks", "records", "Show the embedding tasks."),
+    ("tag", "records", "Give a recording tags, or take some away."),
+    ("rename", "records", "Give a recording another title."),
     ("rm", "records", "Remove recordings from the library."),
     ("plot", "plot", "Draw a recording, its answers, or the library."),
     ("usage", "records", "Show the minutes of audio embedded and saved."),
@@ -32,6 +34,13 @@ _TABLE = (
     ("import", "records", "Read a library that was exported."),
     ("completion", "setup", "Print what makes a shell complete commands."),
 )
+# Under these headings they stand in --help; what is new and in no group comes last.
+_GROUPS = {
+    "Ask": "search show plot list",
+    "Recordings": "add tag rename rm tasks reembed",
+    "Agents and servers": "config serve engine",
+    "The library": "usage doctor models export import bulk completion",
+}
 COMMANDS = {name: summary for name, _, summary in _TABLE}
 _MODULES = {name: module for name, module, _ in _TABLE}
 
@@ -85,8 +94,13 @@ class CommandGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without loading them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        rest = dict(COMMANDS)
+        for heading, names in _GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, rest.pop(name)) for name in names.split() if name in rest])
+        if rest:
+            with formatter.section("More"):
+                formatter.write_dl(list(rest.items()))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write what the exit codes mean."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from soundbite_server.cli.failures import FAILED_EXIT_CODE
 from soundbite_server.cli.library import personal_library, run_async
@@ -25,7 +27,7 @@ Command = TypeVar("Command", bound="Callable[..., object]")
 
 
 def out_option(default: str) -> Callable[[Command], Command]:
-    """Return the option that says where the picture goes; what is there already is replaced."""
+    """Return the option that says where the picture goes; only a file that is named there is replaced."""
     return click.option(
         "-o",
         "--out",
@@ -33,7 +35,7 @@ def out_option(default: str) -> Callable[[Command], Command]:
         default=default,
         show_default=True,
         callback=_checked,
-        help="The file to write: .svg, or .png.",
+        help="The file to write: .svg, or .png; without it another name is taken where the file is there already.",
     )
 
 
@@ -43,7 +45,13 @@ def _checked(context: click.Context, option: click.Parameter, path: Path) -> Pat
     if any(importlib.util.find_spec(name) is None for name in ("matplotlib", "sklearn")):
         click.echo(f"soundbite: {_NO_RENDERER}", err=True)
         context.exit(FAILED_EXIT_CODE)
-    return path
+    is_named = context.get_parameter_source(str(option.name)) is not ParameterSource.DEFAULT
+    return path if is_named else _free(path)
+
+
+def _free(path: Path) -> Path:
+    more = (path.with_stem(f"{path.stem}-{count}") for count in itertools.count(2))
+    return next(name for name in itertools.chain([path], more) if not name.exists())
 
 
 @click.group("plot")

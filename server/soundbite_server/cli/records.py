@@ -1,4 +1,4 @@
-"""The commands that show and change what the library holds: list, show, tasks, usage, rm, export, import."""
+"""The commands that show and change what the library holds, from list to import."""
 
 from __future__ import annotations
 
@@ -222,6 +222,47 @@ def _is_confirmed(title: str, asset_id: str) -> bool:
     if not sys.stdin.isatty():
         raise click.UsageError(f"Nobody can be asked whether to remove {title}: say --yes.")
     return click.confirm(f"Remove {title} ({asset_id}) and all that was made of it?", err=True)
+
+
+@click.command("tag")
+@click.argument("recording")
+@click.argument("tags", nargs=-1)
+@click.option("--remove", multiple=True, metavar="TAG", help="Take this tag away; may be repeated.")
+@json_option
+@run_async
+async def tag_command(recording: str, tags: tuple[str, ...], remove: tuple[str, ...], as_json: bool) -> None:
+    """Give a RECORDING, named by its id or a part of its title, TAGS besides those it has."""
+    if not tags and not remove:
+        raise click.UsageError("Name tags to add, or --remove one.")
+    await _relabel(recording, tags=(*(f"-{tag}" for tag in remove), *tags), as_json=as_json)
+
+
+@click.command("rename")
+@click.argument("recording")
+@click.argument("title")
+@json_option
+@run_async
+async def rename_command(recording: str, title: str, as_json: bool) -> None:
+    """Give a RECORDING, named by its id or a part of its title, another TITLE; its file keeps its name."""
+    from soundbite_tools import LONGEST_TITLE, plain_text
+
+    if not plain_text(title, LONGEST_TITLE):
+        raise click.UsageError("The title is empty.")
+    await _relabel(recording, title=title, as_json=as_json)
+
+
+async def _relabel(recording: str, *, title: str = "", tags: tuple[str, ...] = (), as_json: bool) -> None:
+    from soundbite_server.cli.library import find_recording
+    from soundbite_tools import relabel
+
+    async with personal_library() as library:
+        asset = await find_recording(await library.ledger(), recording)
+        asset = await relabel(library, asset.asset_id, title=title, tags=tags)
+    if as_json:
+        print_json({"asset_id": asset.asset_id, "title": asset.title, "tags": list(asset.tags)})
+    else:
+        labels = f", tags: {', '.join(asset.tags)}" if asset.tags else ", no tags"
+        console().print(f"{asset.title}{labels}", markup=False)
 
 
 @click.command("export")

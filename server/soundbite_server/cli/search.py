@@ -61,6 +61,9 @@ async def search_command(
             print_hits(result, " ".join(words), written)
         if is_played and result.clips:
             await _play(library, result)
+        if (is_played and not result.clips) or (folder and not any(written)):
+            click.echo("soundbite: There was no clip to play or to write.", err=True)
+            sys.exit(FAILED_EXIT_CODE)
 
 
 def _example_file(like: str) -> tuple[Path, ...]:

@@ -23,7 +23,7 @@ from soundbite_tools.embed.renewal import (
     supersede,
 )
 from soundbite_tools.embed.spending import TaskFigures
-from soundbite_tools.errors import SourceProblem, UnknownId, sentence
+from soundbite_tools.errors import SourceProblem, UnknownId, raises_problems, sentence
 from soundbite_tools.sources.local_media import MediaProblem
 from soundbite_tools.sources.sources import title_for
 from soundbite_tools.text import LONGEST_TITLE, changed_tags, file_label, plain_text
@@ -273,3 +273,25 @@ async def _is_stored(library: Library, task: Task, asset: Asset) -> bool:
     )
     rows = await store.count(Space(task.space, figures.dimension), where) if figures.dimension else 0
     return 0 < figures.embedding_count <= rows
+
+
+@raises_problems
+async def relabel(library: Library, asset_id: str, *, title: str = "", tags: Sequence[str] = ()) -> Asset:
+    """Give a recording another title (where one is given) and other tags, as `changed_tags` reads them.
+
+    Raises:
+        UnknownId: there is no such recording.
+        WorkFailed: the library can't be written.
+    """
+    ledger = await library.ledger()
+    known = await ledger.get_asset(asset_id)
+    if known is None:
+        raise UnknownId(f"There is no recording {asset_id!r}.", "Call list_audio for the ids.", code="unknown_asset")
+    asset = replace(known, title=plain_text(title, LONGEST_TITLE) or known.title, tags=changed_tags(known.tags, tags))
+    if asset != known:
+        await ledger.put_asset(asset)
+        store = await library.store()
+        await store.update_asset(asset_id, title=asset.title, tags=asset.tags)
+        if sharing := await library.sharing():
+            await sharing.publish(asset_id)
+    return asset

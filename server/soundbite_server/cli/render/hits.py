@@ -81,6 +81,7 @@ def _heading(number: int, clip: ClipResult) -> Text:
         (clip.time_range, "cyan"),
         ("  ", ""),
         (f"{clip.score:.2f}", colour),
+        ("  weak" if clip.is_weak else "", "red"),
         (f"  {clip.matched}" if clip.matched else "", "dim"),
         (f"  {clip.clip_id}", "dim"),
     )
