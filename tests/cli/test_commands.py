@@ -439,6 +439,28 @@ def test_export_and_import_count_as_json(shelf: Any, run: Any, tmp_path: Path, m
     assert document(run("import", tmp_path / "all.parquet", "--json").out) == counted
 
 
+def test_transcripts_are_written_as_files_that_others_read(shelf: Any, run: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    written = {
+        name: document(run("export", folder, "--format", name, "--json").out)["files"]
+        for name in ("vtt", "srt", "md", "json", "txt")
+    }
+    assert {len(files) for files in written.values()} == {2}
+    texts = {name: {Path(file).read_text(encoding="utf-8") for file in files} for name, files in written.items()}
+    (sentence, *_), *_ = (held["sentences"] for held in map(json.loads, texts["json"]) if held["sentences"])
+    assert sentence["end_sec"] > sentence["start_sec"]
+    words = sentence["text"].split()[:3]
+    for name in ("vtt", "srt", "md", "txt"):
+        assert any(" ".join(words) in text.replace("\\", "") for text in texts[name]), name
+    assert all(text.startswith("WEBVTT\n\n") or text == "WEBVTT\n" for text in texts["vtt"])
+    assert any(re.match(r"1\n\d\d:\d\d:\d\d,\d{3} --> \d\d:\d\d:\d\d,\d{3}\n", text) for text in texts["srt"])
+    assert all(text.startswith("---\ntitle: ") and "\n---\n" in text for text in texts["md"])
+    nobody = run("export", tmp_path / "x.vtt", "--format", "vtt", "--asset", "a_none")
+    assert nobody.code != 0
+    assert "no transcript of 'a_none'" in nobody.err
+    assert run("export", tmp_path / "x.parquet", "--asset", "a_none").code == 2
+
+
 def test_what_is_no_export_and_what_can_not_be_written_is_said_with_what_to_do(
     shelf: Any, run: Any, tmp_path: Path
 ) -> None:

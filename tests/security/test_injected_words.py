@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from mcp_types import TextContent
 
-from soundbite_server.mcp.resources import as_text, as_webvtt
 from soundbite_store import StoredTranscript, TimedText
 from soundbite_tools import (
     AssetResult,
@@ -26,6 +25,7 @@ from soundbite_tools import (
     TranscriptResult,
 )
 from soundbite_tools.groups.results import ClusterMember, LabelledAsset, LabelledClip, LabelShare
+from soundbite_tools.read.formats import as_text, as_webvtt
 from soundbite_tools.results import TranscriptLine
 from soundbite_tools.text import LONGEST_TAG, LONGEST_TITLE
 

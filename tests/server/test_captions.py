@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from soundbite_server.mcp.resources import as_text, as_webvtt
 from soundbite_store import StoredTranscript, TimedText
+from soundbite_tools.read.formats import as_text, as_webvtt
 
 
 def transcript(*sentences: tuple[str, float, float], words: int = 0) -> StoredTranscript:

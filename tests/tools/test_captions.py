@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundbite_store import StoredTranscript, TimedText
-from soundbite_tools import caption_lines, cues
+from soundbite_store import Asset, StoredTranscript, TimedText
+from soundbite_tools.read.captions import caption_lines, cues
+from soundbite_tools.read.formats import as_markdown, as_subrip, transcript_file_name
 
 
 def spoken(text: str, start_sec: float = 0.0, word_sec: float = 0.4) -> list[TimedText]:
@@ -62,3 +64,29 @@ def test_writing_without_spaces_is_cut_between_its_words() -> None:
     parts = cues(transcript(words, sentence(words, "")))
     assert "".join(part.value for part in parts) == "今天天气很好我们去公园散步吧"
     assert len(parts) > 1
+
+
+def test_markdown_and_subrip_tell_turns_apart_and_hold_no_markup() -> None:
+    says = (("1", "Is *it* <late>?", 0.0, 1.0), ("1", "I think so.", 1.2, 2.0), ("2", "No.", 2.5, 3.5))
+    sentences = tuple(TimedText(value=v, start_sec=s, end_sec=e, speaker=who) for who, v, s, e in says)
+    told = StoredTranscript(asset_id="a_1", source="s", start_sec=0, end_sec=3.5, words=(), sentences=sentences)
+    log = Asset(
+        asset_id="a_1",
+        content_hash="h",
+        title='Log: "one"',
+        source_uri="",
+        source_kind="file",
+        size_bytes=1,
+        mtime_ns=0,
+        duration_sec=3.5,
+        tags=("river",),
+        metadata_json="{}",
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    assert as_markdown(log, told) == (
+        '---\ntitle: "Log: \\"one\\""\nlength: "00:04"\nspeakers: ["Speaker 1", "Speaker 2"]\ntags: ["river"]\n'
+        'asset_id: "a_1"\n---\n\n**Speaker 1, 00:00** Is \\*it\\* \\<late\\>? I think so.\n\n**Speaker 2, 00:02** No.\n'
+    )
+    assert as_subrip(told).split("\n\n")[2] == "3\n00:00:02,500 --> 00:00:03,500\n- No.\n"
+    assert as_subrip(told).splitlines()[2] == "- Is *it* ‹late›?"  # noqa: RUF001 - what stands for markup
+    assert transcript_file_name(log, "md") == "Log-one-a_1.md"

@@ -37,8 +37,14 @@ if TYPE_CHECKING:
     from soundbite_tools.groups.kmeans import group_vectors
     from soundbite_tools.groups.results import ClassifyResult, ClusterListing
     from soundbite_tools.library import Library
-    from soundbite_tools.read.captions import caption_lines, cues
     from soundbite_tools.read.contents import Contents, contents_of
+    from soundbite_tools.read.formats import (
+        TRANSCRIPT_FORMATS,
+        as_text,
+        as_webvtt,
+        transcript_file,
+        transcript_file_name,
+    )
     from soundbite_tools.read.get_clip import PlayableClip, get_clip
     from soundbite_tools.read.list_audio import TASKS_READ, list_audio, recording_status
     from soundbite_tools.read.read_transcript import read_transcript
@@ -118,7 +124,7 @@ _NAMES = {
     "groups.kmeans": "group_vectors",
     "groups.results": "ClassifyResult ClusterListing",
     "library": "Library",
-    "read.captions": "caption_lines cues",
+    "read.formats": "TRANSCRIPT_FORMATS as_text as_webvtt transcript_file transcript_file_name",
     "read.contents": "Contents contents_of",
     "read.get_clip": "PlayableClip get_clip",
     "read.list_audio": "TASKS_READ list_audio recording_status",
@@ -151,6 +157,7 @@ __all__ = [
     "LONGEST_WAIT_S",
     "MOST_TAGS",
     "TASKS_READ",
+    "TRANSCRIPT_FORMATS",
     "UPLOAD_SCHEME",
     "AssetResult",
     "ClassifyRequest",
@@ -199,7 +206,8 @@ __all__ = [
     "UrlRules",
     "WorkFailed",
     "allowed_file",
-    "caption_lines",
+    "as_text",
+    "as_webvtt",
     "changed_tags",
     "classify_clips",
     "clip_points",
@@ -210,7 +218,6 @@ __all__ = [
     "compare",
     "contents_of",
     "count_of",
-    "cues",
     "distinct_terms",
     "distinctive_words",
     "embed_audio",
@@ -247,6 +254,8 @@ __all__ = [
     "speaker_label",
     "task_result",
     "terms_of",
+    "transcript_file",
+    "transcript_file_name",
     "write_whole",
 ]
 # fmt: on

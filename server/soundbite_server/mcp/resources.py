@@ -10,57 +10,16 @@ from typing import TYPE_CHECKING
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from soundbite_server.mcp.boundary import ToolContext, library_of
-from soundbite_tools import ToolProblem, UnknownId, caption_lines, clock, cues, plain_text, speaker_label
+from soundbite_tools import ToolProblem, UnknownId, as_text, as_webvtt
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
 
     from soundbite_server.lifespan import Services
-    from soundbite_store import StoredTranscript, TimedText
+    from soundbite_store import StoredTranscript
 
 
-_LONGEST_LINE = 500
 _MOST_LISTED = 50
-
-
-def as_text(transcript: StoredTranscript) -> str:
-    """Return one line a sentence: `[mm:ss] Speaker 1: words`."""
-    lines, has_speakers = transcript.sentences or cues(transcript), transcript.has_speakers
-    return "".join(
-        f"[{clock(line.start_sec)}] "
-        f"{f'{speaker_label(line.speaker)}: ' if has_speakers and line.speaker else ''}{_value(line)}\n"
-        for line in lines
-    )
-
-
-def as_webvtt(transcript: StoredTranscript) -> str:
-    """Return the transcript as WebVTT; the words can't end a cue or hold markup."""
-    has_speakers = transcript.has_speakers
-    blocks = [
-        f"{_stamp(cue.start_sec)} --> {_stamp(max(cue.end_sec, cue.start_sec + 0.001))}\n"
-        f"{_cue_text(cue, has_speakers)}\n"
-        for cue in cues(transcript)
-    ]
-    return "\n".join(["WEBVTT\n", *blocks])
-
-
-def _value(line: TimedText) -> str:
-    return plain_text(line.value, _LONGEST_LINE)
-
-
-def _stamp(seconds: float) -> str:
-    milliseconds = round(max(0.0, seconds) * 1000)
-    minutes, rest = divmod(milliseconds, 60_000)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}"
-
-
-def _cue_text(cue: TimedText, has_speakers: bool) -> str:
-    voice = f"<v {_escaped(speaker_label(cue.speaker))}>" if has_speakers and cue.speaker else ""
-    return voice + "\n".join(_escaped(line) for line in caption_lines(_value(cue)))
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def register_resources(server: MCPServer[Services], running: Callable[[], Services | None]) -> None:

@@ -1,0 +1,132 @@
+"""Transcripts as files that others read: captions, Markdown, plain text, JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Literal, get_args
+
+from soundbite_tools.read.captions import caption_lines, cues
+from soundbite_tools.text import clock, clock_length, language_label, plain_text, rounded_sec, speaker_label
+
+if TYPE_CHECKING:
+    from soundbite_store import Asset, StoredTranscript, TimedText
+
+TranscriptFormat = Literal["vtt", "srt", "md", "json", "txt"]
+TRANSCRIPT_FORMATS: tuple[TranscriptFormat, ...] = get_args(TranscriptFormat)
+_LONGEST_LINE = 500
+_LONGEST_NAME = 60
+# A pause after which a paragraph of the same speaker ends.
+_PARAGRAPH_SEC = 2.0
+
+
+def transcript_file(asset: Asset, transcript: StoredTranscript, file_format: TranscriptFormat) -> str:
+    """Return what is said in a recording as the text of a file."""
+    match file_format:
+        case "vtt":
+            return as_webvtt(transcript)
+        case "srt":
+            return as_subrip(transcript)
+        case "md":
+            return as_markdown(asset, transcript)
+        case "json":
+            return as_json(asset, transcript)
+        case "txt":
+            return as_text(transcript)
+
+
+def transcript_file_name(asset: Asset, file_format: TranscriptFormat) -> str:
+    """Return a name for the file of a recording that no other recording has."""
+    title = re.sub(r"[^\w.-]+", "-", plain_text(asset.title, _LONGEST_NAME)).strip("-.")
+    return f"{title or 'recording'}-{asset.asset_id}.{file_format}"
+
+
+def as_text(transcript: StoredTranscript) -> str:
+    """Return one line a sentence: `[mm:ss] Speaker 1: words`."""
+    lines = transcript.sentences or cues(transcript)
+    return "".join(f"[{clock(line.start_sec)}] {_by(transcript, line)}{_value(line)}\n" for line in lines)
+
+
+def as_webvtt(transcript: StoredTranscript) -> str:
+    """Return the transcript as WebVTT; the words can't end a cue or hold markup."""
+    blocks = []
+    for cue in cues(transcript):
+        voice = f"<v {_escaped(name)}>" if (name := _speaker(transcript, cue)) else ""
+        text = "\n".join(_escaped(line) for line in caption_lines(_value(cue)))
+        blocks.append(f"{_times(cue, '.')}\n{voice}{text}\n")
+    return "\n".join(["WEBVTT\n", *blocks])
+
+
+def as_subrip(transcript: StoredTranscript) -> str:
+    """Return the transcript as SubRip; a cue whose speaker is another than before begins with a dash, as is usual."""
+    blocks, before = [], ""
+    for number, cue in enumerate(cues(transcript), 1):
+        speaker = _speaker(transcript, cue)
+        lines = caption_lines(_value(cue).replace("<", "‹").replace(">", "›"))  # noqa: RUF001 - no markup in SubRip
+        if speaker != before and lines:
+            lines[0] = f"- {lines[0]}"
+        before = speaker
+        blocks.append(f"{number}\n{_times(cue, ',')}\n" + "\n".join(lines) + "\n")
+    return "\n".join(blocks)
+
+
+def as_markdown(asset: Asset, transcript: StoredTranscript) -> str:
+    """Return the transcript as Markdown: front matter, then a paragraph a turn with its time and speaker."""
+    facts = {
+        "title": plain_text(asset.title, _LONGEST_LINE),
+        "length": clock_length(asset.duration_sec),
+        "language": language_label(asset.language),
+        "speakers": [speaker_label(speaker) for speaker in transcript.speakers] if transcript.has_speakers else [],
+        "tags": list(asset.tags),
+        "asset_id": asset.asset_id,
+    }
+    front = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in facts.items() if value]
+    paragraphs: list[str] = []
+    before: TimedText | None = None
+    for line in transcript.sentences or cues(transcript):
+        text = re.sub(r"([\\`*_\[\]<>#])", r"\\\1", _value(line))
+        if before is not None and line.speaker == before.speaker and line.start_sec - before.end_sec < _PARAGRAPH_SEC:
+            paragraphs[-1] += f" {text}"
+        else:
+            speaker = _speaker(transcript, line)
+            paragraphs.append(f"**{f'{speaker}, ' if speaker else ''}{clock(line.start_sec)}** {text}")
+        before = line
+    return "\n".join(["---", *front, "---", "", *(f"{paragraph}\n" for paragraph in paragraphs)])
+
+
+def as_json(asset: Asset, transcript: StoredTranscript) -> str:
+    """Return the sentences and words of a recording with times in seconds, as one JSON object."""
+    content = {"asset_id": asset.asset_id, "title": asset.title, "audio_seconds": rounded_sec(asset.duration_sec)}
+    parts = {"sentences": transcript.sentences, "words": transcript.words}
+    texts = {name: [_entry(transcript, text) for text in entries] for name, entries in parts.items()}
+    return json.dumps({**content, **texts}, ensure_ascii=False, indent=1) + "\n"
+
+
+def _entry(transcript: StoredTranscript, text: TimedText) -> dict[str, str | float]:
+    entry: dict[str, str | float] = {"start_sec": text.start_sec, "end_sec": text.end_sec, "text": text.value}
+    return {**entry, "speaker": speaker} if (speaker := _speaker(transcript, text)) else entry
+
+
+def _speaker(transcript: StoredTranscript, text: TimedText) -> str:
+    return speaker_label(text.speaker) if transcript.has_speakers else ""
+
+
+def _by(transcript: StoredTranscript, text: TimedText) -> str:
+    return f"{speaker}: " if (speaker := _speaker(transcript, text)) else ""
+
+
+def _value(line: TimedText) -> str:
+    return plain_text(line.value, _LONGEST_LINE)
+
+
+def _times(cue: TimedText, mark: str) -> str:
+    return f"{_stamp(cue.start_sec, mark)} --> {_stamp(max(cue.end_sec, cue.start_sec + 0.001), mark)}"
+
+
+def _stamp(seconds: float, mark: str) -> str:
+    minutes, rest = divmod(round(max(0.0, seconds) * 1000), 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}{mark}{rest % 1000:03}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
