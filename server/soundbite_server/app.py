@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from soundbite_server.lifespan import Services, serve_library
 from soundbite_server.mcp.prompts import register_completions, register_prompts
 from soundbite_server.mcp.resources import register_resources
+from soundbite_server.mcp.skills import SkillsExtension
 from soundbite_server.mcp.tasks import EmbeddingTasks, TasksExtension, TaskSource
 from soundbite_server.mcp.tools import offered_tools
 from soundbite_server.page.player import player_app
@@ -73,7 +74,11 @@ def build_server(
         token_verifier=token_verifier,
         log_level=settings.log_level,
         tools=offered_tools(read_only=settings.read_only),
-        extensions=[player_app(), TasksExtension({"embed_audio": EmbeddingTasks(), **(more_tasks or {})})],
+        extensions=[
+            player_app(),
+            TasksExtension({"embed_audio": EmbeddingTasks(), **(more_tasks or {})}),
+            SkillsExtension(),
+        ],
     )
 
     def current() -> Services | None:

@@ -34,7 +34,11 @@ async def read(client: Client, uri: str) -> TextResourceContents:
 async def test_a_host_reads_the_library_down_to_the_sound(connect: Any, embedded: Any, mode: str) -> None:
     async with connect(mode) as client:
         listed = await client.list_resources()
-        assert [str(each.uri) for each in listed.resources] == ["ui://soundbite/player", "soundbite://library"]
+        assert [str(each.uri) for each in listed.resources] == [
+            "ui://soundbite/player",
+            "skill://soundbite/SKILL.md",
+            "soundbite://library",
+        ]
         index = json.loads((await read(client, "soundbite://library")).text)
         recording = json.loads((await read(client, index["assets"][0]["uri"])).text)
         assert (recording["asset_id"], recording["status"]) == (embedded.asset_id, "ready")
