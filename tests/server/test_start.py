@@ -76,7 +76,7 @@ def test_decoy_packages_in_the_workspace_are_not_imported(tmp_path: Path) -> Non
         (tmp_path / name / "__init__.py").write_text("raise SystemExit('the decoy was imported')")
     done = run("-m", "soundbite_server", "--help", cwd=tmp_path, PYTHONPATH=".")
     assert done.returncode == 0, done.stderr
-    assert "Commands:" in done.stdout
+    assert "Agents and servers:" in done.stdout
 
 
 def test_stdout_carries_only_protocol_lines(tmp_path: Path) -> None:
