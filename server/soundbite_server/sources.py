@@ -1,4 +1,4 @@
-"""Recordings named on a command line: files, folders, patterns, addresses, and folders that are watched."""
+"""Recordings named on a command line: files, folders, patterns, and addresses."""
 
 from __future__ import annotations
 
@@ -10,18 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from soundbite_engine.formats import SUFFIXES, TEXT_SUFFIXES
 from soundbite_tools import printable
 
-# What a folder is looked through for; a file named outright is tried whatever it is called.
-# fmt: off
-SUFFIXES = frozenset((
-    ".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".m4b", ".aac", ".aif", ".aiff", ".wma", ".ac3", ".amr",
-    ".caf", ".mka", ".mp4", ".m4v", ".mov", ".mkv", ".webm",
-))
-# fmt: on
 _ADDRESS = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_HEAD_BYTES = 1024
 _PATTERN = re.compile(r"[*?\[]")
-_State = tuple[int, int]
 
 
 class NoSource(Exception):
@@ -67,13 +61,44 @@ def source_folders(words: Sequence[str]) -> list[Path]:
 
 
 def media_in(folder: Path) -> list[Path]:
-    """Return the media files in a folder and the folders in it, hidden ones left out, in order."""
+    """Return the media files in a folder and the folders in it, hidden ones left out, in order.
+
+    A file named outright is tried whatever it is called.
+    """
+    return [path for path in files_in(folder) if is_media(path)]
+
+
+def left_out(words: Sequence[str]) -> list[Path]:
+    """Return the files in the folders that were named which are not taken for media, hidden ones aside."""
+    return [path for folder in source_folders(words) for path in files_in(folder) if not is_media(path)]
+
+
+def is_media(path: Path) -> bool:
+    """Return whether a file is called like audio or video, and is not source code that is called like it."""
+    suffix = path.suffix.lower()
+    if suffix not in TEXT_SUFFIXES:
+        return suffix in SUFFIXES
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return True  # why it can't be read is said when its turn comes
+    try:
+        return "\0" in head[: _HEAD_BYTES - 4].decode()
+    except UnicodeDecodeError:
+        return True
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return all files in a folder and the folders in it, hidden ones left out, in order; a file is itself."""
+    if folder.is_file():
+        return [folder]
     paths: list[Path] = []
     # Unlike Path.rglob, it goes on where a folder vanishes while it is read.
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         inside = [Path(parent, name) for name in names if not name.startswith(".")]
-        paths += [path for path in inside if path.suffix.lower() in SUFFIXES and path.is_file()]
+        paths += [path for path in inside if path.is_file()]
     return sorted(paths)
 
 
@@ -86,8 +111,10 @@ def _file(path: Path) -> Source:
 
 
 def _path(word: str) -> Path:
+    from soundbite_tools import as_spelled
+
     try:
-        return Path(unquote(urlsplit(word).path) if word.startswith("file://") else word).expanduser()
+        return as_spelled(Path(unquote(urlsplit(word).path) if word.startswith("file://") else word).expanduser())
     except RuntimeError:
         return Path(word)  # "~name" is a file where nobody is called that
 
@@ -112,10 +139,13 @@ def _paths(word: str) -> list[Path]:
 
 def _matching(pattern: Path) -> list[Path]:
     paths: list[Path] = []
-    for path in map(Path, sorted(glob.glob(str(pattern), recursive=True))):  # noqa: PTH207 - Path.glob takes no absolute pattern
+    # Brackets are a set of characters in a pattern, and just as often a part of a name.
+    named = str(pattern).replace("[", "[[]")
+    matches = {match for words in (str(pattern), named) for match in glob.glob(words, recursive=True)}  # noqa: PTH207 - Path.glob takes no absolute pattern
+    for path in map(Path, sorted(matches)):
         if path.is_dir():
             paths += media_in(path)
-        elif path.suffix.lower() in SUFFIXES | {pattern.suffix.lower()}:
+        elif is_media(path) or path.suffix.lower() == pattern.suffix.lower():
             paths.append(path)
     return paths
 
@@ -124,38 +154,3 @@ def _some(paths: list[Path], otherwise: str) -> list[Path]:
     if not paths:
         raise NoSource(otherwise)
     return paths
-
-
-class FolderWatch:
-    """Finds recordings that are new or changed, once they have stopped growing."""
-
-    def __init__(self, folders: Sequence[Path]) -> None:
-        self._folders = folders
-        self._seen: dict[Path, _State] = {}
-        self._taken: dict[Path, _State] = {}
-
-    def take(self, paths: Sequence[Path]) -> None:
-        """Count files as taken as they are now."""
-        self._taken |= {path: state for path in paths if (state := _state(path))}
-
-    def look(self) -> list[Path]:
-        """Return the files that are new or changed and have not changed since the look before this one."""
-        now = {
-            path.absolute(): state
-            for folder in self._folders
-            for path in media_in(folder)
-            if (state := _state(path)) and state[0]
-        }
-        # A file that somebody still copies or records looks different every time.
-        settled = [path for path, state in now.items() if self._seen.get(path) == state != self._taken.get(path)]
-        self._seen = now
-        self._taken |= {path: now[path] for path in settled}
-        return settled
-
-
-def _state(path: Path) -> _State | None:
-    try:
-        facts = path.stat()
-    except OSError:
-        return None
-    return facts.st_size, facts.st_mtime_ns

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from soundbite_engine.formats import FORMATS, NO_SOUND_SUFFIXES, SUFFIXES
 from soundbite_server.cli.render.progress import Pace
-from soundbite_server.sources import FolderWatch, NoSource, find_sources, source_folders
+from soundbite_server.sources import NoSource, find_sources, left_out, source_folders
 
 
 @pytest.fixture
@@ -99,28 +101,40 @@ def test_nothing_found_is_said(word: str, tree: Path) -> None:
         find_sources([word.format(tree)])
 
 
-def test_a_watched_file_is_taken_once_it_stops_growing_and_again_when_it_changes(tmp_path: Path) -> None:
-    watch = FolderWatch([tmp_path])
-    new = tmp_path / "new.wav"
-    assert watch.look() == []
-    new.write_bytes(b"a")
-    assert watch.look() == []
-    new.write_bytes(b"ab")
-    assert watch.look() == []
-    assert watch.look() == [new]
-    assert watch.look() == []
-    os.utime(new, ns=(1, 1))
-    assert watch.look() == []
-    assert watch.look() == [new]
+def test_every_format_that_is_read_is_taken_from_a_folder_and_source_code_is_not(tmp_path: Path) -> None:
+    from av.format import ContainerFormat
+
+    known = {f".{end}" for name in FORMATS.split(",") for end in ContainerFormat(name, "r").extensions}
+    assert known - NO_SOUND_SUFFIXES <= SUFFIXES
+    for name in ("a.qta", "b.3gp", "c.3ga", "d.weba", "e.spx", "f.avi", "g.au", "h.mp2", "i.w64"):
+        (tmp_path / name).write_bytes(b"sound")
+    (tmp_path / "j.ts").write_bytes(b"\x47\x40\x11\x10\x00\xff" + 182 * b"\xff")
+    (tmp_path / "page.ts").write_text("export const naïve = 1;")
+    (tmp_path / "cover.jpg").write_bytes(b"jpg")
+    assert [name[0] for name in names([str(tmp_path)], tmp_path)] == list("abcdefghij")
+    assert [path.name for path in left_out([str(tmp_path)])] == ["cover.jpg", "page.ts"]
 
 
-def test_what_was_taken_before_and_what_is_empty_is_not_taken(tmp_path: Path) -> None:
-    old, empty = tmp_path / "old.wav", tmp_path / "empty.wav"
-    old.write_bytes(b"a")
-    empty.touch()
-    watch = FolderWatch([tmp_path])
-    watch.take([old])
-    assert [watch.look(), watch.look()] == [[], []]
+def test_brackets_in_a_pattern_may_be_part_of_a_name(tree: Path) -> None:
+    live = tree / "tour [live]"
+    live.mkdir()
+    for name in ("take [1] a.mp3", "take [1] b.mp3", "take 1 c.mp3"):
+        (live / name).write_bytes(b"sound")
+    assert names([f"{tree}/tour [live]/take [1]*.mp3"], tree) == [
+        "tour [live]/take [1] a.mp3",
+        "tour [live]/take [1] b.mp3",
+    ]
+    assert names([f"{tree}/tour*/take [0-9] c.mp3"], tree) == ["tour [live]/take 1 c.mp3"]
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")], ids=["typed NFC", "typed NFD"])
+def test_a_name_is_found_whichever_way_its_accents_are_written(forms: tuple[str, str], tree: Path) -> None:
+    typed, written = (unicodedata.normalize(form, "Café Zoë.mp3") for form in forms)
+    folder = tree / unicodedata.normalize(forms[1], "Müll")
+    folder.mkdir()
+    (folder / written).write_bytes(b"sound")
+    asked = unicodedata.normalize(forms[0], f"{tree}/Müll/{typed}")
+    assert [source.path for source in find_sources([asked])] == [folder / written]
 
 
 class Clock:

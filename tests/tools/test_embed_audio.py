@@ -233,8 +233,9 @@ async def test_what_the_platform_says_went_wrong_reaches_the_caller_with_a_next_
         with pytest.raises(ToolProblem, match="temporarily unstable" if is_task else "not audio") as problem:
             await embed_audio(library, recording.name)
         assert problem.value.next_step
-        listed = await list_audio(library)
-        task = await get_task(library, listed.assets[0].task_id)
+        assert (await list_audio(library)).total_assets == 0
+        [failed] = await (await library.ledger()).list_tasks()
+        task = await get_task(library, failed.task_id)
         assert task.status == "failed"
         assert task.error
         assert task.next_step

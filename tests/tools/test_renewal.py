@@ -1,13 +1,15 @@
 """One file, one recording: renewed where its content changed, followed where it moved."""
 
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from scripted_platform import ScriptedPlatform
-from tool_calls import embed_audio, get_task, list_audio, read_transcript
+from tool_calls import embed_audio, get_clip, get_task, list_audio, read_transcript, search_clips
 
+from soundbite_tools.embed.renewal import relink
 from soundbite_tools.errors import ToolProblem
 
 OpenLibrary = Callable[..., Any]
@@ -111,6 +113,56 @@ async def test_a_copy_is_no_move_and_one_over_another_recording_renews_that(
         moved = await embed_audio(library, other.name)
         assert moved.is_reused
         assert (await list_audio(library)).total_assets == 3
+
+
+async def test_a_file_that_is_gone_is_marked_and_found_again_by_its_content(
+    open_library: OpenLibrary, recording: Path, write_wav: Callable[..., Path], platform: ScriptedPlatform
+) -> None:
+    moved, other = recording.parent / "deep" / "Tape 7.wav", write_wav(recording.with_name("other.wav"), 12.0, level=4)
+    moved.parent.mkdir()
+    async with open_library() as library:
+        platform.says = ("the river is rising fast", "nobody saw the bridge move")
+        first = await embed_audio(library, recording.name, tags=["work"])
+        recording.rename(moved)
+        [asset] = (await list_audio(library)).assets
+        assert (asset.file, asset.status) == ("gone", "ready")
+        found = await search_clips(library, "river rising")
+        assert found.clips[0].file == "gone"
+        assert "Its file is gone" in found.to_text()
+        assert [entry.asset.asset_id for entry in await relink(library, [other, moved])] == [first.asset_id]
+        [asset] = (await list_audio(library)).assets
+        assert (asset.file, asset.title, asset.source, asset.tags) == ("", "Tape 7", str(moved), ["work"])
+        found = await search_clips(library, "river rising")
+        assert (found.clips[0].file, found.clips[0].title) == ("", "Tape 7")
+        assert (await get_clip(library, found.clips[0].clip_id)).sound
+        write_wav(moved, 14.0, level=6)
+        assert (await list_audio(library)).assets[0].file == "changed"
+
+
+async def test_a_failed_link_leaves_no_trace_in_the_list(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        await embed_audio(library, recording.name)
+        platform.asset_failure = "there is nothing"
+        with pytest.raises(ToolProblem):
+            await embed_audio(library, url="https://example.com/x.mp3")
+        assert [asset.title for asset in (await list_audio(library)).assets] == ["field log"]
+        platform.asset_failure = ""
+        await embed_audio(library, url="https://example.com/x.mp3")
+        assert (await list_audio(library)).total_assets == 2
+
+
+async def test_titles_are_compared_without_case_and_accents(
+    open_library: OpenLibrary, recording: Path, write_wav: Callable[..., Path]
+) -> None:
+    decomposed = recording.with_name(unicodedata.normalize("NFD", "Café STRAẞE.wav"))
+    write_wav(decomposed, 12.0, level=4)
+    async with open_library() as library:
+        await embed_audio(library, unicodedata.normalize("NFC", decomposed.name))
+        for typed in ("Café", unicodedata.normalize("NFD", "café"), "CAFE", "strasse"):
+            assert (await list_audio(library, title=typed)).total_assets == 1
+            assert (await search_clips(library, "river rising", title=typed)).clips_searched
 
 
 async def test_tags_join_those_that_are_there_and_are_taken_away_by_name_or_all(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from soundbite_tools.embed.params import EmbedParams
     from soundbite_tools.embed.registry import finished_task, relabel
     from soundbite_tools.embed.remove_audio import remove_audio
+    from soundbite_tools.embed.renewal import missing_files, relink
     from soundbite_tools.embed.results import RemovalResult, TaskResult
     from soundbite_tools.errors import (
         EmptyLibrary,
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
         write_whole,
     )
     from soundbite_tools.sources.local_media import Heard, Levels, Media, MediaProblem
+    from soundbite_tools.sources.presence import as_spelled, file_states
     from soundbite_tools.sources.sources import source_label
     from soundbite_tools.text import (
         LONGEST_TITLE,
@@ -95,6 +97,7 @@ if TYPE_CHECKING:
         clock_range,
         count_of,
         file_label,
+        folded,
         plain_tags,
         plain_text,
         printable,
@@ -114,6 +117,7 @@ _NAMES = {
     "embed.results": "RemovalResult TaskResult",
     "embed.registry": "finished_task relabel",
     "embed.remove_audio": "remove_audio",
+    "embed.renewal": "missing_files relink",
     "errors": (
         "EmptyLibrary QuestionProblem RecordingRemoved SourceProblem ToolProblem UnknownId WorkFailed "
         "from_platform from_store sentence"
@@ -142,9 +146,11 @@ _NAMES = {
     "search.words": "distinct_terms terms_of",
     "sources.files": "UPLOAD_SCHEME allowed_file is_unchanged received_folder received_name write_whole",
     "sources.local_media": "Heard Levels Media MediaProblem",
+    "sources.presence": "as_spelled file_states",
     "sources.sources": "source_label",
     "text": (
-        "LONGEST_TITLE MOST_TAGS changed_tags clock clock_length clock_range count_of file_label plain_tags plain_text "
+        "LONGEST_TITLE MOST_TAGS changed_tags clock clock_length clock_range count_of file_label folded plain_tags "
+        "plain_text "
         "printable round_step_sec rounded_sec shorten speaker_label"
     ),
 }
@@ -206,6 +212,7 @@ __all__ = [
     "UrlRules",
     "WorkFailed",
     "allowed_file",
+    "as_spelled",
     "as_text",
     "as_webvtt",
     "changed_tags",
@@ -222,7 +229,9 @@ __all__ = [
     "distinctive_words",
     "embed_audio",
     "file_label",
+    "file_states",
     "finished_task",
+    "folded",
     "forget_unused",
     "from_platform",
     "from_store",
@@ -234,6 +243,7 @@ __all__ = [
     "is_unchanged",
     "list_audio",
     "make_ready",
+    "missing_files",
     "plain_tags",
     "plain_text",
     "printable",
@@ -244,6 +254,7 @@ __all__ = [
     "received_name",
     "recording_status",
     "relabel",
+    "relink",
     "remove_audio",
     "round_step_sec",
     "rounded_sec",

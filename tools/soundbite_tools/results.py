@@ -108,6 +108,7 @@ class ClipResult(ClipPlace):
     sounds: str = Field(default="", description="What is heard there, in words")
     language: str = Field(default="", description="Of what is said, where it is not English")
     tags: list[str] = Field(default_factory=list)
+    file: str = Field(default="", description="gone or changed, where its sound can't be played any more")
     listen_start_sec: Annotated[float, UNLISTED] = Field(default=0.0, description="With room to listen")
     listen_end_sec: Annotated[float, UNLISTED] = 0.0
     parts: Annotated[list[PartScore], UNLISTED] = Field(default_factory=list)
@@ -127,6 +128,8 @@ class ClipResult(ClipPlace):
             lines.append(f"   Language: {self.language}")
         tags = f", tags: {listed(self.tags)}" if self.tags else ""
         lines.append(f"   clip_id {self.clip_id}, asset_id {self.asset_id}{tags}")
+        if self.file:
+            lines.append(f"   Its file is {self.file}: the sound can't be played")
         if self.listen_end_sec:
             lines.append(f"   Listen from {number(self.listen_start_sec)} to {number(self.listen_end_sec)} s")
         if self.parts:
@@ -241,6 +244,7 @@ class AssetResult(Result):
     asset_id: str
     title: str
     status: str = Field(description="processing, ready or failed")
+    file: str = Field(default="", description="gone or changed, where the file is not what was embedded")
     audio_seconds: float = 0.0
     length: str = Field(default="", description="mm:ss")
     clip_count: int = 0
@@ -259,6 +263,7 @@ class AssetResult(Result):
         details.append(f"language: {self.language}" if self.language else "")
         details.append(f"tags: {listed(self.tags)}" if self.tags else "")
         details.append(f"source: {quoted(self.source)}" if self.source else "")
+        details.append(f"file {self.file}" if self.file else "")
         line = ", ".join(detail for detail in details if detail)
         return "\n   ".join([*lines, *([line] if line else [])])
 

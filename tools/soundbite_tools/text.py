@@ -54,6 +54,12 @@ def file_label(name: str) -> str:
     return quoted(printable(name))
 
 
+def folded(text: str) -> str:
+    """Return a text as names are compared: without case, accents and the difference between ways to write a letter."""
+    letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return "".join(char for char in letters if not unicodedata.combining(char))
+
+
 def printable(name: str) -> str:
     """Return a file name or path as one line of a terminal: what can't be printed becomes "?", a long one is cut."""
     visible = "".join(char if char.isprintable() else "?" for char in name)

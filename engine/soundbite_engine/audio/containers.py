@@ -23,17 +23,13 @@ from av.stream import Disposition
 from soundbite_api.files import FileChanged, OpenFile, SourceFile
 from soundbite_engine.audio.links import Span
 from soundbite_engine.errors import MediaError
+from soundbite_engine.formats import FORMATS
 from soundbite_engine.workers.media import MediaFile, MediaInfo
 
 _MOST_CHUNKS = 64
 UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # written by those who stream
 MAX_CHANNELS = 64
 MAX_RATE_HZ = 768_000
-# A recording names no other file: no playlist, no concatenation script, no manifest is on this list.
-FORMATS = (
-    "wav,w64,aiff,caf,au,voc,flac,mp3,aac,ac3,eac3,dts,amr,amrnb,amrwb,ogg,mov,mp4,m4a,matroska,webm,asf,avi,"
-    "mpeg,mpegts,flv,wv,ape,tta,tak,mpc,mpc8,dsf,loas,nistsphere"
-)
 _OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file", "enable_drefs": "0"}
 _READ_BUFFER_BYTES = 256 * 1024
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from soundbite_engine.formats import SUFFIXES
 from soundbite_server.ingestion import add_one, earlier_result
 from soundbite_server.libraries import open_jobs
 from soundbite_server.settings import Settings
-from soundbite_server.sources import SUFFIXES, Source, media_in
+from soundbite_server.sources import Source, media_in
 from soundbite_store import StoreError, StoreUnavailable
 from soundbite_tools import MOST_TAGS, EmbedRequest, TaskResult, plain_tags
 

@@ -13,16 +13,20 @@ import click
 from soundbite_server.cli.failures import FAILED_EXIT_CODE, INPUT_EXIT_CODE
 from soundbite_server.cli.library import console, personal_jobs, print_json_line, run_async
 from soundbite_server.cli.options import RequestCommand, request_of
-from soundbite_server.sources import FolderWatch, NoSource, Source, find_sources, source_folders
+from soundbite_server.sources import NoSource, Source, find_sources, left_out, source_folders
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
     from soundbite_server.cli.render.progress import AddProgress
+    from soundbite_server.watching import FolderWatch
     from soundbite_tools import EmbedRequest, Jobs, TaskResult
 
 _AT_ONCE = 2
 _LOOK_EVERY_S = 2.0
+_KINDS_NAMED = 5
 
 
 @dataclass
@@ -40,16 +44,21 @@ class _Outcome:
 @click.command("add", cls=RequestCommand, request="EmbedRequest")
 @click.argument("words", metavar="SOURCES...", nargs=-1, required=True, type=click.Path())
 @click.option("--watch", "is_watched", is_flag=True, help="Then add what comes into the folders, until Ctrl-C.")
+@click.option("--left-out", "names_left_out", is_flag=True, help="Name the files of folders that are left out.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each recording.")
 @run_async
-async def add_command(words: tuple[str, ...], asked: dict[str, Any], is_watched: bool, as_json: bool) -> None:
+async def add_command(
+    words: tuple[str, ...], asked: dict[str, Any], is_watched: bool, names_left_out: bool, as_json: bool
+) -> None:
     """Add recordings: files, folders with all audio and video in them, "patterns*.mp3" and https addresses.
 
     What is in the library already is skipped. It may be stopped at any time: the next call goes on where it ended.
     """
+    from soundbite_server.watching import FolderWatch
     from soundbite_tools import EmbedRequest
 
     request = request_of(EmbedRequest, **asked)
+    _tell_left_out(left_out(words), names_left_out, is_quiet=as_json)
     try:
         sources = find_sources(words)
     except NoSource as exc:
@@ -64,6 +73,10 @@ async def add_command(words: tuple[str, ...], asked: dict[str, Any], is_watched:
     readable = [*folders, *(source.path for source in sources if source.path)]
     async with personal_jobs(readable) as jobs:
         watch = FolderWatch(folders)
+        if is_watched:
+            # What somebody writes to just now waits until it is settled.
+            ready = set(watch.without_growing([source.path for source in sources if source.path]))
+            sources = [source for source in sources if source.path is None or source.path in ready]
         watch.take([source.path for source in sources if source.path])
         outcome = await _add(jobs, sources, request, as_json=as_json)
         if is_watched:
@@ -133,6 +146,26 @@ async def _watch(jobs: Jobs, watch: FolderWatch, request: EmbedRequest, *, as_js
         if fresh := watch.look():
             await _add(jobs, [Source(str(path), path) for path in fresh], request, as_json=as_json)
         await anyio.sleep(_LOOK_EVERY_S)
+
+
+def _tell_left_out(paths: Sequence[Path], is_named: bool, *, is_quiet: bool) -> None:
+    from collections import Counter
+
+    from soundbite_tools import count_of, printable
+
+    errors = console(stderr=True)
+    if is_named:
+        for path in paths:
+            errors.print(f"left out: {printable(str(path))}", markup=False)
+    elif paths and not is_quiet:
+        kinds = Counter(path.suffix.lower() or "without an ending" for path in paths).most_common(_KINDS_NAMED + 1)
+        named = ", ".join(f"{count} {printable(kind)}" for kind, count in kinds[:_KINDS_NAMED])
+        more = ", ..." if len(kinds) > _KINDS_NAMED else ""
+        errors.print(
+            f"{count_of(len(paths), 'file')} left out that are not called like audio or video ({named}{more}); "
+            "--left-out names them, and one that is named itself is tried.",
+            markup=False,
+        )
 
 
 def _print(out: Console, source: Source, task: TaskResult) -> None:

@@ -103,14 +103,14 @@ async def find_recording(ledger: Ledger, words: str) -> Asset:
     Raises:
         UnknownId: there is none, or several.
     """
-    from soundbite_tools import UnknownId
+    from soundbite_tools import UnknownId, folded
 
     if asset := await ledger.get_asset(words):
         return asset
-    name = words.casefold()
+    name = folded(words.strip())
     assets = await ledger.list_assets(limit=_ASSETS_READ)
-    matches = [asset for asset in assets if name == asset.title.casefold()]
-    matches = matches or [asset for asset in assets if name in f"{asset.title}\n{asset.source_uri}".casefold()]
+    matches = [asset for asset in assets if name == folded(asset.title)]
+    matches = matches or [asset for asset in assets if name in folded(f"{asset.title}\n{asset.source_uri}")]
     if not matches:
         raise UnknownId(f"No recording is called {words!r}.", "`soundbite list` shows what there is.")
     if len(matches) > 1:

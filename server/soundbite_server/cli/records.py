@@ -78,7 +78,7 @@ def _print_recordings(listing: LibraryListing) -> None:
             asset.title,
             asset.length,
             str(asset.clip_count),
-            asset.status,
+            f"{asset.status}, file {asset.file}" if asset.file else asset.status,
             ", ".join(asset.tags),
             Text(asset.asset_id, "dim"),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -90,3 +91,27 @@ async def embed_missing(jobs: Jobs, done: list[tuple[Asset, Task]], *, quietly: 
                 done.append((asset, await embed_again(jobs, asset, params)))
                 if not quietly:
                     print_outcome(*done[-1])
+
+
+@click.command("relink")
+@click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@json_option
+@run_async
+async def relink_command(folders: tuple[Path, ...], as_json: bool) -> None:
+    """Look through FOLDERS for the files of recordings that moved: by their content, whatever they are called now."""
+    from soundbite_server.sources import files_in
+    from soundbite_tools import count_of, missing_files, relink
+
+    async with personal_jobs(folders) as jobs:
+        relinked = await relink(jobs.library, [path for folder in folders for path in files_in(folder)])
+        left = await missing_files(jobs.library)
+    if as_json:
+        moves = [
+            {"asset_id": found.asset.asset_id, "from": found.path, "to": found.asset.source_uri} for found in relinked
+        ]
+        print_json({"relinked": moves, "missing": [asset.asset_id for asset in left]})
+        return
+    out = console()
+    for found in relinked:
+        out.print(f"{found.asset.title}: {found.asset.source_uri}", markup=False)
+    out.print(f"{count_of(len(relinked), 'file')} found, {len(left)} missing.")

@@ -76,10 +76,14 @@ class AssetRecords:
         """The assets with this content, the newest first."""
         return await self._assets("content_hash = ?", content_hash)
 
-    async def list_assets(self, limit: int = 100, offset: int = 0) -> list[Asset]:
-        """Assets, the newest first."""
-        sql = "SELECT * FROM assets ORDER BY created_at DESC, asset_id LIMIT ? OFFSET ?"
-        rows = await self._ledger.read(lambda db: db.execute(sql, (limit, offset)).fetchall())
+    async def list_assets(self, limit: int = 100, offset: int = 0, *, with_failed: bool = True) -> list[Asset]:
+        """Assets, the newest first; those whose tasks have all failed only `with_failed`."""
+        sql = (
+            "SELECT * FROM assets WHERE ? OR NOT coalesce("
+            "(SELECT min(status = 'failed') FROM tasks WHERE tasks.asset_id = assets.asset_id), 0) "
+            "ORDER BY created_at DESC, asset_id LIMIT ? OFFSET ?"
+        )
+        rows = await self._ledger.read(lambda db: db.execute(sql, (with_failed, limit, offset)).fetchall())
         return [_asset(row) for row in rows]
 
     async def count_assets(self) -> int:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 
 _MOST_NOTES = 8
+_SAME_SEC = 1.0
 _LONGEST_NOTE = 300
 EMBEDDINGS_PER_PAGE = 40
 _FIRST_VALUES = 10
@@ -38,6 +39,8 @@ def task_result(task: Task, asset: Asset | None) -> TaskResult:
     figures = TaskFigures.of(task)
     known_sec = asset.duration_sec if asset else 0.0
     start_sec, end_sec = (figures.start_sec, figures.end_sec) if figures.counts else params.window(known_sec)
+    if not params.start_sec and not params.end_sec and abs(known_sec - (end_sec - start_sec)) < _SAME_SEC:
+        start_sec, end_sec = 0.0, known_sec  # what list_audio says of the same recording
     covered_sec = max(0.0, end_sec - start_sec)
     return TaskResult(
         task_id=task.task_id,

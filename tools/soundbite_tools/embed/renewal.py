@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
+from soundbite_api import SourceFile
 from soundbite_store import Asset, asset_from
-from soundbite_tools.sources.files import is_unchanged, recorded_file
+from soundbite_tools.errors import SourceProblem, raises_problems
+from soundbite_tools.sources.files import is_unchanged, read_facts, recorded_file
+from soundbite_tools.sources.presence import NO_FILE_NS, file_states
 from soundbite_tools.sources.sources import asset_id_for, title_for
 from soundbite_tools.text import LONGEST_TITLE, plain_text
 
@@ -19,8 +24,7 @@ if TYPE_CHECKING:
     from soundbite_tools.library import Library
     from soundbite_tools.sources.sources import Source
 
-_NO_FILE_NS = -1
-"""The modification time of a recording whose file is another recording's by now."""
+_ASSETS_READ = 100_000
 
 
 async def known_recording(library: Library, source: Source, track: str = "") -> Asset | None:
@@ -41,7 +45,7 @@ async def known_recording(library: Library, source: Source, track: str = "") -> 
     at_path = [
         asset
         for asset in await ledger.assets_of_source(source.uri)
-        if asset.source_kind == "file" and asset.track == track and asset.mtime_ns != _NO_FILE_NS
+        if asset.source_kind == "file" and asset.track == track and asset.mtime_ns != NO_FILE_NS
     ]
     for asset in same:
         if asset in at_path or await is_gone(asset):
@@ -116,8 +120,8 @@ async def release_path(library: Library, asset: Asset) -> None:
     ledger = await library.ledger()
     for other in await ledger.assets_of_source(asset.source_uri):
         is_other = other.content_hash != asset.content_hash and other.source_kind == "file"
-        if is_other and other.track == asset.track and other.mtime_ns != _NO_FILE_NS:
-            await ledger.put_asset(replace(other, mtime_ns=_NO_FILE_NS))
+        if is_other and other.track == asset.track and other.mtime_ns != NO_FILE_NS:
+            await ledger.put_asset(replace(other, mtime_ns=NO_FILE_NS))
 
 
 def moved(known: Asset, described: Asset) -> Asset:
@@ -143,3 +147,59 @@ def recording_of(task: Task, known: Asset | None) -> Asset | None:
         return known
     renewed = asset_from(task.renewal_json)
     return replace(renewed, title=known.title, tags=known.tags, metadata_json=known.metadata_json)
+
+
+@dataclass(frozen=True)
+class Relinked:
+    """A recording whose file was missing and was found by its content, as it is now; `path` is where it was before."""
+
+    asset: Asset
+    path: str
+
+
+@raises_problems
+async def missing_files(library: Library) -> list[Asset]:
+    """Return the recordings whose files are not what and where they were.
+
+    Raises:
+        ToolProblem: the ledger can't be read.
+    """
+    assets = await (await library.ledger()).list_assets(limit=_ASSETS_READ)
+    states = await file_states(assets)
+    return [asset for asset in assets if asset.asset_id in states]
+
+
+@raises_problems
+async def relink(library: Library, paths: Iterable[Path]) -> list[Relinked]:
+    """Lead recordings whose files are missing to those of the paths that hold their content, and return them.
+
+    Only files of a size that is looked for are read.
+
+    Raises:
+        ToolProblem: the ledger or the store can't be read or written.
+    """
+    wanted: dict[int, dict[str, list[Asset]]] = defaultdict(lambda: defaultdict(list))
+    for asset in await missing_files(library):
+        wanted[asset.size_bytes][asset.content_hash].append(asset)
+    relinked: list[Relinked] = []
+    for path in paths:
+        try:
+            same_size = wanted.get(path.stat().st_size)
+            if not same_size:
+                continue
+            facts = await anyio.to_thread.run_sync(read_facts, SourceFile(path.resolve()), library.config)
+        except (OSError, SourceProblem):
+            continue
+        same = same_size.pop(facts.content_hash, [])
+        relinked += [await _lead_to(library, asset, str(path.resolve()), facts.mtime_ns) for asset in same]
+    return relinked
+
+
+async def _lead_to(library: Library, known: Asset, path: str, mtime_ns: int) -> Relinked:
+    asset = moved(known, replace(known, source_uri=path, mtime_ns=mtime_ns))
+    await (await library.ledger()).put_asset(asset)
+    if (asset.title, asset.source_uri) != (known.title, known.source_uri):
+        await (await library.store()).update_asset(asset.asset_id, title=asset.title, source_uri=asset.source_uri)
+        if sharing := await library.sharing():
+            await sharing.publish(asset.asset_id)
+    return Relinked(asset, known.source_uri)

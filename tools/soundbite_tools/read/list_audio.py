@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from soundbite_tools.embed.spending import TaskFigures, spending_note
 from soundbite_tools.errors import raises_problems
 from soundbite_tools.results import AssetResult, LibraryListing
+from soundbite_tools.sources.presence import file_notes, file_states
 from soundbite_tools.sources.sources import source_label
-from soundbite_tools.text import Room, clock_length, first_that_fits, language_label, rounded_sec, shorten
+from soundbite_tools.text import Room, clock_length, first_that_fits, folded, language_label, rounded_sec, shorten
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Task
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _ASSETS_READ = 100_000
 TASKS_READ = 20
+_FILES_NOTED = 20
 
 
 @raises_problems
@@ -30,23 +32,27 @@ async def list_audio(library: Library, request: ListRequest) -> LibraryListing:
         ToolProblem: the ledger can't be read.
     """
     ledger = await library.ledger()
-    matching = [
-        asset for asset in await ledger.list_assets(limit=_ASSETS_READ) if _matches(asset, request.title, request.tags)
-    ]
+    # What could not be embedded is no recording; `soundbite tasks` tells of it.
+    known = await ledger.list_assets(limit=_ASSETS_READ, with_failed=False)
+    matching = [asset for asset in known if _matches(asset, request.title, request.tags)]
     limit, page = request.page_limit, request.page
     first = (page - 1) * limit
     page_assets = matching[first : first + limit]
     left = max(0, len(matching) - first - len(page_assets))
     note = await spending_note(library) if page == 1 else ""
+    files = await file_states(page_assets)
     tasks = [await ledger.list_tasks(limit=TASKS_READ, asset_id=asset.asset_id) for asset in page_assets]
 
     def answer(room: Room) -> LibraryListing:
         return LibraryListing(
-            assets=[_asset_result(asset, of_asset, room) for asset, of_asset in zip(page_assets, tasks, strict=True)],
+            assets=[
+                _asset_result(asset, of_asset, files.get(asset.asset_id, ""), room)
+                for asset, of_asset in zip(page_assets, tasks, strict=True)
+            ],
             total_assets=len(matching),
             total_seconds=rounded_sec(sum(asset.duration_sec for asset in matching)),
             page=page,
-            notes=[note] if note else [],
+            notes=[*([note] if note else []), *file_notes(page_assets[:_FILES_NOTED], files)],
             next_step=_next_step(matching, page_assets, left, page),
         )
 
@@ -61,13 +67,13 @@ def recording_status(tasks: Sequence[Task]) -> str:
 
 
 def _matches(asset: Asset, title: str, tags: tuple[str, ...]) -> bool:
-    wanted = title.strip().lower()
-    return (wanted in asset.title.lower() or wanted in asset.source_uri.lower()) and (
+    wanted = folded(title.strip())
+    return (wanted in folded(asset.title) or wanted in folded(asset.source_uri)) and (
         not tags or not set(tags).isdisjoint(asset.tags)
     )
 
 
-def _asset_result(asset: Asset, tasks: Sequence[Task], room: Room) -> AssetResult:
+def _asset_result(asset: Asset, tasks: Sequence[Task], file: str, room: Room) -> AssetResult:
     ready = next((task for task in tasks if task.status == "ready"), None)
     latest = tasks[0] if tasks else None
     counts = TaskFigures.of(ready).counts if ready else ()
@@ -75,6 +81,7 @@ def _asset_result(asset: Asset, tasks: Sequence[Task], room: Room) -> AssetResul
         asset_id=asset.asset_id,
         title=shorten(asset.title, room.title),
         status=recording_status(tasks),
+        file=file,
         audio_seconds=rounded_sec(asset.duration_sec),
         length=clock_length(asset.duration_sec) if asset.duration_sec else "",
         clip_count=max((kind.count for kind in counts if kind.embedding_scope == "clip"), default=0),

@@ -82,7 +82,7 @@ class TimeRange:
             end_sec=max(self.end_sec, other.end_sec),
         )
 
-    def result(self, room: Room, *, is_detailed: bool) -> ClipResult:
+    def result(self, room: Room, *, is_detailed: bool, file: str = "") -> ClipResult:
         """Return the range as a result that keeps to its room."""
         clip = self.best.clip
         return ClipResult(
@@ -96,6 +96,7 @@ class TimeRange:
             sounds=shorten(self.sounds, _LONGEST_SOUNDS),
             language=language_label(clip.language),
             tags=list(clip.tags[: room.tags]),
+            file=file,
             listen_start_sec=rounded_sec(self.listen_start_sec) if is_detailed else 0.0,
             listen_end_sec=rounded_sec(self.listen_end_sec) if is_detailed else 0.0,
             parts=_parts(self.best) if is_detailed else [],

@@ -31,6 +31,7 @@ from soundbite_tools.search.ranking import (
 from soundbite_tools.search.selection import maker_of, select_clips
 from soundbite_tools.search.wanted import topic_of
 from soundbite_tools.search.words import asks_for_sound, distinct_terms
+from soundbite_tools.sources.presence import file_states
 from soundbite_tools.text import Room, count_of, first_that_fits, plain_text
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from soundbite_tools.library import Library
     from soundbite_tools.requests import Modality, Question, SearchRequest
     from soundbite_tools.search.selection import Selection
+    from soundbite_tools.sources.presence import FileState
 
 
 _MARK_CHARS = 12
@@ -208,6 +210,7 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
     page = await complete_ranges(
         library, selection.space, ranges[first:last], with_room=is_detailed, context_sec=request.context_sec
     )
+    files = await _file_states(library, page)
     notes += _verdict(page) if is_unanswered else []
     notes += [] if first else left_out
 
@@ -215,7 +218,10 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
         entries = page[: room.entries]
         is_more = len(ranges) > first + len(entries) and first + len(entries) < LAST_PAGE_ENDS
         return SearchResult(
-            clips=[entry.result(room, is_detailed=is_detailed) for entry in entries],
+            clips=[
+                entry.result(room, is_detailed=is_detailed, file=files.get(entry.best.clip.asset_id, ""))
+                for entry in entries
+            ],
             query=plain_text(request.query, _LONGEST_SHOWN_QUERY),
             like=plain_text(request.like, _LONGEST_SHOWN_QUERY),
             without=plain_text(request.without, _LONGEST_SHOWN_QUERY),
@@ -236,6 +242,11 @@ def _verdict(page: Sequence[TimeRange]) -> list[str]:
         "this is the nearest clip, which hardly" if len(page) == 1 else "these are the two nearest clips, which hardly"
     )
     return [f"Nothing in the library answers this: {nearest} {'does' if len(page) == 1 else 'do'}."]
+
+
+async def _file_states(library: Library, page: Sequence[TimeRange]) -> dict[str, FileState]:
+    ids = dict.fromkeys(entry.best.clip.asset_id for entry in page)
+    return await file_states((await (await library.ledger()).get_assets(ids)).values())
 
 
 async def _not_searched(library: Library, space: Space) -> list[str]:

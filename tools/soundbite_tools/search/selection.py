@@ -15,7 +15,7 @@ from soundbite_tools.requests import Filters
 from soundbite_tools.search.calibration import calibration_of, knows_sound_names
 from soundbite_tools.search.queries import query_vectors
 from soundbite_tools.search.words import terms_of
-from soundbite_tools.text import count_of, plain_text
+from soundbite_tools.text import count_of, folded, plain_text
 
 if TYPE_CHECKING:
     from soundbite_tools.library import CurrentSpace, Library
@@ -119,12 +119,13 @@ async def select_clips(library: Library, filters: Filters) -> Selection:
 async def _recordings(library: Library, filters: Filters) -> tuple[str, ...]:
     """The recordings that pass the filters on recordings, of those that are asked for."""
     assets = await (await library.ledger()).list_assets(limit=_ASSETS_READ)
-    asked, words, earliest = set(filters.asset_ids), filters.title.lower().split(), filters.earliest
+    asked, words, earliest = set(filters.asset_ids), folded(filters.title).split(), filters.earliest
     return tuple(
         asset.asset_id
         for asset in assets
+        for title in (folded(asset.title),)
         if (not asked or asset.asset_id in asked)
-        and all(word in asset.title.lower() for word in words)
+        and all(word in title for word in words)
         and (earliest is None or (asset.mtime_ns and datetime.fromtimestamp(asset.mtime_ns / 1e9, UTC) > earliest))
     )
 

@@ -20,6 +20,7 @@ import anyio.to_thread
 from soundbite_api import FileChanged, NoRegularFile, OpenFile, SourceFile
 from soundbite_api.files import FileIdentity
 from soundbite_tools.errors import SourceProblem, WorkFailed
+from soundbite_tools.sources.presence import as_spelled
 from soundbite_tools.text import file_label, plain_text
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ def _real_path(name: str, config: LibraryConfig) -> Path:
             code="path_relative",
         )
     try:
-        path = ((config.working_folder or Path()) / Path(name).expanduser()).resolve()
+        path = as_spelled((config.working_folder or Path()) / Path(name).expanduser()).resolve()
     except (OSError, RuntimeError, UnicodeEncodeError) as exc:
         # A loop of links, a name too long, an unknown ~user, or characters that no file name has.
         raise SourceProblem(

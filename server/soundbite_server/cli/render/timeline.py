@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ _SPEECH, _SOUND = "cyan", "magenta"
 # Two lines that can be told apart without their colours.
 _LINES = {"speech": "━", "other sound": "─"}
 _TICK_CELLS = 12
+_SILENT_PEAK = 1
 
 
 def print_recording(out: Console, contents: Contents) -> None:
@@ -42,7 +44,7 @@ def print_recording(out: Console, contents: Contents) -> None:
     out.print(segment_bar(contents.clips, length_sec, out.width), soft_wrap=True)
     out.print(Text(ruler(length_sec, out.width), "dim"), soft_wrap=True)
     out.print()
-    out.print(_table(contents.clips))
+    out.print(_table(contents))
     out.print(Text.assemble((_LINES["speech"], _SPEECH), " speech   ", (_LINES["other sound"], _SOUND), " other sound"))
 
 
@@ -102,15 +104,27 @@ def as_document(contents: Contents) -> dict[str, Any]:
     }
 
 
-def _table(segments: Sequence[StoredClip]) -> Table:
+def _table(contents: Contents) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(ratio=1)
-    for segment in segments:
-        words = Text(segment.transcript) if segment.transcript or segment.sound_words else Text("(other sound)", "dim")
+    for segment in contents.clips:
+        unnamed = "(silence)" if _is_silent(segment, contents) else "(other sound)"
+        words = Text(segment.transcript) if segment.transcript or segment.sound_words else Text(unnamed, "dim")
         if segment.sound_words:
             words = Text.assemble(words, " " if segment.transcript else "", (f"({segment.sound_words})", _SOUND))
         table.add_row(
             Text(clock_range(segment.start_sec, segment.end_sec), _SPEECH if segment.transcript else _SOUND), words
         )
     return table
+
+
+def _is_silent(segment: StoredClip, contents: Contents) -> bool:
+    """Whether there is nothing to be heard in a segment, as far as its loudness is known."""
+    if contents.levels is None or not contents.levels.duration_sec:
+        return False
+    peaks, length_sec = contents.levels.peaks, contents.levels.duration_sec
+    # Only parts that lie in the segment wholly: its neighbours may be loud.
+    first = math.ceil(segment.start_sec / length_sec * len(peaks))
+    last = math.floor(min(segment.end_sec, length_sec) / length_sec * len(peaks))
+    return first < last and max(peaks[first:last]) <= _SILENT_PEAK
