@@ -276,7 +276,7 @@ def test_a_recording_added_from_a_link_is_played_while_the_engine_keeps_its_file
     for file in (shelf.home / "clips").iterdir():
         file.unlink()
     silent = run(*asked)
-    assert (silent.code, str(tmp_path / "clips") in silent.out) == (0, False)
+    assert (silent.code, str(tmp_path / "clips") in silent.out) == (1, False)
     assert "came from a link and its sound is not kept on this machine" in silent.err
     assert "embed a file of it" in run("search", "quiet", "--asset", "linked", "--play").err
 
