@@ -113,7 +113,7 @@ def _newer_store_of_others(library: Library) -> None:
     """A recording is removed, then a copy of the store from before comes back."""
     before = library.home.with_name("before")
     shutil.copytree(library.home / "store", before)
-    assert library.run("rm", "rain", "--yes").exit_code == 0
+    assert library.run("rm", "talk", "--yes").exit_code == 0
     shutil.rmtree(library.home / "store")
     before.rename(library.home / "store")
 

@@ -57,13 +57,16 @@ def test_damage_is_named_and_repaired_and_never_called_well(library: Any, name: 
     check_named_and_repaired(library, name)
 
 
-def test_a_plain_doctor_names_recordings_that_the_store_lost_or_the_ledger_does_not_know(library: Any) -> None:
+def test_a_plain_doctor_names_recordings_that_the_store_lost(library: Any) -> None:
     assert library.run("doctor").exit_code == 0
     DAMAGES["newest manifests deleted"].do(library)
     lost = library.run("doctor")
     assert lost.exit_code == 1
     assert "lost: rain (a_" in lost.text
     assert str(library.recordings / "rain.wav") in lost.text
+
+
+def test_a_plain_doctor_names_recordings_that_the_ledger_does_not_know(library: Any) -> None:
     DAMAGES["ledger deleted"].do(library)
     unknown = library.run("doctor")
     assert unknown.exit_code == 1
