@@ -40,6 +40,9 @@ async def repair_rows(out: Printer, jobs: Jobs, scan: SpaceScan) -> None:
         scan = await store.scan(scan.space) or scan  # behind what could not be read may be more
     if scan.unreadable:
         out.print(f"[yellow]note[/yellow]  {escape(await StoreRescue(store).rescue(scan.space.table_name))}")
+        earlier = await store.scan(scan.space)
+        if earlier and earlier.doubled:  # an earlier version may hold rows that a lost deletion file took out
+            await store.mend(scan.space)
         return
     if not scan.damaged and not scan.misnamed:
         return
