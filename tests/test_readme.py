@@ -84,6 +84,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (home / "meetings" / "standup.wav").write_bytes(
         cut(lambda _: None, str(ROOT / "samples/standup.flac"), 42.0, 57.0, "wav")
     )
+    for name in ("samples", "examples", "bench"):
+        (home / name).symlink_to(ROOT / name)
     binaries = home / "bin"
     binaries.mkdir()
     for name, arguments in (("python", ""), ("soundbite", "-m soundbite_server ")):
@@ -110,11 +112,7 @@ def run_line(line: str, environment: dict[str, str]) -> subprocess.CompletedProc
 
 
 @pytest.mark.parametrize("line", runnable())
-def test_a_command_of_the_pages_runs(line: str, world: dict[str, str], tmp_path: Path) -> None:
-    for name in ("samples", "examples", "bench"):
-        link = Path(world["HOME"]) / name
-        if not link.exists():
-            link.symlink_to(ROOT / name)
+def test_a_command_of_the_pages_runs(line: str, world: dict[str, str]) -> None:
     words = f"{line} --yes" if line.startswith("soundbite rm") else line
     done = run_line(words, world)
     assert done.returncode == 0, f"{words}\n{done.stdout}\n{done.stderr}"
