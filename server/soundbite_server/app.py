@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from soundbite_server.lifespan import Services, serve_library
+from soundbite_server.mcp.boundary import CallCount
 from soundbite_server.mcp.prompts import register_completions, register_prompts
 from soundbite_server.mcp.resources import register_resources
 from soundbite_server.mcp.skills import SkillsExtension
@@ -74,6 +75,7 @@ def build_server(
         token_verifier=token_verifier,
         log_level=settings.log_level,
         tools=offered_tools(read_only=settings.read_only),
+        middleware=[CallCount()],
         extensions=[
             player_app(),
             TasksExtension({"embed_audio": EmbeddingTasks(), **(more_tasks or {})}),
@@ -89,11 +91,12 @@ def build_server(
     register_completions(server, current)
     _register_health(server, current)
     if http:
-        from soundbite_server.http.media import register_clip_links, register_uploads
+        from soundbite_server.http.media import register_clip_links
         from soundbite_server.http.services import Routes
+        from soundbite_server.http.uploads import register_uploads
         from soundbite_server.page.player import register_player_page
 
-        routes = Routes(server, http.security)
+        routes = Routes(server)
         register_player_page(routes)
         register_clip_links(routes, http, current)
         if not settings.read_only:

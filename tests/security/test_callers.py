@@ -21,7 +21,8 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, TextContent
 
 from soundbite_server.http.app import build_http_app
-from soundbite_server.http.services import LinkRefused, SignedLinks
+from soundbite_server.http.callers import LinkRefused
+from soundbite_server.http.services import SignedLinks
 from soundbite_server.http.settings import HttpSettings
 from soundbite_server.settings import SettingsError
 

@@ -30,6 +30,24 @@ def principal() -> str:
     return f"{issuer}#{token.subject}" if issuer else f"token:{token.subject}"
 
 
+def check_caller(owner: str) -> None:
+    """Look at the token that comes with a link: the link is enough, but a token must be that of the link's owner.
+
+    Raises:
+        LinkRefused: it is another caller's.
+    """
+    if principal() not in (LOCAL, owner):
+        raise LinkRefused("There is no such link.", 404)
+
+
+class LinkRefused(Exception):
+    """A link is not one of ours, or its time is over; `status` is what HTTP calls that."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class LimitReached(ToolProblem):
     """A principal called too often, or had too much audio embedded."""
 
@@ -54,6 +72,16 @@ class Limits:
         Raises:
             LimitReached: there were too many in the last minute.
         """
+        if self._most_calls:
+            self.check_calls(principal)
+            _window(self._calls, principal).append(self._clock())
+
+    def check_calls(self, principal: str) -> None:
+        """Look whether one more call may be made.
+
+        Raises:
+            LimitReached: there were too many in the last minute.
+        """
         if not self._most_calls:
             return
         now, calls = self._clock(), _window(self._calls, principal)
@@ -64,7 +92,6 @@ class Limits:
             raise LimitReached(
                 f"More than {self._most_calls} calls in a minute.", f"Wait {wait_s} seconds and call again."
             )
-        calls.append(now)
 
     def audio_of(self, principal: str) -> AudioAllowance | None:
         """Return what one principal may have embedded; None without a limit."""

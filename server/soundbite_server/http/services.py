@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+import shutil
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import jwt
-from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.requests import Request
 from starlette.responses import Response
 
-from soundbite_server.http.callers import Limits
+from soundbite_server.http.callers import Limits, LinkRefused
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -23,14 +25,76 @@ Handler = Callable[[Request], Awaitable[Response]]
 LinkKind = Literal["upload", "clip"]
 _ALGORITHM = "HS256"
 _MIB = 1024 * 1024
+# Room is held in steps of this where nobody says how large a file is, and looked at again after as much.
+_AHEAD_BYTES = 16 * _MIB
 
 
-class LinkRefused(Exception):
-    """A link is not one of ours, or its time is over; `status` is what HTTP calls that."""
+class UploadRefused(Exception):
+    """A file is not taken; `status` is what HTTP calls that."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+@dataclass
+class _Reservation:
+    caller: str
+    most_bytes: int
+    """What it may take yet, or has taken."""
+    written_bytes: int = 0
+
+
+class UploadSpace:
+    """The room that uploads take while they arrive, counted over all of them."""
+
+    def __init__(self, left_free_bytes: int = 1024 * _MIB, most_by_caller_bytes: int = 0) -> None:
+        self._left_free = left_free_bytes
+        self._most_by_caller = most_by_caller_bytes
+        self._arriving: list[_Reservation] = []
+
+    @contextmanager
+    def reserved(
+        self, folder: Path, caller: str, waiting_bytes: int, expected_bytes: int
+    ) -> Iterator[Callable[[int], None]]:
+        """Hold room for one upload; what it gives is called with the size so far, before each write.
+
+        `waiting_bytes` is what the caller has sent before; `expected_bytes` is 0 where nobody knows.
+
+        Raises:
+            UploadRefused: 507, the disk or the caller's share would be too small.
+        """
+        mine = _Reservation(caller, 0)
+
+        def take(size: int) -> None:
+            if size > mine.most_bytes:
+                self._hold(folder, mine, waiting_bytes, size - mine.most_bytes + _AHEAD_BYTES)
+            mine.written_bytes = size
+            if size - checked[0] >= _AHEAD_BYTES:
+                checked[0] = size
+                self._check_disk(folder, 0)  # others write to it as well
+
+        checked = [0]
+        self._arriving.append(mine)
+        try:
+            self._hold(folder, mine, waiting_bytes, expected_bytes or _AHEAD_BYTES)
+            yield take
+        finally:
+            self._arriving.remove(mine)
+
+    def _hold(self, folder: Path, mine: _Reservation, waiting_bytes: int, more_bytes: int) -> None:
+        own = sum(upload.most_bytes for upload in self._arriving if upload.caller == mine.caller)
+        if self._most_by_caller and waiting_bytes + own + more_bytes - _AHEAD_BYTES > self._most_by_caller:
+            raise UploadRefused(
+                f"Your uploads may take {self._most_by_caller // _MIB} MB together; remove recordings first.", 507
+            )
+        self._check_disk(folder, more_bytes)
+        mine.most_bytes += more_bytes
+
+    def _check_disk(self, folder: Path, more_bytes: int) -> None:
+        awaited = sum(max(0, upload.most_bytes - upload.written_bytes) for upload in self._arriving)
+        if shutil.disk_usage(folder).free < awaited + more_bytes + self._left_free:
+            raise UploadRefused("There is too little room on the server's disk.", 507)
 
 
 class SignedLinks:
@@ -64,8 +128,6 @@ class HttpServices:
     """How callers over HTTP are served."""
 
     limits: Limits
-    security: TransportSecuritySettings
-    """Which Host and Origin headers are taken."""
     links: SignedLinks = field(default_factory=SignedLinks)
     public_url: str = ""
     """This server's address without a path; empty means the one that the caller used."""
@@ -74,6 +136,7 @@ class HttpServices:
     shows_paths: bool = True
     """Whether callers are on this machine, so that paths of files mean something to them."""
     most_upload_bytes: int = 512 * _MIB
+    space: UploadSpace = field(default_factory=UploadSpace)
 
     def address(self, host: str, path: str) -> str:
         """Return the address of a path of this server, for a caller that reached it as `host`."""
@@ -81,16 +144,11 @@ class HttpServices:
 
 
 class Routes:
-    """Adds routes to a server, each behind the checks."""
+    """Adds routes to a server."""
 
-    def __init__(self, server: MCPServer[Any], settings: TransportSecuritySettings) -> None:
+    def __init__(self, server: MCPServer[Any]) -> None:
         self._server = server
-        self._checks = TransportSecurityMiddleware(settings)
 
     def add(self, path: str, methods: list[str], handler: Handler) -> None:
-        """Answer requests for a path; those with a wrong Host or Origin get 421 or 403."""
-
-        async def checked(request: Request) -> Response:
-            return await self._checks.validate_request(request) or await handler(request)
-
-        self._server.custom_route(path, methods=methods)(checked)
+        """Answer requests for a path; Host and Origin were checked before."""
+        self._server.custom_route(path, methods=methods)(handler)

@@ -108,6 +108,10 @@ class HttpSettings(Settings):
     http_audio_minutes_per_hour: int = Field(0, ge=0, le=LONGEST_COUNT, description=_COUNT)
     """Minutes of audio that each principal may have embedded; 0 is no limit."""
     http_upload_mb: int = Field(512, ge=1, le=LONGEST_COUNT, description="a whole number of 1 or more")
+    http_uploads_mb_per_caller: int = Field(16384, ge=0, le=LONGEST_COUNT, description=_COUNT)
+    """Files each caller has sent and not removed, in MB together; 0 is no limit."""
+    http_sessions: int = Field(100, ge=1, le=LONGEST_COUNT, description="a whole number of 1 or more")
+    """Of each caller; the one that was idle longest ends for a new one."""
     http_connections: int = Field(512, ge=2, le=LONGEST_COUNT, description="a whole number of 2 or more")
     """Connections at once; never more than half of the descriptors this process may open."""
     http_connections_per_address: int = Field(0, ge=0, le=LONGEST_COUNT, description="a whole number (0 for half)")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mcp import MCPError
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent
 
-from soundbite_server.http.callers import principal
+from soundbite_server.http.callers import LimitReached, principal
 from soundbite_server.lifespan import Services
 from soundbite_tools import ToolProblem
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from soundbite_tools import Jobs, Library, Result
 
 T = TypeVar("T")
+_LIMIT_REACHED = -32029
 ToolContext = Context[Services, Any]
 
 
@@ -96,3 +99,21 @@ def allowance(ctx: ToolContext) -> AudioAllowance | None:
     """Return what this principal may have embedded; None where nothing limits that."""
     http = ctx.request_context.lifespan_context.http
     return http.limits.audio_of(principal()) if http else None
+
+
+class CallCount:
+    """Counts all that callers over HTTP ask, not only their tool calls: those tell the agent of a limit themselves."""
+
+    async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        """Pass the request on.
+
+        Raises:
+            MCPError: this principal called too often.
+        """
+        http = getattr(ctx.lifespan_context, "http", None)
+        if http and ctx.method != "tools/call" and not ctx.method.startswith("notifications/"):
+            try:
+                http.limits.count_call(principal())
+            except LimitReached as exc:
+                raise MCPError(code=_LIMIT_REACHED, message=str(exc)) from exc
+        return await call_next(ctx)

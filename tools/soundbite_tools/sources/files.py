@@ -41,6 +41,8 @@ UPLOAD_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 UPLOADS_FOLDER = "uploads"
 """Below the home folder: a folder for each file that was received."""
 _LONGEST_NAME = 100
+# File systems take 255 bytes; what is put before or after a name needs some.
+_LONGEST_NAME_BYTES = 200
 _FALLBACK = "recording"
 
 
@@ -261,8 +263,9 @@ def _is_text(path: Path) -> bool:
 
 def received_name(name: str) -> str:
     """Return the last part of a path as the name of a file of ours."""
-    last = plain_text(re.split(r"[/\\]", name)[-1], 4 * _LONGEST_NAME).replace(":", "_").lstrip(".")
-    return last[-_LONGEST_NAME:].strip() or _FALLBACK
+    last = plain_text(re.split(r"[/\\]", name)[-1][-4 * _LONGEST_NAME :], 4 * _LONGEST_NAME).replace(":", "_").lstrip(".")
+    last = last[-_LONGEST_NAME:].encode("utf-8", "replace")[-_LONGEST_NAME_BYTES:].decode("utf-8", "ignore")
+    return last.lstrip(".").strip() or _FALLBACK
 
 
 def received_folder(upload_id: str, config: LibraryConfig) -> Path:
