@@ -263,7 +263,9 @@ def _is_text(path: Path) -> bool:
 
 def received_name(name: str) -> str:
     """Return the last part of a path as the name of a file of ours."""
-    last = plain_text(re.split(r"[/\\]", name)[-1][-4 * _LONGEST_NAME :], 4 * _LONGEST_NAME).replace(":", "_").lstrip(".")
+    last = (
+        plain_text(re.split(r"[/\\]", name)[-1][-4 * _LONGEST_NAME :], 4 * _LONGEST_NAME).replace(":", "_").lstrip(".")
+    )
     last = last[-_LONGEST_NAME:].encode("utf-8", "replace")[-_LONGEST_NAME_BYTES:].decode("utf-8", "ignore")
     return last.lstrip(".").strip() or _FALLBACK
 
