@@ -30,6 +30,7 @@ from soundbite_engine.errors import MediaError
 
 SAMPLE_SEC = 0.5
 POLL_SEC = 5
+LOOK_SEC = 0.5  # until the first part is there
 SPEEDS = (0.94, 1.06)
 GAINS = (0.5, 1.4)
 GAPS_SEC = (0.4, 1.2)
@@ -135,8 +136,13 @@ async def embed_and_tell(path: Path, seconds: float, options: argparse.Namespace
         started = time.perf_counter()
         wanted = ["audio"] if options.no_words else ["audio", "transcription"]
         task = await call(client, "embed_audio", source=str(path), embedding_option=wanted, wait_seconds=0)
+        first_part = None
         while task["status"] == "processing":
-            task = await call(client, "get_task", task_id=task["task_id"], wait_seconds=POLL_SEC)
+            wait_sec = POLL_SEC if first_part else LOOK_SEC
+            task = await call(client, "get_task", task_id=task["task_id"], wait_seconds=wait_sec)
+            if first_part is None and task.get("searchable_until_sec"):
+                first_part = time.perf_counter() - started
+                print(f"first part searchable after {first_part:.0f} s, until {task['searchable_until_sec']:.0f} s")
             print(
                 f"{time.perf_counter() - started:6.0f} s  {task.get('stage', task['status']):12} "
                 f"{task.get('progress', 1.0):4.0%}  {memory.sample()}",

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from soundbite_api.assets import Asset, AssetPage, TimedText, Transcription
-    from soundbite_api.client import HOSTED_BASE_URL, AudioEmbeddings, PlatformClient, TaskAnswer, TextEmbedding
+    from soundbite_api.client import (
+        HOSTED_BASE_URL,
+        AudioEmbeddings,
+        PartAnswer,
+        PlatformClient,
+        TaskAnswer,
+        TextEmbedding,
+    )
     from soundbite_api.embeddings import (
         AudioInput,
         EmbeddingData,
@@ -41,11 +48,11 @@ if TYPE_CHECKING:
     from soundbite_api.rate_limits import RateLimit, read_rate_limits
     from soundbite_api.retries import BackOff, PollPolicy, RetryPolicy
     from soundbite_api.spaces import HOSTED_DIMENSION, HOSTED_MODEL, EmbeddedSpace
-    from soundbite_api.tasks import EmbeddingTask, TaskPage, TaskProgress
+    from soundbite_api.tasks import EmbeddingTask, TaskPage, TaskPart, TaskProgress
 
 _NAMES = {
     "assets": "Asset AssetPage TimedText Transcription",
-    "client": "AudioEmbeddings HOSTED_BASE_URL PlatformClient TaskAnswer TextEmbedding",
+    "client": "AudioEmbeddings HOSTED_BASE_URL PartAnswer PlatformClient TaskAnswer TextEmbedding",
     "embeddings": (
         "AudioInput EmbeddingData EmbeddingMetadata EmbeddingResponse FixedSegmentation MediaSource "
         "Segmentation TextInput absolute_times"
@@ -59,7 +66,7 @@ _NAMES = {
     "rate_limits": "RateLimit read_rate_limits",
     "retries": "BackOff PollPolicy RetryPolicy",
     "spaces": "EmbeddedSpace HOSTED_DIMENSION HOSTED_MODEL",
-    "tasks": "EmbeddingTask TaskPage TaskProgress",
+    "tasks": "EmbeddingTask TaskPage TaskPart TaskProgress",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 
@@ -85,6 +92,7 @@ __all__ = [
     "NoRegularFile",
     "NotFound",
     "OpenFile",
+    "PartAnswer",
     "PlatformClient",
     "PlatformError",
     "PlatformFault",
@@ -99,6 +107,7 @@ __all__ = [
     "TaskAnswer",
     "TaskFailed",
     "TaskPage",
+    "TaskPart",
     "TaskProgress",
     "TextEmbedding",
     "TextInput",

@@ -22,7 +22,7 @@ from soundbite_api.multipart import UploadTicket
 from soundbite_api.rate_limits import retry_after_s
 from soundbite_api.retries import PollPolicy, RetryPolicy
 from soundbite_api.spaces import HOSTED_MODEL, Dimensions, EmbeddedSpace, named_space
-from soundbite_api.tasks import EmbeddingTask, TaskPage
+from soundbite_api.tasks import EmbeddingTask, TaskPage, TaskPart
 from soundbite_api.transport import Transport
 from soundbite_api.uploading import KeepTicket, changed_while_sent, upload_in_parts
 
@@ -47,6 +47,14 @@ class TaskAnswer:
     task: EmbeddingTask
     space: EmbeddedSpace
     retry_after_s: float | None = None
+
+
+@dataclass(frozen=True)
+class PartAnswer:
+    """A part of a task, and the space of the vectors in it."""
+
+    part: TaskPart
+    space: EmbeddedSpace
 
 
 @dataclass(frozen=True)
@@ -214,6 +222,17 @@ class PlatformClient:
             begun_sec = max(0.0, offset_sec or 0.0) if start_sec is None else start_sec
             task = task.model_copy(update={"data": absolute_times(task.data, begun_sec)})
         return TaskAnswer(task, space, retry_after_s(answered.headers))
+
+    async def get_task_part(self, task_id: str, number: int) -> PartAnswer:
+        """Return a part, numbered from 1, of a task that is still processed; only the embedded engine has them.
+
+        Raises:
+            NotFound: it is not done yet, or the whole task is.
+        """
+        answered = await self._transport.call(TaskPart, "GET", f"embed-v2/tasks/{_segment(task_id)}/parts/{number}")
+        part, space = answered.value, named_space(answered.headers, self._model_name)
+        self._dimensions.check(space, (item.embedding for item in part.data))
+        return PartAnswer(part, space)
 
     async def wait_for_task(
         self,

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, FiniteFloat
 
+from soundbite_api.assets import Transcription
 from soundbite_api.embeddings import EmbeddingData, EmbeddingMetadata
 from soundbite_api.wire import PageInfo, Response
 
@@ -23,6 +24,10 @@ class TaskProgress(Response):
 
     stage: str = ""
     fraction: FiniteFloat = 0.0
+    parts: int = 0
+    """So many parts of a long recording are done."""
+    until_sec: FiniteFloat = 0.0
+    """Where they end in the source."""
 
 
 class ListedMetadata(Response):
@@ -67,3 +72,12 @@ class TaskPage(Response):
 
     data: list[EmbeddingTask] = Field(default_factory=list)
     page_info: PageInfo = Field(default_factory=PageInfo)
+
+
+class TaskPart(Response):
+    """What a task that is still processed has made of a part of the recording; an extension of the embedded engine."""
+
+    number: int
+    until_sec: FiniteFloat
+    data: list[EmbeddingData]
+    transcription: Transcription | None = None

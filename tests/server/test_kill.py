@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from soundbite_store import ClipFilter, ClipStore
 
@@ -54,13 +54,26 @@ class StdioServer:
 
 
 @asynccontextmanager
-async def started(home: Path, root: Path) -> AsyncIterator[StdioServer]:
+async def started(home: Path, root: Path, log: Path | None = None, **settings: str) -> AsyncIterator[StdioServer]:
+    with (log or Path(os.devnull)).open("ab") as stderr:
+        async with _running(home, root, stderr, settings) as server:
+            yield server
+
+
+@asynccontextmanager
+async def _running(home: Path, root: Path, stderr: IO[bytes], settings: dict[str, str]) -> AsyncIterator[StdioServer]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "soundbite_server", "serve"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={**os.environ, "SOUNDBITE_HOME": str(home), "SOUNDBITE_ROOTS": str(root), "SOUNDBITE_WORKERS": "1"},
+        stderr=stderr,
+        env={
+            **os.environ,
+            "SOUNDBITE_HOME": str(home),
+            "SOUNDBITE_ROOTS": str(root),
+            "SOUNDBITE_WORKERS": "1",
+            **settings,
+        },
         limit=2**22,
     )
     server = StdioServer(process)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tool_calls import embed_audio, get_clip
 
-from soundbite_tools.embed.housekeeping import keep_newest, tidy
+from soundbite_tools.housekeeping import keep_newest, tidy
 
 
 def _write(path: Path, size: int, age_s: int) -> Path:

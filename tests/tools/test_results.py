@@ -49,6 +49,7 @@ FULL: list[Result] = [
         tags=["river", "work"],
         stage="transcribing",
         progress=0.42,
+        searchable_until_sec=1500.0,
         audio_seconds=92.2,
         start_sec=1.5,
         end_sec=14399.87,

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from soundbite_tools.config import EMBEDDED, LibraryConfig, UrlRules
     from soundbite_tools.embed.embed_audio import embed_audio
     from soundbite_tools.embed.get_task import get_task, task_result
-    from soundbite_tools.embed.housekeeping import forget_unused, make_ready
     from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.embed.params import EmbedParams
     from soundbite_tools.embed.registry import finished_task, relabel
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from soundbite_tools.groups.cluster_clips import cluster_clips, distinctive_words
     from soundbite_tools.groups.kmeans import group_vectors
     from soundbite_tools.groups.results import ClassifyResult, ClusterListing
+    from soundbite_tools.housekeeping import forget_unused, make_ready
     from soundbite_tools.library import Library
     from soundbite_tools.read.contents import Contents, contents_of
     from soundbite_tools.read.formats import (
@@ -111,7 +111,7 @@ _NAMES = {
     "config": "EMBEDDED LibraryConfig UrlRules",
     "embed.embed_audio": "embed_audio",
     "embed.get_task": "get_task task_result",
-    "embed.housekeeping": "forget_unused make_ready",
+    "housekeeping": "forget_unused make_ready",
     "embed.jobs": "Jobs",
     "embed.params": "EmbedParams",
     "embed.results": "RemovalResult TaskResult",

@@ -121,6 +121,15 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute:02}:{second:02}"
 
 
+def time_reached(seconds: float, length_sec: float) -> str:
+    """Return how far something is, as `0:25:00 of 1:00:00`; a length of 0 is not known."""
+    reached, length = (
+        f"{math.floor(at) // 3600}:{math.floor(at) // 60 % 60:02}:{math.floor(at) % 60:02}"
+        for at in (max(0.0, seconds), max(0.0, length_sec))
+    )
+    return f"{reached} of {length}" if length_sec else reached
+
+
 def clock_length(seconds: float) -> str:
     """Return a length as `mm:ss`, rounded up like the ends of ranges, so that nothing ends after the recording."""
     return clock(math.ceil(max(0.0, seconds) - 1e-6))

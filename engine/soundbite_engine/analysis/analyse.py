@@ -7,43 +7,27 @@ comes back. Listening starts while the end of the file is still being decoded.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from soundbite_engine.analysis.items import Embedding, embeddings
-from soundbite_engine.analysis.progress import Meter, Progress, Stage
+from soundbite_engine.analysis.parts import Part, PartFacts, PartRecords, Settling, joined_blocks, part_passages
+from soundbite_engine.analysis.progress import Meter, Progress
+from soundbite_engine.analysis.work import Work, all_of, failing_as_one
 from soundbite_engine.errors import duration_exceeded
 from soundbite_engine.profiles import Profile, base_profile
 from soundbite_engine.sound.described import Described
-from soundbite_engine.space import Floats
 from soundbite_engine.speech.doubts import warnings_about, words_of
-from soundbite_engine.speech.transcripts import Recognition, Sentence, Transcript, clip_runs, sayings, transcript
+from soundbite_engine.speech.transcripts import Recognition, Transcript, sayings, transcript
 from soundbite_engine.speech.turns import Turn, with_speakers
 from soundbite_engine.workers.media import MediaFile
-from soundbite_engine.workers.plans import (
-    LISTEN_SPAN_TICKS,
-    SOUND_FILE,
-    TICK_SAMPLES,
-    DecodeReport,
-    Passage,
-    Segment,
-    Span,
-    segment_batches,
-    tick_spans,
-)
+from soundbite_engine.workers.plans import PARTS_FROM_SEC, SAMPLE_RATE_HZ, DecodeReport, Passage, Segment
 from soundbite_engine.workers.pool import WorkerPool
 from soundbite_engine.workers.scratch import scratch_folder
 
-__all__ = ["Analysis", "AnalysisRequest", "Embedding", "Progress", "analyse", "transcribe"]
+__all__ = ["Analysis", "AnalysisRequest", "Embedding", "Part", "PartRecords", "Progress", "analyse", "transcribe"]
 
-DECODE_TIMEOUT_S = 1800.0
-PART_TIMEOUT_S = 600.0
-# After so much sound its workers end, and what they hold, a recogniser each, is the store's that is about to write. The
-# texts of the clips take a worker once more; that one is small.
-LONG_SEC = 900.0
 # Rounding must not refuse a recording of exactly the longest length.
 ROUNDING_SEC = 0.5
 
@@ -75,6 +59,10 @@ class AnalysisRequest:
         return min((end for end in (self.end_sec, bound) if end is not None), default=None)
 
     @property
+    def has_speech(self) -> bool:
+        return "transcription" in self.options
+
+    @property
     def is_fused(self) -> bool:
         return "fused_embedding" in self.types
 
@@ -98,35 +86,41 @@ class Analysis:
 
 
 async def analyse(
-    request: AnalysisRequest, pool: WorkerPool, on_progress: Callable[[Progress], None] | None = None
+    request: AnalysisRequest,
+    pool: WorkerPool,
+    on_progress: Callable[[Progress], None] | None = None,
+    records: PartRecords | None = None,
 ) -> Analysis:
     """Segments, vectors and words of a window of a file.
+
+    With `records` a long recording is analysed part by part: each is kept once it is done, and what an interrupted
+    analysis has kept is not done again.
 
     Raises:
         MediaError: unreadable, no audio, no sound, too long, or the window begins past its end.
         WorkerError: a process that worked on it failed.
     """
     profile = request.profile
-    has_speech, has_sound = "transcription" in request.options, "audio" in request.options
     async with scratch_folder() as folder:
-        work = _Work(pool, folder, profile, Meter(has_speech, on_progress))
+        work = Work(pool, folder, profile, Meter(request.has_speech, on_progress))
         report = await work.decode_and_listen(
             request.media, request.start_sec, request.decoded_until_sec, request.track
         )
         if request.longest_sec is not None and report.end_sec - report.start_sec > request.longest_sec + ROUNDING_SEC:
             raise duration_exceeded(None, request.longest_sec)
-        passages = await work.plan()
-        spoken = await work.recognise(passages, report) if has_speech else None
-        segments = await work.segments(report, request, spoken.clips if spoken else None)
-        sounds = await work.describe(segments, report) if has_sound else None
-        await _give_back_memory(pool, report)
-        spans = [(segment.start_sec, segment.end_sec) for segment in segments]
-        texts = spoken.transcript if spoken else Transcript((), ())
-        *parts, whole = await asyncio.to_thread(sayings, texts, [*spans, (spans[0][0], spans[-1][1])])
-        speech = await work.embed_clips(parts) if has_speech else None
-    vectors = embeddings(segments, parts, whole, sounds, speech, request.wanted_options, request.scopes, profile.blocks)
-    warnings = (*report.warnings, *(spoken.warnings if spoken else ()))
-    said = spoken.transcript if spoken else None
+        part_by_part = _PartByPart(work, request, report)
+        parts = await part_by_part.all(await work.plan(), records)
+    recognition = Recognition.joined([part.facts.recognition for part in parts])
+    spoken = await asyncio.to_thread(_Speech.of, recognition, work.language, part_by_part.turns)
+    segments = [segment for part in parts for segment in part.facts.segments]
+    spans = [(segment.start_sec, segment.end_sec) for segment in segments]
+    *clips, whole = await asyncio.to_thread(sayings, spoken.transcript, [*spans, (spans[0][0], spans[-1][1])])
+    sounds = [part.sounds for part in parts if part.sounds is not None]
+    heard = Described.joined(sounds) if sounds else None
+    speech = joined_blocks([part.speech_blocks for part in parts])
+    vectors = embeddings(segments, clips, whole, heard, speech, request.wanted_options, request.scopes, profile.blocks)
+    said = spoken.transcript if request.has_speech else None
+    warnings = (*report.warnings, *(spoken.warnings if request.has_speech else ()))
     return Analysis(report.source_sec, report.start_sec, report.end_sec, vectors, said, warnings)
 
 
@@ -144,181 +138,116 @@ async def transcribe(
         MediaError, WorkerError: as `analyse`.
     """
     async with scratch_folder() as folder:
-        work = _Work(pool, folder, profile or base_profile(), Meter(True, on_progress))
+        work = Work(pool, folder, profile or base_profile(), Meter(True, on_progress))
         report = await work.decode_and_listen(media, start_sec, end_sec)
-        spoken = await work.recognise(await work.plan(), report)
-    await _give_back_memory(pool, report)
+        passages = await work.plan()
+        work.expect(passages, report)
+        recognition, turns = await all_of(work.recognise(passages, report), work.speakers(passages, report))
+        spoken = await asyncio.to_thread(_Speech.of, recognition, work.language, turns)
+    await work.give_back_memory(report)
     return spoken.transcript
 
 
-async def _give_back_memory(pool: WorkerPool, report: DecodeReport) -> None:
-    if report.end_sec - report.start_sec >= LONG_SEC:
-        await pool.retire_idle()
+class _PartByPart:
+    """The parts of one analysis, one after the other, while the words of the next ones are recognised."""
 
+    def __init__(self, work: Work, request: AnalysisRequest, report: DecodeReport) -> None:
+        self._work = work
+        self._request = request
+        self._report = report
+        self._settling = Settling(report.start_sec, work.language)
+        self.turns: tuple[Turn, ...] = ()
+        self._windows = 0
+        """So many segments of one length were given."""
 
-@asynccontextmanager
-async def _failing_as_one() -> AsyncIterator[asyncio.TaskGroup]:
-    """A task group whose first failure ends the others and is raised itself, not in a group."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            yield group
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+    async def all(self, passages: tuple[Passage, ...], records: PartRecords | None) -> list[Part]:
+        """Every part; those of `records` as they are, and the others kept there, except for the last one."""
+        has_speech, report = self._request.has_speech, self._report
+        is_long = records is not None and report.end_sec - report.start_sec > PARTS_FROM_SEC
+        whole: tuple[Passage, ...] = passages if has_speech else ()
+        groups = part_passages(whole) if is_long and has_speech else [whole]
+        earlier = [records.of_number(at, group) if records else None for at, group in enumerate(groups, 1)]
+        spoken = [passage for group in groups for passage in group]
+        self._work.expect(spoken, report, len(groups))
+        parts: list[Part] = []
+        async with failing_as_one() as tasks:
+            # Before the words, and of the whole: where a speaker begins a clip ends, so no part is final without them.
+            speakers = tasks.create_task(self._work.speakers(spoken, report))
+            recognised = [
+                tasks.create_task(self._recognise(group, known)) for group, known in zip(groups, earlier, strict=True)
+            ]
+            for number, (group, known) in enumerate(zip(groups, earlier, strict=True), 1):
+                recognition, is_last = await recognised[number - 1], number == len(groups)
+                self.turns = self._settling.turns = await speakers
+                following = groups[number][0] if not is_last else None
+                self._work.is_beside = not is_last
+                part = await self._part(number, group, recognition, following, known)
+                if records and not is_last and part is not known:
+                    await records.keep(part)
+                parts.append(part)
+        return parts
 
+    def _begin_of(self, passage: Passage) -> float:
+        first_sample, _ = passage[0]
+        return self._report.start_sec + first_sample / SAMPLE_RATE_HZ
 
-async def _all(*parts: Coroutine[Any, Any, Any]) -> list[Any]:
-    """The results of `parts`, run side by side."""
-    async with _failing_as_one() as group:
-        tasks = [group.create_task(part) for part in parts]
-    return [task.result() for task in tasks]
+    async def _recognise(self, passages: Sequence[Passage], known: Part | None) -> Recognition:
+        if known is not None:
+            self._work.skip(passages)
+            return known.facts.recognition
+        return await self._work.recognise(passages, self._report)
 
-
-_Job = tuple[Any, ...]
-"""The name of a worker job, and what it takes after the scratch folder."""
-
-
-class _Work:
-    """One analysis: its scratch folder, its share of the pool, its progress."""
-
-    def __init__(self, pool: WorkerPool, folder: Path, profile: Profile, meter: Meter) -> None:
-        self._pool = pool
-        self._folder = str(folder)
-        self._sound = folder / SOUND_FILE
-        self._profile = profile
-        self._source: MediaFile = ""
-        self._meter = meter
-        # No more parts queued than there are workers, so that two analyses share them evenly.
-        self._share = asyncio.Semaphore(pool.size)
-
-    async def _run(
-        self, job: str, *args: object, on_progress: Callable[[float], None] | None = None, timeout_s: float
-    ) -> Any:
-        async with self._share:
-            result = await self._pool.run(job, *args, timeout_s=timeout_s, on_progress=on_progress)
-        if on_progress is not None:
-            on_progress(1.0)
-        return result
-
-    async def decode_and_listen(
-        self, media: MediaFile, start_sec: float, end_sec: float | None, track: int | None = None
-    ) -> DecodeReport:
-        """Decode the window to the scratch file, and listen to each span of it as soon as it is there."""
-        self._source = media
-        self._meter.expect("decoding", 2)
-        decoded = self._meter.part("decoding", "decode")
-        async with _failing_as_one() as group:
-            listening = _Listening(lambda first, last: group.create_task(self._listen(first, last)), self._sound)
-
-            def on_decoded(fraction: float) -> None:
-                decoded(fraction)
-                listening.follow()
-
-            report: DecodeReport = await self._run(
-                "decode",
-                media,
-                str(self._sound),
-                start_sec,
-                end_sec,
-                track,
-                on_progress=on_decoded,
-                timeout_s=DECODE_TIMEOUT_S,
+    async def _part(
+        self,
+        number: int,
+        passages: Sequence[Passage],
+        recognition: Recognition,
+        following: Passage | None,
+        known: Part | None,
+    ) -> Part:
+        request, report, is_last = self._request, self._report, following is None
+        cut = await asyncio.to_thread(self._settling.take, recognition, is_last=is_last)
+        segments: Sequence[Segment] = ()
+        if following is None or request.strategy == "fixed" or cut.clips:
+            segments = await self._work.segments(
+                report, request.strategy, request.duration_sec, cut if request.has_speech else None
             )
-            listening.follow(is_whole=True)
-            listening.tell(self._meter.part("decoding", "listen"))
-        return report
-
-    async def _listen(self, first_tick: int, last_tick: int) -> None:
-        await self._run("listen", self._folder, first_tick, last_tick, timeout_s=PART_TIMEOUT_S)
-
-    async def plan(self) -> tuple[Passage, ...]:
-        """What the recogniser is to be given of what was listened to."""
-        passages: tuple[Passage, ...] = await self._run("plan", self._folder, timeout_s=PART_TIMEOUT_S)
-        return passages
-
-    async def recognise(self, passages: Sequence[Passage], report: DecodeReport) -> _Speech:
-        """What is said, passages side by side."""
-        recogniser, voices = self._profile.recogniser, self._profile.voices
-        arguments = (report.start_sec, str(recogniser.folder), recogniser.language)
-        jobs: list[_Job] = [("recognise", (passage,), *arguments) for passage in passages]
-        turns: tuple[Turn, ...] = ()
-        if voices is not None:
-            spans = tick_spans(0, -(-report.sample_count // TICK_SAMPLES)) if passages else []
-            jobs += [("hear_voices", *span, str(voices.folder)) for span in spans]
-        parts = (await self._spread("transcribing", jobs))[: len(passages)]
-        if voices is not None and passages:
-            turns = await self._run("tell_speakers", self._folder, report.start_sec, timeout_s=PART_TIMEOUT_S)
-        return await asyncio.to_thread(_Speech.of, Recognition.joined(parts), recogniser.language, turns)
-
-    async def segments(
-        self, report: DecodeReport, request: AnalysisRequest, clips: Sequence[Span] | None
-    ) -> tuple[Segment, ...]:
-        """The spans that get vectors; `clips` are those of the speech, where that is known."""
-        cut = (report.start_sec, report.end_sec, request.strategy, request.duration_sec, clips)
-        segments: tuple[Segment, ...] = await self._run("segment", self._folder, *cut, timeout_s=PART_TIMEOUT_S)
-        return segments
-
-    async def describe(self, segments: Sequence[Segment], report: DecodeReport) -> Described:
-        """How all segments sound, batches side by side."""
-        parts, sounds = segment_batches(segments), self._profile.sounds
-        arguments = (report.start_sec, *sounds.arguments(self._source))
-        return Described.joined(await self._spread("embedding", [(sounds.job, part, *arguments) for part in parts]))
-
-    async def _spread(self, stage: Stage, jobs: Sequence[_Job]) -> list[Any]:
-        self._meter.expect(stage, len(jobs))
-        return await _all(
-            *(
-                self._run(
-                    job, self._folder, *part, on_progress=self._meter.part(stage, index), timeout_s=PART_TIMEOUT_S
-                )
-                for index, (job, *part) in enumerate(jobs)
-            )
+        if request.strategy == "fixed":
+            until_sec = self._begin_of(following) if following is not None else report.end_sec
+            windows = segments[self._windows :]
+            segments = windows if is_last else [window for window in windows if window.end_sec <= until_sec]
+            self._windows += len(segments)
+        settled = await asyncio.to_thread(self._settling.settle, segments, is_last=is_last)
+        if known is not None and known.facts.segments == settled.segments and known.facts.sayings == settled.sayings:
+            return known
+        sounds = speech = None
+        if settled.segments and "audio" in request.options:
+            sounds = await self._work.describe(settled.segments, report, number)
+        if is_last:
+            await self._work.give_back_memory(report)
+        if settled.segments and request.has_speech:
+            speech = settled.own(await self._work.embed_clips(settled.surrounded))
+        facts = PartFacts(
+            tuple(passages),
+            recognition,
+            settled.segments,
+            settled.sayings,
+            settled.transcript,
+            settled.until_sec,
+            sounds.names if sounds else None,
         )
-
-    async def embed_clips(self, clips: Sequence[Sentence]) -> Floats:
-        """The speech blocks of `clips` (clips, speech block); zeros where nothing is said."""
-        folder = str(self._profile.texts.folder)
-        blocks: Floats = await self._run("embed_clips", list(clips), folder, timeout_s=PART_TIMEOUT_S)
-        return blocks
+        return Part(number, facts, sounds.blocks if sounds else None, speech)
 
 
 @dataclass(frozen=True)
 class _Speech:
-    """What is said in a window: its transcript, the spans of its clips, and what is to be told about it."""
+    """What is said in a window: its transcript, and what is to be told about it."""
 
     transcript: Transcript
-    clips: tuple[Span, ...]
     warnings: tuple[str, ...]
 
     @classmethod
     def of(cls, recognition: Recognition, language: str, turns: Sequence[Turn]) -> _Speech:
         """That of all words; `language` is the recogniser's only one, or empty."""
-        words = transcript(with_speakers(words_of(recognition, language), turns))
-        clips = tuple((run[0].start_sec, run[-1].end_sec) for run in clip_runs(words.words))
-        return cls(words, clips, warnings_about(recognition, language))
-
-
-class _Listening:
-    """Hands out the spans of a scratch file that grows."""
-
-    def __init__(self, start: Callable[[int, int], asyncio.Task[None]], sound: Path) -> None:
-        self._start = start
-        self._sound = sound
-        self._next_tick = 0
-        self._tasks: list[asyncio.Task[None]] = []
-
-    def follow(self, is_whole: bool = False) -> None:
-        """Start on what has been written since; a last short span only when the file `is_whole`."""
-        ticks = self._sound.stat().st_size // (2 * TICK_SAMPLES)
-        for first, last in tick_spans(self._next_tick, ticks):
-            if is_whole or last - first == LISTEN_SPAN_TICKS:
-                self._tasks.append(self._start(first, last))
-                self._next_tick = last
-
-    def tell(self, report: Callable[[float], None]) -> None:
-        """From now on, `report` the share of spans that are done."""
-
-        def count(_task: object) -> None:
-            report(sum(task.done() for task in self._tasks) / len(self._tasks))
-
-        for task in self._tasks:
-            task.add_done_callback(count)
+        words = with_speakers(words_of(recognition, language), turns)
+        return cls(transcript(words), warnings_about(recognition, language))

@@ -89,11 +89,17 @@ def segment(
     strategy: str,
     duration_sec: float,
     sentences: Sequence[Span] | None,
+    begin_tick: int = 0,
+    is_last: bool = True,
 ) -> tuple[Segment, ...]:
-    """The spans that get vectors; `natural` ones follow the `sentences`, or voice activity where nothing is known."""
+    """The spans that get vectors; `natural` ones follow the `sentences`, or voice activity where nothing is known.
+
+    `begin_tick` and `is_last` are as in `segments.natural`; `fixed` ones are always those of the whole.
+    """
     del report
     if strategy == "natural":
-        return tuple(segments.natural(_read_ticks(scratch), start_sec, end_sec, sentences))
+        ticks = _read_ticks(scratch)
+        return tuple(segments.natural(ticks, start_sec, end_sec, sentences, begin_tick, is_last=is_last))
     return tuple(segments.fixed(start_sec, end_sec, duration_sec))
 
 

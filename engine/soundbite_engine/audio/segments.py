@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -55,20 +55,37 @@ class Ticks:
         return len(self.speech)
 
 
-def natural(ticks: Ticks, start_sec: float, end_sec: float, clips: Sequence[Span] | None = None) -> list[Segment]:
+def natural(
+    ticks: Ticks,
+    start_sec: float,
+    end_sec: float,
+    clips: Sequence[Span] | None = None,
+    begin_tick: int = 0,
+    *,
+    is_last: bool = True,
+) -> list[Segment]:
     """Clips of speech, sounds split at silences and changes, and the silences between them.
 
     `clips` are the spans of what is said, in order; without them speech is split at its pauses. Parts of sound under
     MIN_SEGMENT_SEC are left out, unless there would be nothing else: then the whole is one.
+
+    A recording may be cut part by part: a part begins at `begin_tick`, the end of the clip before, and ends with a clip
+    unless it `is_last`; the last of `clips` is then the one that follows.
     """
-    speech = _speech_segments(ticks) if clips is None else _clip_stretches(clips, start_sec, len(ticks))
+    if clips is None:
+        speech = _speech_segments(ticks)
+    else:
+        stretches = _clip_stretches(clips, start_sec, len(ticks), begin_tick)
+        speech = list(stretches if is_last else islice(stretches, len(clips) - 1))
+        speech = [stretch for stretch in speech if stretch.last > stretch.first]
+    end_tick = len(ticks) if is_last else speech[-1].last if speech else begin_tick
     pieces: list[tuple[Stretch, Kind]] = [(stretch, "speech") for stretch in speech]
-    for gap in _between(speech, len(ticks)):
+    for gap in _between(speech, end_tick, begin_tick):
         if clips is None:
             pieces.extend(_sound_segments(ticks, gap))
-        elif not pieces or gap.seconds >= MIN_GAP_SEC:
+        elif not (pieces or begin_tick) or gap.seconds >= MIN_GAP_SEC:
             pieces.extend(_wordless_segments(ticks, gap))
-    if not pieces:
+    if not pieces and not begin_tick:
         return [Segment(round(start_sec, 3), round(end_sec, 3), "sound")]
     pieces.sort(key=lambda piece: piece[0].first)
     return [
@@ -81,18 +98,18 @@ def natural(ticks: Ticks, start_sec: float, end_sec: float, clips: Sequence[Span
     ]
 
 
-def _clip_stretches(clips: Sequence[Span], start_sec: float, end: int) -> list[Stretch]:
-    """The clips in ticks, with `CLIP_MARGIN_SEC` around each; neighbours share the pause between them."""
-    stretches: list[Stretch] = []
+def _clip_stretches(clips: Sequence[Span], start_sec: float, end: int, before: int) -> Iterator[Stretch]:
+    """The clips in ticks, with `CLIP_MARGIN_SEC` around each, after tick `before`; neighbours share the pause between.
+
+    One that others leave no room is empty.
+    """
     for number, (begin_sec, stop_sec) in enumerate(clips):
-        before = stretches[-1].last if stretches else 0
         following_sec = clips[number + 1][0] if number + 1 < len(clips) else np.inf
         margin_sec = min(CLIP_MARGIN_SEC, max(0.0, following_sec - stop_sec) / 2)
         first = max(before, math.floor((begin_sec - CLIP_MARGIN_SEC - start_sec) / TICK_SEC))
         last = min(end, math.ceil((stop_sec + margin_sec - start_sec) / TICK_SEC))
-        if last > first:
-            stretches.append(Stretch(first, last))
-    return stretches
+        yield Stretch(first, max(first, last))
+        before = last if last > first else before
 
 
 def _wordless_segments(ticks: Ticks, gap: Stretch) -> list[tuple[Stretch, Kind]]:

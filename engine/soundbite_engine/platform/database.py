@@ -50,7 +50,15 @@ _FIRST = (
 # A referenced file's identity, as the fragment of a file URL writes it.
 _IDENTITY = ("ALTER TABLE assets ADD COLUMN identity TEXT",)
 
-_STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _IDENTITY)
+# What a long task has done so far, for whoever goes on with it or wants to search in it already.
+_PARTS = (
+    """CREATE TABLE task_parts (
+        task_id TEXT NOT NULL REFERENCES tasks (id) ON DELETE CASCADE, number INTEGER NOT NULL, space TEXT NOT NULL,
+        until_sec REAL NOT NULL, facts TEXT NOT NULL, sounds BLOB, speech BLOB,
+        PRIMARY KEY (task_id, number)) STRICT""",
+)
+
+_STEPS: tuple[tuple[str, ...], ...] = (_FIRST, _IDENTITY, _PARTS)
 LATEST = len(_STEPS)
 ResultT = TypeVar("ResultT")
 BUSY_TIMEOUT_S = 30.0

@@ -13,14 +13,26 @@ import numpy as np
 import numpy.typing as npt
 
 from soundbite_api.embeddings import LONGEST_SYNC_SEC, LONGEST_TASK_SEC, AudioInput
-from soundbite_engine.analysis.analyse import ROUNDING_SEC, Analysis, AnalysisRequest, Embedding, Progress, analyse
+from soundbite_engine.analysis.analyse import (
+    ROUNDING_SEC,
+    Analysis,
+    AnalysisRequest,
+    Embedding,
+    Part,
+    PartRecords,
+    Progress,
+    analyse,
+)
+from soundbite_engine.analysis.items import embeddings
+from soundbite_engine.analysis.parts import PartFacts
 from soundbite_engine.errors import EngineError, MediaError, duration_exceeded
 from soundbite_engine.platform.asset_records import AssetRecord
 from soundbite_engine.platform.assets import Assets
 from soundbite_engine.platform.errors import invalid
-from soundbite_engine.platform.task_records import StoredResult
+from soundbite_engine.platform.task_records import StoredPart, StoredResult
 from soundbite_engine.platform.transcription import Transcriptions, timed_values
 from soundbite_engine.profiles import Profile
+from soundbite_engine.speech.transcripts import Sentence
 from soundbite_engine.workers.media import MediaFile
 from soundbite_engine.workers.pool import WorkerPool
 
@@ -70,8 +82,21 @@ class Embedded:
     @classmethod
     def of_analysis(cls, analysis: Analysis, dimension: int) -> Embedded:
         """The embeddings of a recording."""
-        items = [Item.of(embedding) for embedding in analysis.embeddings]
-        rows = [np.asarray(e.vector, dtype=np.float32) for e in analysis.embeddings]
+        return cls._of(analysis.embeddings, dimension)
+
+    @classmethod
+    def of_part(cls, part: Part, audio: AudioInput, profile: Profile) -> Embedded:
+        """The embeddings of the segments of a part, with those of scope asset left to the end."""
+        facts, request = part.facts, analysis_request("", audio, profile)
+        scopes = [scope for scope in request.scopes if scope == "clip"]
+        blocks = (part.sounds, part.speech_blocks, request.wanted_options, scopes, profile.blocks)
+        items = embeddings(facts.segments, facts.sayings, Sentence("", 0.0, 0.0), *blocks) if facts.segments else ()
+        return cls._of(items, profile.dimension)
+
+    @classmethod
+    def _of(cls, embeddings: Sequence[Embedding], dimension: int) -> Embedded:
+        items = [Item.of(embedding) for embedding in embeddings]
+        rows = [np.asarray(e.vector, dtype=np.float32) for e in embeddings]
         return cls(items, np.stack(rows) if rows else np.zeros((0, dimension), dtype=np.float32))
 
     @classmethod
@@ -103,6 +128,25 @@ class Embedded:
         items = self.items[start : start + ITEMS_AT_ONCE]
         wire = [_wire_item(item, row, extensions) for item, row in zip(items, rows, strict=True)]
         return json.dumps(wire)[1:-1].encode()
+
+
+def stored_part(part: Part) -> StoredPart:
+    """A part for the database."""
+    blocks = [
+        None if rows is None else rows.astype("<f4").tobytes() for rows in (part.sound_blocks, part.speech_blocks)
+    ]
+    return StoredPart(part.number, part.facts.until_sec, part.facts.to_json(), *blocks)
+
+
+def part_of(stored: StoredPart) -> Part:
+    """A part as the database holds it."""
+    facts = PartFacts.of_json(stored.facts)
+    count = len(facts.segments)
+    blocks = [
+        None if rows is None or not count else np.frombuffer(rows, "<f4").reshape(count, -1)
+        for rows in (stored.sounds, stored.speech)
+    ]
+    return Part(stored.number, facts, *blocks)
 
 
 def analysis_request(media: MediaFile, audio: AudioInput, profile: Profile) -> AnalysisRequest:
@@ -240,8 +284,11 @@ class Embedder:
         audio: AudioInput,
         on_progress: Callable[[Progress], None] | None = None,
         longest_sec: float | None = None,
+        records: PartRecords | None = None,
     ) -> Outcome:
         """The embeddings of a ready asset, of up to four hours, or of `longest_sec` where its length is not known.
+
+        With `records` those of a long one are made part by part, which are kept there.
 
         Raises:
             EngineError: as `embed_now`.
@@ -250,7 +297,7 @@ class Embedder:
         media = await self._assets.media_file(record)
         request = replace(analysis_request(media, audio, self.profile), longest_sec=longest_sec)
         try:
-            analysis = await analyse(request, self._pool, on_progress)
+            analysis = await analyse(request, self._pool, on_progress, records)
         except MediaError as exc:
             raise MediaError(exc.code, exc.message.replace(media.name, record.filename)) from exc
         await self._keep_transcript(record, analysis)

@@ -63,6 +63,28 @@ class StoredResult:
     vectors: bytes
 
 
+@dataclass(frozen=True)
+class StoredPart:
+    """A part of a task that is still processed: its facts as JSON, and float32 rows of blocks where it has some.
+
+    `until_sec` is where the parts up to this one end in the source.
+    """
+
+    number: int
+    until_sec: float
+    facts: str
+    sounds: bytes | None
+    speech: bytes | None
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How many parts of a task are done, and where the last of them ends in the source."""
+
+    parts: int = 0
+    until_sec: float = 0.0
+
+
 def insert(connection: sqlite3.Connection, task: NewTask, owner: str) -> TaskRecord:
     """Add a task, `processing`, for engine `owner` to run."""
     task_id, now = new_id(), time.time()
@@ -166,6 +188,54 @@ def finish(
             "INSERT OR REPLACE INTO task_results VALUES (?, ?, ?, ?)",
             (task_id, result.dimension, result.items, result.vectors),
         )
+        _forget_parts(connection, task_id)
+
+
+def keep_part(connection: sqlite3.Connection, task_id: str, owner: str, space: str, part: StoredPart) -> None:
+    """Keep a part, if `owner` still runs the task; those that an earlier attempt kept behind it are forgotten."""
+    # What brought the recording forward is no vain attempt.
+    changed = connection.execute(
+        "UPDATE tasks SET attempts = 1 WHERE id = ? AND owner = ? AND status = 'processing'", (task_id, owner)
+    )
+    if changed.rowcount == 1:
+        connection.execute("DELETE FROM task_parts WHERE task_id = ? AND number >= ?", (task_id, part.number))
+        connection.execute(
+            "INSERT INTO task_parts VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (task_id, part.number, space, part.until_sec, part.facts, part.sounds, part.speech),
+        )
+
+
+def parts(connection: sqlite3.Connection, task_id: str, space: str) -> list[StoredPart]:
+    """The parts of a task in a space, in order."""
+    rows = connection.execute(
+        "SELECT * FROM task_parts WHERE task_id = ? AND space = ? ORDER BY number", (task_id, space)
+    )
+    return [_part(row) for row in rows]
+
+
+def find_part(connection: sqlite3.Connection, task_id: str, space: str, number: int) -> StoredPart | None:
+    """One part of a task, if it is done."""
+    row = connection.execute(
+        "SELECT * FROM task_parts WHERE task_id = ? AND space = ? AND number = ?", (task_id, space, number)
+    ).fetchone()
+    return None if row is None else _part(row)
+
+
+def reached(connection: sqlite3.Connection, task_id: str, space: str) -> Reached:
+    """How far the parts of a task go."""
+    row = connection.execute(
+        "SELECT count(*), coalesce(max(until_sec), 0.0) FROM task_parts WHERE task_id = ? AND space = ?",
+        (task_id, space),
+    ).fetchone()
+    return Reached(int(row[0]), float(row[1]))
+
+
+def _forget_parts(connection: sqlite3.Connection, task_id: str) -> None:
+    connection.execute("DELETE FROM task_parts WHERE task_id = ?", (task_id,))
+
+
+def _part(row: sqlite3.Row) -> StoredPart:
+    return StoredPart(row["number"], row["until_sec"], row["facts"], row["sounds"], row["speech"])
 
 
 def fail(connection: sqlite3.Connection, task_id: str, owner: str, reason: str) -> None:
@@ -175,6 +245,7 @@ def fail(connection: sqlite3.Connection, task_id: str, owner: str, reason: str) 
         " WHERE id = ? AND owner = ? AND status = 'processing'",
         (reason, time.time(), task_id, owner),
     )
+    _forget_parts(connection, task_id)
 
 
 def find_result(connection: sqlite3.Connection, task_id: str) -> StoredResult | None:

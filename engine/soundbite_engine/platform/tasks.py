@@ -13,18 +13,26 @@ import time
 from collections.abc import Callable
 
 from soundbite_api.embeddings import AudioInput
-from soundbite_engine.analysis.analyse import Progress
+from soundbite_engine.analysis.analyse import Part, PartRecords, Progress
 from soundbite_engine.config import EngineConfig
 from soundbite_engine.errors import EngineError
 from soundbite_engine.platform import task_records
 from soundbite_engine.platform.asset_records import AssetRecord
 from soundbite_engine.platform.assets import Assets
 from soundbite_engine.platform.database import Database
-from soundbite_engine.platform.embedding import Embedded, Embedder, Outcome, unexpected, window_seconds
+from soundbite_engine.platform.embedding import (
+    Embedded,
+    Embedder,
+    Outcome,
+    part_of,
+    stored_part,
+    unexpected,
+    window_seconds,
+)
 from soundbite_engine.platform.errors import not_found, task_failure
 from soundbite_engine.platform.limits import Limiter
 from soundbite_engine.platform.requests import Page
-from soundbite_engine.platform.task_records import NewTask, TaskFilter, TaskRecord
+from soundbite_engine.platform.task_records import NewTask, Reached, TaskFilter, TaskRecord
 from soundbite_engine.platform.work import Background, Owner
 
 logger = logging.getLogger(__name__)
@@ -78,6 +86,17 @@ class Tasks:
         """The embeddings of a ready task; None when they are not there."""
         stored = await self._database.read(lambda c: task_records.find_result(c, task_id))
         return None if stored is None else await asyncio.to_thread(Embedded.of_stored, stored)
+
+    async def reached(self, task_id: str) -> Reached:
+        """How far the parts of a task go that is still processed."""
+        space = self._embedder.profile.space
+        return await self._database.read(lambda c: task_records.reached(c, task_id, space))
+
+    async def part(self, record: TaskRecord, number: int) -> Part | None:
+        """A part of a task that is still processed, numbered from 1; None while it is not done."""
+        space = self._embedder.profile.space
+        stored = await self._database.read(lambda c: task_records.find_part(c, record.id, space, number))
+        return None if stored is None else await asyncio.to_thread(part_of, stored)
 
     async def page(self, criteria: TaskFilter, page: Page) -> tuple[list[TaskRecord], int]:
         """One page of the tasks that match, and how many match."""
@@ -155,10 +174,24 @@ class Tasks:
         asset = await self._assets.ready(record.asset_id)
         watch = _ProgressWriter(record.id, self._database, self._background)
         try:
-            return await self._embedder.embed(asset, AudioInput.model_validate_json(record.audio), watch.report)
+            audio, records = AudioInput.model_validate_json(record.audio), await self._records(record)
+            return await self._embedder.embed(asset, audio, watch.report, records=records)
         except asyncio.CancelledError:
             await asyncio.shield(self._count(record, -1))  # an orderly end is not the recording's fault
             raise
+
+    async def _records(self, record: TaskRecord) -> PartRecords:
+        space = self._embedder.profile.space
+
+        async def keep(part: Part) -> None:
+            stored = await asyncio.to_thread(stored_part, part)
+            await self._database.write(lambda c: task_records.keep_part(c, record.id, self._owner.id, space, stored))
+            logger.info("task %s: part %d is done, until %.1f s", record.id, part.number, part.facts.until_sec)
+
+        stored = await self._database.read(lambda c: task_records.parts(c, record.id, space))
+        if stored:
+            logger.info("task %s goes on after part %d", record.id, len(stored))
+        return PartRecords(await asyncio.to_thread(lambda: [part_of(part) for part in stored]), keep)
 
     async def _count(self, record: TaskRecord, change: int) -> int:
         return await self._database.write(lambda c: task_records.count_attempt(c, record.id, change))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import chain, repeat
+
 import numpy as np
 
 from soundbite_engine.audio.voice_activity import LENIENT, Floats, speech_stretches
 from soundbite_engine.workers.plans import (
+    FIRST_PASSAGES_SEC,
     LEAST_PASSAGES,
+    PARTS_FROM_SEC,
     PASSAGE_SEC,
     SHORT_PASSAGE_SEC,
     TICK_SAMPLES,
@@ -24,23 +28,25 @@ def passages(probabilities: Floats) -> list[Passage]:
     """The speech of a recording, whose ticks have these `probabilities`, in passages of at most `PASSAGE_SEC`.
 
     A passage takes as much as there is room for: the recogniser's time is that of thirty seconds however little it is
-    given.
+    given. The first ones of a long recording are shorter.
     """
     openness = _smoothed(1.0 - probabilities) if probabilities.size else probabilities
     stretches = speech_stretches(probabilities, LENIENT)
     longest = _longest(sum(stretch.last - stretch.first for stretch in stretches))
+    first = FIRST_PASSAGES_SEC if probabilities.size * TICK_SEC > PARTS_FROM_SEC else ()
+    rooms = chain((min(longest, int(seconds / TICK_SEC)) for seconds in first), repeat(longest))
     parts: list[list[Utterance]] = [[]]
-    room = longest
+    room = next(rooms)
     for stretch in stretches:
-        first = stretch.first
-        while stretch.last - first > room:
-            cut = _cut(openness, first, first + room)
-            if cut > first:
-                parts[-1].append((first * TICK_SAMPLES, cut * TICK_SAMPLES))
-            first, room = cut, longest
+        begin = stretch.first
+        while stretch.last - begin > room:
+            cut = _cut(openness, begin, begin + room)
+            if cut > begin:
+                parts[-1].append((begin * TICK_SAMPLES, cut * TICK_SAMPLES))
+            begin, room = cut, next(rooms)
             parts.append([])
-        parts[-1].append((first * TICK_SAMPLES, stretch.last * TICK_SAMPLES))
-        room -= stretch.last - first
+        parts[-1].append((begin * TICK_SAMPLES, stretch.last * TICK_SAMPLES))
+        room -= stretch.last - begin
     return [tuple(part) for part in parts if part]
 
 

@@ -21,6 +21,12 @@ DESCRIBE_BATCH_SEC = 240.0
 PASSAGE_SEC = 120.0
 # Two minutes in one passage would leave other processes idle.
 SHORT_PASSAGE_SEC, LEAST_PASSAGES = 28.0, 4
+# A recording longer than this is analysed part by part, each of so much speech. The first passages and parts are short,
+# so that its beginning can be searched soon.
+PARTS_FROM_SEC = 480.0
+PART_SPEECH_SEC = 220.0
+FIRST_PASSAGES_SEC = (28.0, 28.0, 60.0, 60.0)
+FIRST_PARTS_SEC = (38.0, 95.0)
 
 Kind = Literal["window", "speech", "sound", "silence"]
 Utterance = tuple[int, int]

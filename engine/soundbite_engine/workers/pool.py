@@ -105,6 +105,7 @@ class WorkerPool:
         self._free = size
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._is_open = False
+        self._beside: WorkerPool | None = None
 
     async def __aenter__(self) -> Self:
         self._is_open = True
@@ -115,6 +116,15 @@ class WorkerPool:
         workers = [*self._idle, *self._busy]
         self._idle.clear()
         await asyncio.gather(*(worker.kill() for worker in workers))
+        if self._beside is not None:
+            await self._beside.__aexit__(*exc_info)
+
+    async def beside(self) -> WorkerPool:
+        """One process more, for light jobs that must not wait until a heavy one is over; closed with this pool."""
+        self._check_open()
+        if self._beside is None:
+            self._beside = await WorkerPool(1, self._memory_mb, self._jobs_module).__aenter__()
+        return self._beside
 
     async def run(
         self,
@@ -145,6 +155,8 @@ class WorkerPool:
         """End the workers that wait for a job; the next job starts one anew, in about half a second."""
         idle, self._idle = self._idle, []
         await asyncio.shield(asyncio.gather(*(worker.kill() for worker in idle)))
+        if self._beside is not None:
+            await self._beside.retire_idle()
 
     async def _take_turn(self, is_urgent: bool) -> None:
         self._check_open()

@@ -166,10 +166,10 @@ gives an address to send it to. Keep the defaults unless asked.""",
         TaskResult,
         title="Get an embedding task",
         description="""\
-Say how an embedding task stands: processing, ready or failed, how far it is, and what it made.
+Say how far an embedding task is, and what it made.
 
-With `wait_seconds` a few calls are enough. When it is ready, call search_clips. detail="embeddings" lists the time \
-range and first ten values of each vector.""",
+With `wait_seconds` a few calls are enough. When it is ready, or searchable far enough, call search_clips. \
+detail="embeddings" lists the time range and first ten values of each vector.""",
         is_read_only=True,
     ),
     Declaration(

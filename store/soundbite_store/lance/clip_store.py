@@ -205,6 +205,16 @@ class ClipStore:
         return await self._unstoppable(write())
 
     @_traced
+    async def delete_clips(self, space: Space, where: ClipFilter) -> int:
+        """Delete the matching rows of a space; returns their number."""
+
+        async def write() -> int:
+            table = await self.connection.table(space)
+            return 0 if table is None else await table.delete(where)
+
+        return await self._unstoppable(write())
+
+    @_traced
     async def vector_search(
         self,
         space: Space,

@@ -192,7 +192,7 @@ class CountingPool(WorkerPool):
 async def test_only_a_long_recording_sends_its_workers_home(
     is_long: bool, samples: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("soundbite_engine.analysis.analyse.LONG_SEC", 3.0 if is_long else 900.0)
+    monkeypatch.setattr("soundbite_engine.analysis.work.LONG_SEC", 3.0 if is_long else 900.0)
     async with CountingPool(1) as pool:
         await analyse(AnalysisRequest(str(samples / "standup.flac"), end_sec=3.0, options=("audio",)), pool)
         await transcribe(samples / "standup.flac", pool, 0.0, 3.0)

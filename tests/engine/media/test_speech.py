@@ -19,7 +19,13 @@ from soundbite_engine.speech.passages import passages
 from soundbite_engine.speech.recognition import _placed
 from soundbite_engine.speech.transcripts import Recognition, Word
 from soundbite_engine.speech.whisper import Phrase, Recogniser
-from soundbite_engine.workers.plans import PASSAGE_SEC, SAMPLE_RATE_HZ, SHORT_PASSAGE_SEC, TICK_SEC
+from soundbite_engine.workers.plans import (
+    FIRST_PASSAGES_SEC,
+    PASSAGE_SEC,
+    SAMPLE_RATE_HZ,
+    SHORT_PASSAGE_SEC,
+    TICK_SEC,
+)
 
 # Where somebody speaks in the sample recordings, of two voices and rooms.
 SPOKEN = {"standup.flac": (0.0, 3.0), "memos.mp3": (0.0, 2.5)}
@@ -179,7 +185,8 @@ def test_long_speech_is_cut_in_its_pauses() -> None:
 def test_an_hour_is_cut_into_passages_of_two_minutes() -> None:
     ticks = spoken(*[(True, 4.6), (False, 0.4)] * 720).astype(np.float32)
     lengths = [seconds(passage) for passage in passages(ticks)]
-    assert all(PASSAGE_SEC - 10 <= length <= PASSAGE_SEC for length in lengths[:-1])
+    assert all(PASSAGE_SEC - 10 <= length <= PASSAGE_SEC for length in lengths[4:-1])
+    assert all(length <= longest for length, longest in zip(lengths, FIRST_PASSAGES_SEC, strict=False))
 
 
 def test_silence_has_no_passages() -> None:

@@ -41,6 +41,7 @@ def task_result(task: Task, asset: Asset | None) -> TaskResult:
     start_sec, end_sec = (figures.start_sec, figures.end_sec) if figures.counts else params.window(known_sec)
     if not params.start_sec and not params.end_sec and abs(known_sec - (end_sec - start_sec)) < _SAME_SEC:
         start_sec, end_sec = 0.0, known_sec  # what list_audio says of the same recording
+    is_in_part = task.status == "processing" and figures.clips > 0
     covered_sec = max(0.0, end_sec - start_sec)
     return TaskResult(
         task_id=task.task_id,
@@ -51,6 +52,7 @@ def task_result(task: Task, asset: Asset | None) -> TaskResult:
         tags=list(asset.tags) if asset else [],
         stage=(task.stage or "queued") if task.status == "processing" else "",
         progress=round(task.progress, 2) if task.status == "processing" else 0.0,
+        searchable_until_sec=rounded_sec(figures.until_sec) if is_in_part else 0.0,
         audio_seconds=rounded_sec(covered_sec),
         start_sec=rounded_sec(start_sec),
         end_sec=rounded_sec(end_sec),
@@ -59,7 +61,7 @@ def task_result(task: Task, asset: Asset | None) -> TaskResult:
         embedding_count=figures.embedding_count if task.status == "ready" else 0,
         embedding_counts=list(figures.counts) if task.status == "ready" else [],
         dimension=figures.dimension if task.status == "ready" else 0,
-        space=task.space,
+        space=task.space if task.status == "ready" else "",
         seconds_embedded=rounded_sec(task.seconds_embedded),
         seconds_saved=rounded_sec(task.seconds_saved),
         notes=[plain_text(note, _LONGEST_NOTE) for note in json.loads(task.notes_json)][:_MOST_NOTES],

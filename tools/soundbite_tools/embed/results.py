@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from soundbite_tools.results import UNLISTED, UNTOLD, Result, closing, span
-from soundbite_tools.text import count_of, listed, number, quoted
+from soundbite_tools.text import count_of, listed, number, quoted, time_reached
 
 
 class EmbeddingCount(BaseModel):
@@ -44,6 +44,7 @@ class TaskResult(Result):
     tags: list[str] = Field(default_factory=list)
     stage: str = Field(default="", description="What is being done while the status is processing")
     progress: float = Field(default=0.0, description="0 to 1")
+    searchable_until_sec: Annotated[float, UNLISTED] = 0.0
     audio_seconds: float = Field(default=0.0, description="Seconds of audio the task covers")
     start_sec: float = 0.0
     end_sec: float = 0.0
@@ -73,6 +74,9 @@ class TaskResult(Result):
             lines.append(f"Error{f' ({self.error_code})' if self.error_code else ''}: {self.error}")
         if self.stage:
             lines.append(f"Stage: {self.stage}. Progress: {number(self.progress)}")
+        if self.searchable_until_sec:
+            reached = time_reached(self.searchable_until_sec, self.end_sec)
+            lines.append(f"Searchable until {reached} ({number(self.searchable_until_sec)} s).")
         lines += self._recording() + self._embeddings()
         if self.is_reused:
             lines.append("Reused: answered from the store, nothing was computed.")

@@ -31,6 +31,11 @@ class TaskFigures(BaseModel):
     counts: tuple[EmbeddingCount, ...] = ()
     digest: str = ""
     """Of the ids of the rows, in hexadecimal; empty in tasks from before it was kept."""
+    parts: int = 0
+    """Of the platform's task `parts_of`, so many parts are clips, `clips` in number, up to `until_sec`."""
+    parts_of: str = ""
+    until_sec: float = 0.0
+    clips: int = 0
 
     @classmethod
     def of(cls, task: Task) -> Self:

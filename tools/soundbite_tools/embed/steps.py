@@ -23,6 +23,7 @@ from soundbite_api import (
 )
 from soundbite_store import ClipFilter, Space
 from soundbite_tools.embed.params import EmbedParams
+from soundbite_tools.embed.parts import PartWriter, forget_parts
 from soundbite_tools.embed.renewal import recording_of
 from soundbite_tools.embed.spending import TaskFigures, check_budget
 from soundbite_tools.embed.uploads import earlier_upload, ready_asset, remove_upload
@@ -50,7 +51,9 @@ log = logging.getLogger(__name__)
 _LONGEST_PAUSE_S = 900.0
 
 
-async def embed_upload(library: Library, task: Task, params: EmbedParams, upload: Upload, report: Report) -> Answer:
+async def embed_upload(
+    library: Library, task: Task, params: EmbedParams, upload: Upload, report: Report, parts: PartWriter
+) -> Answer:
     """Return the embeddings of an asset: at once where it is short, else as a task of the platform.
 
     Raises:
@@ -70,13 +73,13 @@ async def embed_upload(library: Library, task: Task, params: EmbedParams, upload
             log.info("Embedding at once failed, going on with a task: %s", exc.message)
     platform_task = await library.client.create_task(audio, recover=_finder(library, params, upload))
     await (await library.ledger()).update_task(task.task_id, platform_task_id=platform_task.id)
-    return await follow(library, platform_task.id, params, upload, report)
+    return await follow(library, platform_task.id, params, upload, report, parts)
 
 
 async def follow(
-    library: Library, platform_task_id: str, params: EmbedParams, upload: Upload, report: Report
+    library: Library, platform_task_id: str, params: EmbedParams, upload: Upload, report: Report, parts: PartWriter
 ) -> Answer:
-    """Return the embeddings of a task of the platform once it is ready.
+    """Return the embeddings of a task of the platform once it is ready; `parts` take what is done before.
 
     Raises:
         TaskFailed: the platform gave it up.
@@ -87,6 +90,8 @@ async def follow(
     async def tell(answer: TaskAnswer) -> None:
         progress = answer.task.progress
         await report(progress.stage if progress else "embedding", 0.05 + 0.9 * progress.fraction if progress else 0.1)
+        if not upload.is_cut:
+            await parts.follow(platform_task_id, progress)
 
     polls = _EMBEDDED_POLLS if library.config.is_embedded else None
     start_sec = 0.0 if upload.is_cut else params.start_sec
@@ -181,6 +186,7 @@ async def embed(library: Library, registry: Registry, task: Task, report: Report
         figures = await write(library, task, asset, params, answer, upload)
         registry.count(task.task_id, figures.seconds, may_refuse=False)
     except Exception:
+        await forget_parts(library, task)
         await remove_upload(library, task, asset, params)
         raise
     await _end(library, task, asset, figures)
@@ -239,10 +245,11 @@ async def _answer_patiently(
 async def _answer(
     library: Library, registry: Registry, task: Task, asset: Asset, params: EmbedParams, report: Report
 ) -> tuple[Upload, Answer]:
+    parts = PartWriter(library, task, asset, params)
     if task.platform_task_id:
         upload = earlier_upload(library, task, asset, params)
         try:
-            return upload, await follow(library, task.platform_task_id, params, upload, report)
+            return upload, await follow(library, task.platform_task_id, params, upload, report, parts)
         except NotFound:
             # The platform forgot it (it keeps embeddings for seven days): asking anew is all that is left.
             await (await library.ledger()).update_task(task.task_id, platform_task_id="")
@@ -253,4 +260,4 @@ async def _answer(
     # The length of a URL's or an asset's sound is known only now.
     await check_budget(library, end_sec - start_sec, task=task)
     registry.count(task.task_id, end_sec - start_sec, may_refuse=True)
-    return upload, await embed_upload(library, task, params, upload, report)
+    return upload, await embed_upload(library, task, params, upload, report, parts)

@@ -63,7 +63,7 @@ async def find_transcript(
     if wire is None and upload.id:
         wire = await _from_platform(library.client, upload.id)
     if wire is not None:
-        transcript = _transcript_of(wire, asset.asset_id, library.config.platform, upload.offset_sec)
+        transcript = transcript_of(wire, asset.asset_id, library.config.platform, upload.offset_sec)
         return WindowTranscript(transcript, is_of_window=window_transcript is not None or upload.is_cut)
     config = library.config
     is_local = asset.source_kind in ("file", "base64") and not config.is_embedded
@@ -127,7 +127,8 @@ class TimedWords:
         return self._texts[first:last]
 
 
-def _transcript_of(answer: Transcription, asset_id: str, source: str, offset_sec: float) -> StoredTranscript:
+def transcript_of(answer: Transcription, asset_id: str, source: str, offset_sec: float = 0.0) -> StoredTranscript:
+    """Return what a platform understood, as the ledger keeps it, `offset_sec` later."""
     turns = [turn for turn in answer.utterances if turn.speaker]
     words, sentences = (_timed_texts(texts, offset_sec, turns) for texts in (answer.words, answer.sentences or turns))
     return _with_range(asset_id, source, words, sentences)

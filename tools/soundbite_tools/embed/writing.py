@@ -21,13 +21,14 @@ from soundbite_tools.library import current_space
 from soundbite_tools.text import BETWEEN_SOUNDS, plain_text
 
 if TYPE_CHECKING:
-    from soundbite_store import StoredTranscript, TimedText
+    from soundbite_store import ClipStore, StoredTranscript, TimedText
     from soundbite_tools.embed.uploads import Upload
     from soundbite_tools.library import Library
 
 
 LONGEST_TRANSCRIPT = 4000
 LONGEST_SOUND_WORDS = 500
+_MOST_ROWS = 1_000_000
 # What decoding loses at the end of a sound file that is whole is far less than this.
 _MISSING_SEC = 1.0
 
@@ -161,7 +162,8 @@ async def write(
     recording = Recording(asset, task, params, TimedWords(spoken.transcript), language)
     clips = clips_of(recording, answer.data, current.space.dimension)
     library.spaces.seen(current)
-    figures = _figures(current.space, clips, answer)
+    before = await ledger.get_task(task.task_id) or task
+    figures = _figures(current.space, clips, answer).model_copy(update={"parts": TaskFigures.of(before).parts})
     notes = [*upload.notes, *_notes(asset, params, figures, answer.metadata), *([spoken.note] if spoken.note else [])]
     duration_sec = _duration_sec(asset, answer, figures)
     language = language or asset.language  # an embedding of its sound alone says nothing of it
@@ -178,17 +180,33 @@ async def write(
         await ledger.drop_transcripts(asset.asset_id)  # of what was said before
     if spoken.transcript:
         earlier = await ledger.get_transcript(asset.asset_id, library.config.platform) if spoken.is_of_window else None
-        await ledger.put_transcript(_join(earlier, spoken.transcript))
+        await ledger.put_transcript(joined_transcript(earlier, spoken.transcript))
     # A commit that has begun can't be stopped: whoever stops the job to remove its recording has to wait for the end.
     with anyio.CancelScope(shield=True):
         outdated = ClipFilter(asset_ids=(asset.asset_id,), not_content_hash=asset.content_hash)
         is_outdated = await store.has_clips(current.space, outdated)
         await store.upsert(current.space, clips, replaced=outdated if is_outdated else None)
+        if figures.parts:
+            await _forget_others(store, before, current.space, clips)
         if task.renewal_json:
             await store.delete_other_content(asset.asset_id, asset.content_hash)  # in other spaces
         elif (duration_sec, language) != (asset.duration_sec, asset.language):
             await ledger.describe_asset(asset.asset_id, duration_sec=duration_sec, language=language)
     return figures
+
+
+async def _forget_others(store: ClipStore, before: Task, space: Space, clips: Sequence[Clip]) -> None:
+    """Delete clips of a task's parts that its whole answer does not hold: another engine or edition made them."""
+    if before.space and before.space != space.id:
+        await store.delete_clips(
+            Space(before.space, TaskFigures.of(before).dimension), ClipFilter(task_id=before.task_id)
+        )
+    own = ClipFilter(task_id=before.task_id)
+    if await store.count(space, own) > len({clip.row_id(space) for clip in clips}):
+        rows = await store.clips(space, own, limit=_MOST_ROWS)
+        others = {row.clip_id for row in rows} - {clip.clip_id for clip in clips}
+        if others:
+            await store.delete_clips(space, replace(own, clip_ids=tuple(sorted(others))))
 
 
 async def finish(library: Library, task: Task, figures: TaskFigures) -> None:
@@ -232,8 +250,8 @@ async def mark_ready(library: Library, task: Task, figures: TaskFigures) -> None
     await ledger.add_usage(library.config.platform, seconds_embedded=figures.seconds)
 
 
-def _join(earlier: StoredTranscript | None, new: StoredTranscript) -> StoredTranscript:
-    # The transcript of a window knows nothing of the rest, which an earlier one may.
+def joined_transcript(earlier: StoredTranscript | None, new: StoredTranscript) -> StoredTranscript:
+    """Return a transcript of a window with what an earlier one knows of the rest."""
     if earlier is None:
         return new
     start_sec, end_sec = new.start_sec, new.end_sec

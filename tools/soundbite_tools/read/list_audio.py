@@ -77,6 +77,7 @@ def _asset_result(asset: Asset, tasks: Sequence[Task], file: str, room: Room) ->
     ready = next((task for task in tasks if task.status == "ready"), None)
     latest = tasks[0] if tasks else None
     counts = TaskFigures.of(ready).counts if ready else ()
+    partly = TaskFigures.of(latest).clips if latest else 0
     return AssetResult(
         asset_id=asset.asset_id,
         title=shorten(asset.title, room.title),
@@ -84,7 +85,7 @@ def _asset_result(asset: Asset, tasks: Sequence[Task], file: str, room: Room) ->
         file=file,
         audio_seconds=rounded_sec(asset.duration_sec),
         length=clock_length(asset.duration_sec) if asset.duration_sec else "",
-        clip_count=max((kind.count for kind in counts if kind.embedding_scope == "clip"), default=0),
+        clip_count=max((kind.count for kind in counts if kind.embedding_scope == "clip"), default=partly),
         language=language_label(asset.language),
         tags=list(asset.tags[: room.tags]),
         source=shorten(source_label(asset), room.title),

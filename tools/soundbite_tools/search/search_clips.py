@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from soundbite_store import ClipFilter
+from soundbite_tools.embed.parts import unfinished_notes
 from soundbite_tools.errors import QuestionProblem, raises_problems
 from soundbite_tools.results import SearchResult
 from soundbite_tools.search.calibration import knows_sound_names
@@ -194,9 +195,10 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
     last = min(first + request.top_k, LAST_PAGE_ENDS)
     selection = await select_clips(library, request)
     # The ledger is asked beside the search: its answer comes from a thread.
-    (scored, notes), left_out = await asyncio.gather(
+    (scored, notes), left_out, unfinished = await asyncio.gather(
         answers(library, request, selection, max(_FEWEST_HITS, _HITS_PER_CLIP * request.top_k)),
         _not_searched(library, selection.space),
+        unfinished_notes(library),
     )
     # One more than is shown tells whether there is a next page.
     is_grouped = request.group_by == "recording"
@@ -212,7 +214,7 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
     )
     files = await _file_states(library, page)
     notes += _verdict(page) if is_unanswered else []
-    notes += [] if first else left_out
+    notes += [] if first else [*left_out, *unfinished]
 
     def answer_in(room: Room) -> SearchResult:
         entries = page[: room.entries]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -11,7 +12,13 @@ from starlette.routing import Route
 
 from soundbite_api.embeddings import LONGEST_TASK_SEC, AudioInput
 from soundbite_engine.platform.asset_records import AssetRecord
-from soundbite_engine.platform.embedding import check_window, expected_metadata, window_seconds, wire_metadata
+from soundbite_engine.platform.embedding import (
+    Embedded,
+    check_window,
+    expected_metadata,
+    window_seconds,
+    wire_metadata,
+)
 from soundbite_engine.platform.errors import GONE, Refused, invalid, missing
 from soundbite_engine.platform.requests import Page, TaskRequest, parse_rfc3339, read_model, rfc3339
 from soundbite_engine.platform.routes.services import (
@@ -25,7 +32,9 @@ from soundbite_engine.platform.routes.services import (
     take_source,
 )
 from soundbite_engine.platform.task_records import TaskFilter, TaskRecord
+from soundbite_engine.platform.transcription import timed_values
 
+_NO_PART = "The task has no such part: it is not done yet, or the whole answer is there."
 LISTED_S = 7 * 24 * 3600.0
 _STATUSES = ("processing", "ready", "failed")
 
@@ -37,6 +46,7 @@ def task_routes(services: Services) -> list[Route]:
         Route("/embed-v2/tasks", handlers.create, methods=["POST"]),
         Route("/embed-v2/tasks", handlers.page, methods=["GET"]),
         Route("/embed-v2/tasks/{task_id}", handlers.get, methods=["GET"]),
+        Route("/embed-v2/tasks/{task_id}/parts/{number:int}", handlers.part, methods=["GET"]),
     ]
 
 
@@ -88,8 +98,39 @@ class TaskRoutes:
             headers = space_headers(services.embedder.profile, record.space)
             return embeddings_response(embedded, head, headers, extensions)
         if record.status == "processing" and "progress" in extensions:
-            head["progress"] = {"stage": record.stage or "queued", "fraction": record.fraction}
+            reached = await services.tasks.reached(record.id)
+            head["progress"] = {
+                "stage": record.stage or "queued",
+                "fraction": record.fraction,
+                "parts": reached.parts,
+                "until_sec": reached.until_sec,
+            }
         return JSONResponse(head | {"data": None}, headers=space_headers(services.embedder.profile))
+
+    async def part(self, request: Request) -> Response:
+        """An extension of ours: what a task that is still processed has made of a part of the recording.
+
+        Parts count from 1; the contract's own answer holds all of them once the task is ready.
+        """
+        services, extensions = self._services, included(request)
+        record = await services.tasks.get(request.path_params["task_id"])
+        part = await services.tasks.part(record, request.path_params["number"])
+        if part is None:
+            raise Refused(404, "resource_not_exist", _NO_PART)
+        profile, audio = services.embedder.profile, AudioInput.model_validate_json(record.audio)
+        embedded = await asyncio.to_thread(Embedded.of_part, part, audio, profile)
+        transcript = part.facts.transcript
+        head = {
+            "number": part.number,
+            "until_sec": part.facts.until_sec,
+            "transcription": {
+                "status": "ready",
+                "words": timed_values(transcript.words),
+                "sentences": timed_values(transcript.sentences),
+                "utterances": timed_values(transcript.sentences),
+            },
+        }
+        return embeddings_response(embedded, head, space_headers(profile), extensions)
 
     async def page(self, request: Request) -> Response:
         page = Page.of_query(request.query_params)
