@@ -211,6 +211,8 @@ async def test_links_are_refused_that_are_wrong_used_or_anothers(tmp_path: Path)
         assert (await http.post(url, content=b"")).status_code == 400  # and the link stays good
         assert (await http.post(url, content=b"x" * (2**20 + 1))).status_code == 413
         assert (await http.post(url, files={"file": b"x"})).status_code == 415
+        capitals = {"content-type": "MULTIPART/form-data; boundary=x"}
+        assert (await http.post(url, content=b"x", headers=capitals)).status_code == 415
         assert (await http.post(url, content=b"x", headers={"authorization": f"Bearer {BOB}"})).status_code == 404
         assert (await http.post(url, content=b"x", headers={"host": "evil.example"})).status_code == 421
         assert (await http.post(url, content=b"x", headers={"origin": "http://evil.example"})).status_code == 403
