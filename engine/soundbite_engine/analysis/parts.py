@@ -1,7 +1,7 @@
 """A long recording part by part: which passages make a part, what is settled once it was recognised, and its record.
 
 What a part gives is what an analysis in one go would give for the same stretch: sentences that later words may still
-change, and the clip before them, whose vector holds words of its neighbour, are left to the next part.
+change, and the clips before them, whose vectors hold words of their neighbours, are left to the next part.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from soundbite_engine.speech.transcripts import (
     transcript,
 )
 from soundbite_engine.speech.turns import Turn, with_speakers
+from soundbite_engine.text.clip_vectors import AROUND_SEC
 from soundbite_engine.workers.plans import (
     FIRST_PARTS_SEC,
     PART_SPEECH_SEC,
@@ -127,12 +128,12 @@ class Cut:
 
 @dataclass(frozen=True)
 class Settled:
-    """Segments that are final, what is said in them and in the nearest before and after that have words."""
+    """Segments that are final, what is said in them, and in those before and after that their vectors hold."""
 
     segments: tuple[Segment, ...]
     sayings: tuple[Sentence, ...]
-    before: Sentence | None
-    after: Sentence | None
+    before: tuple[Sentence, ...]
+    after: tuple[Sentence, ...]
     transcript: Transcript
     until_sec: float
     """Where the first segment that is not final begins, as far as that is known."""
@@ -140,11 +141,11 @@ class Settled:
     @property
     def surrounded(self) -> list[Sentence]:
         """The sayings with those before and after."""
-        return [*_one(self.before), *self.sayings, *_one(self.after)]
+        return [*self.before, *self.sayings, *self.after]
 
     def own(self, blocks: Floats) -> Floats:
         """The rows of the sayings, of those of all that surround them."""
-        first = len(_one(self.before))
+        first = len(self.before)
         return blocks[first : first + len(self.sayings)]
 
 
@@ -166,7 +167,7 @@ class Settling:
     """So many words were given out."""
     _begin_tick: int = 0
     _waiting: tuple[Segment, ...] = ()
-    _before: Sentence | None = None
+    _before: tuple[Sentence, ...] = ()
     _until_sec: float = 0.0
 
     def __post_init__(self) -> None:
@@ -191,19 +192,21 @@ class Settling:
         known = (*self._waiting, *segments)
         spoken = sayings(Transcript(self._words, ()), [(one.start_sec, one.end_sec) for one in known])
         with_words = [at for at, saying in enumerate(spoken) if _has_words(saying)]
-        count = with_words[-1] if with_words and not is_last else len(known)
+        open_from_sec = spoken[with_words[-1]].end_sec - AROUND_SEC if with_words else 0.0
+        may_change = (at for at in with_words if at == with_words[-1] or spoken[at].end_sec >= open_from_sec)
+        count = next(may_change, len(known)) if not is_last else len(known)
         self._waiting = known[count:]
         if known:
             self._until_sec = self._waiting[0].start_sec if self._waiting else known[-1].end_sec
         before, inside = self._before, [spoken[at] for at in with_words if at < count]
-        self._before = inside[-1] if inside else before
+        self._before = _last_of([*before, *inside])
         told, self._told = self._told, self._settled
         words = self._words[told : self._settled]
         return Settled(
             known[:count],
             tuple(spoken[:count]),
             before,
-            spoken[count] if count < len(known) else None,
+            tuple(spoken[at] for at in with_words if at >= count),
             transcript(words) if words else _NO_WORDS,
             self._until_sec,
         )
@@ -226,8 +229,9 @@ def _has_words(saying: Sentence) -> bool:
     return any(character.isalnum() for character in saying.value)
 
 
-def _one(sentence: Sentence | None) -> list[Sentence]:
-    return [] if sentence is None else [sentence]
+def _last_of(sayings: Sequence[Sentence]) -> tuple[Sentence, ...]:
+    """Those at the end that the vectors of what follows may hold."""
+    return tuple(one for one in sayings if one is sayings[-1] or one.start_sec >= sayings[-1].start_sec - AROUND_SEC)
 
 
 def joined_blocks(blocks: Sequence[Floats | None]) -> Floats | None:

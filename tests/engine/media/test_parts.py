@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from soundbite_engine.audio.segments import Ticks, natural
 from soundbite_engine.speech.passages import passages
 from soundbite_engine.speech.transcripts import Recognition, Sentence, Word, sayings, transcript
 from soundbite_engine.speech.turns import Turn, with_speakers
+from soundbite_engine.text.clip_vectors import surroundings
 from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, TICK_SEC, Segment
 
 VALUES = ("so", "we", "wait", "now.", "here,", "there?", "e.g.", "Mr.", "...", "yes.")
@@ -88,15 +90,16 @@ def _whole(words: tuple[Word, ...], ticks: Ticks, start_sec: float, end_sec: flo
 
 
 def _check_neighbours(parts: list[Settled], whole: Settled) -> None:
-    with_words = [saying for saying in whole.sayings if any(map(str.isalnum, saying.value))]
+    def with_words(sayings: Iterable[Sentence]) -> list[Sentence]:
+        return [saying for saying in sayings if any(map(str.isalnum, saying.value))]
+
+    texts = []
     for part in parts:
-        own = [saying for saying in part.sayings if saying in with_words]
-        if own:
-            first, last = with_words.index(own[0]), with_words.index(own[-1])
-            assert part.before == (with_words[first - 1] if first else None)
-            assert part.after == (with_words[last + 1] if last + 1 < len(with_words) else None)
-            rows = np.arange(len(part.surrounded))[:, None].astype(np.float32)
-            assert [part.surrounded[int(row)] for row in part.own(rows)[:, 0]] == list(part.sayings)
+        rows = np.arange(len(part.surrounded))[:, None].astype(np.float32)
+        assert [part.surrounded[int(row)] for row in part.own(rows)[:, 0]] == list(part.sayings)
+        first, last = len(part.before), len(part.before) + len(with_words(part.sayings))
+        texts += surroundings(with_words(part.surrounded))[first:last]
+    assert texts == surroundings(with_words(whole.sayings))
 
 
 def test_the_first_parts_of_a_long_recording_are_short() -> None:
