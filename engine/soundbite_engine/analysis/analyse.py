@@ -165,7 +165,7 @@ class _PartByPart:
         has_speech, report = self._request.has_speech, self._report
         is_long = records is not None and report.end_sec - report.start_sec > PARTS_FROM_SEC
         whole: tuple[Passage, ...] = passages if has_speech else ()
-        groups = part_passages(whole) if is_long and has_speech else [whole]
+        groups: list[Sequence[Passage]] = [*part_passages(whole)] if is_long and has_speech else [whole]
         earlier = [records.of_number(at, group) if records else None for at, group in enumerate(groups, 1)]
         spoken = [passage for group in groups for passage in group]
         self._work.expect(spoken, report, len(groups))
