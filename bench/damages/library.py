@@ -64,6 +64,10 @@ class Library:
     def copy(self, folder: Path) -> Library:
         """The same library in another folder, to be damaged; the recordings stay where they are."""
         shutil.copytree(self.home, folder / "home", symlinks=True)
+        with closing(sqlite3.connect(folder / "home" / "engine" / "engine.db")) as engine, engine:
+            # The engine remembers its own media by absolute path.
+            homes = (f"{self.home}/", f"{folder / 'home'}/")
+            engine.execute("UPDATE assets SET path = replace(path, ?, ?)", homes)
         return Library(folder / "home", self.older, self.recordings, self.port)
 
     def run(self, *arguments: str) -> Ran:
@@ -108,7 +112,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 def make_library(folder: Path, port: int, *, has_address: bool = True) -> Library:
-    """Embed 8 seconds of talk, keep a copy, then embed 4 seconds of rain from a file and from an address."""
+    """Embed 8 seconds of talk, keep a copy, then embed 4 seconds of rain from a file and 4 others from an address."""
     library = Library(folder / "home", folder / "older", folder / "recordings", port)
     library.recordings.mkdir(parents=True, exist_ok=True)
     for name, sample, first, last in (("talk", "memos.mp3", 0.0, 8.0), ("rain", "field-log.flac", 8.0, 12.0)):
@@ -119,7 +123,10 @@ def make_library(folder: Path, port: int, *, has_address: bool = True) -> Librar
         if name == "talk":
             shutil.copytree(library.home, library.older)
     if has_address:
-        ran = library.run("add", f"http://127.0.0.1:{port}/rain.wav")
+        (library.recordings / "storm.wav").write_bytes(
+            cut(lambda _: None, str(SAMPLES / "field-log.flac"), 12.0, 16.0, "wav")
+        )
+        ran = library.run("add", f"http://127.0.0.1:{port}/storm.wav")
         assert ran.exit_code == 0, ran.text
     return library
 
