@@ -59,7 +59,7 @@ def _run_with(words: Mapping[str, tuple[Word, ...]], recognised: Any) -> Any:
 
     async def run(pool: WorkerPool, job: str, /, *args: Any, **options: Any) -> Any:
         if job == DECODE:
-            source, scratch = Path(args[0]), Path(args[1]).parent
+            source, scratch = Path(getattr(args[0], "path", args[0])), Path(args[1]).parent
             unanswered[str(scratch)] = words.get(_digest(source), ())
         if job == RECOGNISE:
             return Recognition(unanswered.pop(str(args[0]), ()))

@@ -165,5 +165,5 @@ def started_reembed(library: Path) -> Iterator[subprocess.Popen[str]]:
 def under_way(library: Path) -> list[str]:
     """The tasks at work, by their stage."""
     with closing(sqlite3.connect(library / "home" / "ledger.sqlite", timeout=30)) as database:
-        rows = database.execute("SELECT stage FROM tasks WHERE status = 'processing' AND progress > 0").fetchall()
+        rows = database.execute("SELECT stage FROM tasks WHERE status = 'processing'").fetchall()
     return [stage for (stage,) in rows]

@@ -12,7 +12,7 @@ from soundbite_store import ClipFilter, ClipStore, StoreAccess, StoreUnavailable
 URI = "db://recordings"
 INDEXED = (
     *("transcript", "sound_words", "embedding_option", "embedding_scope", "tags", "vector"),
-    *("asset_id", "clip_id", "content_hash", "task_id", "created_at", "language"),
+    *("asset_id", "clip_id", "content_hash", "task_id", "created_at", "language", "speaker"),
 )
 
 

@@ -25,7 +25,7 @@ PROBES = {"serve": "/healthz", "engine": "/v1.3/assets"}
 
 
 @pytest.mark.parametrize("command", list(PROBES))
-@pytest.mark.parametrize("descriptors", [64, 256])
+@pytest.mark.parametrize("descriptors", [128, 256])
 def test_silent_connections_keep_nobody_out(command: str, descriptors: int, tmp_path: Path) -> None:
     with server_process(command, tmp_path, descriptors) as server:
         silent = server.silent(descriptors + 50)

@@ -82,7 +82,7 @@ def test_a_loss_whose_source_is_gone_too_is_named_and_ends_with_1(library: Any, 
     finally:
         aside.rename(rain)
     assert repaired.exit_code == 1
-    assert "rain.wav changed or went away" in repaired.text
+    assert '"rain.wav" changed or went away' in repaired.text
     assert "lost: rain (a_" in repaired.text
     assert "lost: talk" not in repaired.text
 

@@ -170,6 +170,8 @@ class _PartByPart:
         spoken = [passage for group in groups for passage in group]
         self._work.expect(spoken, report, len(groups))
         parts: list[Part] = []
+        # The first part waits for who speaks: that must not wait behind the words of all parts.
+        self._work.is_beside = len(groups) > 1
         async with failing_as_one() as tasks:
             # Before the words, and of the whole: where a speaker begins a clip ends, so no part is final without them.
             speakers = tasks.create_task(self._work.speakers(spoken, report))

@@ -155,10 +155,10 @@ def release(connection: sqlite3.Connection, owner: str) -> None:
 
 
 def count_attempt(connection: sqlite3.Connection, task_id: str, change: int) -> int:
-    """Count a start (+1), or take one back that was ended on purpose (-1); return the count."""
+    """Count a start (+1), or take one back that was ended on purpose (-1); return the count, 0 of a deleted task."""
     connection.execute("UPDATE tasks SET attempts = attempts + ? WHERE id = ?", (change, task_id))
-    (attempts,) = connection.execute("SELECT attempts FROM tasks WHERE id = ?", (task_id,)).fetchone()
-    return int(attempts)
+    row = connection.execute("SELECT attempts FROM tasks WHERE id = ?", (task_id,)).fetchone()
+    return int(row[0]) if row else 0
 
 
 def set_progress(connection: sqlite3.Connection, task_id: str, stage: str, fraction: float) -> None:

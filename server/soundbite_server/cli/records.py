@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from soundbite_store import ExchangeResult
     from soundbite_tools import Library, LibraryListing, TaskResult
 
+_TRANSCRIPT_FORMATS = ("vtt", "srt", "md", "json", "txt")
 _TASK_COLUMNS = ("Begun", "Status", "Recording", "Made", "Task")
 _STATUS_STYLES = {"ready": "green", "processing": "yellow", "failed": "red"}
 _USAGE_COLUMNS = ("Day (UTC)", "Platform", "Minutes embedded", "Minutes saved")
@@ -270,50 +271,56 @@ async def _relabel(recording: str, *, title: str = "", tags: tuple[str, ...] = (
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(["parquet", "vtt", "srt", "md", "json", "txt"]),
-    default="parquet",
-    help="Other than parquet: transcripts, a file a recording, into the folder FILE.",
+    type=click.Choice(["parquet", *_TRANSCRIPT_FORMATS]),
+    help="Other than parquet: transcripts, a file a recording, into the folder FILE; by default what FILE ends with.",
 )
-@click.option("--asset", "asset_id", metavar="ID", help="Only the transcript of this recording, into FILE.")
+@click.option("--asset", "recording", metavar="ID|TITLE", help="Only the transcript of this recording, into FILE.")
 @json_option
 @run_async
-async def export_command(file: Path, file_format: str, asset_id: str | None, as_json: bool) -> None:
+async def export_command(file: Path, file_format: str | None, recording: str | None, as_json: bool) -> None:
     """Write the library to one Parquet file: recordings, clips, vectors, transcripts."""
     from soundbite_store import export_library
 
-    if file_format == "parquet" and asset_id:
+    ending = file.suffix.lower().removeprefix(".")
+    is_transcript = file_format in _TRANSCRIPT_FORMATS
+    if file_format is None and ending in _TRANSCRIPT_FORMATS:
+        if not recording:
+            raise click.UsageError(
+                f"{file.name} would hold one transcript: name its recording (--asset), or a folder and the --format."
+            )
+        file_format, is_transcript = ending, True
+    if recording and not is_transcript:
         raise click.UsageError("--asset takes the transcript of a recording: name its --format too.")
     async with personal_library() as library:
-        if file_format != "parquet":
-            written = await _write_transcripts(library, file, file_format, asset_id)
+        if is_transcript:
+            written = await _write_transcripts(library, file, file_format, recording)
             print_json({"files": written}) if as_json else console().print("\n".join(written), markup=False)
             return
         done = await export_library(await library.store(), await library.ledger(), file)
     _print_counts(done, "written", as_json=as_json)
 
 
-async def _write_transcripts(library: Library, target: Path, file_format: Any, asset_id: str | None) -> list[str]:
+async def _write_transcripts(library: Library, target: Path, file_format: Any, recording: str | None) -> list[str]:
     """Write transcripts, and return the files: one to `target`, or those of all recordings into the folder `target`."""
-    from soundbite_tools import UnknownId, transcript_file, transcript_file_name
+    from soundbite_server.cli.library import find_recording
+    from soundbite_tools import transcript_file, transcript_file_name
 
     ledger = await library.ledger()
-    assets = list((await ledger.get_assets([asset_id])).values()) if asset_id else await ledger.list_assets(1_000_000)
+    assets = [await find_recording(ledger, recording)] if recording else await ledger.list_assets(1_000_000)
     written = []
     for asset in assets:
         transcript = await ledger.get_transcript(asset.asset_id, library.config.platform)
         if transcript is None:
             continue
-        path = target if asset_id else target / transcript_file_name(asset, file_format)
+        path = target if recording else target / transcript_file_name(asset, file_format)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(transcript_file(asset, transcript, file_format), encoding="utf-8")
         except OSError as exc:
             raise click.UsageError(f"{path} cannot be written: {exc.strerror}.") from exc
         written.append(str(path))
-    if asset_id and not written:
-        raise UnknownId(
-            f"There is no transcript of {asset_id!r}.", "Call list_audio for the ids.", code="unknown_asset"
-        )
+    if recording and not written:
+        raise click.UsageError(f"{assets[0].title} has no transcript: nothing is said in it, or it is not ready yet.")
     return written
 
 

@@ -61,7 +61,7 @@ class Registry:
         # Calls at once for one recording follow each other, or the one without tags would take those of the other.
         async with self._entering:
             known = await ledger.get_asset(described.asset_id)
-            asset = await present(known, described) if known else described
+            asset = await present(self._library, known, described) if known else described
             asset = replace(
                 asset, title=plain_text(title, LONGEST_TITLE) or asset.title, tags=changed_tags(asset.tags, tags)
             )

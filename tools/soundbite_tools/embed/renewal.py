@@ -81,7 +81,7 @@ async def free_asset_id(library: Library, source: Source, track: str = "") -> st
     return asset_id
 
 
-async def present(known: Asset, described: Asset) -> Asset:
+async def present(library: Library, known: Asset, described: Asset) -> Asset:
     """Return what is known of a recording together with what its source says of it now."""
     if known.content_hash != described.content_hash:
         title, made = known.title, known.created_at
@@ -90,8 +90,9 @@ async def present(known: Asset, described: Asset) -> Asset:
         )
     if known.source_uri == described.source_uri:
         return replace(known, size_bytes=described.size_bytes, mtime_ns=described.mtime_ns)
-    # A copy is no move: the recording stays at the file that it has.
-    return moved(known, described) if known.source_kind != "file" or await is_gone(known) else known
+    # A copy is no move: the recording stays at the file that it has, unless that is another machine's.
+    is_here = known.source_kind == "file" and library.config.may_read(Path(known.source_uri))
+    return known if is_here and not await is_gone(known) else moved(known, described)
 
 
 async def supersede(library: Library, known: Asset, renewed: Asset) -> bool:

@@ -24,6 +24,8 @@ NEIGHBOUR_ODDS = 0.55
 LONGEST_SPEECH_SEC = 16.0
 LONGEST_SOUND_SEC = 40.0
 _SAME_SHARE = 0.5
+# So much between two clips of a range may be words that are not in its text.
+_LEFT_OUT_SEC = 0.8
 # Heard from the very first sound on, a clip seems cut off.
 _PADDING_SEC = 0.5
 # A sentence that reaches further out than a segment is another one's.
@@ -117,7 +119,7 @@ def time_ranges(scored: Sequence[Scored], limit: int) -> list[TimeRange]:
         alone = TimeRange.of(seed)
         if seed.clip.clip_id in used or any(alone.overlaps(other) for other in ranges):
             continue
-        longer = _with_neighbours(alone, _near(seed, scored, used), ranges)
+        longer = _with_reply(_with_neighbours(alone, _near(seed, scored, used), ranges), scored, used, ranges)
         used.update(scored_clip.clip.clip_id for scored_clip in longer.clips)
         ranges.append(longer)
     return ranges
@@ -161,6 +163,27 @@ def _with_neighbours(seed: TimeRange, near: list[TimeRange], others: Sequence[Ti
                     break
         else:
             return seed
+
+
+def _with_reply(item: TimeRange, scored: Sequence[Scored], used: set[str], others: Sequence[TimeRange]) -> TimeRange:
+    """A range that ends with a question, with the reply of another speaker, however little the reply holds."""
+    last = item.clips[-1].clip
+    if not (last.speaker and last.transcript.rstrip().endswith("?")):
+        return item
+    inside = {scored_clip.clip.clip_id for scored_clip in item.clips}
+    replies = [
+        TimeRange.of(other)
+        for other in scored
+        if other.clip.asset_id == last.asset_id
+        and other.clip.speaker not in ("", last.speaker)
+        and other.clip.clip_id not in used | inside
+        and last.start_sec < other.clip.start_sec <= last.end_sec + NEIGHBOUR_GAP_SEC
+    ]
+    if not replies:
+        return item
+    longer = item.joined(min(replies, key=lambda reply: reply.start_sec))
+    is_new = longer.seconds <= LONGEST_SPEECH_SEC and not any(longer.overlaps(other) for other in others)
+    return longer if is_new else item
 
 
 async def complete_ranges(
@@ -211,8 +234,13 @@ def _lies_in(text: TimedText, start_sec: float, end_sec: float) -> bool:
 
 def _with_text(item: TimeRange, transcripts: Mapping[str, str]) -> TimeRange:
     clips = [scored.clip for scored in item.clips]
-    texts = (clip.transcript or transcripts.get(clip.clip_id, "") for clip in clips)
-    return replace(item, text=" ".join(filter(None, texts)), sounds=distinct_sounds(clip.sound_words for clip in clips))
+    text, end_sec = "", clips[0].end_sec
+    for clip in clips:
+        if words := clip.transcript or transcripts.get(clip.clip_id, ""):
+            # What is said between two clips and does not answer is left out: the rest must not look like one sentence.
+            text += (" … " if clip.start_sec - end_sec > _LEFT_OUT_SEC else " ") + words
+        end_sec = clip.end_sec
+    return replace(item, text=text.strip(" …"), sounds=distinct_sounds(clip.sound_words for clip in clips))
 
 
 def _with_borders(item: TimeRange, sentences: Sequence[TimedText]) -> TimeRange:

@@ -38,6 +38,8 @@ def print_hits(result: SearchResult, question: str, files: Sequence[str]) -> Non
         out.print(_heading(number + 1, clip), soft_wrap=True)
         if clip.text:
             _print_below(out, _marked(clip.text, asked))
+        if clip.context:
+            _print_below(out, Text(f"Around it: {clip.context}", "dim"))
         if clip.sounds:
             _print_below(out, Text(f"({clip.sounds})", "magenta"))
         if number < len(files) and files[number]:
