@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -22,6 +24,7 @@ from soundbite_store import (
     TimedText,
     Usage,
 )
+from soundbite_store.ledger.connection import make_private_file
 from soundbite_store.ledger.queries import MAX_CACHED_QUERIES
 
 WAIT_S = 20
@@ -398,3 +401,16 @@ async def test_a_closed_ledger_says_so_and_closes_twice(tmp_path: Path) -> None:
     await ledger.aclose()
     with pytest.raises(StoreUnavailable, match="closed"):
         await ledger.list_tasks()
+
+
+async def test_a_ledger_made_private_while_it_is_open_keeps_its_locks(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    async with await Ledger.open(path) as ledger:
+        await ledger.list_assets()
+        log = path.with_name("ledger.sqlite-wal")
+        before = log.stat().st_ino
+        make_private_file(path)
+        # Who closes a database as the last one deletes its log: another process must see that it is not.
+        reads = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT 1 FROM tasks'); c.close()"
+        subprocess.run([sys.executable, "-c", reads, str(path)], check=True, timeout=60)
+        assert log.stat().st_ino == before

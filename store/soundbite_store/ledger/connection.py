@@ -180,7 +180,9 @@ def make_private_file(path: Path) -> None:
 
     Raises: OSError.
     """
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    # Never opened where it is there: the close would drop the locks that SQLite holds on it for this process.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     for beside in ("", "-wal", "-shm"):
         with contextlib.suppress(OSError):  # another's file, or a file system that knows no modes: `doctor` says so
             path.with_name(path.name + beside).chmod(0o600)
