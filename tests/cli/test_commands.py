@@ -457,7 +457,7 @@ def test_transcripts_are_written_as_files_that_others_read(shelf: Any, run: Any,
     assert all(text.startswith("---\ntitle: ") and "\n---\n" in text for text in texts["md"])
     nobody = run("export", tmp_path / "x.vtt", "--format", "vtt", "--asset", "a_none")
     assert nobody.code != 0
-    assert "no transcript of 'a_none'" in nobody.err
+    assert "No recording is called 'a_none'" in nobody.err
     assert run("export", tmp_path / "x.parquet", "--asset", "a_none").code == 2
 
 

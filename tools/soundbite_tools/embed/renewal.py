@@ -90,8 +90,9 @@ async def present(library: Library, known: Asset, described: Asset) -> Asset:
         )
     if known.source_uri == described.source_uri:
         return replace(known, size_bytes=described.size_bytes, mtime_ns=described.mtime_ns)
-    # A copy is no move: the recording stays at the file that it has, unless that is another machine's.
-    is_here = known.source_kind == "file" and library.config.may_read(Path(known.source_uri))
+    # A copy is no move: the recording stays at the file that it has, unless that may be another machine's.
+    is_shared = await library.sharing() is not None
+    is_here = known.source_kind == "file" and (not is_shared or library.config.may_read(Path(known.source_uri)))
     return known if is_here and not await is_gone(known) else moved(known, described)
 
 
