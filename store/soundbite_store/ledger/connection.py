@@ -58,10 +58,7 @@ _SECOND = ("CREATE INDEX tasks_ready_by_space ON tasks (space, asset_id) WHERE s
 
 _THIRD = ("ALTER TABLE assets ADD COLUMN language TEXT",)
 
-_FOURTH = (
-    "ALTER TABLE assets ADD COLUMN track TEXT NOT NULL DEFAULT ''",
-    "ALTER TABLE tasks ADD COLUMN renewal_json TEXT NOT NULL DEFAULT ''",
-)
+_FOURTH = ("ALTER TABLE tasks ADD COLUMN renewal_json TEXT NOT NULL DEFAULT ''",)
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 _Result = TypeVar("_Result")

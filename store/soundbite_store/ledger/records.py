@@ -31,8 +31,6 @@ class Asset:
     created_at: datetime
     language: str | None = None
     """ISO 639-1 code of most of what is said in it, where that is known."""
-    track: str = ""
-    """Which of its audio tracks: a number, from 1, or `all`; empty is the one that a player would take."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _ASSETS_READ = 100_000
 
 
-async def known_recording(library: Library, source: Source, track: str = "") -> Asset | None:
+async def known_recording(library: Library, source: Source) -> Asset | None:
     """Return the recording of the library that a source is, or will be once it is renewed; None for a new one.
 
     Equal content is the same recording, also where its file moved; a file with other content than before is the same
@@ -39,13 +39,13 @@ async def known_recording(library: Library, source: Source, track: str = "") -> 
     ledger = await library.ledger()
     if source.kind == "asset":
         return await ledger.get_asset(source.asset_id)
-    same = [asset for asset in await ledger.assets_of_content(source.content_hash) if asset.track == track]
+    same = await ledger.assets_of_content(source.content_hash)
     if source.kind != "file":
         return same[0] if same else None
     at_path = [
         asset
         for asset in await ledger.assets_of_source(source.uri)
-        if asset.source_kind == "file" and asset.track == track and asset.mtime_ns != NO_FILE_NS
+        if asset.source_kind == "file" and asset.mtime_ns != NO_FILE_NS
     ]
     for asset in same:
         if asset in at_path or await is_gone(asset):
@@ -66,15 +66,14 @@ async def is_gone(asset: Asset) -> bool:
     return await anyio.to_thread.run_sync(recorded_file, asset) is None
 
 
-async def free_asset_id(library: Library, source: Source, track: str = "") -> str:
+async def free_asset_id(library: Library, source: Source) -> str:
     """Return the id of a new recording: that of its content, unless a recording has it that was renewed since.
 
     Raises:
         StoreError: the ledger can't be read.
     """
     ledger = await library.ledger()
-    key = source.content_hash if not track else hashlib.sha256(f"{source.content_hash}\n{track}".encode()).hexdigest()
-    asset_id = source.asset_id if not track else asset_id_for(key)
+    key, asset_id = source.content_hash, source.asset_id
     while (known := await ledger.get_asset(asset_id)) and known.content_hash != source.content_hash:
         key = hashlib.sha256(f"{key}\n{source.uri}".encode()).hexdigest()
         asset_id = asset_id_for(key)
@@ -122,7 +121,7 @@ async def release_path(library: Library, asset: Asset) -> None:
     ledger = await library.ledger()
     for other in await ledger.assets_of_source(asset.source_uri):
         is_other = other.content_hash != asset.content_hash and other.source_kind == "file"
-        if is_other and other.track == asset.track and other.mtime_ns != NO_FILE_NS:
+        if is_other and other.mtime_ns != NO_FILE_NS:
             await ledger.put_asset(replace(other, mtime_ns=NO_FILE_NS))
 
 
