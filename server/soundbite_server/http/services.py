@@ -43,6 +43,8 @@ class _Reservation:
     most_bytes: int
     """What it may take yet, or has taken."""
     written_bytes: int = 0
+    checked_bytes: int = 0
+    """So much was written when the disk was looked at."""
 
 
 class UploadSpace:
@@ -70,11 +72,10 @@ class UploadSpace:
             if size > mine.most_bytes:
                 self._hold(folder, mine, waiting_bytes, size - mine.most_bytes + _AHEAD_BYTES)
             mine.written_bytes = size
-            if size - checked[0] >= _AHEAD_BYTES:
-                checked[0] = size
+            if size - mine.checked_bytes >= _AHEAD_BYTES:
+                mine.checked_bytes = size
                 self._check_disk(folder, 0)  # others write to it as well
 
-        checked = [0]
         self._arriving.append(mine)
         try:
             self._hold(folder, mine, waiting_bytes, expected_bytes or _AHEAD_BYTES)

@@ -293,10 +293,6 @@ class ClipStore:
         tables = await self._all_tables()
         return sorted([await table.info() for table in tables], key=lambda info: info.space.id)
 
-    async def space_names(self) -> list[Space]:
-        """The spaces that have a table, by id; nothing in the tables is read."""
-        return sorted(await self.connection.spaces(), key=lambda space: space.id)
-
     async def scan(self, space: Space) -> SpaceScan | None:
         """Read every row of a space and compare it with its checksum; None when there is no such table.
 

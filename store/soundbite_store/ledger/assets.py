@@ -111,12 +111,6 @@ class AssetRecords:
         rows = await self._ledger.read(lambda db: db.execute(sql, (content_hash,)).fetchall())
         return [(row["platform"], row["platform_asset_id"]) for row in rows]
 
-    async def contents_on(self, platform: str) -> list[tuple[str, str]]:
-        """What a platform holds: hashes of contents, or of windows of them, and what it calls each."""
-        sql = "SELECT content_hash, platform_asset_id FROM platform_assets WHERE platform = ? ORDER BY content_hash"
-        rows = await self._ledger.read(lambda db: db.execute(sql, (platform,)).fetchall())
-        return [(row["content_hash"], row["platform_asset_id"]) for row in rows]
-
     async def forget_platform_asset(self, platform: str, content_hash: str) -> None:
         """Forget it, when the platform no longer knows it."""
         sql = "DELETE FROM platform_assets WHERE platform = ? AND content_hash = ?"
