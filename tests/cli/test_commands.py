@@ -455,6 +455,12 @@ def test_transcripts_are_written_as_files_that_others_read(shelf: Any, run: Any,
     assert all(text.startswith("WEBVTT\n\n") or text == "WEBVTT\n" for text in texts["vtt"])
     assert any(re.match(r"1\n\d\d:\d\d:\d\d,\d{3} --> \d\d:\d\d:\d\d,\d{3}\n", text) for text in texts["srt"])
     assert all(text.startswith("---\ntitle: ") and "\n---\n" in text for text in texts["md"])
+    one = tmp_path / "one.srt"  # by the end of its name, and by the recording's title
+    titles = [asset["title"] for asset in document(run("list", "--json").out)["assets"]]
+    for title in titles:
+        assert document(run("export", one, "--asset", title, "--json").out)["files"] == [str(one)]
+        assert one.read_text(encoding="utf-8") in texts["srt"]
+    assert "name its recording" in run("export", one).err
     nobody = run("export", tmp_path / "x.vtt", "--format", "vtt", "--asset", "a_none")
     assert nobody.code != 0
     assert "No recording is called 'a_none'" in nobody.err

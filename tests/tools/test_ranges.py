@@ -6,11 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundbite_store import StoredClip, clip_id_for
-from soundbite_tools.search.ranges import LONGEST_SPEECH_SEC, time_ranges
+from soundbite_tools.search.ranges import LONGEST_SPEECH_SEC, time_ranges, with_text
 from soundbite_tools.search.ranking import Scored
 
 
-def _scored(start: float, end: float, score: float, *, asset: str = "a", matched: str = "speech") -> Scored:
+def _scored(
+    start: float,
+    end: float,
+    score: float,
+    *,
+    asset: str = "a",
+    matched: str = "speech",
+    words: str = "",
+    speaker: str | None = None,
+) -> Scored:
     clip = StoredClip(
         clip_id=clip_id_for(asset, start, end),
         asset_id=asset,
@@ -22,12 +31,13 @@ def _scored(start: float, end: float, score: float, *, asset: str = "a", matched
         embedding_scope="clip",
         start_sec=start,
         end_sec=end,
-        transcript="",
+        transcript=words,
         sound_words="",
         tags=(),
         metadata_json="{}",
         segmentation="natural",
         created_at=datetime.now(UTC),
+        speaker=speaker,
     )
     return Scored(clip, score, matched)
 
@@ -70,6 +80,27 @@ def test_clips_of_other_recordings_are_not_neighbours() -> None:
 
 def test_the_same_sound_cut_in_another_way_is_one_answer() -> None:
     assert _spans([_scored(0, 6, 0.9), _scored(1, 7, 0.8), _scored(0, 3, 0.7)]) == [("a", 0, 6)]
+
+
+def test_a_question_is_shown_with_the_reply_of_another_speaker() -> None:
+    asked = _scored(0, 2, 0.9, words="What day exactly?", speaker="1")
+    reply = _scored(2.4, 4, 0.2, words="Sunday will be fine.", speaker="2")
+    later = _scored(4.2, 6, 0.2, words="Nothing else.", speaker="2")
+    assert _spans([asked, reply, later])[0] == ("a", 0, 4)
+    told = _scored(0, 2, 0.9, words="It is on that day.", speaker="1")
+    assert _spans([told, reply])[0] == ("a", 0, 2)
+    same = _scored(2.4, 4, 0.2, words="I mean the dinner.", speaker="1")
+    assert _spans([asked, same])[0] == ("a", 0, 2)
+
+
+def test_what_is_left_out_between_two_clips_shows_in_the_text() -> None:
+    clips = [
+        _scored(0, 4, 0.9, words="At seven in the evening."),
+        _scored(4.3, 8, 0.9, words="Two people."),
+        _scored(10, 14, 0.9, words="Is it correct?"),
+    ]
+    [joined] = time_ranges(clips, 10)
+    assert with_text(joined, {}).text == "At seven in the evening. Two people. … Is it correct?"
 
 
 def test_a_range_does_not_grow_without_end() -> None:

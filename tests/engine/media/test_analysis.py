@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from soundbite_engine.analysis.analyse import AnalysisRequest, Embedding, analyse, transcribe
+from soundbite_engine.analysis import analyse as analysis
+from soundbite_engine.analysis.analyse import AnalysisRequest, Embedding, Part, PartRecords, analyse, transcribe
 from soundbite_engine.analysis.progress import Progress
 from soundbite_engine.errors import MediaError
 from soundbite_engine.profiles import load_profile
@@ -197,3 +198,28 @@ async def test_only_a_long_recording_sends_its_workers_home(
         await analyse(AnalysisRequest(str(samples / "standup.flac"), end_sec=3.0, options=("audio",)), pool)
         await transcribe(samples / "standup.flac", pool, 0.0, 3.0)
         assert pool.retirements == (2 if is_long else 0)
+
+
+@pytest.mark.slow
+async def test_the_first_part_does_not_wait_for_the_words_of_the_last(
+    samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analysis, "PARTS_FROM_SEC", 30.0)
+    events: list[str] = []
+    run = WorkerPool.run
+
+    async def noted(pool: WorkerPool, job: str, /, *args: object, **options: object) -> object:
+        result = await run(pool, job, *args, **options)  # type: ignore[arg-type] # handed on as they are
+        events.append(job)
+        return result
+
+    async def keep(part: Part) -> None:
+        events.append("kept")
+
+    monkeypatch.setattr(WorkerPool, "run", noted)
+    async with WorkerPool(1) as pool:
+        request = AnalysisRequest(str(samples / "standup.flac"), strategy="natural")
+        await analyse(request, pool, records=PartRecords((), keep))
+    assert events.count("kept") == 1
+    # Two passages make the first part and one the last: its words are recognised after who speaks was told.
+    assert events.index("tell_speakers") < len(events) - 1 - events[::-1].index("recognise")

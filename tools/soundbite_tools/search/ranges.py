@@ -207,7 +207,7 @@ async def complete_ranges(
     cut = [item.asset_id for item in ranges if _is_cut_anywhere(item)]
     read = cut if not context_sec else {item.asset_id for item in ranges}
     sentences = await ledger.get_sentences(read, library.config.platform) if read else {}
-    texts = [_with_text(item, transcripts) for item in ranges]
+    texts = [with_text(item, transcripts) for item in ranges]
     moved = [_with_borders(item, sentences.get(item.asset_id, ())) for item in texts]
     if context_sec:
         moved = [_with_context(item, sentences.get(item.asset_id, ()), context_sec) for item in moved]
@@ -232,7 +232,8 @@ def _lies_in(text: TimedText, start_sec: float, end_sec: float) -> bool:
     return text.end_sec > text.start_sec and shared_sec >= (text.end_sec - text.start_sec) / 2
 
 
-def _with_text(item: TimeRange, transcripts: Mapping[str, str]) -> TimeRange:
+def with_text(item: TimeRange, transcripts: Mapping[str, str]) -> TimeRange:
+    """Return the range with its words; `transcripts` has, by clip, those of clips that do not hold their own."""
     clips = [scored.clip for scored in item.clips]
     text, end_sec = "", clips[0].end_sec
     for clip in clips:
