@@ -13,6 +13,7 @@ import pytest
 from soundbite_engine.errors import DiskError, StateError
 from soundbite_engine.platform.database import LATEST, Database
 from soundbite_engine.platform.requests import new_id, parse_rfc3339, rfc3339
+from soundbite_engine.platform.task_records import count_attempt
 from soundbite_engine.platform.work import Owner
 
 
@@ -50,6 +51,11 @@ async def test_a_disk_too_full_for_the_index_of_the_log_is_named(tmp_path: Path)
     async with Database(tmp_path / "a.db") as database:
         with pytest.raises(DiskError, match="no room left"):
             await database.read(open_on_a_full_disk)
+
+
+async def test_an_attempt_of_a_task_that_was_deleted_meanwhile_counts_nothing(tmp_path: Path) -> None:
+    async with Database(tmp_path / "a.db") as database:
+        assert await database.write(lambda c: count_attempt(c, "none", -1)) == 0
 
 
 async def test_a_commit_that_fails_is_rolled_back_and_does_not_block_the_next(tmp_path: Path) -> None:
