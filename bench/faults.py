@@ -58,14 +58,18 @@ class WavFiles:
         with source.open() as file, wave.open(file.reader()) as sound:
             return Media(sound.getnframes() / RATE_HZ, has_audio=True, container="wav")
 
-    async def cut(self, source: SourceFile, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
+    async def cut(
+        self, source: SourceFile, start_sec: float, end_sec: float, sound_format: SoundFormat, track: str = ""
+    ) -> bytes:
         """Return nothing: nobody plays clips here."""
         return b""
 
-    async def to_flac(self, source: SourceFile, out: Path, start_sec: float, end_sec: float | None) -> None:
+    async def to_flac(
+        self, source: SourceFile, out: Path, start_sec: float, end_sec: float | None, track: str = ""
+    ) -> None:
         """Do nothing: WAV is taken as it is."""
 
-    async def transcribe(self, source: SourceFile, start_sec: float, end_sec: float | None) -> Heard:
+    async def transcribe(self, source: SourceFile, start_sec: float, end_sec: float | None, track: str = "") -> Heard:
         """Return no words."""
         return Heard((), ())
 

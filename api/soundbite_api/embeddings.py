@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
@@ -84,8 +84,8 @@ class AudioInput(Request):
     embedding_type: list[EmbeddingType] = Field(
         default_factory=lambda: list[EmbeddingType](("separate_embedding",)), min_length=1
     )
-    track: int | None = Field(default=None, ge=1)
-    """An extension of the embedded engine: the number of an audio track, from 1; None is what a player would take."""
+    track: Annotated[int, Field(ge=1)] | Literal["all"] | None = None
+    """An extension of the embedded engine: the number of an audio track from 1, or all; None is what a player takes."""
 
     @field_validator("embedding_option", "embedding_scope", "embedding_type")
     @classmethod

@@ -30,7 +30,7 @@ class EngineError(Exception):
 class MediaError(EngineError):
     """The recording can't be used.
 
-    Codes: `media_not_found`, `media_empty`, `media_unreadable`, `media_no_audio`, `media_too_long`,
+    Codes: `media_not_found`, `media_empty`, `media_unreadable`, `media_no_audio`, `media_no_track`, `media_too_long`,
     `window_past_end`.
     """
 

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from soundbite.clips import AsyncClip, Clip, Facts, Recording
 from soundbite.errors import NotFound, SoundbiteError, translated
@@ -42,10 +42,18 @@ class AsyncLibrary:
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
 
-    async def add(self, source: str | Path, *, title: str = "", tags: Iterable[str] = ()) -> Recording:
+    async def add(
+        self,
+        source: str | Path,
+        *,
+        title: str = "",
+        tags: Iterable[str] = (),
+        track: int | Literal["all"] | None = None,
+    ) -> Recording:
         """Add a recording, a file or an https link, and return it once it can be searched.
 
-        What is there already is not embedded again.
+        What is there already is not embedded again. `track` is the number of an audio track, from 1, or `all`, mixed;
+        None is the one that the recording has had, or that a player would take.
 
         Raises:
             SourceError: it can't be read, or holds no sound.
@@ -53,7 +61,7 @@ class AsyncLibrary:
         """
         with translated():
             named = _source(source)
-            request = EmbedRequest(source=named.address, title=title, tags=tuple(tags))
+            request = EmbedRequest(source=named.address, title=title, tags=tuple(tags), track=str(track or ""))
             task = await add_one(self._jobs, named, request)
             if task.status == "failed":
                 raise _problem(task)
@@ -119,9 +127,16 @@ class Library:
     def __init__(self, library: AsyncLibrary, portal: BlockingPortal) -> None:
         self._library, self._portal = library, portal
 
-    def add(self, source: str | Path, *, title: str = "", tags: Iterable[str] = ()) -> Recording:
+    def add(
+        self,
+        source: str | Path,
+        *,
+        title: str = "",
+        tags: Iterable[str] = (),
+        track: int | Literal["all"] | None = None,
+    ) -> Recording:
         """Add a recording and return it once it can be searched, as `AsyncLibrary.add` does."""
-        return self._portal.call(functools.partial(self._library.add, source, title=title, tags=tags))
+        return self._portal.call(functools.partial(self._library.add, source, title=title, tags=tags, track=track))
 
     def search(self, query: str = "", *, top_k: int = 5, **filters: Any) -> list[Clip]:
         """Return the clips that answer a question, as `AsyncLibrary.search` does."""

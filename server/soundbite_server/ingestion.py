@@ -71,6 +71,6 @@ async def earlier_result(library: Library, asset: Asset, request: EmbedRequest) 
     """What is known of a recording that the engine set now has embedded, if its title and tags are those asked for."""
     if request.title not in ("", asset.title) or changed_tags(asset.tags, request.tags) != asset.tags:
         return None
-    params = EmbedParams.of(request, knows_natural=library.config.natural_segmentation)
+    params = EmbedParams.of(request, knows_natural=library.config.natural_segmentation).of_recording(asset)
     task = await finished_task(library, asset, params)
     return task_result(task, asset).model_copy(update={"is_reused": True}) if task else None

@@ -11,6 +11,7 @@ from soundbite_api import SourceFile
 from soundbite_engine.errors import EngineError
 from soundbite_engine.speech.transcripts import Sentence, Word
 from soundbite_engine.workers import media
+from soundbite_engine.workers.plans import TrackChoice
 from soundbite_engine.workers.pool import WorkerPool
 from soundbite_store import TimedText
 from soundbite_tools import Heard, Levels, Media, MediaProblem, SoundFormat
@@ -39,27 +40,31 @@ class EngineMediaReader:
         """
         async with _translated():
             info = await media.probe(source, self._pool)
-        return Media(duration_sec=info.duration_sec, has_audio=info.has_audio, container=info.container)
+        return Media(info.duration_sec, info.has_audio, info.container, len(info.tracks))
 
-    async def cut(self, source: SourceFile, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
+    async def cut(
+        self, source: SourceFile, start_sec: float, end_sec: float, sound_format: SoundFormat, track: str = ""
+    ) -> bytes:
         """Return the sound between two times as a small file of its own.
 
         Raises:
             MediaProblem: it can't be read, or the range holds no sound.
         """
         async with _translated():
-            return await media.cut(source, start_sec, end_sec, sound_format, self._pool)
+            return await media.cut(source, start_sec, end_sec, sound_format, self._pool, _choice(track))
 
-    async def to_flac(self, source: SourceFile, out: Path, start_sec: float, end_sec: float | None) -> None:
+    async def to_flac(
+        self, source: SourceFile, out: Path, start_sec: float, end_sec: float | None, track: str = ""
+    ) -> None:
         """Write the sound between two times to a FLAC file.
 
         Raises:
             MediaProblem: it can't be read, or the range holds no sound.
         """
         async with _translated():
-            await media.to_flac(source, out, self._pool, start_sec, end_sec)
+            await media.to_flac(source, out, self._pool, start_sec, end_sec, _choice(track))
 
-    async def transcribe(self, source: SourceFile, start_sec: float, end_sec: float | None) -> Heard:
+    async def transcribe(self, source: SourceFile, start_sec: float, end_sec: float | None, track: str = "") -> Heard:
         """Return what the recogniser understands between two times.
 
         Raises:
@@ -71,17 +76,21 @@ class EngineMediaReader:
 
         profile = base_profile() if self._has_speakers else base_profile().without_speakers()
         async with _translated():
-            transcript = await transcribe(source, self._pool, start_sec, end_sec, profile=profile)
+            transcript = await transcribe(source, self._pool, start_sec, end_sec, profile=profile, track=_choice(track))
         return Heard(_timed(transcript.words), _timed(transcript.sentences))
 
-    async def levels(self, source: SourceFile, count: int) -> Levels:
+    async def levels(self, source: SourceFile, count: int, track: str = "") -> Levels:
         """Return how loud the sound of a file is in `count` equal parts of it.
 
         Raises:
             MediaProblem: it can't be read.
         """
         async with _translated():
-            return Levels(*await media.levels(source, count, self._pool))
+            return Levels(*await media.levels(source, count, self._pool, _choice(track)))
+
+
+def _choice(track: str) -> TrackChoice:
+    return "all" if track == "all" else int(track) if track else None
 
 
 def _timed(texts: Iterable[Word | Sentence]) -> tuple[TimedText, ...]:

@@ -25,6 +25,8 @@ class ClipFilter:
     not_content_hash: str | None = None
     """The clip was made of another content than this."""
     task_id: str | None = None
+    not_task_id: str | None = None
+    """Another task made the clip."""
     segmentation: str | None = None
     tags_any: tuple[str, ...] | None = None
     speakers_any: tuple[str, ...] | None = None
@@ -65,11 +67,9 @@ class ClipFilter:
         for column, values in (("clip_id", self.exclude_clip_ids), ("asset_id", self.exclude_asset_ids)):
             if values:
                 yield f"NOT ({_one_of(column, values)})"
-        for column in EQUALS:
-            if (value := getattr(self, column)) is not None:
-                yield f"{column} = {quoted(value)}"
-        if self.not_content_hash is not None:
-            yield f"content_hash <> {quoted(self.not_content_hash)}"
+        for name, (column, sign) in COMPARED.items():
+            if (value := getattr(self, name)) is not None:
+                yield f"{column} {sign} {quoted(value)}"
         if self.tags_any is not None:
             yield f"array_has_any(tags, [{_literals(self.tags_any)}])" if self.tags_any else "false"
         if self.share is not None:
@@ -93,6 +93,10 @@ class ClipFilter:
 
 EQUALS = tuple(name for name in ClipFilter.__dataclass_fields__ if name in StoredClip.__dataclass_fields__)
 """The columns that a filter of the same name asks for one value of."""
+COMPARED = {name: (name, "=") for name in EQUALS} | {
+    f"not_{name}": (name, "<>") for name in EQUALS if f"not_{name}" in ClipFilter.__dataclass_fields__
+}
+"""The column that each filter of one value compares, and how."""
 
 
 def share_end(share: float) -> str:

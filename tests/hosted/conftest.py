@@ -47,17 +47,21 @@ class ThreadMediaReader:
     async def probe(self, source: SourceFile) -> Media:
         """Return what the file holds."""
         info = await _in_thread(partial(probe, _ignore, source))
-        return Media(info.duration_sec, info.has_audio, info.container)
+        return Media(info.duration_sec, info.has_audio, info.container, len(info.tracks))
 
-    async def cut(self, source: SourceFile, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
+    async def cut(
+        self, source: SourceFile, start_sec: float, end_sec: float, sound_format: SoundFormat, track: str = ""
+    ) -> bytes:
         """Return the sound of a range."""
         return await _in_thread(partial(cut, _ignore, source, start_sec, end_sec, sound_format))
 
-    async def to_flac(self, source: SourceFile, out: Path, start_sec: float, end_sec: float | None) -> None:
+    async def to_flac(
+        self, source: SourceFile, out: Path, start_sec: float, end_sec: float | None, track: str = ""
+    ) -> None:
         """Write a range as FLAC."""
-        await _in_thread(partial(to_flac, _ignore, source, str(out), start_sec, end_sec))
+        await _in_thread(partial(to_flac, _ignore, source, str(out), start_sec, end_sec, int(track) if track else None))
 
-    async def transcribe(self, source: SourceFile, start_sec: float, end_sec: float | None) -> Heard:
+    async def transcribe(self, source: SourceFile, start_sec: float, end_sec: float | None, track: str = "") -> Heard:
         """Return what the script says was said in the first second."""
         said = TimedText(value=self.heard, start_sec=start_sec, end_sec=start_sec + 1)
         return Heard((said,), (said,))

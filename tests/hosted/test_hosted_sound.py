@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 from tool_calls import embed_audio
 
@@ -14,6 +16,7 @@ from soundbite_api import SourceFile
 from soundbite_store import ClipFilter, Space
 from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.uploads import shipment_of
+from soundbite_tools.errors import ToolProblem
 
 Open = Callable[..., Any]
 Tone = Callable[..., Path]
@@ -91,6 +94,26 @@ async def test_a_far_window_of_a_huge_file_is_cut_out_before_it_goes_up(
     assert (task.start_sec, task.end_sec) == (90.0, 102.0)
     # Its words are those of the recording's seconds as well.
     assert {clip.transcript.split()[0] for clip in found if clip.transcript} == {"word0", "word6"}
+
+
+async def test_a_track_goes_up_by_itself_and_only_of_a_file_that_is_here(
+    open_library: Open, tmp_path: Path, platform: Any
+) -> None:
+    path = tmp_path / "audio" / "two.mkv"
+    with av.open(str(path), "w", format="matroska") as container:
+        streams = [container.add_stream("pcm_s16le", rate=8000, layout="mono") for _ in range(2)]
+        for stream, seconds in zip(streams, (12, 7), strict=True):
+            frame = av.AudioFrame.from_ndarray(np.full((1, 8000 * seconds), 9000, np.int16), "s16", "mono")
+            frame.sample_rate, frame.pts = 8000, 0
+            container.mux([*stream.encode(frame), *stream.encode(None)])
+    async with open_library() as library:
+        task = await embedded(library, path.name, track="2")
+        with pytest.raises(ToolProblem, match="chooses the track"):
+            await embedded(library, "", asset_id=next(iter(platform.assets)), track="2")
+    (asset,) = platform.assets.values()
+    assert (asset.filename.endswith("track-2-0-12.flac"), asset.duration) == (True, pytest.approx(7, abs=0.05))
+    assert "Only audio track 2 was uploaded." in task.notes
+    assert not any("damaged" in note for note in task.notes)
 
 
 async def test_the_whole_of_a_huge_file_goes_up_as_it_is(open_library: Open, tone: Tone, platform: Any) -> None:

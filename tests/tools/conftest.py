@@ -48,7 +48,9 @@ class WavMediaReader:
         except (wave.Error, EOFError) as exc:
             raise MediaProblem(f"{source.name} is not a WAV file") from exc
 
-    async def cut(self, source: SourceFile, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
+    async def cut(
+        self, source: SourceFile, start_sec: float, end_sec: float, sound_format: SoundFormat, track: str = ""
+    ) -> bytes:
         """Return the raw samples of a range."""
         with source.open() as file, wave.open(file.reader()) as sound:
             sound.setpos(round(start_sec * sound.getframerate()))

@@ -27,6 +27,7 @@ BOTH_OPTIONS: tuple[Option, ...] = ("audio", "transcription")
 BOTH_SCOPES: tuple[Scope, ...] = ("clip", "asset")
 SEPARATE: tuple[Structure, ...] = ("separate_embedding",)
 DEFAULT_SEGMENT_SEC = 6
+ALL_TRACKS = "all"
 LONGEST_WAIT_S = 25
 """Clients give up on calls of a minute, some of less."""
 
@@ -47,6 +48,13 @@ def _lower_case(text: str) -> str:
 
 def _sound_names(sounds: tuple[str, ...]) -> tuple[str, ...]:
     return distinct(plain_text(sound, _LONGEST_SOUND).lower() for sound in sounds)
+
+
+def _track(text: str) -> str:
+    track = text.strip().lower()
+    if track != ALL_TRACKS and not (track.isascii() and track.isdecimal() and int(track)):
+        raise ValueError("give the number of an audio track, from 1, or all")
+    return track if track == ALL_TRACKS else str(int(track))
 
 
 def _moment(text: str) -> datetime:
@@ -241,6 +249,12 @@ class EmbedRequest(Request):
     ] = ()
     start_sec: Annotated[float, Field(description="From here", ge=0)] = 0.0
     end_sec: Annotated[float, Field(description="To here; 0 is the end", ge=0)] = 0.0
+    track: Annotated[
+        str,
+        Field(description="Number of an audio track, or all", max_length=4, coerce_numbers_to_str=True),
+        AfterValidator(_track),
+        Flag("--track", help="Audio track: its number from 1, or all of them mixed", metavar="N|all"),
+    ] = ""
     segmentation: Annotated[
         Literal["auto", "natural", "fixed"],
         Field(description="natural: at pauses and changes of sound; fixed: every segment_sec"),

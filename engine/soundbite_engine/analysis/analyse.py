@@ -22,7 +22,7 @@ from soundbite_engine.speech.doubts import warnings_about, words_of
 from soundbite_engine.speech.transcripts import Recognition, Transcript, sayings, transcript
 from soundbite_engine.speech.turns import Turn, with_speakers
 from soundbite_engine.workers.media import MediaFile
-from soundbite_engine.workers.plans import PARTS_FROM_SEC, SAMPLE_RATE_HZ, DecodeReport, Passage, Segment
+from soundbite_engine.workers.plans import PARTS_FROM_SEC, SAMPLE_RATE_HZ, DecodeReport, Passage, Segment, TrackChoice
 from soundbite_engine.workers.pool import WorkerPool
 from soundbite_engine.workers.scratch import scratch_folder
 
@@ -49,8 +49,7 @@ class AnalysisRequest:
     scopes: tuple[str, ...] = ("clip", "asset")
     types: tuple[str, ...] = ("separate_embedding",)
     longest_sec: float | None = None
-    track: int | None = None
-    """The number of an audio track, from 1; None is the one that a player would take."""
+    track: TrackChoice = None
 
     @property
     def decoded_until_sec(self) -> float | None:
@@ -131,15 +130,16 @@ async def transcribe(
     end_sec: float | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     profile: Profile | None = None,
+    track: TrackChoice = None,
 ) -> Transcript:
-    """The words of a window of the file `media`.
+    """The words of a window of a track of the file `media`.
 
     Raises:
         MediaError, WorkerError: as `analyse`.
     """
     async with scratch_folder() as folder:
         work = Work(pool, folder, profile or base_profile(), Meter(True, on_progress))
-        report = await work.decode_and_listen(media, start_sec, end_sec)
+        report = await work.decode_and_listen(media, start_sec, end_sec, track)
         passages = await work.plan()
         work.expect(passages, report)
         recognition, turns = await all_of(work.recognise(passages, report), work.speakers(passages, report))

@@ -23,6 +23,7 @@ from soundbite_engine.workers.plans import (
     DecodeReport,
     Passage,
     Segment,
+    TrackChoice,
     segment_batches,
     tick_spans,
 )
@@ -90,7 +91,7 @@ class Work:
         return await pool.run(job, *args, timeout_s=timeout_s, on_progress=on_progress)
 
     async def decode_and_listen(
-        self, media: MediaFile, start_sec: float, end_sec: float | None, track: int | None = None
+        self, media: MediaFile, start_sec: float, end_sec: float | None, track: TrackChoice = None
     ) -> DecodeReport:
         """Decode the window to the scratch file, and listen to each span of it as soon as it is there."""
         self._source = media

@@ -14,15 +14,22 @@ from soundbite_engine.audio.containers import describe_container, open_media, op
 from soundbite_engine.audio.lengths import is_countable, missing_share, rest_sec, stated_sec
 from soundbite_engine.audio.levels import Levelled, Leveller
 from soundbite_engine.audio.links import Span, links
-from soundbite_engine.audio.mix import ChannelLevels
+from soundbite_engine.audio.mix import STRETCH_SEC, ChannelLevels, Mixer
 from soundbite_engine.audio.reading import SKIP_FROM_SEC, Approach, Reading, SeekMissed, Tally
 from soundbite_engine.audio.spectra import Floats, Samples
 from soundbite_engine.audio.timeline import guessed_end_sec, origin_sec
-from soundbite_engine.audio.tracks import heard_stream, heard_track, note_of, tracks_of
+from soundbite_engine.audio.tracks import heard_stream, heard_track, note_of, sounding_tracks, tracks_of
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.jobs import Report
 from soundbite_engine.workers.media import MediaFile, MediaInfo
-from soundbite_engine.workers.plans import CHANNELS_FILE, GAINS_FILE, SAMPLE_RATE_HZ, TICK_SAMPLES, DecodeReport
+from soundbite_engine.workers.plans import (
+    CHANNELS_FILE,
+    GAINS_FILE,
+    SAMPLE_RATE_HZ,
+    TICK_SAMPLES,
+    DecodeReport,
+    TrackChoice,
+)
 
 MAX_DURATION_SEC = 4 * 3600 + 60
 _TRUSTED_SEC, _TRUSTED_SHARE = 0.2, 0.001
@@ -141,11 +148,11 @@ def decoded_blocks(
     end_sec: float | None = None,
     rate_hz: int = SAMPLE_RATE_HZ,
     tally: Tally | None = None,
-    track: int | None = None,
+    track: TrackChoice = None,
 ) -> Iterator[Samples]:
     """Mono blocks of `start_sec` to `end_sec` of the sound in the file `media`, turned down where 16 bits overflow.
 
-    `track` is the number of an audio track, from 1; None is the one that a player would take.
+    `track` is the number of an audio track, from 1, or `all`; None is the one that a player would take.
 
     Raises:
         MediaError: unreadable, no audio, no sound decoded, longer than four hours, or `start_sec` past the end.
@@ -160,7 +167,7 @@ def blocks_of(
     end_sec: float | None = None,
     rate_hz: int = SAMPLE_RATE_HZ,
     tally: Tally | None = None,
-    track: int | None = None,
+    track: TrackChoice = None,
 ) -> Iterator[Samples]:
     """The same of a file that is open.
 
@@ -174,6 +181,65 @@ def blocks_of(
 
 
 def _float_blocks(
+    source: OpenFile, start_sec: float, end_sec: float | None, rate_hz: int, tally: Tally, track: TrackChoice
+) -> Iterator[Floats]:
+    if track != "all":
+        yield from _track_blocks(source, start_sec, end_sec, rate_hz, tally, track)
+        return
+    numbers = sounding_tracks(tracks_of(source))
+    if len(numbers) == 1:
+        yield from _track_blocks(source, start_sec, end_sec, rate_hz, tally, numbers[0])
+    else:
+        yield from _mixed_tracks(source, start_sec, end_sec, rate_hz, tally, numbers)
+
+
+def _mixed_tracks(
+    source: OpenFile, start_sec: float, end_sec: float | None, rate_hz: int, tally: Tally, numbers: Sequence[int]
+) -> Iterator[Floats]:
+    """Several tracks mixed as channels are, at the same fixed times."""
+    # The stretch that the window begins in is mixed as a whole, and passes over from the one before it.
+    begin_sec = max(0.0, (start_sec // STRETCH_SEC - 1) * STRETCH_SEC)
+    if tally.channels is not None:
+        tally.channels = ChannelLevels(start_sec, len(numbers))
+        tally.channels.begin(begin_sec)
+    tallies, failures = [Tally() for _ in numbers], list[MediaError]()
+
+    def blocks_or_nothing(number: int, own: Tally) -> Iterator[Floats]:
+        try:
+            yield from _track_blocks(source, begin_sec, end_sec, rate_hz, own, number)
+        except MediaError as exc:  # it may be shorter than another
+            failures.append(exc)
+
+    parts = [blocks_or_nothing(number, own) for number, own in zip(numbers, tallies, strict=True)]
+    mixer, lead, count = Mixer(rate_hz, begin_sec), round((start_sec - begin_sec) * rate_hz), 0
+    for samples in chain(_side_by_side(parts, round(STRETCH_SEC * rate_hz)), [None]):
+        tally.join(tallies)
+        if samples is not None and tally.channels is not None:
+            tally.channels.add(samples, rate_hz)
+        for mixed in mixer.finish() if samples is None else mixer.push(samples):
+            window, lead = mixed[lead:], max(0, lead - mixed.size)
+            count += window.size
+            if window.size:
+                yield window
+    if not count:
+        raise failures[0] if failures else _past_end(source.name, start_sec, tally)
+
+
+def _side_by_side(parts: Sequence[Iterator[Floats]], size: int) -> Iterator[Floats]:
+    """Pieces of at most `size` samples of several sounds, (samples, parts); behind a shorter one is silence."""
+    pending = [np.zeros(0, np.float32) for _ in parts]
+    while True:
+        for at, part in enumerate(parts):
+            while pending[at].size < size and (block := next(part, None)) is not None:
+                pending[at] = np.concatenate([pending[at], block])
+        count = min(size, max(sound.size for sound in pending))
+        if not count:
+            return
+        yield np.stack([np.pad(sound[:count], (0, max(0, count - sound.size))) for sound in pending], axis=1)
+        pending = [sound[count:] for sound in pending]
+
+
+def _track_blocks(
     source: OpenFile, start_sec: float, end_sec: float | None, rate_hz: int, tally: Tally, track: int | None
 ) -> Iterator[Floats]:
     count = 0
@@ -189,11 +255,15 @@ def _float_blocks(
             continue
         if count:
             return
+    raise _past_end(source.name, start_sec, tally)
+
+
+def _past_end(name: str, start_sec: float, tally: Tally) -> MediaError:
     if start_sec > 0 and tally.heard_sec > 0:
-        raise MediaError(
-            "window_past_end", f"start_sec {start_sec:g} is past the end: {source.name} lasts {tally.heard_sec:.1f} s"
+        return MediaError(
+            "window_past_end", f"start_sec {start_sec:g} is past the end: {name} lasts {tally.heard_sec:.1f} s"
         )
-    raise _no_sound(source.name)
+    return _no_sound(name)
 
 
 def decode_to_scratch(
@@ -202,7 +272,7 @@ def decode_to_scratch(
     scratch: str,
     start_sec: float = 0.0,
     end_sec: float | None = None,
-    track: int | None = None,
+    track: TrackChoice = None,
 ) -> DecodeReport:
     """Decode a window of `media` into `scratch` as raw int16, its gains beside it; `report` counts to the expected end.
 
@@ -214,10 +284,9 @@ def decode_to_scratch(
 
 
 def _decoded_to_scratch(
-    report: Report, source: OpenFile, scratch: str, start_sec: float, end_sec: float | None, track: int | None
+    report: Report, source: OpenFile, scratch: str, start_sec: float, end_sec: float | None, track: TrackChoice
 ) -> DecodeReport:
-    channels = ChannelLevels(start_sec)
-    tally = Tally(channels=channels)
+    tally = Tally(channels=ChannelLevels(start_sec))
     count = 0
     leveller = Leveller(SAMPLE_RATE_HZ, raises_speech=True)
     blocks = _float_blocks(source, start_sec, end_sec, SAMPLE_RATE_HZ, tally, track)
@@ -231,12 +300,12 @@ def _decoded_to_scratch(
             until = end_sec if end_sec is not None else tally.announced_sec or tally.guessed_sec
             if until is not None and until > start_sec:
                 report(min(1.0, count / SAMPLE_RATE_HZ / (until - start_sec)))
-    if (levels := channels.levels(count // TICK_SAMPLES)) is not None:
-        levels.tofile(Path(scratch).with_name(CHANNELS_FILE))
+    if tally.channels and (levels := tally.channels.levels(count // TICK_SAMPLES)) is not None:
+        np.save(Path(scratch).with_name(CHANNELS_FILE), levels)
     if not tally.is_cut_by_window:
         tally.missing_share = missing_share(source)
     tracks = tracks_of(source)
-    note = note_of(tracks, track or heard_track(tracks)) if tracks else ""
+    note = note_of(tracks, track)
     return DecodeReport(count, start_sec, tally.source_sec, (*tally.warnings(), *([note] if note else [])))
 
 

@@ -25,6 +25,7 @@ from soundbite_engine.audio.tracks import heard_stream
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.jobs import Report
 from soundbite_engine.workers.media import ClipFormat, MediaFile
+from soundbite_engine.workers.plans import TrackChoice
 
 MAX_CLIP_SEC = 600.0
 _FRAME_SAMPLES = 1152
@@ -53,8 +54,10 @@ _RECIPES = {
 }
 
 
-def cut(report: Report, media: MediaFile, start_sec: float, end_sec: float, fmt: ClipFormat) -> bytes:
-    """`start_sec` to `end_sec` of the file `media` as a whole mono file of format `fmt`.
+def cut(
+    report: Report, media: MediaFile, start_sec: float, end_sec: float, fmt: ClipFormat, track: TrackChoice = None
+) -> bytes:
+    """`start_sec` to `end_sec` of a track of the file `media` as a whole mono file of format `fmt`.
 
     Raises:
         MediaError: see `decoded_blocks`; also a stretch of more than ten minutes.
@@ -63,7 +66,7 @@ def cut(report: Report, media: MediaFile, start_sec: float, end_sec: float, fmt:
     if end_sec - start_sec > MAX_CLIP_SEC:
         raise MediaError("media_too_long", f"a clip is at most {MAX_CLIP_SEC:g} s, not {end_sec - start_sec:.1f} s")
     recipe = _RECIPES[fmt]
-    samples = np.concatenate(list(decoded_blocks(media, start_sec, end_sec, recipe.rate_hz)))
+    samples = np.concatenate(list(decoded_blocks(media, start_sec, end_sec, recipe.rate_hz, track=track)))
     try:
         return _encoded(samples, recipe)
     except FFmpegError as exc:
@@ -93,19 +96,23 @@ def _frames(samples: Samples, recipe: _Recipe, frame_samples: int) -> Iterator[A
         yield frame
 
 
-def to_flac(report: Report, media: MediaFile, out: str, start_sec: float, end_sec: float | None) -> None:
-    """Write a stretch of the sound in `media` to `out`: mono, 16 bits, the rate of the source up to 48 kHz.
+def to_flac(
+    report: Report, media: MediaFile, out: str, start_sec: float, end_sec: float | None, track: TrackChoice = None
+) -> None:
+    """Write a stretch of the sound of a track in `media` to `out`: mono, 16 bits, the rate of the source up to 48 kHz.
 
     Raises:
         MediaError: see `decoded_blocks`; also when `out` can't be written.
     """
     with open_media(media) as source:
-        _write_flac(report, source, out, start_sec, end_sec)
+        _write_flac(report, source, out, start_sec, end_sec, track)
 
 
-def _write_flac(report: Report, source: OpenFile, out: str, start_sec: float, end_sec: float | None) -> None:
-    rate_hz, until_sec = _rate_and_end(source, end_sec)
-    frames = _flac_frames(blocks_of(source, start_sec, end_sec, rate_hz), rate_hz)
+def _write_flac(
+    report: Report, source: OpenFile, out: str, start_sec: float, end_sec: float | None, track: TrackChoice
+) -> None:
+    rate_hz, until_sec = _rate_and_end(source, end_sec, None if track == "all" else track)
+    frames = _flac_frames(blocks_of(source, start_sec, end_sec, rate_hz, track=track), rate_hz)
     try:
         with av.open(out, mode="w", format="flac") as container:
             stream = container.add_stream("flac", rate=rate_hz)
@@ -121,9 +128,9 @@ def _write_flac(report: Report, source: OpenFile, out: str, start_sec: float, en
         raise MediaError("media_unreadable", f"{source.name} can't be written as FLAC: {exc}") from exc
 
 
-def _rate_and_end(source: OpenFile, end_sec: float | None) -> tuple[int, float]:
+def _rate_and_end(source: OpenFile, end_sec: float | None, track: int | None) -> tuple[int, float]:
     with opened(source) as container:
-        stream = heard_stream(container, source)
+        stream = heard_stream(container, source, track)
         rate_hz = min(max(stream.codec_context.sample_rate, _LOWEST_FLAC_HZ), _HIGHEST_FLAC_HZ)
         return rate_hz, end_sec or guessed_end_sec(container, source) or 0.0
 
@@ -148,8 +155,8 @@ def _flac_frame(samples: Samples, rate_hz: int, pts: int) -> AudioFrame:
     return frame
 
 
-def levels(report: Report, media: MediaFile, count: int) -> tuple[float, bytes]:
-    """The length in seconds of the sound in the file `media`, and `count` peaks over it, 0 to 255 of full scale.
+def levels(report: Report, media: MediaFile, count: int, track: TrackChoice = None) -> tuple[float, bytes]:
+    """The length in seconds of a track of the file `media`, and `count` peaks over it, 0 to 255 of full scale.
 
     Raises:
         MediaError: see `decoded_blocks`.
@@ -158,7 +165,7 @@ def levels(report: Report, media: MediaFile, count: int) -> tuple[float, bytes]:
     peaks: list[Levels] = []
     rest = np.zeros(0, np.int16)
     samples = 0
-    for block in decoded_blocks(media, rate_hz=_LEVELS_RATE_HZ):
+    for block in decoded_blocks(media, rate_hz=_LEVELS_RATE_HZ, track=track):
         samples += block.size
         whole, rest = _peaks(np.concatenate([rest, block]))
         peaks.append(whole)

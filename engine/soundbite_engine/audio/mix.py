@@ -154,12 +154,12 @@ def _pieces(size: int, most: int) -> Iterator[int]:
 
 
 class ChannelLevels:
-    """How loud each of two channels is, tick by tick from `start_sec` of the source on, before they are mixed."""
+    """How loud each of `count` channels is, tick by tick from `start_sec` of the source on, before they are mixed."""
 
-    def __init__(self, start_sec: float) -> None:
+    def __init__(self, start_sec: float, count: int = 2) -> None:
         self._start_sec = start_sec
         self._now_sec = 0.0
-        self._energy = np.zeros((0, 2), np.float32)
+        self._energy = np.zeros((0, count), np.float32)
         self.link_sec = 0.0
         """Where the recording begins that is read, in a file of several."""
 
@@ -168,21 +168,22 @@ class ChannelLevels:
         self._now_sec = self.link_sec + at_sec - self._start_sec
 
     def add(self, samples: Floats, rate_hz: int) -> None:
-        """Take the next samples (samples, channels); other than two channels are silence."""
+        """Take the next samples (samples, channels); another number of channels is silence."""
         begin_sec, count = self._now_sec, len(samples)
         self._now_sec += count / rate_hz
-        if samples.shape[1] != 2 or self._now_sec <= 0.0:
+        if samples.shape[1] != self._energy.shape[1] or self._now_sec <= 0.0:
             return
         first, last = math.floor(begin_sec / TICK_SEC), math.ceil(self._now_sec / TICK_SEC)
         starts = np.ceil((np.arange(first, last) * TICK_SEC - begin_sec) * rate_hz).clip(0, count - 1).astype(np.int64)
         energy = np.add.reduceat(samples**2, starts, axis=0)[max(0, -first) :]
         first = max(0, first)
         if last > len(self._energy):
-            self._energy = np.concatenate([self._energy, np.zeros((max(last, len(self._energy)), 2), np.float32)])
+            more = np.zeros((max(last, len(self._energy)), self._energy.shape[1]), np.float32)
+            self._energy = np.concatenate([self._energy, more])
         self._energy[first : first + len(energy)] += energy
 
     def levels(self, ticks: int) -> Floats | None:
-        """The energy of `ticks` ticks, (ticks, 2); None where there were never two channels."""
+        """The energy of `ticks` ticks, (ticks, channels); None where there were never so many channels."""
         if not len(self._energy):
             return None
         energy = self._energy[:ticks]

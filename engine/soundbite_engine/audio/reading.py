@@ -7,7 +7,7 @@ which takes a third of a second an hour, so that its time is known as if they ha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -65,6 +65,16 @@ class Tally:
         """Add what one recording of the file states; None where it states nothing."""
         known_sec = self.announced_sec
         self.announced_sec = None if seconds is None or known_sec is None else known_sec + seconds
+
+    def join(self, tracks: Sequence[Tally]) -> None:
+        """Become what happened to all of these tracks, which are heard together."""
+        self.damaged_packets = sum(track.damaged_packets for track in tracks)
+        self.ended_by = next((track.ended_by for track in tracks if track.ended_by), "")
+        self.announced_sec = max((track.announced_sec for track in tracks if track.announced_sec), default=None)
+        self.guessed_sec = max((track.guessed_sec for track in tracks if track.guessed_sec), default=None)
+        self.heard_sec = max(track.heard_sec for track in tracks)
+        self.unheard_sec = max(track.heard_sec + track.unheard_sec for track in tracks) - self.heard_sec
+        self.is_cut_by_window = any(track.is_cut_by_window for track in tracks)
 
     def note_damage(self) -> None:
         """Count a packet that does not decode."""

@@ -16,6 +16,7 @@ from soundbite_engine.audio.links import Span
 from soundbite_engine.audio.reading import Reading, Tally
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.media import Track
+from soundbite_engine.workers.plans import TrackChoice
 
 _LISTENED_SEC = 600.0
 _LISTENING_RATE_HZ = 8000
@@ -33,7 +34,8 @@ def heard_stream(container: InputContainer, source: OpenFile, track: int | None 
     """
     count = len(container.streams.audio)
     if track is not None and not 1 <= track <= count:
-        raise MediaError("media_no_audio", f"{source.name} has {count} audio tracks, and no track {track}")
+        tracks = f"{count} audio track{'s' if count != 1 else ''}"
+        raise MediaError("media_no_track", f"{source.name} has {tracks}, and no track {track}")
     if track is None and count > 1:
         track = heard_track(tracks_of(source))
     return audio_stream(container, source.name, (track or 1) - 1)
@@ -92,12 +94,20 @@ def _listen(container: InputContainer, source: OpenFile, index: int) -> tuple[bo
     return is_decodable, True
 
 
-def note_of(tracks: tuple[Track, ...], taken: int) -> str:
+def sounding_tracks(tracks: tuple[Track, ...]) -> list[int]:
+    """The numbers of the tracks that are heard together: all that sound, or else the one to be heard."""
+    return [one.number for one in tracks if one.is_decodable and not one.is_silent] or [heard_track(tracks)]
+
+
+def note_of(tracks: tuple[Track, ...], choice: TrackChoice) -> str:
     """One sentence on the tracks of a recording that has several; empty for one."""
     if len(tracks) < 2:
         return ""
-    others = ", ".join(_described(track) for track in tracks if track.number != taken)
-    return f"{len(tracks)} audio tracks: track {taken} is heard, not {others}"
+    taken = sounding_tracks(tracks) if choice == "all" else [choice or heard_track(tracks)]
+    others = ", ".join(_described(track) for track in tracks if track.number not in taken)
+    if choice != "all":
+        return f"{len(tracks)} audio tracks: track {taken[0]} is heard, not {others}"
+    return f"{len(tracks)} audio tracks: heard together" + (f", without {others}" if others else "")
 
 
 def _described(track: Track) -> str:

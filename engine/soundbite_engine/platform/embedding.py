@@ -173,7 +173,7 @@ def metadata(record: AssetRecord, audio: AudioInput, analysis: Analysis) -> dict
         wire[WARNINGS] = list(analysis.warnings)
     if analysis.transcript is not None and analysis.transcript.language:
         wire[LANGUAGE] = analysis.transcript.language
-    if analysis.transcript is not None and not covers_recording(analysis):
+    if analysis.transcript is not None and not _is_of_asset(audio, analysis):
         # That of the whole recording is the asset's own; nobody should have to wait for it to read a window.
         transcript = analysis.transcript
         wire[WINDOW_TRANSCRIPT] = {
@@ -206,9 +206,9 @@ def _metadata(
     return {name: value for name, value in wire.items() if value is not None}
 
 
-def covers_recording(analysis: Analysis) -> bool:
-    """Whether all of a recording was analysed, not a window of it."""
-    return analysis.start_offset_sec <= 0 and analysis.end_offset_sec >= analysis.duration_sec
+def _is_of_asset(audio: AudioInput, analysis: Analysis) -> bool:
+    """Whether an analysis is of all of the asset as it is heard by itself: not of a window, nor of another track."""
+    return audio.track is None and analysis.start_offset_sec <= 0 and analysis.end_offset_sec >= analysis.duration_sec
 
 
 def wire_metadata(stored: Mapping[str, Any], extensions: Collection[str] = ()) -> dict[str, Any]:
@@ -300,14 +300,11 @@ class Embedder:
             analysis = await analyse(request, self._pool, on_progress, records)
         except MediaError as exc:
             raise MediaError(exc.code, exc.message.replace(media.name, record.filename)) from exc
-        await self._keep_transcript(record, analysis)
+        if analysis.transcript is not None and _is_of_asset(audio, analysis) and not record.is_inline:
+            await self._transcriptions.keep(record.id, analysis.transcript)
         embedded = Embedded.of_analysis(analysis, self.profile.dimension)
         seconds = analysis.end_offset_sec - analysis.start_offset_sec
         return Outcome(embedded, metadata(record, audio, analysis), seconds)
-
-    async def _keep_transcript(self, record: AssetRecord, analysis: Analysis) -> None:
-        if analysis.transcript is not None and covers_recording(analysis) and not record.is_inline:
-            await self._transcriptions.keep(record.id, analysis.transcript)
 
 
 def window_seconds(record: AssetRecord, audio: AudioInput) -> float | None:

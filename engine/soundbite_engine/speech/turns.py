@@ -1,7 +1,7 @@
 """Who speaks when: the voices of a recording in as many groups as there are speakers, and turns of one each.
 
-The number of speakers is the largest for which no two groups are alike; where the channels of a recording carry
-different people, they say it instead.
+The number of speakers is the largest for which no two groups are alike; where the channels of a recording, or its
+tracks, carry different people, they say it instead.
 """
 
 from __future__ import annotations
@@ -127,21 +127,25 @@ def _voice_scores(windows: Sequence[Stretch], voices: Floats, ticks: int) -> Flo
 
 
 def _channel_scores(scratch: str, speech: Floats) -> Floats | None:
-    """How much louder each of two channels is, (steps, 2); None where the channels don't carry different people."""
+    """How much louder each channel is than the others, (steps, channels); None where not different people are on them.
+
+    The tracks of a recording whose tracks are mixed are its channels.
+    """
     path = Path(scratch) / CHANNELS_FILE
     if not path.exists():
         return None
-    power = np.fromfile(path, np.float32).reshape(-1, 2)[: speech.size]
-    power = np.pad(power, ((0, speech.size - len(power)), (0, 0)))
-    balance_db = 10.0 * np.log10((power[:, 0] + 1e-10) / (power[:, 1] + 1e-10))
-    spoken = balance_db[speech >= SPOKEN.begin]
-    first, second = (float((side * spoken > CHANNEL_DB).mean()) if spoken.size else 0.0 for side in (1.0, -1.0))
-    if first + second < CHANNEL_SHARE or min(first, second) < LEAST_CHANNEL_SHARE:
+    power = np.load(path)[: speech.size]
+    power = np.pad(power, ((0, speech.size - len(power)), (0, 0))) + 1e-10
+    others = [np.delete(power, channel, axis=1).max(axis=1) for channel in range(power.shape[1])]
+    balance_db = 10.0 * np.log10(power / np.stack(others, axis=1))
+    shares = (balance_db[speech >= SPOKEN.begin] > CHANNEL_DB).sum(axis=0) / max(1, (speech >= SPOKEN.begin).sum())
+    if shares.sum() < CHANNEL_SHARE or (shares >= LEAST_CHANNEL_SHARE).sum() < 2:
         return None
     steps = -(-speech.size // _GRID_TICKS)
-    score = np.clip(balance_db / (2 * CHANNEL_DB), -1.0, 1.0) * (speech >= SPOKEN.end)
-    grid = np.pad(score, (0, steps * _GRID_TICKS - score.size)).reshape(steps, _GRID_TICKS).mean(axis=1)
-    return np.stack([grid, -grid], axis=1).astype(np.float32)
+    score = np.clip(balance_db / (2 * CHANNEL_DB), -1.0, 1.0) * (speech >= SPOKEN.end)[:, None]
+    grid = np.pad(score, ((0, steps * _GRID_TICKS - speech.size), (0, 0)))
+    scores: Floats = grid.reshape(steps, _GRID_TICKS, -1).mean(axis=1).astype(np.float32)
+    return scores
 
 
 def _path(scores: Floats) -> _Labels:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from soundbite_api.files import SourceFile
+from soundbite_engine.workers.plans import TrackChoice
 from soundbite_engine.workers.pool import WorkerPool
 
 PROBE_TIMEOUT_S = 60.0
@@ -62,39 +63,46 @@ async def probe(media: MediaFile, pool: WorkerPool) -> MediaInfo:
     return info
 
 
-async def cut(media: MediaFile, start_sec: float, end_sec: float, fmt: ClipFormat, pool: WorkerPool) -> bytes:
-    """`start_sec` to `end_sec` of the file `media` as a whole mono file: 16 kHz for wav, 24 kHz for the others.
+async def cut(
+    media: MediaFile, start_sec: float, end_sec: float, fmt: ClipFormat, pool: WorkerPool, track: TrackChoice = None
+) -> bytes:
+    """`start_sec` to `end_sec` of a track of the file `media` as a mono file: 16 kHz for wav, 24 kHz for the others.
 
     Raises:
         MediaError: unreadable, `start_sec` past the end, or more than ten minutes.
         WorkerError: the process that cut it failed.
     """
     sound: bytes = await pool.run(
-        "cut", media, float(start_sec), float(end_sec), fmt, timeout_s=CUT_TIMEOUT_S, is_urgent=True
+        "cut", media, float(start_sec), float(end_sec), fmt, track, timeout_s=CUT_TIMEOUT_S, is_urgent=True
     )
     return sound
 
 
 async def to_flac(
-    media: MediaFile, out: Path, pool: WorkerPool, start_sec: float = 0.0, end_sec: float | None = None
+    media: MediaFile,
+    out: Path,
+    pool: WorkerPool,
+    start_sec: float = 0.0,
+    end_sec: float | None = None,
+    track: TrackChoice = None,
 ) -> None:
-    """Write the sound of the file `media`, or a stretch of it, to `out` as FLAC; its times begin at `start_sec`.
+    """Write a track of the file `media`, or a stretch of it, to `out` as FLAC; its times begin at `start_sec`.
 
     Raises:
         MediaError: unreadable, without sound, or `start_sec` past the end.
         WorkerError: the process that did it failed.
     """
-    await pool.run("to_flac", media, str(out), float(start_sec), end_sec, timeout_s=FLAC_TIMEOUT_S)
+    await pool.run("to_flac", media, str(out), float(start_sec), end_sec, track, timeout_s=FLAC_TIMEOUT_S)
 
 
-async def levels(media: MediaFile, count: int, pool: WorkerPool) -> tuple[float, bytes]:
-    """The length in seconds of the sound in the file `media`, and `count` peaks over it, 0 to 255 of full scale.
+async def levels(media: MediaFile, count: int, pool: WorkerPool, track: TrackChoice = None) -> tuple[float, bytes]:
+    """The length in seconds of a track of the file `media`, and `count` peaks over it, 0 to 255 of full scale.
 
     Raises:
         MediaError: unreadable, or without sound.
         WorkerError: the process that looked at it failed.
     """
     heights: tuple[float, bytes] = await pool.run(
-        "levels", media, int(count), timeout_s=LEVELS_TIMEOUT_S, is_urgent=True
+        "levels", media, int(count), track, timeout_s=LEVELS_TIMEOUT_S, is_urgent=True
     )
     return heights

@@ -10,7 +10,7 @@ SAMPLE_RATE_HZ = 16_000
 TICK_SAMPLES = 512
 TICK_SEC = TICK_SAMPLES / SAMPLE_RATE_HZ
 SOUND_FILE = "sound.pcm"  # int16, mono, in the scratch folder
-CHANNELS_FILE = "channels.f32"  # the energy of two channels, two float32 a tick; absent where there are not two
+CHANNELS_FILE = "channels.npy"  # the energy of channels, float32 (ticks, channels); absent where there are not several
 GAINS_FILE = "gains.f32"  # what its samples were multiplied by, one float32 a tick
 
 # Parts of a few seconds' work each: small enough to spread evenly and to cancel, large enough not to be all overhead.
@@ -35,6 +35,8 @@ Passage = tuple[Utterance, ...]
 """Utterances that the recogniser takes at a time, together at most `PASSAGE_SEC`."""
 Span = tuple[float, float]
 """Begin and end in seconds of the source."""
+TrackChoice = int | Literal["all"] | None
+"""The number of an audio track, from 1; None is the one that a player would take, `all` all of them mixed."""
 Item = TypeVar("Item")
 
 

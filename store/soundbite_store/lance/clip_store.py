@@ -195,11 +195,11 @@ class ClipStore:
         return await self._unstoppable(write())
 
     @_traced
-    async def delete_other_content(self, asset_id: str, content_hash: str) -> int:
-        """Delete the rows of an asset, in all spaces, that were made of another content; returns their number."""
+    async def delete_other_tasks(self, asset_id: str, task_id: str) -> int:
+        """Delete the rows of an asset, in all spaces, that another task made; returns their number."""
 
         async def write() -> int:
-            where = ClipFilter(asset_ids=(asset_id,), not_content_hash=content_hash)
+            where = ClipFilter(asset_ids=(asset_id,), not_task_id=task_id)
             return sum([await table.delete(where) for table in await self._all_tables()])
 
         return await self._unstoppable(write())

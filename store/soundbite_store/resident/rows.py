@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from soundbite_store.filters import EQUALS, share_end
+from soundbite_store.filters import COMPARED, EQUALS, share_end
 
 if TYPE_CHECKING:
     import numpy as np
@@ -162,11 +162,10 @@ class ResidentRows:
         for name, values in (("clip_id", where.exclude_clip_ids), ("asset_id", where.exclude_asset_ids)):
             if values:
                 yield ~codes[name].are(values)
-        for name in EQUALS:
+        for name, (column, sign) in COMPARED.items():
             if (value := getattr(where, name)) is not None:
-                yield codes[name].are([value])
-        if where.not_content_hash is not None:
-            yield ~codes["content_hash"].are([where.not_content_hash])
+                mask = codes[column].are([value])
+                yield mask if sign == "=" else ~mask
         if where.tags_any is not None:
             wanted = set(where.tags_any)
             yield codes["tags"].are([tags for tags in codes["tags"].values() if wanted & set(tags)])

@@ -14,6 +14,7 @@ from odd_recordings import RATE_HZ, Format, Sound, add_track, packets_of, tone, 
 from soundbite_engine.audio.decode import decode_to_scratch, decoded_blocks, probe
 from soundbite_engine.errors import MediaError
 from soundbite_engine.platform.media_files import technical_metadata
+from soundbite_engine.workers.plans import TrackChoice
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def pitch_hz(sound: Sound) -> float:
     return float(np.abs(np.fft.rfft(middle)).argmax() * RATE_HZ / middle.size)
 
 
-def heard(path: Path, track: int | None = None) -> Sound:
+def heard(path: Path, track: TrackChoice = None) -> Sound:
     return np.concatenate(list(decoded_blocks(str(path), track=track)))
 
 
@@ -111,3 +112,51 @@ def test_one_track_needs_no_note(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp4", tone(2.0), Format("mp4", "aac"))
     assert decode_to_scratch(lambda _: None, str(path), str(tmp_path / "sound.pcm")).warnings == ()
     assert len(probe(lambda _: None, str(path)).tracks) == 1
+
+
+def _share(sound: Sound, hz: float) -> float:
+    """How much of the energy of `sound` is within 20 Hz of a pitch."""
+    power = np.abs(np.fft.rfft(sound.astype(np.float64))) ** 2
+    pitches = np.fft.rfftfreq(sound.size, 1 / RATE_HZ)
+    return float(power[np.abs(pitches - hz) < 20].sum() / power.sum())
+
+
+def test_all_tracks_are_heard_together_but_for_those_of_nothing(tmp_path: Path) -> None:
+    parts = [Part(500), Part(0, True), Part(900, late_sec=2.0), Part(1300)]
+    path = write_tracks(tmp_path / "a.mkv", "matroska", parts)
+    sound = heard(path, "all")
+    assert sound.size == pytest.approx(heard(path, 1).size, abs=1024)
+    middle = sound[3 * RATE_HZ : round(3.9 * RATE_HZ)]
+    assert all(_share(middle, hz) > 0.2 for hz in (500, 900, 1300))
+    assert _share(sound[:RATE_HZ], 900) < 0.01
+    report = decode_to_scratch(lambda _: None, str(path), str(tmp_path / "sound.pcm"), track="all")
+    assert report.warnings == ("4 audio tracks: heard together, without track 2 (silent)",)
+    assert np.load(tmp_path / "channels.npy").shape == (report.sample_count // 512, 3)
+
+
+def test_a_window_of_all_tracks_is_that_of_the_whole(tmp_path: Path) -> None:
+    path = write_tracks(tmp_path / "a.mkv", "matroska", [Part(500), Part(0, late_sec=1.0), Part(900)], seconds=50.0)
+    whole = heard(path, "all").astype(np.int32)
+    for first, last in ((0.0, 1.0), (9.3, 12.5), (31.0, 44.7)):
+        window = np.concatenate(list(decoded_blocks(str(path), first, last, track="all"))).astype(np.int32)
+        expected = whole[round(first * RATE_HZ) :][: window.size]
+        assert window.size == round((last - first) * RATE_HZ)
+        assert np.abs(window - expected).max() < 300
+    with pytest.raises(MediaError, match="past the end"):
+        list(decoded_blocks(str(path), 60.0, 62.0, track="all"))
+
+
+def test_a_track_that_ends_early_does_not_end_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w", format="matroska") as container:
+        form = Format("matroska", "aac")
+        streams = [add_track(container, form) for _ in range(2)]
+        sounds = zip((tone(2.0, 500), tone(6.0, 900)), streams, strict=True)
+        packets = [packet for sound, stream in sounds for packet in packets_of(sound, form, stream)]
+        for packet in sorted(packets, key=lambda packet: float(packet.dts * packet.time_base)):
+            container.mux(packet)
+    sound = heard(path, "all")
+    assert sound.size == pytest.approx(6 * RATE_HZ, abs=2048)
+    assert _share(sound[: round(1.5 * RATE_HZ)], 500) > 0.2
+    window = np.concatenate(list(decoded_blocks(str(path), 3.0, 5.0, track="all")))
+    assert (window.size, _share(window, 900) > 0.9) == (2 * RATE_HZ, True)

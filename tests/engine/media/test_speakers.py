@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import pytest_asyncio
@@ -41,6 +42,23 @@ def spoken_events(samples: Path, name: str) -> list[dict[str, Any]]:
     return [event for event in recording["events"] if event.get("voice") and event["kind"] == "speech"]
 
 
+def write_tracks(path: Path, tracks: list[Any]) -> Path:
+    """Sounds of 16 kHz, each on a track of its own."""
+    with av.open(str(path), "w", format="matroska") as container:
+        streams = [container.add_stream("flac", rate=16_000, layout="mono") for _ in tracks]
+        packets = []
+        for stream, sound in zip(streams, tracks, strict=True):
+            samples = (np.clip(sound, -1, 1) * 32767).astype(np.int16)
+            for at in range(0, samples.size, 4608):
+                frame = av.AudioFrame.from_ndarray(samples[None, at : at + 4608], format="s16", layout="mono")
+                frame.sample_rate, frame.pts = 16_000, at
+                packets += stream.encode(frame)
+            packets += stream.encode(None)
+        for packet in sorted(packets, key=lambda packet: float(packet.dts * packet.time_base)):
+            container.mux(packet)
+    return path
+
+
 @pytest.mark.parametrize(("name", "speakers"), [("standup.flac", 3), ("memos.mp3", 2), ("field-log.flac", 1)])
 async def test_speakers_are_counted_told_apart_and_never_share_a_clip(
     samples: Path, pool: WorkerPool, name: str, speakers: int
@@ -66,9 +84,12 @@ async def test_speakers_are_counted_told_apart_and_never_share_a_clip(
 
 
 async def test_channels_tell_people_apart_whose_voices_are_alike(
-    samples: Path, pool: WorkerPool, write_audio: Callable[..., Path]
+    samples: Path, pool: WorkerPool, write_audio: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """One voice, its sentences by turns on the left and on the right, is two people; on one channel it is one."""
+    """One voice, its sentences by turns on the left and on the right, is two people; on one channel it is one.
+
+    So it is where they are on two tracks, which are heard together.
+    """
     sound = as_floats(np.concatenate(list(decoded_blocks(str(samples / "field-log.flac")))))
     events = spoken_events(samples, "field-log.flac")[:6]
     rate = 16_000
@@ -79,13 +100,18 @@ async def test_channels_tell_people_apart_whose_voices_are_alike(
     together = await transcribe(write_audio("mono.wav", stereo.mean(axis=1)), pool)
     assert {word.speaker for word in together.words} == {"1"}
 
-    apart = await transcribe(write_audio("stereo.wav", stereo), pool)
-    right = 0
-    for word in apart.words:
-        middle = (word.start_sec + word.end_sec) / 2
-        distances = [max(event["start_sec"] - middle, middle - event["end_sec"], 0.0) for event in events]
-        right += word.speaker == str(distances.index(min(distances)) % 2 + 1)
-    assert right >= 0.97 * len(apart.words) > 0
+    tracks = write_tracks(tmp_path / "tracks.mka", [*stereo.T, np.zeros_like(stereo[:, 0])])
+    for path, choice in ((write_audio("stereo.wav", stereo), None), (tracks, "all")):
+        apart = await transcribe(path, pool, track=choice)
+        right = 0
+        for word in apart.words:
+            middle = (word.start_sec + word.end_sec) / 2
+            distances = [max(event["start_sec"] - middle, middle - event["end_sec"], 0.0) for event in events]
+            right += word.speaker == str(distances.index(min(distances)) % 2 + 1)
+        assert right >= 0.97 * len(apart.words) > 0
+    alone = await transcribe(tracks, pool, track=2)
+    assert {word.speaker for word in alone.words} == {"1"}
+    assert 0 < len(alone.words) < 0.7 * len(apart.words)
 
 
 async def test_speakers_can_be_left_out(samples: Path, pool: WorkerPool) -> None:

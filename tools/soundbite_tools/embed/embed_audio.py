@@ -8,8 +8,8 @@ import anyio
 
 from soundbite_tools.embed.adoption import adopt_task
 from soundbite_tools.embed.get_task import task_result
-from soundbite_tools.embed.params import EmbedParams, check_length
-from soundbite_tools.embed.registry import describe, finished_task, unfinished_task
+from soundbite_tools.embed.params import EmbedParams, check_length, with_track
+from soundbite_tools.embed.registry import check_track, describe, finished_task, unfinished_task
 from soundbite_tools.embed.results import TaskResult
 from soundbite_tools.embed.spending import TaskFigures, check_budget
 from soundbite_tools.embed.steps import check_start
@@ -54,6 +54,9 @@ async def embed_audio(
     try:
         asset = await describe(library, named)
         asset_id = asset.asset_id
+        params = params.of_recording(asset)
+        await check_track(library, named, params)
+        asset = with_track(asset, params.track)
         async with registry.admission(allowance):
             ready = await _ready_or_allowed(library, asset, params, allowance)
             # Kept from here on: what was refused is no recording of the library.

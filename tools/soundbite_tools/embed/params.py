@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Literal, Self, TypeVar, get_args
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from soundbite_api import AudioInput, FixedSegmentation, MediaSource, Segmentation
 from soundbite_tools.errors import ToolProblem, sentence
 from soundbite_tools.requests import (
+    ALL_TRACKS,
     BOTH_OPTIONS,
     BOTH_SCOPES,
     DEFAULT_SEGMENT_SEC,
@@ -21,7 +24,11 @@ from soundbite_tools.requests import (
 )
 from soundbite_tools.text import number
 
+if TYPE_CHECKING:
+    from soundbite_store import Asset
+
 Value = TypeVar("Value", bound=str)
+_TRACK = "track"
 _ORDER = (*get_args(Option), *get_args(Scope), *get_args(Structure))
 
 
@@ -41,6 +48,8 @@ class EmbedParams(BaseModel):
 
     start_sec: float = 0.0
     end_sec: float = 0.0
+    track: str = ""
+    """The number of an audio track, from 1, or `all`; empty is the one that a player would take."""
     segmentation: Literal["natural", "fixed"] = "fixed"
     segment_sec: int = DEFAULT_SEGMENT_SEC
     embedding_option: tuple[Option, ...] = BOTH_OPTIONS
@@ -61,6 +70,7 @@ class EmbedParams(BaseModel):
             params = cls(
                 start_sec=request.start_sec,
                 end_sec=request.end_sec,
+                track=request.track,
                 segmentation=strategy,
                 segment_sec=request.segment_sec if strategy == "fixed" else DEFAULT_SEGMENT_SEC,
                 embedding_option=_in_order(request.embedding_option),
@@ -90,6 +100,7 @@ class EmbedParams(BaseModel):
             media_source=media_source,
             start_sec=self.start_sec,
             end_sec=self.end_sec or None,
+            track="all" if self.track == ALL_TRACKS else int(self.track) if self.track else None,
             segmentation=Segmentation(strategy=self.segmentation, fixed=fixed),
             embedding_option=list(self.embedding_option),
             embedding_scope=list(self.embedding_scope),
@@ -101,15 +112,37 @@ class EmbedParams(BaseModel):
         end_sec = min(self.end_sec or duration_sec, duration_sec) if duration_sec else self.end_sec
         return min(self.start_sec, end_sec or self.start_sec), max(end_sec, self.start_sec)
 
+    def of_recording(self, asset: Asset) -> Self:
+        """Return the same with the track that a recording is embedded of, where no other is asked for."""
+        track = self.track or track_of(asset)
+        return self if track == self.track else self.model_copy(update={"track": track})
+
     def covers(self, other: EmbedParams) -> bool:
         """Return whether vectors made with these parameters hold all that the others would make."""
         return (
-            (self.start_sec, self.end_sec, self.segmentation_label)
-            == (other.start_sec, other.end_sec, other.segmentation_label)
+            (self.start_sec, self.end_sec, self.track, self.segmentation_label)
+            == (other.start_sec, other.end_sec, other.track, other.segmentation_label)
             and set(self.embedding_option) >= set(other.embedding_option)
             and set(self.embedding_scope) >= set(other.embedding_scope)
             and set(self.embedding_type) >= set(other.embedding_type)
         )
+
+
+def track_of(asset: Asset) -> str:
+    """Return which audio track a recording is embedded of, as `EmbedParams` has it."""
+    return str(json.loads(asset.metadata_json or "{}").get(_TRACK, ""))
+
+
+def with_track(asset: Asset, track: str) -> Asset:
+    """Return a recording as it is embedded of this audio track."""
+    if track == track_of(asset):
+        return asset
+    return replace(asset, metadata_json=json.dumps({**json.loads(asset.metadata_json or "{}"), _TRACK: track}))
+
+
+def is_same_sound(asset: Asset, other: Asset) -> bool:
+    """Return whether two records are of the same track of the same content."""
+    return (asset.content_hash, track_of(asset)) == (other.content_hash, track_of(other))
 
 
 def check_length(params: EmbedParams, duration_sec: float, longest_sec: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
@@ -13,7 +14,7 @@ import anyio
 
 from soundbite_api import NotFound
 from soundbite_store import Asset, ClipFilter, Space, Task, to_json
-from soundbite_tools.embed.params import EmbedParams
+from soundbite_tools.embed.params import EmbedParams, ParameterProblem, is_same_sound
 from soundbite_tools.embed.renewal import (
     free_asset_id,
     known_recording,
@@ -24,9 +25,10 @@ from soundbite_tools.embed.renewal import (
 )
 from soundbite_tools.embed.spending import TaskFigures
 from soundbite_tools.errors import SourceProblem, UnknownId, raises_problems, sentence
+from soundbite_tools.requests import ALL_TRACKS
 from soundbite_tools.sources.local_media import MediaProblem
 from soundbite_tools.sources.sources import title_for
-from soundbite_tools.text import LONGEST_TITLE, changed_tags, file_label, plain_text
+from soundbite_tools.text import LONGEST_TITLE, changed_tags, count_of, file_label, plain_text
 
 if TYPE_CHECKING:
     from soundbite_tools.embed.spending import Allowance
@@ -52,7 +54,7 @@ class Registry:
     async def enter(self, described: Asset, *, title: str = "", tags: Sequence[str] = ()) -> Asset:
         """Return a recording as it will be embedded, entered into the ledger; `tags` join those that it has.
 
-        One whose content changed stays in the ledger as it was until it is embedded.
+        One whose content or track is another stays in the ledger as it was until it is embedded.
 
         Raises:
             StoreError: it can't be kept.
@@ -65,8 +67,7 @@ class Registry:
             asset = replace(
                 asset, title=plain_text(title, LONGEST_TITLE) or asset.title, tags=changed_tags(asset.tags, tags)
             )
-            is_renewed = known is not None and known.content_hash != asset.content_hash
-            if known and is_renewed and await supersede(self._library, known, asset):
+            if known and not is_same_sound(known, asset) and await supersede(self._library, known, asset):
                 # Until the new clips are there it stays what it was; the task that makes them knows what it will be.
                 entered = replace(known, title=asset.title, tags=asset.tags)
             else:
@@ -145,7 +146,7 @@ class Registry:
             params_json=params.model_dump_json(),
             stage="queued",
             platform_task_id=platform_task_id,
-            renewal_json=to_json(asset) if known and known.content_hash != asset.content_hash else "",
+            renewal_json=to_json(asset) if known and not is_same_sound(known, asset) else "",
         )
 
 
@@ -179,7 +180,7 @@ async def unfinished_task(library: Library, asset: Asset, params: EmbedParams) -
     known = await ledger.get_asset(asset.asset_id)
     for task in await ledger.list_tasks(limit=_TASKS_READ, asset_id=asset.asset_id, status="processing"):
         embedded = recording_of(task, known)
-        is_same = embedded is not None and embedded.content_hash == asset.content_hash
+        is_same = embedded is not None and is_same_sound(embedded, asset)
         if is_same and task.platform == library.config.platform and _params(task) == params:
             return task
     return None
@@ -207,9 +208,33 @@ async def describe(library: Library, source: Source) -> Asset:
         mtime_ns=source.file.mtime_ns if source.file else 0,
         duration_sec=(known.duration_sec if known and is_same else 0.0) or await _duration_sec(library, source),
         tags=(),
-        metadata_json="{}",
+        metadata_json=known.metadata_json if known else "{}",
         created_at=datetime.now(UTC),
     )
+
+
+async def check_track(library: Library, source: Source, params: EmbedParams) -> None:
+    """Refuse a track that a file does not have, and one that the platform can't be asked for.
+
+    Raises:
+        ParameterProblem: it is.
+    """
+    if not params.track or (library.config.file_urls and source.file is None):
+        return
+    if source.file is None:
+        raise ParameterProblem(
+            "The hosted platform chooses the track of a recording that this machine has no file of.",
+            "Give the file, or leave track out.",
+        )
+    if params.track == ALL_TRACKS or params.track == "1":
+        return
+    with contextlib.suppress(MediaProblem):  # whoever decodes it says what is wrong
+        media = await library.media_reader.probe(source.file.source)
+        if int(params.track) > media.tracks:
+            raise ParameterProblem(
+                f"{file_label(source.name)} has {count_of(media.tracks, 'audio track')}, and no track {params.track}.",
+                "Give a track that it has, or leave track out.",
+            )
 
 
 async def _from_platform(library: Library, source: Source) -> Asset:

@@ -135,7 +135,7 @@ async def _delete_upload(library: Library, upload: str) -> str:
 
 def _remove_files(home: Path, asset: Asset | None, asset_id: str) -> int:
     # As cut_sound names them; an id that only begins like this one does not match.
-    cut = re.compile(re.escape(asset_id) + r"(-[0-9a-f]{1,8})?-\d+-\d+\.[a-z0-9]+")
+    cut = re.compile(re.escape(asset_id) + r"(-[0-9a-f]{1,8})?(-t(\d+|all))?-\d+-\d+\.[a-z0-9]+")
     clips = home / "clips"
     files = [path for path in clips.iterdir() if cut.fullmatch(path.name)] if clips.is_dir() else []
     if asset is not None and asset.source_kind == "base64":

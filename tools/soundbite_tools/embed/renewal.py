@@ -13,6 +13,7 @@ import anyio.to_thread
 
 from soundbite_api import SourceFile
 from soundbite_store import Asset, asset_from
+from soundbite_tools.embed.params import is_same_sound, track_of, with_track
 from soundbite_tools.errors import SourceProblem, raises_problems
 from soundbite_tools.sources.files import is_unchanged, read_facts, recorded_file
 from soundbite_tools.sources.presence import NO_FILE_NS, file_states
@@ -84,9 +85,8 @@ async def present(library: Library, known: Asset, described: Asset) -> Asset:
     """Return what is known of a recording together with what its source says of it now."""
     if known.content_hash != described.content_hash:
         title, made = known.title, known.created_at
-        return replace(
-            described, title=title, tags=known.tags, metadata_json=known.metadata_json, created_at=made, language=None
-        )
+        return replace(described, title=title, tags=known.tags, created_at=made, language=None)
+    known = with_track(known, track_of(described))
     if known.source_uri == described.source_uri:
         return replace(known, size_bytes=described.size_bytes, mtime_ns=described.mtime_ns)
     # A copy is no move: the recording stays at the file that it has, unless that may be another machine's.
@@ -106,7 +106,7 @@ async def supersede(library: Library, known: Asset, renewed: Asset) -> bool:
     is_ready = any(task.status == "ready" for task in tasks)
     for task in tasks:
         embedded = recording_of(task, known)
-        is_same = embedded is not None and embedded.content_hash == renewed.content_hash
+        is_same = embedded is not None and is_same_sound(embedded, renewed)
         if (task.status == "processing" and not is_same) or not is_ready:
             await ledger.drop_task(task.task_id)
     return is_ready
@@ -143,11 +143,11 @@ def _title_of(asset: Asset) -> str:
 
 
 def recording_of(task: Task, known: Asset | None) -> Asset | None:
-    """Return the recording as a task embeds it: of one that is renewed, with the content that it will have."""
+    """Return the recording as a task embeds it: of one that is renewed, with its later content and track."""
     if known is None or not task.renewal_json:
         return known
     renewed = asset_from(task.renewal_json)
-    return replace(renewed, title=known.title, tags=known.tags, metadata_json=known.metadata_json)
+    return replace(renewed, title=known.title, tags=known.tags)
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ def has_ended(error: PlatformError) -> bool:
 
 def _audio_input(params: EmbedParams, upload: Upload) -> AudioInput:
     if upload.is_cut:
-        params = params.model_copy(update={"start_sec": 0.0, "end_sec": 0.0})
+        params = params.model_copy(update={"start_sec": 0.0, "end_sec": 0.0, "track": ""})
     return params.audio_input(MediaSource(asset_id=upload.id))
 
 

@@ -74,7 +74,9 @@ async def find_transcript(
         log.info("No transcript of %s: its file changed or went away", asset.asset_id)
         return WindowTranscript(None)
     try:
-        recognised = await library.media_reader.transcribe(source, params.start_sec, params.end_sec or None)
+        recognised = await library.media_reader.transcribe(
+            source, params.start_sec, params.end_sec or None, params.track
+        )
     except MediaProblem as exc:
         log.info("No transcript of %s: %s", asset.asset_id, exc)
         return WindowTranscript(None)

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from soundbite_api import AssetFailed, NotFound, PlatformError, SourceFile, UploadTicket
 from soundbite_tools.errors import SourceProblem, sentence
+from soundbite_tools.requests import ALL_TRACKS
 from soundbite_tools.sources.files import recorded_file
 from soundbite_tools.sources.local_media import MediaProblem
 from soundbite_tools.text import clock_range, file_label, number
@@ -53,6 +54,7 @@ class Shipment:
     start_sec: float = 0.0
     """Where the uploaded sound begins in the recording."""
     end_sec: float | None = None
+    track: str = ""
     is_cut: bool = False
     note: str = ""
 
@@ -62,6 +64,21 @@ def shipment_of(asset: Asset, params: EmbedParams, config: LibraryConfig) -> Shi
     stem = Path(asset.source_uri if asset.source_kind == "file" else asset.title).stem[:_LONGEST_STEM] or "sound"
     mark, suffix = asset.content_hash[:_HASH_SHOWN], _suffix(asset)
     start_sec, end_sec = params.window(asset.duration_sec)
+    is_local = not config.file_urls and asset.source_kind in ("file", "base64")
+    if is_local and params.track:
+        track = f"track-{params.track}"
+        window = f"{track}-{number(start_sec)}-{number(end_sec)}"
+        return Shipment(
+            content_key=f"{asset.content_hash}#{window}",
+            filename=f"{stem}-{mark}-{window}{_FLAC}",
+            start_sec=start_sec,
+            end_sec=params.end_sec or None,
+            track=params.track,
+            is_cut=True,
+            note="All audio tracks were uploaded, mixed."
+            if params.track == ALL_TRACKS
+            else f"Only audio {track.replace('-', ' ')} was uploaded.",
+        )
     if not _is_worth_cutting(asset, end_sec - start_sec, config):
         return Shipment(asset.content_hash, f"{stem}-{mark}{suffix}")
     window = f"{number(start_sec)}-{number(end_sec)}"
@@ -92,7 +109,7 @@ async def file_to_send(library: Library, asset: Asset, shipment: Shipment) -> As
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         out = Path(scratch) / "sound.flac"
         try:
-            await library.media_reader.to_flac(source, out, shipment.start_sec, shipment.end_sec)
+            await library.media_reader.to_flac(source, out, shipment.start_sec, shipment.end_sec, shipment.track)
         except MediaProblem as exc:
             raise SourceProblem(
                 f"{file_label(source.name)} can't be made ready for the platform: {sentence(exc.about(source.name))}",

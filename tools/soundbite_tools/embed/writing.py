@@ -183,13 +183,17 @@ async def write(
         await ledger.put_transcript(joined_transcript(earlier, spoken.transcript))
     # A commit that has begun can't be stopped: whoever stops the job to remove its recording has to wait for the end.
     with anyio.CancelScope(shield=True):
-        outdated = ClipFilter(asset_ids=(asset.asset_id,), not_content_hash=asset.content_hash)
+        # Of a renewed recording whatever other tasks made goes: it may be of the same content, of another track.
+        if task.renewal_json:
+            outdated = ClipFilter(asset_ids=(asset.asset_id,), not_task_id=task.task_id)
+        else:
+            outdated = ClipFilter(asset_ids=(asset.asset_id,), not_content_hash=asset.content_hash)
         is_outdated = await store.has_clips(current.space, outdated)
         await store.upsert(current.space, clips, replaced=outdated if is_outdated else None)
         if figures.parts:
             await _forget_others(store, before, current.space, clips)
         if task.renewal_json:
-            await store.delete_other_content(asset.asset_id, asset.content_hash)  # in other spaces
+            await store.delete_other_tasks(asset.asset_id, task.task_id)  # in other spaces
         elif (duration_sec, language) != (asset.duration_sec, asset.language):
             await ledger.describe_asset(asset.asset_id, duration_sec=duration_sec, language=language)
     return figures
@@ -292,7 +296,7 @@ def _duration_sec(asset: Asset, answer: Answer, figures: TaskFigures) -> float:
 def _notes(asset: Asset, params: EmbedParams, figures: TaskFigures, about: EmbeddingMetadata | None) -> list[str]:
     notes = [_as_sentence(warning) for warning in about.warnings] if about else []
     expected_sec = min(params.end_sec or asset.duration_sec, asset.duration_sec)
-    if figures.end_sec < expected_sec - _MISSING_SEC:
+    if figures.end_sec < expected_sec - _MISSING_SEC and not params.track:  # tracks may differ in length
         notes.append(
             f"Only the sound up to {figures.end_sec:.1f} of {expected_sec:.1f} seconds could be decoded; "
             "the rest of the file is damaged or missing. What was decoded is in the library."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from soundbite_store import ClipFilter, StoredClip, one_a_span
+from soundbite_tools.embed.params import track_of
 from soundbite_tools.errors import raises_problems
 from soundbite_tools.read.get_clip import sound_file, spaces_of
 from soundbite_tools.sources.local_media import Levels, MediaProblem
@@ -54,7 +55,7 @@ async def levels_of(library: Library, asset: Asset, count: int) -> Levels | None
     if source is None:
         return None
     try:
-        return await library.media_reader.levels(source, count)
+        return await library.media_reader.levels(source, count, track_of(asset))
     except MediaProblem:
         return None
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from soundbite_store import ClipFilter, StoredClip
+from soundbite_tools.embed.params import track_of
 from soundbite_tools.embed.transcripts import TimedWords
 from soundbite_tools.errors import QuestionProblem, RecordingRemoved, UnknownId, raises_problems, sentence
 from soundbite_tools.requests import SoundFormat
@@ -226,7 +227,7 @@ async def cut_sound(
     if sound := await anyio.to_thread.run_sync(_cached_sound, path):
         return CutSound(path, sound, mime_type)
     try:
-        sound = await library.media_reader.cut(source, start_sec, end_sec, sound_format)
+        sound = await library.media_reader.cut(source, start_sec, end_sec, sound_format, track_of(asset))
     except MediaProblem as exc:
         return CutSound(None, b"", mime_type, f"The sound can't be cut: {sentence(exc.about(source.name))}")
     if len(sound) > library.config.largest_clip_bytes:
@@ -274,9 +275,10 @@ def _why_silent(asset: Asset) -> str:
 
 def _name(asset: Asset, start_sec: float, end_sec: float, sound_format: SoundFormat) -> str:
     # Ids of the platform hold letters, digits, - and _ only, ours hexadecimal digits: safe in a file name.
-    # With the content: that of a recording may be renewed.
+    # With the content and the track: those of a recording may be renewed.
     span = f"{round(start_sec * 1000)}-{round(end_sec * 1000)}"
-    return f"{asset.asset_id}-{asset.content_hash[:_HASH_SHOWN]}-{span}.{sound_format}"
+    track = f"-t{track_of(asset)}" if track_of(asset) else ""
+    return f"{asset.asset_id}-{asset.content_hash[:_HASH_SHOWN]}{track}-{span}.{sound_format}"
 
 
 def _cached_sound(path: Path) -> bytes:

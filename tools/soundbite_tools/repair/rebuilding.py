@@ -25,7 +25,7 @@ from soundbite_store import (
     one_a_span,
 )
 from soundbite_tools.config import EMBEDDED
-from soundbite_tools.embed.params import EmbedParams
+from soundbite_tools.embed.params import EmbedParams, track_of
 from soundbite_tools.embed.spending import TaskFigures, count_kinds
 from soundbite_tools.embed.uploads import ready_asset
 from soundbite_tools.errors import raises_problems
@@ -208,6 +208,7 @@ def _params_of(asset: Asset, clips: Sequence[Clip], figures: TaskFigures) -> Emb
     is_whole = figures.end_sec > asset.duration_sec - _SAME_END_SEC
     asked = EmbedParams()
     return EmbedParams(
+        track=track_of(asset),
         start_sec=figures.start_sec if figures.start_sec >= _SAME_END_SEC else 0.0,
         end_sec=0.0 if is_whole else figures.end_sec,
         segmentation="fixed" if is_fixed else "natural",

@@ -35,6 +35,8 @@ class Media:
     has_audio: bool
     container: str = ""
     """The format's name (`wav`, `mov,mp4,m4a,...`); empty where it is not known."""
+    tracks: int = 1
+    """How many audio tracks there are."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Heard:
 
 
 class MediaReader(Protocol):
-    """Reads and cuts local media, away from the event loop."""
+    """Reads and cuts local media, away from the event loop; a `track` is what `EmbedParams` has."""
 
     async def asset_file(self, platform_asset_id: str) -> SourceFile | None:
         """Return the file in which the platform keeps an asset; None where that is not on this machine."""
@@ -69,7 +71,9 @@ class MediaReader(Protocol):
         """
         ...
 
-    async def cut(self, source: SourceFile, start_sec: float, end_sec: float, sound_format: SoundFormat) -> bytes:
+    async def cut(
+        self, source: SourceFile, start_sec: float, end_sec: float, sound_format: SoundFormat, track: str = ""
+    ) -> bytes:
         """Return the sound between two times as a small file of its own.
 
         Raises:
@@ -77,7 +81,9 @@ class MediaReader(Protocol):
         """
         ...
 
-    async def to_flac(self, source: SourceFile, out: Path, start_sec: float, end_sec: float | None) -> None:
+    async def to_flac(
+        self, source: SourceFile, out: Path, start_sec: float, end_sec: float | None, track: str = ""
+    ) -> None:
         """Write the sound between two times (None: the end) to a FLAC file, whose own times begin at 0.
 
         Raises:
@@ -85,7 +91,7 @@ class MediaReader(Protocol):
         """
         ...
 
-    async def transcribe(self, source: SourceFile, start_sec: float, end_sec: float | None) -> Heard:
+    async def transcribe(self, source: SourceFile, start_sec: float, end_sec: float | None, track: str = "") -> Heard:
         """Return what is said between two times, as far as it is recognised on this machine.
 
         Raises:
@@ -93,7 +99,7 @@ class MediaReader(Protocol):
         """
         ...
 
-    async def levels(self, source: SourceFile, count: int) -> Levels:
+    async def levels(self, source: SourceFile, count: int, track: str = "") -> Levels:
         """Return how loud the sound of a file is in `count` equal parts of it.
 
         Raises:
