@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from soundbite_api.turns import claimed
 from soundbite_engine.analysis.parts import Cut
 from soundbite_engine.analysis.progress import Meter
 from soundbite_engine.profiles import Profile
@@ -63,7 +64,7 @@ class Work:
         self._profile = profile
         self._source: MediaFile = ""
         self._meter = meter
-        # No more parts queued than there are workers, so that two analyses share them evenly.
+        # No more parts queued than there are workers: those of hours would be hundreds.
         self._share = asyncio.Semaphore(pool.size)
         self.is_beside = False
         """Whether segments, sounds and texts take a process of their own: words are recognised in the others."""
@@ -77,7 +78,8 @@ class Work:
         self, job: str, *args: object, on_progress: Callable[[float], None] | None = None, timeout_s: float
     ) -> Any:
         async with self._share:
-            result = await self._pool.run(job, *args, timeout_s=timeout_s, on_progress=on_progress)
+            with claimed(work=self._folder):
+                result = await self._pool.run(job, *args, timeout_s=timeout_s, on_progress=on_progress)
         if on_progress is not None:
             on_progress(1.0)
         return result

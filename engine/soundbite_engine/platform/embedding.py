@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundbite_api.embeddings import LONGEST_SYNC_SEC, LONGEST_TASK_SEC, AudioInput
+from soundbite_api.turns import Turns
 from soundbite_engine.analysis.analyse import (
     ROUNDING_SEC,
     Analysis,
@@ -251,7 +252,7 @@ class Embedder:
         self._assets = assets
         self._transcriptions = transcriptions
         # A synchronous call waits for others like it, never behind the queue of tasks.
-        self._turn = asyncio.Semaphore(2)
+        self._turns = Turns(2)
 
     async def embed_text(self, text: str) -> Embedded:
         """The vector of a text.
@@ -275,7 +276,7 @@ class Embedder:
         """
         check_window(record, audio, LONGEST_SYNC_SEC)
         longest_sec = LONGEST_SYNC_SEC if window_seconds(record, audio) is None else None
-        async with self._turn:
+        async with self._turns.turn():
             return await self.embed(record, audio, longest_sec=longest_sec)
 
     async def embed(

@@ -20,6 +20,7 @@ from starlette.routing import Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from soundbite_api.files import SourceFile
+from soundbite_api.turns import claim, claimed
 from soundbite_engine.config import EngineConfig
 from soundbite_engine.errors import EngineError
 from soundbite_engine.platform.assets import LEFT_BEHIND_S, Assets
@@ -92,7 +93,8 @@ class Gate:
 
         try:
             self._admit(Headers(scope=scope), path)
-            await self._app(scope, receive, send_named)
+            with claimed(caller=claim().caller or _address(scope)):  # in one process with a server, that has said who
+                await self._app(scope, receive, send_named)
         except Exception as exc:
             refused = refusal_of(exc)
             _log(refused, exc, scope)
@@ -125,6 +127,11 @@ def _refuse_other_sites(headers: Headers) -> None:
     origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2] != headers.get("host", ""):
         raise Refused(403, "unauthorized", "Requests from web pages of other sites are not answered.")
+
+
+def _address(scope: Scope) -> str:
+    host, _ = scope.get("client") or ("", 0)
+    return str(host)
 
 
 def _category(path: str) -> str:

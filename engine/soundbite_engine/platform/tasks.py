@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from soundbite_api.embeddings import AudioInput
+from soundbite_api.turns import Turn, Turns, claimed
 from soundbite_engine.analysis.analyse import Part, PartRecords, Progress
 from soundbite_engine.config import EngineConfig
 from soundbite_engine.errors import EngineError
@@ -34,6 +35,7 @@ from soundbite_engine.platform.limits import Limiter
 from soundbite_engine.platform.requests import Page
 from soundbite_engine.platform.task_records import NewTask, Reached, TaskFilter, TaskRecord
 from soundbite_engine.platform.work import Background, Owner
+from soundbite_engine.workers.plans import PARTS_FROM_SEC
 
 logger = logging.getLogger(__name__)
 MOST_ATTEMPTS = 3
@@ -60,7 +62,8 @@ class Tasks:
         self._background = background
         self._limiter = limiter
         self._admitted_sec: dict[str, float | None] = {}  # None where nobody knew how long the media is
-        self._turn = asyncio.Semaphore(config.concurrent_tasks)
+        # A minute must not wait for hours, and hours change turns after each of their parts.
+        self._short, self._long = Turns(config.concurrent_tasks), Turns(config.concurrent_tasks)
         self._running: dict[str, asyncio.Task[None]] = {}
 
     async def create(self, asset_id: str, audio: AudioInput, model_name: str, admitted_sec: float | None) -> TaskRecord:
@@ -129,24 +132,26 @@ class Tasks:
                 continue
             if await self._database.write(_claim(record, self._owner.id)):
                 logger.info("task %s is taken up again", record.id)
-                self._start(record)
+                self._start(record, is_resumed=True)
 
     async def release(self) -> None:
         """Leave this engine's unfinished tasks to whoever comes next."""
         await self._database.write(lambda c: task_records.release(c, self._owner.id))
 
-    def _start(self, record: TaskRecord) -> None:
+    def _start(self, record: TaskRecord, is_resumed: bool | None = None) -> None:
         if record.id in self._running:
             return
-        task = self._background.start(self._run(record), f"task {record.id}")
+        with claimed(is_resumed=is_resumed):
+            task = self._background.start(self._run(record), f"task {record.id}")
         self._running[record.id] = task
         task.add_done_callback(lambda _: self._running.pop(record.id, None))
 
     async def _run(self, record: TaskRecord) -> None:
         try:
-            self._admit(record, await self._assets.ready(record.asset_id))
-            async with self._turn:
-                outcome = await self._attempt(record)
+            asset = await self._assets.ready(record.asset_id)
+            self._admit(record, asset)
+            async with self._turns_for(record, asset).turn() as turn:
+                outcome = await self._attempt(record, turn)
         except EngineError as exc:
             await self._fail(record, exc)
         except Exception as exc:
@@ -167,26 +172,31 @@ class Tasks:
         self._limiter.admit_media(seconds)
         self._admitted_sec[record.id] = seconds
 
-    async def _attempt(self, record: TaskRecord) -> Outcome:
+    def _turns_for(self, record: TaskRecord, asset: AssetRecord) -> Turns:
+        seconds = window_seconds(asset, AudioInput.model_validate_json(record.audio))
+        return self._short if seconds is not None and seconds <= PARTS_FROM_SEC else self._long
+
+    async def _attempt(self, record: TaskRecord, turn: Turn) -> Outcome:
         # A recording that ends the whole engine each time must not do so for ever.
         if await self._count(record, 1) > MOST_ATTEMPTS:
             raise EngineError("too_many_attempts", f"it was interrupted {MOST_ATTEMPTS} times")
         asset = await self._assets.ready(record.asset_id)
         watch = _ProgressWriter(record.id, self._database, self._background)
         try:
-            audio, records = AudioInput.model_validate_json(record.audio), await self._records(record)
+            audio, records = AudioInput.model_validate_json(record.audio), await self._records(record, turn)
             return await self._embedder.embed(asset, audio, watch.report, records=records)
         except asyncio.CancelledError:
             await asyncio.shield(self._count(record, -1))  # an orderly end is not the recording's fault
             raise
 
-    async def _records(self, record: TaskRecord) -> PartRecords:
+    async def _records(self, record: TaskRecord, turn: Turn) -> PartRecords:
         space = self._embedder.profile.space
 
         async def keep(part: Part) -> None:
             stored = await asyncio.to_thread(stored_part, part)
             await self._database.write(lambda c: task_records.keep_part(c, record.id, self._owner.id, space, stored))
             logger.info("task %s: part %d is done, until %.1f s", record.id, part.number, part.facts.until_sec)
+            await turn.offer()
 
         stored = await self._database.read(lambda c: task_records.parts(c, record.id, space))
         if stored:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from soundbite_api.turns import Turns
 from soundbite_engine.analysis.analyse import transcribe
 from soundbite_engine.config import EngineConfig
 from soundbite_engine.errors import EngineError, MediaError
@@ -54,7 +55,7 @@ class Transcriptions:
         self._owner = owner
         self._background = background
         self._profile = profile
-        self._turn = asyncio.Semaphore(1)
+        self._turns = Turns(1)
         self._making: dict[str, asyncio.Task[None]] = {}
         self._untold: dict[str, TranscriptionRecord] = {}
 
@@ -101,7 +102,7 @@ class Transcriptions:
     async def _make(self, asset_id: str) -> None:
         try:
             asset = await self._assets.ready(asset_id)
-            async with self._turn:
+            async with self._turns.turn():
                 if (await self._database.read(lambda c: _find(c, asset_id))).status == "ready":
                     return  # an embedding brought it meanwhile
                 transcript = await transcribe(await self._assets.media_file(asset), self._pool, profile=self._profile)

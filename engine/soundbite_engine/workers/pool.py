@@ -12,10 +12,10 @@ import logging
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Self
 
+from soundbite_api.turns import Turns
 from soundbite_engine.errors import EngineError, WorkerError
 from soundbite_engine.workers.frames import HEADER, FrameError, body_size, decode_untrusted, encode
 
@@ -88,6 +88,9 @@ class _Worker:
 class WorkerPool:
     """Runs named jobs in at most `size` processes of at most `memory_mb` of private memory each (Linux only).
 
+    Callers share them evenly (`soundbite_api.turns`). One of whom nothing runs need not wait for the jobs of others:
+    there is one process more for such a caller.
+
     Use as an async context manager; leaving it kills the workers. `jobs_module` is the module whose `JOBS` table
     names the functions.
     """
@@ -102,8 +105,7 @@ class WorkerPool:
         self._jobs_module = jobs_module
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
-        self._free = size
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._turns = Turns(size)
         self._is_open = False
         self._beside: WorkerPool | None = None
 
@@ -138,18 +140,18 @@ class WorkerPool:
         """The result of `job`, from a worker process.
 
         `timeout_s` counts from the start of the job, not from the call; `is_urgent` jobs (a person is waiting)
-        take the next free worker. Cancelling the call kills the worker.
+        go before others of their caller. Cancelling the call kills the worker.
 
         Raises:
             EngineError: what the job raised (`MediaError`, ...).
             WorkerError: the process crashed, ran out of time or memory, or the job failed unexpectedly.
         """
-        await self._take_turn(is_urgent)
-        try:
+        self._check_open()
+        async with self._turns.turn(is_urgent=is_urgent):
             self._check_open()  # again: it may have been closed while this job waited
-            return await self._run_in_worker(job, args, timeout_s, on_progress)
-        finally:
-            self._end_turn()
+            result = await self._run_in_worker(job, args, timeout_s, on_progress)
+        await self._end_spare()
+        return result
 
     async def retire_idle(self) -> None:
         """End the workers that wait for a job; the next job starts one anew, in about half a second."""
@@ -158,31 +160,14 @@ class WorkerPool:
         if self._beside is not None:
             await self._beside.retire_idle()
 
-    async def _take_turn(self, is_urgent: bool) -> None:
-        self._check_open()
-        if self._free > 0:
-            self._free -= 1
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        (self._waiting.appendleft if is_urgent else self._waiting.append)(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._end_turn()  # the turn came in the same instant: hand it on
-            raise
+    async def _end_spare(self) -> None:
+        """End the process beyond `size`, once nothing runs."""
+        while self._is_open and not self._turns.in_use and len(self._idle) > self.size:
+            await asyncio.shield(self._idle.pop(0).kill())
 
     def _check_open(self) -> None:
         if not self._is_open:
             raise WorkerError("worker_closed", "the engine is closed")
-
-    def _end_turn(self) -> None:
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._free += 1
 
     async def _run_in_worker(
         self, job: str, args: tuple[object, ...], timeout_s: float | None, on_progress: Callable[[float], None] | None

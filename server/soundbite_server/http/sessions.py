@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_BY_CALLER = 100
 MOST_IN_ALL = 2000
-_SESSION, _VERSION = "mcp-session-id", "mcp-protocol-version"
+SESSION_HEADER, _VERSION = "mcp-session-id", "mcp-protocol-version"
 _INVALID_REQUEST = -32600
 
 
@@ -53,7 +53,7 @@ class SessionLimits:
         if scope["type"] != "http" or headers.get(_VERSION, "2025-11-25") not in HANDSHAKE_PROTOCOL_VERSIONS:
             await self._app(scope, receive, send)  # later versions of the protocol have no sessions
             return
-        if session_id := headers.get(_SESSION):
+        if session_id := headers.get(SESSION_HEADER):
             await self._go_on(session_id, scope, receive, send)
         elif scope["method"] == "POST":
             await self._open(scope, receive, send)
@@ -71,7 +71,7 @@ class SessionLimits:
 
         async def watched(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] < 400:
-                opened.extend(filter(None, [Headers(raw=message["headers"]).get(_SESSION)]))
+                opened.extend(filter(None, [Headers(raw=message["headers"]).get(SESSION_HEADER)]))
             await send(message)
 
         await self._app(scope, receive, watched)
@@ -118,7 +118,11 @@ class SessionLimits:
         session_id = min(own, key=lambda key: (own[key].requests > 0, own[key].used_at))
         session = self._sessions.pop(session_id)
         kept = [(name, value) for name, value in session.scope["headers"] if name in (b"host", b"authorization")]
-        scope = {**session.scope, "method": "DELETE", "headers": [*kept, (_SESSION.encode(), session_id.encode())]}
+        scope = {
+            **session.scope,
+            "method": "DELETE",
+            "headers": [*kept, (SESSION_HEADER.encode(), session_id.encode())],
+        }
 
         async def nothing() -> Message:
             return {"type": "http.request", "body": b"", "more_body": False}

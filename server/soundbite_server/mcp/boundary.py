@@ -11,7 +11,8 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent
 
-from soundbite_server.http.callers import LimitReached, principal
+from soundbite_server.http.callers import LOCAL, LimitReached, principal
+from soundbite_server.http.sessions import SESSION_HEADER
 from soundbite_server.lifespan import Services
 from soundbite_tools import ToolProblem
 
@@ -102,7 +103,10 @@ def allowance(ctx: ToolContext) -> AudioAllowance | None:
 
 
 class CallCount:
-    """Counts all that callers over HTTP ask, not only their tool calls: those tell the agent of a limit themselves."""
+    """Counts all that callers over HTTP ask, not only their tool calls: those tell the agent of a limit themselves.
+
+    What is done for a call takes turns with that of others under the name of its caller.
+    """
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Pass the request on.
@@ -110,10 +114,21 @@ class CallCount:
         Raises:
             MCPError: this principal called too often.
         """
+        from soundbite_api.turns import claimed  # in here: the start of a server loads nothing of the platform
+
         http = getattr(ctx.lifespan_context, "http", None)
         if http and ctx.method != "tools/call" and not ctx.method.startswith("notifications/"):
             try:
                 http.limits.count_call(principal())
             except LimitReached as exc:
                 raise MCPError(code=_LIMIT_REACHED, message=str(exc)) from exc
-        return await call_next(ctx)
+        with claimed(caller=_claimant(ctx)):
+            return await call_next(ctx)
+
+
+def _claimant(ctx: ServerRequestContext[Any, Any]) -> str:
+    caller, request = principal(), ctx.request
+    if caller != LOCAL or request is None:
+        return caller
+    # Without tokens the sessions are told apart, and where there are none the addresses.
+    return request.headers.get(SESSION_HEADER) or (request.client.host if request.client else caller)

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 import anyio
 from opentelemetry import trace
+from pydantic import ValidationError
 
+from soundbite_api.turns import Turn, Turns, claimed
 from soundbite_store import StoreError, Task
+from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.registry import Registry
 from soundbite_tools.embed.steps import embed
 from soundbite_tools.embed.writing import is_removed
@@ -28,6 +31,7 @@ ProgressListener = Callable[[float, str], Awaitable[None]]
 # A task that another process runs changes without our hearing of it.
 _LOOK_AGAIN_S = 0.5
 _LEAST_STEP = 0.01
+_SHORT_SEC = 480.0
 
 log = logging.getLogger(__name__)
 _tracer = trace.get_tracer("soundbite.tools")
@@ -48,7 +52,8 @@ class Jobs:
         self.library = library
         self.registry = Registry(library)
         self._background = background
-        self._slots = anyio.Semaphore(library.config.jobs_at_once)
+        # The short ones never wait for the long ones.
+        self._short, self._long = Turns(library.config.jobs_at_once), Turns(library.config.jobs_at_once)
         self._running: dict[str, _Run] = {}
         self._changed: dict[str, anyio.Event] = {}
 
@@ -68,10 +73,11 @@ class Jobs:
         ledger = await self.library.ledger()
         for task in await ledger.unfinished_tasks():
             if task.platform == self.library.config.platform:
-                self.start(task.task_id)
+                with claimed(caller="", is_resumed=True):
+                    self.start(task.task_id)
 
     def start(self, task_id: str) -> None:
-        """Run a task in the background, unless this library is read-only.
+        """Run a task in the background for whoever makes the present call, unless this library is read-only.
 
         Harmless when it runs already, here or in another process.
         """
@@ -143,8 +149,8 @@ class Jobs:
             self.notify(task_id)
 
     async def _take_turn(self, task_id: str) -> None:
-        async with self._slots:
-            ledger = await self.library.ledger()
+        ledger = await self.library.ledger()
+        async with (await self._turns_for(task_id, ledger)).turn() as turn:
             lock = ledger.task_lock(task_id)
             if not await lock.try_acquire():
                 return
@@ -153,16 +159,27 @@ class Jobs:
                 task = await ledger.get_task(task_id)
                 if task and task.status == "processing":
                     with _tracer.start_as_current_span("embedding job", attributes={"soundbite.task_id": task_id}):
-                        await self._finish_unless_removed(task, ledger)
+                        await self._finish_unless_removed(task, ledger, turn)
             finally:
                 await lock.release()
 
-    async def _finish_unless_removed(self, task: Task, ledger: Ledger) -> None:
+    async def _turns_for(self, task_id: str, ledger: Ledger) -> Turns:
+        task = await ledger.get_task(task_id)
+        asset = await ledger.get_asset(task.asset_id) if task else None
+        if task is None or asset is None:
+            return self._short  # it ends at once
+        try:
+            start_sec, end_sec = EmbedParams.model_validate_json(task.params_json).window(asset.duration_sec)
+        except ValidationError:
+            return self._short
+        return self._short if 0.0 < end_sec - start_sec <= _SHORT_SEC else self._long
+
+    async def _finish_unless_removed(self, task: Task, ledger: Ledger, turn: Turn) -> None:
         watch = anyio.CancelScope()
         with anyio.CancelScope() as work:
             self._background.start_soon(self._stop_once_removed, task.task_id, ledger, work, watch)
             try:
-                await self._finish(task, ledger)
+                await self._finish(task, ledger, turn)
             finally:
                 watch.cancel()
 
@@ -184,9 +201,9 @@ class Jobs:
                 return
             work.cancel()
 
-    async def _finish(self, task: Task, ledger: Ledger) -> None:
+    async def _finish(self, task: Task, ledger: Ledger, turn: Turn) -> None:
         try:
-            await embed(self.library, self.registry, task, _Progress(self, ledger, task))
+            await embed(self.library, self.registry, task, _Progress(self, ledger, task, turn))
         except Exception as exc:
             problem = problem_of(exc) or WorkFailed(
                 "Something unexpected went wrong while embedding.",
@@ -208,12 +225,13 @@ class Jobs:
 
 
 class _Progress:
-    """Writes how far a job is, in steps worth writing, and tells who waits."""
+    """Writes how far a job is, in steps worth writing, tells who waits, and offers the turn to others."""
 
-    def __init__(self, jobs: Jobs, ledger: Ledger, task: Task) -> None:
+    def __init__(self, jobs: Jobs, ledger: Ledger, task: Task, turn: Turn) -> None:
         self._jobs = jobs
         self._ledger = ledger
         self._task_id = task.task_id
+        self._turn = turn
         self._stage = task.stage
         self._fraction = task.progress
 
@@ -224,3 +242,4 @@ class _Progress:
         self._stage, self._fraction = stage, fraction
         await self._ledger.update_task(self._task_id, stage=stage, progress=fraction)
         self._jobs.notify(self._task_id)
+        await self._turn.offer()
