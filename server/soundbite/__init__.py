@@ -17,7 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from soundbite.clips import AsyncClip, Clip, Recording
+    from soundbite.clips import AsyncClip, Clip, Recording, Speaker
     from soundbite.errors import NotFound, SoundbiteError, SourceError
     from soundbite.library import AsyncLibrary, Library
     from soundbite.opening import open  # noqa: A004 - as in `soundbite.open()`
@@ -31,6 +31,7 @@ _MODULE_OF = {
     "Recording": "clips",
     "SoundbiteError": "errors",
     "SourceError": "errors",
+    "Speaker": "clips",
     "open": "opening",
 }
 
@@ -43,6 +44,7 @@ __all__ = [
     "Recording",
     "SoundbiteError",
     "SourceError",
+    "Speaker",
     "open",
 ]
 

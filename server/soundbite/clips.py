@@ -28,6 +28,18 @@ class Recording:
 
 
 @dataclass(frozen=True)
+class Speaker:
+    """Somebody who speaks."""
+
+    name: str
+    """A name that somebody gave, or `Speaker 2` of the one recording."""
+    is_named: bool
+    seconds: float
+    recordings: tuple[tuple[str, float], ...] = ()
+    """In which recordings, by asset_id, and for how many seconds; the first twenty."""
+
+
+@dataclass(frozen=True)
 class Facts:
     """Where a clip is, what is said and heard in it, and how sure it is that it answers."""
 
@@ -43,6 +55,8 @@ class Facts:
     is_weak: bool = False
     text: str = ""
     """What is said, as recognised."""
+    speaker: str = ""
+    """Who says it: a name that somebody gave, or `Speaker 2`; empty where only one speaks who has no name."""
     sounds: str = ""
     """What is heard, in words."""
     tags: tuple[str, ...] = ()
@@ -59,7 +73,13 @@ class Facts:
         """Return the clip as a notebook shows it; titles and words come from outside and are escaped."""
         weak = ", weak" if self.is_weak else ""
         heading = f"<b>{html.escape(self.title)}</b> {self.time_range} ({self.score:.2f}{weak})"
-        lines = [heading, html.escape(self.text), f"<i>{html.escape(self.sounds)}</i>" if self.sounds else "", player]
+        speaker = f"{html.escape(self.speaker)}: " if self.speaker else ""
+        lines = [
+            heading,
+            speaker + html.escape(self.text),
+            f"<i>{html.escape(self.sounds)}</i>" if self.sounds else "",
+            player,
+        ]
         return f"<div>{'<br>'.join(line for line in lines if line)}</div>"
 
 

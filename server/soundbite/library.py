@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from soundbite.clips import AsyncClip, Clip, Facts, Recording
+from soundbite.clips import AsyncClip, Clip, Facts, Recording, Speaker
 from soundbite.errors import NotFound, SoundbiteError, translated
 from soundbite_server.ingestion import add_one
 from soundbite_server.sources import Source
@@ -16,13 +16,17 @@ from soundbite_tools import (
     ClipRequest,
     EmbedRequest,
     ListRequest,
+    NameRequest,
     RemoveRequest,
     SearchRequest,
     SourceProblem,
+    SpeakersRequest,
     UnknownId,
     WorkFailed,
     get_clip,
     list_audio,
+    list_speakers,
+    name_speaker,
     remove_audio,
     search_clips,
 )
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
     from soundbite.clips import Format
-    from soundbite_tools import AssetResult, ClipResult, Jobs, TaskResult
+    from soundbite_tools import AssetResult, ClipResult, Jobs, SpeakerEntry, TaskResult
 
 _PAGE = 50
 
@@ -93,6 +97,34 @@ class AsyncLibrary:
                 request = request.model_copy(update={"page": request.page + 1})
         return [Recording(one.asset_id, one.title, one.audio_seconds, tuple(one.tags), one.source) for one in found]
 
+    async def speakers(self, name: str = "") -> list[Speaker]:
+        """Return who speaks in the recordings, people with a name first; those who are called so.
+
+        Raises:
+            SoundbiteError: the library can't be read.
+        """
+        people: list[SpeakerEntry] = []
+        with translated():
+            request = SpeakersRequest(name=name, page_limit=_PAGE)
+            while page := (await list_speakers(self._jobs.library, request)).speakers:
+                people += page
+                request = request.model_copy(update={"page": request.page + 1})
+        return [
+            Speaker(one.name, one.is_named, one.seconds, tuple((at.asset_id, at.seconds) for at in one.recordings))
+            for one in people
+        ]
+
+    async def name_speaker(self, recording: Recording | str, speaker: str, name: str) -> None:
+        """Say who a speaker of a recording is; `speaker` is `Speaker 2` or the name to change, no name takes it away.
+
+        Raises:
+            NotFound: there is no such recording.
+            SoundbiteError: there is no such speaker, or the name is none.
+        """
+        asset_id = recording if isinstance(recording, str) else recording.asset_id
+        with translated():
+            await name_speaker(self._jobs.library, NameRequest(asset_id=asset_id, speaker=speaker, name=name))
+
     async def remove(self, recording: Recording | str) -> None:
         """Forget a recording, named by itself or its asset_id; the file it came from stays.
 
@@ -146,6 +178,14 @@ class Library:
     def recordings(self, *, title: str = "", tags: Iterable[str] = ()) -> list[Recording]:
         """Return the recordings, as `AsyncLibrary.recordings` does."""
         return self._portal.call(functools.partial(self._library.recordings, title=title, tags=tags))
+
+    def speakers(self, name: str = "") -> list[Speaker]:
+        """Return who speaks in the recordings, as `AsyncLibrary.speakers` does."""
+        return self._portal.call(self._library.speakers, name)
+
+    def name_speaker(self, recording: Recording | str, speaker: str, name: str) -> None:
+        """Say who a speaker of a recording is, as `AsyncLibrary.name_speaker` does."""
+        self._portal.call(self._library.name_speaker, recording, speaker, name)
 
     def remove(self, recording: Recording | str) -> None:
         """Forget a recording, as `AsyncLibrary.remove` does."""

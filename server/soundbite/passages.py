@@ -25,4 +25,5 @@ def metadata_of(clip: Facts) -> dict[str, Any]:
         "clip_id": clip.clip_id,
         "asset_id": clip.asset_id,
         "tags": list(clip.tags),
+        **({"speaker": clip.speaker} if clip.speaker else {}),
     }

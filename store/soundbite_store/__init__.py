@@ -23,7 +23,7 @@ from soundbite_store.errors import (
     StoreTooNew,
     StoreUnavailable,
 )
-from soundbite_store.filters import ClipFilter
+from soundbite_store.filters import AssetSpeaker, ClipFilter
 from soundbite_store.lance.clip_store import ClipStore
 from soundbite_store.lance.places import StoreAccess, StoreCapabilities, capabilities_of
 from soundbite_store.lance.rescue import LostTable, StoreRescue
@@ -32,6 +32,7 @@ from soundbite_store.ledger.ledger import ForgottenRecords, Ledger
 from soundbite_store.ledger.records import (
     Asset,
     SourceKind,
+    Speaker,
     StoredTranscript,
     Task,
     TaskChanges,
@@ -50,6 +51,7 @@ from soundbite_store.vectors import Space, SpaceInfo, VectorIndex
 
 __all__ = [
     "Asset",
+    "AssetSpeaker",
     "BadVector",
     "Clip",
     "ClipFilter",
@@ -72,6 +74,7 @@ __all__ = [
     "SpaceInfo",
     "SpaceMismatch",
     "SpaceScan",
+    "Speaker",
     "StoreAccess",
     "StoreBusy",
     "StoreCapabilities",

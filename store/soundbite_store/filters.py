@@ -10,6 +10,14 @@ from datetime import UTC, datetime
 from soundbite_store.clips import StoredClip
 
 
+@dataclass(frozen=True, slots=True)
+class AssetSpeaker:
+    """A speaker of one recording; None is whoever speaks in a recording of a single speaker."""
+
+    asset_id: str
+    speaker: str | None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClipFilter:
     """All conditions must hold. None means any; an empty tuple of ids matches nothing.
@@ -31,6 +39,8 @@ class ClipFilter:
     tags_any: tuple[str, ...] | None = None
     speakers_any: tuple[str, ...] | None = None
     """One of these says most of the clip."""
+    speakers_in: tuple[AssetSpeaker, ...] | None = None
+    """Or one of these does, each of a recording of its own."""
     embedding_option: str | None = None
     embedding_scope: str | None = None
     language: str | None = None
@@ -60,7 +70,7 @@ class ClipFilter:
         return " AND ".join(self._conditions())
 
     def _conditions(self) -> Iterable[str]:
-        one_of = {"clip_id": self.clip_ids, "asset_id": self.asset_ids, "speaker": self.speakers_any}
+        one_of = {"clip_id": self.clip_ids, "asset_id": self.asset_ids}
         for column, values in one_of.items():
             if values is not None:
                 yield _one_of(column, values)
@@ -72,9 +82,21 @@ class ClipFilter:
                 yield f"{column} {sign} {quoted(value)}"
         if self.tags_any is not None:
             yield f"array_has_any(tags, [{_literals(self.tags_any)}])" if self.tags_any else "false"
+        yield from self._speakers()
         if self.share is not None:
             yield f"clip_id < {quoted(share_end(self.share))}"
         yield from self._times()
+
+    def _speakers(self) -> Iterable[str]:
+        if self.speakers_any is None and self.speakers_in is None:
+            return
+        ways, speakers = [_one_of("speaker", self.speakers_any or ())], self.speakers_in or ()
+        for name in dict.fromkeys(one.speaker for one in speakers):
+            where = _one_of("asset_id", (one.asset_id for one in speakers if one.speaker == name))
+            # Who speaks alone in a recording says what words it has.
+            is_by = "speaker IS NULL AND transcript <> ''" if name is None else f"speaker = {quoted(name)}"
+            ways.append(f"({where} AND {is_by})")
+        yield f"({' OR '.join(ways)})"
 
     def _times(self) -> Iterable[str]:
         if self.start_after_sec is not None:

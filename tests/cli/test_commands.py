@@ -30,7 +30,7 @@ from soundbite_server.settings import Settings
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SLOW = ("mcp", "httpx", "numpy", "lancedb", "rich", "anyio")
-OF_REQUESTS = ("add", "search", "list")
+OF_REQUESTS = ("add", "search", "list", "speakers")
 """Commands whose options are fields of a request, which is a pydantic model."""
 
 
@@ -346,6 +346,21 @@ def test_show_draws_a_recording_along_its_time(shelf: Any, run: Any) -> None:
     segments = document(run("show", "spoken", "--json").out)["segments"]
     assert any("milk" in each["text"] for each in segments)
     assert [each["start_sec"] for each in segments] == sorted(each["start_sec"] for each in segments)
+
+
+def test_a_speaker_gets_a_name_that_every_command_shows(shelf: Any, run: Any, tmp_path: Path) -> None:
+    assert "Speaker 1" in run("speakers").out
+    assert run("name-speaker", "spoken", "1", "Ann").out == "Speaker 1 of spoken words is now Ann.\n"
+    assert [one["name"] for one in document(run("speakers", "ann", "--json").out)["speakers"]] == ["Ann"]
+    assert "Ann: " in run("show", "spoken").out
+    assert "Ann" in {each["speaker"] for each in document(run("show", "spoken", "--json").out)["segments"]}
+    assert "Ann: " in run("search", "milk", "--speaker", "ANN").out
+    run("export", tmp_path / "words.vtt", "--asset", "spoken")
+    assert "<v Ann>" in (tmp_path / "words.vtt").read_text()
+    unknown = run("search", "milk", "--speaker", "Bob")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert 'Nobody is called "Bob". There are "Ann"' in unknown.err
+    assert "Speaker 1" in run("name-speaker", "spoken", "Ann", "").out
 
 
 def test_show_does_without_a_recording_that_is_gone(shelf: Any, run: Any, tmp_path: Path) -> None:

@@ -49,6 +49,12 @@ def test_a_script_adds_searches_and_hears_and_others_may_have_the_library_open(h
         assert "money back" in clip.text
         assert clip.asset_id == added.asset_id
         assert clip.audio("wav")[:4] == b"RIFF"
+        speaker = other.speakers()[0]
+        library.name_speaker(added, speaker.name, "<Ann>")
+        assert [one.name for one in other.speakers("<ann>")] == ["<Ann>"]
+        (clip,) = other.search("money back", top_k=1, speakers=["<ann>"])
+        assert "<Ann>" in clip.speaker
+        assert "&lt;Ann&gt;" in clip.to_html()
         shown = clip._repr_html_()
         assert "data:audio/mpeg;base64," in shown
         assert "<standup>" not in shown

@@ -38,7 +38,7 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Machine:
     return client
 
 
-async def call(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
+async def call(client: Client, tool: str, /, **arguments: Any) -> dict[str, Any]:
     result = await client.call_tool(tool, arguments)
     assert not result.is_error, result.content
     return result.structured_content or {}
@@ -84,8 +84,11 @@ async def test_what_one_machine_embeds_another_finds_names_reads_and_removes(mac
         assert (await call(one, "get_clip", clip_id=found["clip_id"])).get("path"), "its own file is still its own"
         await embedded(one, recording, title="Renamed")
 
+        await call(one, "name_speaker", asset_id=asset_id, speaker="1", name="Ann")
+
     async with machine("two") as two:
         assert [each["title"] for each in (await call(two, "list_audio"))["assets"]] == ["Renamed"]
+        assert [each["name"] for each in (await call(two, "list_speakers"))["speakers"]] == ["Ann"]
         assert (await call(two, "remove_audio", asset_id=asset_id))["is_removed"]
 
     async with machine("one") as one:

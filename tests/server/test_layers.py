@@ -43,13 +43,22 @@ ROOMS = {
         "workers": {""},
     },
     "tools": {
-        "": {"embed", "groups", "read", "repair", "search", "sources"},  # the face, which names what the server may use
+        "": {
+            "embed",
+            "groups",
+            "read",
+            "repair",
+            "search",
+            "sources",
+            "voices",
+        },  # the face, which names what the server may use
         "embed": {"", "sources"},
         "groups": {"", "search"},
         "read": {"", "embed", "sources"},
         "repair": {"", "embed", "sources"},
         "search": {"", "embed", "sources"},
         "sources": {""},
+        "voices": {""},
     },
     "server": {
         "": {"cli", "http", "mcp", "page"},

@@ -27,7 +27,7 @@ def text_of(result: CallToolResult) -> str:
     return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
 
 
-async def call(client: Client, name: str, **arguments: Any) -> dict[str, Any]:
+async def call(client: Client, name: str, /, **arguments: Any) -> dict[str, Any]:
     result = await client.call_tool(name, arguments)
     assert not result.is_error, text_of(result)
     return result.structured_content or {}
@@ -101,6 +101,8 @@ async def test_embedding_the_same_again_computes_nothing_and_says_so(connect: An
         ("classify_clips", {"labels": ["speech", "the sky"], "page_limit": 50}),
         ("classify_clips", {"labels": ["rain", "the sky"], "per": "asset"}),
         ("cluster_clips", {"clusters": 2, "detail": "detailed"}),
+        ("name_speaker", {"asset_id": "ASSET", "speaker": "1", "name": "Ann"}),
+        ("list_speakers", {}),
         ("remove_audio", {"asset_id": "ASSET"}),
     ],
     ids=str,
@@ -212,6 +214,7 @@ async def test_what_models_write_for_nothing_is_the_default(connect: Any, embedd
             "classify_clips": {"labels": ["weather", "food"]},
             "get_clip": {"asset_id": embedded.asset_id, "end_sec": 2},
             "read_transcript": {"asset_id": embedded.asset_id},
+            "name_speaker": {"asset_id": embedded.asset_id, "speaker": "1"},
         }
         tools = [tool for tool in (await client.list_tools()).tools if tool.name != "remove_audio"]
         assert len(tools) > len(needed)

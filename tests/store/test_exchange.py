@@ -45,7 +45,7 @@ SAID = StoredTranscript(
     source="recogniser",
     start_sec=0.0,
     end_sec=12.0,
-    words=(TimedText(value="word", start_sec=1.0, end_sec=1.5),),
+    words=(TimedText(value="word", start_sec=1.0, end_sec=1.5, speaker="1"),),
     sentences=(),
 )
 
@@ -63,6 +63,7 @@ async def test_an_exported_library_comes_back_whole_in_another_place(
     async with await ClipStore.open(tmp_path / "a") as store, await Ledger.open(tmp_path / "a.db") as ledger:
         await ledger.put_asset(replace(ASSET, language="fr"))
         await ledger.put_transcript(SAID)
+        assert await ledger.name_speaker("a_1", "recogniser", ["1"], "Ann")
         task = await ledger.create_task(asset_id="a_1", space=space.id, platform="embedded")
         task = await ledger.update_task(task.task_id, status="ready") or task
         await store.upsert(space, clips)
@@ -74,6 +75,7 @@ async def test_an_exported_library_comes_back_whole_in_another_place(
             assert await import_library(store, ledger, file) == ExchangeResult(assets=1, clips=6, transcripts=1)
         assert await ledger.get_asset("a_1") == replace(ASSET, language="fr")
         assert await ledger.transcripts_of("a_1") == [SAID]
+        assert [one.name for one in await ledger.speakers_of("recogniser")] == ["Ann"]
         assert await ledger.list_tasks() == [task]
         assert [info.embeddings for info in await store.spaces()] == [1, 5]
         read = await store.embeddings(space)

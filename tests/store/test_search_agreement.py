@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from soundbite_store import Clip, ClipFilter, ClipHit, ClipStore, Space, clip_id_for
+from soundbite_store import AssetSpeaker, Clip, ClipFilter, ClipHit, ClipStore, Space, clip_id_for
 from soundbite_store.filters import EQUALS
 from soundbite_store.lance.places import FOLDER
 from soundbite_store.lance.search import ClipSearch, LanceSearch
@@ -120,6 +120,9 @@ conditions = {
     **{name: st.sampled_from(VALUES.get(name, ("",))) | texts for name in EQUALS},
     "tags_any": some(TAGS),
     "speakers_any": some(("1", "it's", "2")),
+    "speakers_in": st.lists(
+        st.builds(AssetSpeaker, st.sampled_from(ASSETS), st.sampled_from(["1", "it's", "2", None])), max_size=4
+    ).map(tuple),
     **dict.fromkeys(("start_after_sec", "end_before_sec", "ends_after_sec", "starts_before_sec"), seconds),
     "min_seconds": st.sampled_from([0.0, 0.1, 1.5, 6.0]) | seconds,
     "created_after": moments,

@@ -19,8 +19,10 @@ from soundbite_tools.library import Library
 from soundbite_tools.read import get_clip as clips
 from soundbite_tools.read import list_audio as listing
 from soundbite_tools.read import read_transcript as reading
-from soundbite_tools.results import LibraryListing, SearchResult, TranscriptResult
+from soundbite_tools.results import LibraryListing, SearchResult, SpeakerListing, SpeakerNamed, TranscriptResult
 from soundbite_tools.search import search_clips as searching
+from soundbite_tools.voices import list_speakers as speakers
+from soundbite_tools.voices import name_speaker as naming
 
 
 async def embed_audio(
@@ -61,3 +63,12 @@ async def cluster_clips(library: Library, **asked: Any) -> ClusterListing:
 
 async def remove_audio(library: RunningLibrary, asset_id: str) -> RemovalResult:
     return await removal.remove_audio(library.jobs, requests.RemoveRequest(asset_id=asset_id))
+
+
+async def list_speakers(library: Library, **asked: Any) -> SpeakerListing:
+    return await speakers.list_speakers(library, requests.SpeakersRequest(**asked))
+
+
+async def name_speaker(library: Library, asset_id: str, speaker: str, name: str) -> SpeakerNamed:
+    request = requests.NameRequest(asset_id=asset_id, speaker=speaker, name=name)
+    return await naming.name_speaker(library, request)

@@ -59,9 +59,11 @@ if TYPE_CHECKING:
         ClusterRequest,
         EmbedRequest,
         ListRequest,
+        NameRequest,
         RemoveRequest,
         SearchRequest,
         SoundFormat,
+        SpeakersRequest,
         TaskRequest,
         TranscriptRequest,
     )
@@ -72,6 +74,9 @@ if TYPE_CHECKING:
         LibraryListing,
         Result,
         SearchResult,
+        SpeakerEntry,
+        SpeakerListing,
+        SpeakerNamed,
         TranscriptResult,
     )
     from soundbite_tools.search.examples import has_id_form
@@ -88,6 +93,7 @@ if TYPE_CHECKING:
     from soundbite_tools.sources.local_media import Heard, Levels, Media, MediaProblem
     from soundbite_tools.sources.presence import as_spelled, file_states
     from soundbite_tools.sources.sources import source_label
+    from soundbite_tools.speakers import SpeakerLabels, speaker_labels, transcript_of_recording
     from soundbite_tools.text import (
         LONGEST_TITLE,
         MOST_TAGS,
@@ -106,6 +112,8 @@ if TYPE_CHECKING:
         shorten,
         speaker_label,
     )
+    from soundbite_tools.voices.list_speakers import list_speakers
+    from soundbite_tools.voices.name_speaker import name_speaker
 
 _NAMES = {
     "config": "EMBEDDED LibraryConfig UrlRules",
@@ -137,10 +145,13 @@ _NAMES = {
     "repair.rebuilding": "give_again rebuild_records rebuild_transcript",
     "request_model": "Flag Request",
     "requests": (
-        "ClassifyRequest ClipRequest ClusterRequest EmbedRequest LONGEST_WAIT_S ListRequest RemoveRequest "
-        "SearchRequest SoundFormat TaskRequest TranscriptRequest"
+        "ClassifyRequest ClipRequest ClusterRequest EmbedRequest LONGEST_WAIT_S ListRequest NameRequest "
+        "RemoveRequest SearchRequest SoundFormat SpeakersRequest TaskRequest TranscriptRequest"
     ),
-    "results": "AssetResult ClipDetail ClipResult LibraryListing Result SearchResult TranscriptResult",
+    "results": (
+        "AssetResult ClipDetail ClipResult LibraryListing Result SearchResult SpeakerEntry SpeakerListing SpeakerNamed "
+        "TranscriptResult"
+    ),
     "search.examples": "has_id_form",
     "search.search_clips": "search_clips",
     "search.words": "distinct_terms terms_of",
@@ -148,11 +159,14 @@ _NAMES = {
     "sources.local_media": "Heard Levels Media MediaProblem",
     "sources.presence": "as_spelled file_states",
     "sources.sources": "source_label",
+    "speakers": "SpeakerLabels speaker_labels transcript_of_recording",
     "text": (
         "LONGEST_TITLE MOST_TAGS changed_tags clock clock_length clock_range count_of file_label folded plain_tags "
         "plain_text "
         "printable round_step_sec rounded_sec shorten speaker_label"
     ),
+    "voices.list_speakers": "list_speakers",
+    "voices.name_speaker": "name_speaker",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 
@@ -190,6 +204,7 @@ __all__ = [
     "Loss",
     "Media",
     "MediaProblem",
+    "NameRequest",
     "PlayableClip",
     "QuestionProblem",
     "RecordingRemoved",
@@ -201,6 +216,11 @@ __all__ = [
     "SearchResult",
     "SoundFormat",
     "SourceProblem",
+    "SpeakerEntry",
+    "SpeakerLabels",
+    "SpeakerListing",
+    "SpeakerNamed",
+    "SpeakersRequest",
     "Stray",
     "TaskRequest",
     "TaskResult",
@@ -242,8 +262,10 @@ __all__ = [
     "has_id_form",
     "is_unchanged",
     "list_audio",
+    "list_speakers",
     "make_ready",
     "missing_files",
+    "name_speaker",
     "plain_tags",
     "plain_text",
     "printable",
@@ -263,10 +285,12 @@ __all__ = [
     "shorten",
     "source_label",
     "speaker_label",
+    "speaker_labels",
     "task_result",
     "terms_of",
     "transcript_file",
     "transcript_file_name",
+    "transcript_of_recording",
     "write_whole",
 ]
 # fmt: on

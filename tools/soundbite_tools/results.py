@@ -7,6 +7,7 @@ a field that has nothing to say (its default) is left out.
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from pydantic import (
@@ -92,8 +93,13 @@ def place_fields(clip: StoredClip, longest_title: int, times: tuple[float, float
     }
 
 
+_NUMBERED = re.compile(r"Speaker \d+(?:, Speaker \d+)*")
+
+
 def _by(speaker: str) -> str:
-    return f"{speaker}: " if speaker else ""
+    # Names come from outside; numbers are ours.
+    label = speaker if _NUMBERED.fullmatch(speaker) else quoted(speaker)
+    return f"{label}: " if speaker else ""
 
 
 class ClipResult(ClipPlace):
@@ -236,6 +242,65 @@ class TranscriptResult(Result):
             for line in self.lines
         ]
         return "\n".join(closing([head, *lines], self.notes, self.next_step))
+
+
+class SpeakerNamed(Result):
+    """A speaker who has a name now, or none any more."""
+
+    asset_id: str
+    title: str
+    speaker: str = Field(description="What the speaker is called now")
+    before: str = Field(default="", description="What the speaker was called")
+    seconds: float = Field(default=0.0, description="How long the speaker is heard in the recording")
+    notes: list[str] = Field(default_factory=list)
+
+    def to_text(self) -> str:
+        """Return the names in words."""
+        now = self.speaker if _NUMBERED.fullmatch(self.speaker) else quoted(self.speaker)
+        was = self.before if _NUMBERED.fullmatch(self.before) else quoted(self.before)
+        line = f"{was} of {quoted(self.title)} is now {now} ({number(self.seconds)} s), asset_id {self.asset_id}"
+        return "\n".join(closing([line], self.notes, ""))
+
+
+class Appearance(BaseModel):
+    """A recording in which somebody speaks."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    asset_id: str
+    title: str
+    seconds: float
+
+
+class SpeakerEntry(Result):
+    """Somebody who speaks."""
+
+    name: str = Field(description="Or Speaker 2 of the one recording")
+    is_named: bool = False
+    seconds: float = 0.0
+    recording_count: int = 1
+    recordings: Annotated[list[Appearance], UNTOLD] = Field(default_factory=list)
+
+    def to_text(self) -> str:
+        """Return the speaker in words."""
+        name = quoted(self.name) if self.is_named else self.name
+        lines = [f"{name}: {number(self.seconds)} s in {count_of(self.recording_count, 'recording')}"]
+        lines += [f"   {quoted(one.title)} {number(one.seconds)} s, asset_id {one.asset_id}" for one in self.recordings]
+        return "\n".join(lines)
+
+
+class SpeakerListing(Result):
+    """One page of the speakers, the named first."""
+
+    speakers: list[SpeakerEntry]
+    total_speakers: int = 0
+    next_step: str = ""
+
+    def to_text(self) -> str:
+        """Return the page in words."""
+        lines = [f"{count_of(self.total_speakers, 'speaker')}."]
+        lines += [f"{number}. {speaker.to_text()}" for number, speaker in enumerate(self.speakers, 1)]
+        return "\n".join(closing(lines, [], self.next_step))
 
 
 class AssetResult(Result):

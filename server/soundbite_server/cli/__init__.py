@@ -24,6 +24,8 @@ _TABLE = (
     ("tag", "records", "Give a recording tags, or take some away."),
     ("rename", "records", "Give a recording another title."),
     ("rm", "records", "Remove recordings from the library."),
+    ("speakers", "speakers", "Show who speaks in which recordings."),
+    ("name-speaker", "speakers", "Say who a speaker of a recording is."),
     ("plot", "plot", "Draw a recording, its answers, or the library."),
     ("usage", "records", "Show the minutes of audio embedded and saved."),
     ("doctor", "doctor", "Check the settings, the engine and the library."),
@@ -37,8 +39,8 @@ _TABLE = (
 )
 # Under these headings they stand in --help; what is new and in no group comes last.
 _GROUPS = {
-    "Ask": "search show plot list",
-    "Recordings": "add tag rename rm tasks reembed",
+    "Ask": "search show plot list speakers",
+    "Recordings": "add name-speaker tag rename rm tasks reembed",
     "Agents and servers": "config serve engine",
     "The library": "usage doctor models export import bulk completion",
 }
@@ -69,7 +71,7 @@ class CommandGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"soundbite_server.cli.{_MODULES[cmd_name]}")
-        command = getattr(module, f"{cmd_name}_command")
+        command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         assert isinstance(command, click.Command)
         return command
 

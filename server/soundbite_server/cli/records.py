@@ -303,13 +303,13 @@ async def export_command(file: Path, file_format: str | None, recording: str | N
 async def _write_transcripts(library: Library, target: Path, file_format: Any, recording: str | None) -> list[str]:
     """Write transcripts, and return the files: one to `target`, or those of all recordings into the folder `target`."""
     from soundbite_server.cli.library import find_recording
-    from soundbite_tools import transcript_file, transcript_file_name
+    from soundbite_tools import transcript_file, transcript_file_name, transcript_of_recording
 
     ledger = await library.ledger()
     assets = [await find_recording(ledger, recording)] if recording else await ledger.list_assets(1_000_000)
     written = []
     for asset in assets:
-        transcript = await ledger.get_transcript(asset.asset_id, library.config.platform)
+        transcript = await transcript_of_recording(library, asset.asset_id)
         if transcript is None:
             continue
         path = target if recording else target / transcript_file_name(asset, file_format)

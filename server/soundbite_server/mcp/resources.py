@@ -132,9 +132,10 @@ async def _index(services: Services) -> str:
 
 
 async def _transcript(asset_id: str, ctx: ToolContext) -> StoredTranscript:
+    from soundbite_tools import transcript_of_recording
+
     async with _told():
-        library = await library_of(ctx)
-        transcript = await (await library.ledger()).get_transcript(asset_id, library.config.platform)
+        transcript = await transcript_of_recording(await library_of(ctx), asset_id)
     if transcript is None:
         raise ResourceNotFoundError("There is no transcript of such a recording; soundbite://library lists them.")
     return transcript

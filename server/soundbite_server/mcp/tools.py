@@ -22,11 +22,15 @@ from soundbite_tools import (
     EmbedRequest,
     LibraryListing,
     ListRequest,
+    NameRequest,
     RemovalResult,
     RemoveRequest,
     SearchRequest,
     SearchResult,
     SourceProblem,
+    SpeakerListing,
+    SpeakerNamed,
+    SpeakersRequest,
     TaskRequest,
     TaskResult,
     TranscriptRequest,
@@ -140,6 +144,18 @@ async def _remove_audio(ctx: ToolContext, request: RemoveRequest) -> RemovalResu
     from soundbite_tools import remove_audio
 
     return await remove_audio(await jobs_of(ctx), request)
+
+
+async def _list_speakers(ctx: ToolContext, request: SpeakersRequest) -> SpeakerListing:
+    from soundbite_tools import list_speakers
+
+    return await list_speakers(await library_of(ctx), request)
+
+
+async def _name_speaker(ctx: ToolContext, request: NameRequest) -> SpeakerNamed:
+    from soundbite_tools import name_speaker
+
+    return await name_speaker(await library_of(ctx), request)
 
 
 # The order is part of what clients cache.
@@ -270,5 +286,28 @@ first. The file it came from is left alone.
 It can't be undone: do it only when the user asked for it.""",
         is_read_only=False,
         is_destructive=True,
+    ),
+    Declaration(
+        "list_speakers",
+        _list_speakers,
+        SpeakersRequest,
+        SpeakerListing,
+        title="List speakers",
+        description="""\
+List who speaks in which recordings and for how long: people with a name first, then Speaker 1, Speaker 2 of each \
+recording. search_clips(speakers=[name]) finds what one of them says.""",
+        is_read_only=True,
+    ),
+    Declaration(
+        "name_speaker",
+        _name_speaker,
+        NameRequest,
+        SpeakerNamed,
+        title="Name a speaker",
+        description="""\
+Say who a speaker of a recording is: "Speaker 2" is Ann. Answers, transcripts and filters use the name from then on; \
+naming again corrects it; two speakers of one name are read as one. Do it when the user says who it is, or it is \
+clear from what is said; then tell the user.""",
+        is_read_only=False,
     ),
 )

@@ -13,6 +13,7 @@ from typing import Any
 
 from soundbite_store.ledger.connection import LedgerConnection
 from soundbite_store.ledger.records import Asset, StoredTranscript, TimedText
+from soundbite_store.ledger.speakers import note_speakers
 
 _COLUMNS = tuple(field.name for field in dataclasses.fields(Asset))
 # A repeated put keeps the time of the first one.
@@ -146,8 +147,11 @@ class TranscriptRecords:
 
     _ledger: LedgerConnection
 
-    async def put_transcript(self, transcript: StoredTranscript) -> None:
-        """Keep a transcript in place of an earlier one from the same source."""
+    async def put_transcript(self, transcript: StoredTranscript) -> tuple[str, ...]:
+        """Keep a transcript in place of an earlier one from the same source.
+
+        Returns the names of speakers that fit nobody in it, of those that fitted somebody before.
+        """
         body = {"words": _packed(transcript.words), "sentences": _packed(transcript.sentences)}
         values = (
             transcript.asset_id,
@@ -157,12 +161,21 @@ class TranscriptRecords:
             # Words repeat: this makes a tenth of it.
             zlib.compress(json.dumps(body, ensure_ascii=False).encode()),
         )
-        sql = "INSERT OR REPLACE INTO transcripts VALUES (?, ?, ?, ?, ?)"
-        await self._ledger.write(lambda db: db.execute(sql, values))
+
+        def work(db: sqlite3.Connection) -> tuple[str, ...]:
+            db.execute("INSERT OR REPLACE INTO transcripts VALUES (?, ?, ?, ?, ?)", values)
+            return note_speakers(db, transcript)
+
+        return await self._ledger.write(work)
 
     async def drop_transcripts(self, asset_id: str) -> None:
-        """Forget what every source understood of an asset."""
-        await self._ledger.write(lambda db: db.execute("DELETE FROM transcripts WHERE asset_id = ?", (asset_id,)))
+        """Forget what every source understood of an asset; the names of its speakers wait for the next transcript."""
+
+        def work(db: sqlite3.Connection) -> None:
+            for table in ("transcripts", "speakers"):
+                db.execute(f"DELETE FROM {table} WHERE asset_id = ?", (asset_id,))  # noqa: S608 - names from above
+
+        await self._ledger.write(work)
 
     async def get_transcript(self, asset_id: str, source: str) -> StoredTranscript | None:
         """What a source understood of an asset."""

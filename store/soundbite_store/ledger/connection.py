@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from soundbite_store.errors import StoreBusy, StoreCorrupt, StoreError, StoreFull, StoreTooNew, StoreUnavailable
+from soundbite_store.ledger.turns import speaker_seconds
 from soundbite_store.repair.durability import fsync_directory
 
 _FIRST = (
@@ -60,7 +61,22 @@ _THIRD = ("ALTER TABLE assets ADD COLUMN language TEXT",)
 
 _FOURTH = ("ALTER TABLE tasks ADD COLUMN renewal_json TEXT NOT NULL DEFAULT ''",)
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH)
+# What the transcripts say of speakers, and what people call them.
+_FIFTH = (
+    """CREATE TABLE speakers (
+        asset_id TEXT NOT NULL, source TEXT NOT NULL, speaker TEXT NOT NULL, seconds REAL NOT NULL,
+        PRIMARY KEY (asset_id, source, speaker)
+    ) STRICT""",
+    """CREATE TABLE speaker_names (
+        asset_id TEXT NOT NULL, source TEXT NOT NULL, speaker TEXT NOT NULL, name TEXT NOT NULL,
+        spans TEXT NOT NULL, from_sec REAL NOT NULL, until_sec REAL NOT NULL
+    ) STRICT""",
+    "CREATE INDEX speaker_names_by_asset ON speaker_names (asset_id)",
+    "INSERT INTO speakers SELECT asset_id, source, json_extract(one.value, '$[0]'), json_extract(one.value, '$[1]') "
+    "FROM transcripts, json_each(speaker_seconds(body)) AS one",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 _Result = TypeVar("_Result")
 
 
@@ -70,6 +86,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     Raises: StoreTooNew, sqlite3.Error.
     """
     newest = len(MIGRATIONS)
+    connection.create_function("speaker_seconds", 1, speaker_seconds, deterministic=True)
     while (version := _version(connection)) < newest:
         connection.execute("BEGIN IMMEDIATE")
         try:

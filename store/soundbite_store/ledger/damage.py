@@ -11,7 +11,7 @@ from pathlib import Path
 from soundbite_store.ledger.connection import make_private_file, migrate
 from soundbite_store.repair.durability import fsync_directory
 
-_TABLES = ("assets", "tasks", "platform_assets", "transcripts", "usage")
+_TABLES = ("assets", "tasks", "platform_assets", "transcripts", "usage", "speakers", "speaker_names")
 _BESIDE = ("", "-wal", "-shm")
 _PATIENCE_S = 15.0
 

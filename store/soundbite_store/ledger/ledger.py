@@ -13,6 +13,7 @@ from soundbite_store.ledger.assets import AssetRecords, TranscriptRecords
 from soundbite_store.ledger.connection import LedgerConnection
 from soundbite_store.ledger.queries import QueryCache
 from soundbite_store.ledger.records import Usage
+from soundbite_store.ledger.speakers import SpeakerRecords
 from soundbite_store.ledger.tasks import TaskRecords
 
 
@@ -61,7 +62,7 @@ class RemovalRecords:
     _ledger: LedgerConnection
 
     async def forget_asset(self, asset_id: str) -> ForgottenRecords:
-        """Delete an asset with its tasks, its transcripts and what platforms call it; usage stays counted."""
+        """Delete an asset with its tasks, transcripts, speakers and what platforms call it; usage stays counted."""
 
         def work(db: sqlite3.Connection) -> ForgottenRecords:
             asset = db.execute("SELECT content_hash FROM assets WHERE asset_id = ?", (asset_id,)).fetchone()
@@ -69,6 +70,8 @@ class RemovalRecords:
                 # A cut window of the content is known by the hash, a # and the window.
                 key = (asset["content_hash"], asset["content_hash"] + "#")
                 db.execute("DELETE FROM platform_assets WHERE content_hash = ?1 OR instr(content_hash, ?2) = 1", key)
+            for table in ("speakers", "speaker_names"):
+                db.execute(f"DELETE FROM {table} WHERE asset_id = ?", (asset_id,))  # noqa: S608 - names from above
             return ForgottenRecords(
                 assets=db.execute("DELETE FROM assets WHERE asset_id = ?", (asset_id,)).rowcount,
                 tasks=db.execute("DELETE FROM tasks WHERE asset_id = ?", (asset_id,)).rowcount,
@@ -78,8 +81,8 @@ class RemovalRecords:
         return await self._ledger.write(work)
 
 
-class Ledger(AssetRecords, TaskRecords, TranscriptRecords, QueryCache, UsageRecords, RemovalRecords):
-    """Assets, tasks, transcripts, query vectors and usage in one SQLite file that several processes share.
+class Ledger(AssetRecords, TaskRecords, TranscriptRecords, SpeakerRecords, QueryCache, UsageRecords, RemovalRecords):
+    """Assets, tasks, transcripts, speakers, query vectors and usage in one SQLite file that several processes share.
 
     Each record kind's methods live in a module of its own. Every method may raise StoreError; a write is on
     disk when it returns, but for query vectors, which cost little to make again.

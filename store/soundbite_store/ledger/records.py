@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
 SourceKind = Literal["file", "url", "base64", "asset"]
 TaskStatus = Literal["processing", "ready", "failed"]
+_NAMES = "speaker_names"
 _MOMENTS = {"created_at", "updated_at", "finished_at"}
 
 
@@ -120,6 +122,37 @@ class StoredTranscript:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Speaker:
+    """One who speaks in a recording."""
+
+    asset_id: str
+    speaker: str
+    """As clips and transcripts have it."""
+    seconds: float
+    name: str = ""
+    """The one that a person gave; else empty."""
+    is_only: bool = False
+    """Whether nobody else speaks in the recording: its clips don't say who speaks."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpeakerName:
+    """A name that a person gave to a speaker of a recording, with what was known of that speaker then."""
+
+    asset_id: str
+    source: str
+    """Whose transcript tells the speakers apart."""
+    speaker: str
+    """Whom it means now; empty where nobody speaks at most of these times any more."""
+    name: str
+    spans: tuple[tuple[float, float], ...]
+    """The turns, in seconds."""
+    from_sec: float
+    until_sec: float
+    """What of the recording was transcribed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
     """Seconds of audio on one day (UTC, `YYYY-MM-DD`) on one platform."""
 
@@ -129,9 +162,19 @@ class Usage:
     seconds_saved: float
 
 
-def to_json(record: Asset | StoredTranscript | Task) -> str:
-    """A record's fields as JSON, the same text for the same record."""
-    return json.dumps(dataclasses.asdict(record), default=datetime.isoformat, ensure_ascii=False)
+def to_json(record: Asset | StoredTranscript | Task, names: Sequence[SpeakerName] | None = None) -> str:
+    """A record's fields as JSON, the same text for the same record; an asset's may bring the names of its speakers."""
+    # Readers that know no names pass over them.
+    more = {_NAMES: [dataclasses.asdict(name) for name in names]} if names is not None else {}
+    return json.dumps({**dataclasses.asdict(record), **more}, default=datetime.isoformat, ensure_ascii=False)
+
+
+def names_from(body: str) -> tuple[SpeakerName, ...] | None:
+    """The names of the speakers that an asset's JSON brings; None where its writer knew of none."""
+    names = json.loads(body).get(_NAMES)
+    if names is None:
+        return None
+    return tuple(SpeakerName(**name | {"spans": tuple((start, end) for start, end in name["spans"])}) for name in names)
 
 
 def asset_from(body: str) -> Asset:

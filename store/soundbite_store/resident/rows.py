@@ -155,7 +155,7 @@ class ResidentRows:
 
     def _named(self, where: ClipFilter) -> Iterator[NDArray[np.bool_]]:
         codes = self._codes
-        one_of = {"clip_id": where.clip_ids, "asset_id": where.asset_ids, "speaker": where.speakers_any}
+        one_of = {"clip_id": where.clip_ids, "asset_id": where.asset_ids}
         for name, values in one_of.items():
             if values is not None:
                 yield codes[name].are(values)
@@ -169,9 +169,26 @@ class ResidentRows:
         if where.tags_any is not None:
             wanted = set(where.tags_any)
             yield codes["tags"].are([tags for tags in codes["tags"].values() if wanted & set(tags)])
+        yield from self._spoken(where)
         if where.share is not None:
             end = share_end(where.share)
             yield codes["clip_id"].are([clip_id for clip_id in codes["clip_id"].values() if clip_id < end])
+
+    def _spoken(self, where: ClipFilter) -> Iterator[NDArray[np.bool_]]:
+        import numpy as np
+
+        if where.speakers_any is None and where.speakers_in is None:
+            return
+        mask = self._codes["speaker"].are(where.speakers_any or ())
+        speakers = where.speakers_in or ()
+        for name in dict.fromkeys(one.speaker for one in speakers):
+            is_said = self._codes["asset_id"].are([one.asset_id for one in speakers if one.speaker == name])
+            is_said &= self._codes["speaker"].are([name])
+            if name is None:  # speaks alone in a recording: says what words it has
+                places = np.flatnonzero(is_said)
+                is_said[places] = [bool(self.clips[place].transcript) for place in places]
+            mask |= is_said
+        yield mask
 
     def _timed(self, where: ClipFilter) -> Iterator[NDArray[np.bool_]]:
         starts, ends = self._times["start_sec"].values, self._times["end_sec"].values

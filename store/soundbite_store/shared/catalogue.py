@@ -19,9 +19,11 @@ from soundbite_store.lance.schema import PRIMARY_KEY
 from soundbite_store.ledger.ledger import Ledger
 from soundbite_store.ledger.records import (
     Asset,
+    SpeakerName,
     StoredTranscript,
     Task,
     asset_from,
+    names_from,
     task_from,
     to_json,
     transcript_from,
@@ -62,17 +64,18 @@ class SharedRecord(Entry):
     """JSON."""
 
 
-def shared(record: Asset | Task | StoredTranscript) -> SharedRecord:
-    """A ledger's record as it is shared."""
+def shared(record: Asset | Task | StoredTranscript, names: Sequence[SpeakerName] | None = None) -> SharedRecord:
+    """A ledger's record as it is shared; an asset's brings the names of its speakers."""
     match record:
         case Asset():
-            record_id, kind, content = f"asset:{record.asset_id}", "asset", _content_of(record)
+            record_id, kind = f"asset:{record.asset_id}", "asset"
+            content = _content_of(record) + "".join(sorted(f"\n{one.name}:{one.spans}" for one in names or ()))
         case Task():
             # A finished task changes no more, but its times differ between the machine that ran it and the others.
             record_id, kind, content = f"task:{record.task_id}", "task", record.task_id
         case StoredTranscript():
             record_id, kind, content = f"transcript:{record.asset_id}:{record.source}", "transcript", to_json(record)
-    return SharedRecord(record_id, cast(RecordKind, kind), record.asset_id, _digest(content), to_json(record))
+    return SharedRecord(record_id, cast(RecordKind, kind), record.asset_id, _digest(content), to_json(record, names))
 
 
 def removed(asset_id: str) -> SharedRecord:
@@ -214,7 +217,8 @@ class Sharing:
         if asset is None or not ready:
             return
         transcripts = await self._ledger.transcripts_of(asset_id)
-        records = [shared(asset), *map(shared, ready), *map(shared, transcripts)]
+        names = await self._ledger.speaker_names(asset_id)
+        records = [shared(asset, names), *map(shared, ready), *map(shared, transcripts)]
         await self._catalogue.put(records)
         if self._stamps is not None:
             self._stamps |= _stamps(records)
@@ -242,6 +246,8 @@ class Sharing:
         for record in records:
             if record.kind == "asset":
                 await self._ledger.put_asset(await self._local(asset_from(record.body)))
+                if (names := names_from(record.body)) is not None:
+                    await self._ledger.put_speaker_names(record.asset_id, names)
             elif record.kind == "task":
                 await self._ledger.put_task(task_from(record.body))
             elif record.kind == "transcript":
@@ -268,7 +274,8 @@ class Sharing:
         for offset in range(0, await self._ledger.count_assets(), _PAGE):
             for asset in await self._ledger.list_assets(_PAGE, offset):
                 ready = await self._ledger.list_tasks(None, asset_id=asset.asset_id, status="ready")
-                stamps |= _stamps([shared(asset), *map(shared, ready)])
+                names = await self._ledger.speaker_names(asset.asset_id)
+                stamps |= _stamps([shared(asset, names), *map(shared, ready)])
         return stamps
 
 

@@ -1,7 +1,7 @@
 """The whole library as one Parquet file, and back: any tool that reads Parquet can take the vectors elsewhere.
 
 Rows have a `record`: `clip` (one embedding with its vector and text; the columns are those of a clip), `asset`,
-`task` (finished ones) or `transcript` (their fields as JSON in `json`).
+`task` (finished ones) or `transcript` (their fields as JSON in `json`, the names of its speakers with an asset).
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from soundbite_store.lance.clip_store import ClipStore
 from soundbite_store.ledger.ledger import Ledger
 from soundbite_store.ledger.records import (
     Asset,
+    SpeakerName,
     StoredTranscript,
     Task,
     asset_from,
+    names_from,
     task_from,
     to_json,
     transcript_from,
@@ -72,7 +74,8 @@ async def export_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchan
                 for asset in assets:
                     transcripts = await ledger.transcripts_of(asset.asset_id)
                     tasks = await ledger.list_tasks(None, asset_id=asset.asset_id, status="ready")
-                    rows = [_json_row(asset), *map(_json_row, transcripts), *map(_json_row, tasks)]
+                    names = await ledger.speaker_names(asset.asset_id)
+                    rows = [_json_row(asset, names), *map(_json_row, transcripts), *map(_json_row, tasks)]
                     await asyncio.to_thread(_write, writer, rows, schema)
                     total += ExchangeResult(assets=1, transcripts=len(transcripts))
             for info in await store.spaces():
@@ -124,7 +127,9 @@ async def _add(store: ClipStore, ledger: Ledger, rows: Sequence[dict[str, Any]])
     assets = transcripts = damaged = 0
     for row in rows:
         if row["record"] == "asset":
-            await ledger.put_asset(asset_from(row["json"]))
+            await ledger.put_asset(asset := asset_from(row["json"]))
+            if (names := names_from(row["json"])) and not await ledger.speaker_names(asset.asset_id):
+                await ledger.put_speaker_names(asset.asset_id, names)
             assets += 1
         elif row["record"] == "transcript":
             await ledger.put_transcript(transcript_from(row["json"]))
@@ -170,6 +175,6 @@ def _clip_row(space: Space, clip: Clip, written_checksum: int) -> dict[str, Any]
     }
 
 
-def _json_row(value: Asset | StoredTranscript | Task) -> dict[str, Any]:
+def _json_row(value: Asset | StoredTranscript | Task, names: Sequence[SpeakerName] | None = None) -> dict[str, Any]:
     record = {Asset: "asset", StoredTranscript: "transcript", Task: "task"}[type(value)]
-    return {"record": record, "asset_id": value.asset_id, "json": to_json(value)}
+    return {"record": record, "asset_id": value.asset_id, "json": to_json(value, names)}

@@ -18,7 +18,7 @@ from soundbite_tools.embed.spending import TaskFigures, count_kinds
 from soundbite_tools.embed.transcripts import TimedWords, WindowTranscript, find_transcript
 from soundbite_tools.errors import RecordingRemoved, WorkFailed, sentence
 from soundbite_tools.library import current_space
-from soundbite_tools.text import BETWEEN_SOUNDS, plain_text
+from soundbite_tools.text import BETWEEN_SOUNDS, listed, plain_text
 
 if TYPE_CHECKING:
     from soundbite_store import ClipStore, StoredTranscript, TimedText
@@ -176,11 +176,8 @@ async def write(
     )
     if is_removed(noted):
         raise RecordingRemoved()
-    if task.renewal_json:
-        await ledger.drop_transcripts(asset.asset_id)  # of what was said before
-    if spoken.transcript:
-        earlier = await ledger.get_transcript(asset.asset_id, library.config.platform) if spoken.is_of_window else None
-        await ledger.put_transcript(joined_transcript(earlier, spoken.transcript))
+    if lost := await _keep_words(library, task, asset, spoken):
+        await ledger.update_task(task.task_id, notes_json=json.dumps([*notes, _lost_names(lost)]))
     # A commit that has begun can't be stopped: whoever stops the job to remove its recording has to wait for the end.
     with anyio.CancelScope(shield=True):
         # Of a renewed recording whatever other tasks made goes: it may be of the same content, of another track.
@@ -197,6 +194,17 @@ async def write(
         elif (duration_sec, language) != (asset.duration_sec, asset.language):
             await ledger.describe_asset(asset.asset_id, duration_sec=duration_sec, language=language)
     return figures
+
+
+async def _keep_words(library: Library, task: Task, asset: Asset, spoken: WindowTranscript) -> Sequence[str]:
+    """Keep what is said; returns the names of speakers that fit nobody in it any more."""
+    ledger = await library.ledger()
+    if task.renewal_json:
+        await ledger.drop_transcripts(asset.asset_id)  # of what was said before
+    if spoken.transcript is None:
+        return ()
+    earlier = await ledger.get_transcript(asset.asset_id, library.config.platform) if spoken.is_of_window else None
+    return await ledger.put_transcript(joined_transcript(earlier, spoken.transcript))
 
 
 async def _forget_others(store: ClipStore, before: Task, space: Space, clips: Sequence[Clip]) -> None:
@@ -305,6 +313,13 @@ def _notes(asset: Asset, params: EmbedParams, figures: TaskFigures, about: Embed
     if "transcription" in params.embedding_option and not has_speech:
         notes.append("No speech was recognised; the recording can be found by its sound only.")
     return notes
+
+
+def _lost_names(names: Sequence[str]) -> str:
+    return (
+        f"Nobody is told apart any more who speaks at most of the times of {listed(names)}: list_speakers shows who "
+        "there is now, name_speaker names them again."
+    )
 
 
 def _as_sentence(warning: str) -> str:

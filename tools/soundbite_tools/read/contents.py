@@ -10,6 +10,7 @@ from soundbite_tools.embed.params import track_of
 from soundbite_tools.errors import raises_problems
 from soundbite_tools.read.get_clip import sound_file, spaces_of
 from soundbite_tools.sources.local_media import Levels, MediaProblem
+from soundbite_tools.speakers import NO_NAMES, SpeakerLabels, speaker_labels
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Space
@@ -26,6 +27,8 @@ class Contents:
     clips: tuple[StoredClip, ...]
     levels: Levels | None
     """None where the sound can't be read any more."""
+    labels: SpeakerLabels = NO_NAMES
+    """How its speakers are called."""
 
     @property
     def duration_sec(self) -> float:
@@ -46,7 +49,7 @@ async def contents_of(library: Library, asset: Asset, *, level_count: int = 0) -
     # Of a long recording this takes a while: not where there is nothing to show it with.
     levels = await levels_of(library, asset, level_count) if rows and level_count else None
     clips = sorted(one_a_span(rows), key=lambda clip: (clip.start_sec, clip.end_sec))
-    return Contents(asset, space, tuple(clips), levels)
+    return Contents(asset, space, tuple(clips), levels, await speaker_labels(library, [asset.asset_id]))
 
 
 async def levels_of(library: Library, asset: Asset, count: int) -> Levels | None:

@@ -51,7 +51,9 @@ def as_webvtt(transcript: StoredTranscript) -> str:
     """Return the transcript as WebVTT; the words can't end a cue or hold markup."""
     blocks = []
     for cue in cues(transcript):
-        voice = f"<v {_escaped(name)}>" if (name := _speaker(transcript, cue)) else ""
+        # An arrow on a line makes it the times of a cue, also where the name's own end and the mark's make one.
+        name = re.sub("-{2,}", "–", _speaker(transcript, cue))  # noqa: RUF001
+        voice = f"<v {_escaped(name)}>" if name else ""
         text = "\n".join(_escaped(line) for line in caption_lines(_value(cue)))
         blocks.append(f"{_times(cue, '.')}\n{voice}{text}\n")
     return "\n".join(["WEBVTT\n", *blocks])
@@ -84,11 +86,11 @@ def as_markdown(asset: Asset, transcript: StoredTranscript) -> str:
     paragraphs: list[str] = []
     before: TimedText | None = None
     for line in transcript.sentences or cues(transcript):
-        text = re.sub(r"([\\`*_\[\]<>#])", r"\\\1", _value(line))
+        text = _unmarked(_value(line))
         if before is not None and line.speaker == before.speaker and line.start_sec - before.end_sec < _PARAGRAPH_SEC:
             paragraphs[-1] += f" {text}"
         else:
-            speaker = _speaker(transcript, line)
+            speaker = _unmarked(_speaker(transcript, line))
             paragraphs.append(f"**{f'{speaker}, ' if speaker else ''}{clock(line.start_sec)}** {text}")
         before = line
     return "\n".join(["---", *front, "---", "", *(f"{paragraph}\n" for paragraph in paragraphs)])
@@ -100,6 +102,10 @@ def as_json(asset: Asset, transcript: StoredTranscript) -> str:
     parts = {"sentences": transcript.sentences, "words": transcript.words}
     texts = {name: [_entry(transcript, text) for text in entries] for name, entries in parts.items()}
     return json.dumps({**content, **texts}, ensure_ascii=False, indent=1) + "\n"
+
+
+def _unmarked(text: str) -> str:
+    return re.sub(r"([\\`*_\[\]<>#])", r"\\\1", text)
 
 
 def _entry(transcript: StoredTranscript, text: TimedText) -> dict[str, str | float]:

@@ -18,6 +18,7 @@ from soundbite_tools.results import ClipDetail
 from soundbite_tools.sources.files import recorded_file, write_whole
 from soundbite_tools.sources.local_media import MIME_TYPES, MediaProblem
 from soundbite_tools.sources.sources import source_label
+from soundbite_tools.speakers import speaker_labels
 from soundbite_tools.text import (
     clock_range,
     distinct_sounds,
@@ -26,7 +27,6 @@ from soundbite_tools.text import (
     plain_text,
     rounded_sec,
     shorten,
-    speaker_label,
 )
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ async def get_clip(library: Library, request: ClipRequest) -> PlayableClip:
         span = await _of_clip(library, named, is_range_given=bool(request.start_sec or request.end_sec))
     else:
         span = await _of_range(library, recording, request.start_sec, request.end_sec)
+    labels = await speaker_labels(library, [span.asset.asset_id])
     cut = await cut_sound(library, span.asset, span.start_sec, span.end_sec, request.audio_format)
     detail = ClipDetail(
         asset_id=span.asset.asset_id,
@@ -92,7 +93,7 @@ async def get_clip(library: Library, request: ClipRequest) -> PlayableClip:
         time_range=clock_range(span.start_sec, span.end_sec),
         clip_id=named or _closest(span),
         text=plain_text(await _text(library, span), _LONGEST_TEXT),
-        speaker=speaker_label(next((row.speaker for row in span.rows if row.speaker), None)),
+        speaker=next(filter(None, map(labels.of_clip, span.rows)), ""),
         sounds=shorten(distinct_sounds(row.sound_words for row in span.rows), _LONGEST_SOUNDS),
         language=language_label(next((row.language for row in span.rows if row.language), None)),
         tags=list(span.asset.tags),

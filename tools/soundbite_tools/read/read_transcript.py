@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from soundbite_store import TimedText
 from soundbite_tools.errors import QuestionProblem, UnknownId, raises_problems
 from soundbite_tools.results import TranscriptLine, TranscriptResult
+from soundbite_tools.speakers import transcript_of_recording
 from soundbite_tools.text import (
     MOST_TOKENS,
     clock_range,
@@ -47,7 +48,7 @@ async def read_transcript(library: Library, request: TranscriptRequest) -> Trans
         raise UnknownId(
             f"There is no recording {request.asset_id!r}.", "Call list_audio for the ids.", code="unknown_asset"
         )
-    transcript = await ledger.get_transcript(asset.asset_id, library.config.platform)
+    transcript = await transcript_of_recording(library, asset.asset_id)
     if transcript is None:
         raise QuestionProblem(
             f"{quoted(asset.title)} has no transcript.",

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from soundbite_store import ClipFilter, ClipStore, Space, TimedText
 from soundbite_tools.results import ClipResult, PartScore, place_fields
 from soundbite_tools.search.ranking import SOUND, WEAK_SCORE, Scored
-from soundbite_tools.text import distinct, distinct_sounds, language_label, rounded_sec, shorten, speaker_label
+from soundbite_tools.speakers import NO_NAMES, SpeakerLabels
+from soundbite_tools.text import distinct, distinct_sounds, language_label, rounded_sec, shorten
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
@@ -84,7 +85,7 @@ class TimeRange:
             end_sec=max(self.end_sec, other.end_sec),
         )
 
-    def result(self, room: Room, *, is_detailed: bool, file: str = "") -> ClipResult:
+    def result(self, room: Room, *, is_detailed: bool, file: str = "", labels: SpeakerLabels = NO_NAMES) -> ClipResult:
         """Return the range as a result that keeps to its room."""
         clip = self.best.clip
         return ClipResult(
@@ -94,7 +95,7 @@ class TimeRange:
             matched=self.best.matched,
             text=shorten(self.text, room.text) if room.text else "",
             context=shorten(self.context, 2 * room.text) if room.text else "",
-            speaker=", ".join(distinct(speaker_label(scored.clip.speaker) for scored in self.clips)),
+            speaker=", ".join(distinct(labels.of_clip(scored.clip) for scored in self.clips)),
             sounds=shorten(self.sounds, _LONGEST_SOUNDS),
             language=language_label(clip.language),
             tags=list(clip.tags[: room.tags]),

@@ -33,6 +33,7 @@ from soundbite_tools.search.selection import maker_of, select_clips
 from soundbite_tools.search.wanted import topic_of
 from soundbite_tools.search.words import asks_for_sound, distinct_terms
 from soundbite_tools.sources.presence import file_states
+from soundbite_tools.speakers import speaker_labels
 from soundbite_tools.text import Room, count_of, first_that_fits, plain_text
 
 if TYPE_CHECKING:
@@ -213,6 +214,8 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
         library, selection.space, ranges[first:last], with_room=is_detailed, context_sec=request.context_sec
     )
     files = await _file_states(library, page)
+    labels = await speaker_labels(library, (entry.asset_id for entry in page))
+    notes += selection.notes
     notes += _verdict(page) if is_unanswered else []
     notes += [] if first else [*left_out, *unfinished]
 
@@ -221,7 +224,7 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
         is_more = len(ranges) > first + len(entries) and first + len(entries) < LAST_PAGE_ENDS
         return SearchResult(
             clips=[
-                entry.result(room, is_detailed=is_detailed, file=files.get(entry.best.clip.asset_id, ""))
+                entry.result(room, is_detailed=is_detailed, file=files.get(entry.asset_id, ""), labels=labels)
                 for entry in entries
             ],
             query=plain_text(request.query, _LONGEST_SHOWN_QUERY),

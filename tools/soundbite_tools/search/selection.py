@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -15,7 +15,8 @@ from soundbite_tools.requests import Filters
 from soundbite_tools.search.calibration import calibration_of, knows_sound_names
 from soundbite_tools.search.queries import query_vectors
 from soundbite_tools.search.words import terms_of
-from soundbite_tools.text import count_of, folded, plain_text
+from soundbite_tools.speakers import with_speakers_by_name
+from soundbite_tools.text import count_of, folded, plain_text, quoted, speaker_label
 
 if TYPE_CHECKING:
     from soundbite_tools.library import CurrentSpace, Library
@@ -89,6 +90,7 @@ class Selection:
     space: Space
     where: ClipFilter
     count: int
+    notes: tuple[str, ...] = ()
 
 
 async def select_clips(library: Library, filters: Filters) -> Selection:
@@ -99,7 +101,7 @@ async def select_clips(library: Library, filters: Filters) -> Selection:
         QuestionProblem, UnknownId: the filters leave nothing.
         PlatformError, StoreError: they could not be asked.
     """
-    store, current, where = await library.store(), await library.spaces.current(), ClipFilter(**filters.conditions())
+    store, current, where = await library.store(), await library.spaces.current(), await _where(library, filters)
     space = current.space
     if filters.is_of_recordings:
         where = replace(where, asset_ids=await _recordings(library, filters))
@@ -108,9 +110,10 @@ async def select_clips(library: Library, filters: Filters) -> Selection:
     for option in ("audio", "transcription"):
         count = await store.count(space, replace(where, embedding_option=option, embedding_scope="clip"))
         if count:
-            return Selection(space, where, count)
-    if count := await store.count(space, where):
-        return Selection(space, where, count)
+            break
+    if count := count or await store.count(space, where):
+        unknown = await _unknown_speakers(library, where) if len(filters.speakers) > 1 else []
+        return Selection(space, where, count, tuple(f"Nobody is called {quoted(name)}." for name in unknown))
     if not await store.count(space):
         await _say_empty(library, space)
     raise await _no_match(library, filters)
@@ -127,6 +130,34 @@ async def _recordings(library: Library, filters: Filters) -> tuple[str, ...]:
         if (not asked or asset.asset_id in asked)
         and all(word in title for word in words)
         and (earliest is None or (asset.mtime_ns and datetime.fromtimestamp(asset.mtime_ns / 1e9, UTC) > earliest))
+    )
+
+
+async def _where(library: Library, filters: Filters) -> ClipFilter:
+    return await with_speakers_by_name(library, ClipFilter(**filters.conditions()))
+
+
+async def _unknown_speakers(library: Library, where: ClipFilter) -> list[str]:
+    """The labels of a filter that nobody has, in any recording."""
+    store, space = await library.store(), (await library.spaces.current()).space
+    labels = where.speakers_any or ()
+    return [label for label in labels if not await store.has_clips(space, ClipFilter(speakers_any=(label,)))]
+
+
+async def _no_such_speaker(library: Library, filters: Filters) -> QuestionProblem:
+    seconds: dict[str, float] = defaultdict(float)
+    named = set[str]()
+    for one in await (await library.ledger()).speakers_of(library.config.platform):
+        label = quoted(one.name) if one.name else speaker_label(one.speaker)
+        seconds[label] += one.seconds
+        named |= {label} if one.name else set()
+    there = ", ".join(sorted(seconds, key=lambda label: (label not in named, -seconds[label]))[:_TAGS_NAMED])
+    return QuestionProblem(
+        f"Nobody is called {' or '.join(quoted(speaker_label(label)) for label in filters.speakers)}.",
+        f"There are {there}; list_speakers says in which recordings."
+        if there
+        else "No speakers are known: search without speakers.",
+        code="unknown_speaker",
     )
 
 
@@ -179,6 +210,8 @@ async def _no_match(library: Library, filters: Filters) -> QuestionProblem | Unk
             f"Tags in the library: {known}." if known else "The library has no tags; search without them.",
             code="unknown_tag",
         )
+    if filters.speakers and not await _has_clips(library, Filters(speakers=filters.speakers)):
+        return await _no_such_speaker(library, filters)
     if filters.asset_ids and not await _has_clips(library, Filters(asset_ids=filters.asset_ids)):
         return await _not_embedded_here(library, filters)
     return QuestionProblem(
@@ -206,4 +239,4 @@ async def _not_embedded_here(library: Library, filters: Filters) -> QuestionProb
 
 async def _has_clips(library: Library, filters: Filters) -> bool:
     store, space = await library.store(), (await library.spaces.current()).space
-    return await store.has_clips(space, ClipFilter(**filters.conditions()))
+    return await store.has_clips(space, await _where(library, filters))

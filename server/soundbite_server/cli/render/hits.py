@@ -37,7 +37,8 @@ def print_hits(result: SearchResult, question: str, files: Sequence[str]) -> Non
     for number, clip in enumerate(result.clips):
         out.print(_heading(number + 1, clip), soft_wrap=True)
         if clip.text:
-            _print_below(out, _marked(clip.text, asked))
+            speaker = (f"{clip.speaker}: ", "bold") if clip.speaker else ""
+            _print_below(out, Text.assemble(speaker, _marked(clip.text, asked)))
         if clip.context:
             _print_below(out, Text(f"Around it: {clip.context}", "dim"))
         if clip.sounds:

@@ -97,6 +97,7 @@ def as_document(contents: Contents) -> dict[str, Any]:
                 "end_sec": round(segment.end_sec, 2),
                 "time_range": clock_range(segment.start_sec, segment.end_sec),
                 "text": segment.transcript,
+                "speaker": contents.labels.of_clip(segment),
                 "sounds": segment.sound_words,
             }
             for segment in contents.clips
@@ -111,6 +112,8 @@ def _table(contents: Contents) -> Table:
     for segment in contents.clips:
         unnamed = "(silence)" if _is_silent(segment, contents) else "(other sound)"
         words = Text(segment.transcript) if segment.transcript or segment.sound_words else Text(unnamed, "dim")
+        if segment.transcript and (speaker := contents.labels.of_clip(segment)):
+            words = Text.assemble((f"{speaker}: ", "bold"), words)
         if segment.sound_words:
             words = Text.assemble(words, " " if segment.transcript else "", (f"({segment.sound_words})", _SOUND))
         table.add_row(

@@ -1,0 +1,86 @@
+"""soundbite speakers and name-speaker: who speaks, and what people call them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from soundbite_server.cli.library import console, json_option, personal_library, print_json, run_async
+from soundbite_server.cli.options import RequestCommand, request_of
+
+if TYPE_CHECKING:
+    from soundbite_tools import SpeakerListing
+
+
+@click.command("speakers", cls=RequestCommand, request="SpeakersRequest")
+@click.argument("name", default="")
+@json_option
+@run_async
+async def speakers_command(name: str, asked: dict[str, Any], as_json: bool) -> None:
+    """Show who speaks in which recordings and for how long, people with a name first; or only who is called NAME."""
+    from soundbite_server.cli.library import find_recording
+    from soundbite_tools import SpeakersRequest, list_speakers
+
+    request = request_of(SpeakersRequest, **asked, name=name)
+    async with personal_library() as library:
+        ledger = await library.ledger()
+        ids = tuple([(await find_recording(ledger, words)).asset_id for words in request.asset_ids])
+        listing = await list_speakers(library, request.model_copy(update={"asset_ids": ids}))
+    if as_json:
+        print_json(listing)
+    elif listing.speakers:
+        _print_speakers(listing)
+        if more := listing.total_speakers - request.page * request.page_limit:
+            click.echo(f"{more} more: --page {request.page + 1} shows them.") if more > 0 else None
+    elif name:
+        click.echo(f"Nobody is called {name!r}; `soundbite speakers` shows who there is.")
+    else:
+        click.echo("No speakers are known. `soundbite add FILE` adds a recording in which somebody speaks.")
+
+
+def _print_speakers(listing: SpeakerListing) -> None:
+    from rich.text import Text
+
+    from soundbite_server.cli.render.lines import Column, print_table
+    from soundbite_tools import clock_length
+
+    columns = (
+        Column("Speaker", is_wrapped=True),
+        Column("Speaks", is_number=True),
+        Column("In", is_wrapped=True),
+        Column("Asset"),
+    )
+    rows = []
+    for speaker in listing.speakers:
+        for number, one in enumerate(speaker.recordings):
+            name = Text(speaker.name, "bold" if speaker.is_named else "") if not number else ""
+            rows.append((name, clock_length(one.seconds), one.title, Text(one.asset_id, "dim")))
+    print_table(columns, rows)
+
+
+@click.command("name-speaker")
+@click.argument("recording")
+@click.argument("speaker")
+@click.argument("name")
+@json_option
+@run_async
+async def name_speaker_command(recording: str, speaker: str, name: str, as_json: bool) -> None:
+    """Say that a SPEAKER of a RECORDING (its id, or a part of its title) is NAME; "" takes the name away.
+
+    SPEAKER is a number as `soundbite speakers` shows it, or the name to change: soundbite name-speaker standup 2 Ann
+    """
+    from soundbite_server.cli.library import find_recording
+    from soundbite_tools import NameRequest, name_speaker
+
+    async with personal_library() as library:
+        asset = await find_recording(await library.ledger(), recording)
+        request = request_of(NameRequest, asset_id=asset.asset_id, speaker=speaker, name=name)
+        named = await name_speaker(library, request)
+    if as_json:
+        print_json(named)
+        return
+    out = console()
+    out.print(f"{named.before} of {named.title} is now {named.speaker}.", markup=False)
+    for note in named.notes:
+        out.print(note, markup=False)

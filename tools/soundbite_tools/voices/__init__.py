@@ -1,0 +1,1 @@
+"""Who speaks: names of speakers, and voices."""
