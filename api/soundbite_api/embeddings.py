@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, FiniteFloat, field_validator, model_validator
+from pydantic import Base64Bytes, Field, FiniteFloat, field_validator, model_validator
 
 from soundbite_api.assets import Transcription
 from soundbite_api.wire import Request, Response
@@ -151,6 +151,8 @@ class EmbeddingMetadata(Response):
     """Code of ISO 639-1 of most of what is said, where our engine knows it, and only when asked."""
     warnings: list[str] = Field(default_factory=list)
     """What a listener should know, a sentence each; only our engine says so, and only when asked."""
+    peaks: Base64Bytes = b""
+    """How loud the whole recording is: the highest level in equal parts, to 255; from our engine, when asked."""
     window_transcript: Transcription | None = None
     """What is said in a window of a recording; only our engine says so, and only when asked."""
 

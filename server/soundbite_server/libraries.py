@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 EMBEDDED_BASE_URL = "http://engine/v1.3"
 # Uploads and ten minutes of synchronous embedding take their time; an address that does not answer should not.
 # What our engine says beyond the contract; other platforms pass over it.
-_EXTENSIONS = ("progress", "sounds", "transcript", "warnings")
+_EXTENSIONS = ("peaks", "progress", "sounds", "transcript", "warnings")
 _TIMEOUT = httpx.Timeout(600.0, connect=10.0, pool=60.0)
 _LONGEST_SYNC_EMBEDDED_SEC = 60.0
 _LONGEST_SYNC_HOSTED_SEC = 600.0

@@ -31,6 +31,7 @@ from soundbite_store.ledger.damage import Salvage, ledger_damage, salvage_ledger
 from soundbite_store.ledger.ledger import ForgottenRecords, Ledger
 from soundbite_store.ledger.records import (
     Asset,
+    Envelope,
     SourceKind,
     Speaker,
     StoredTranscript,
@@ -59,6 +60,7 @@ __all__ = [
     "ClipStore",
     "DamagedRow",
     "EmbeddingCount",
+    "Envelope",
     "ExchangeResult",
     "ExportProblem",
     "ForgottenRecords",

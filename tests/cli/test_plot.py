@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
+import sqlite3
 import xml.etree.ElementTree as ElementTree
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from soundbite_engine.audio.encode import cut
+from soundbite_engine.audio.encode import cut, levels
 from soundbite_server.plots.library_map import MOST_POINTS, MappedClip, draw_map, laid_out
 from soundbite_server.plots.pictures import Picture
 
@@ -71,6 +74,29 @@ def test_what_is_not_embedded_is_neither_drawn_nor_decoded_for_it(
         assert "Nothing of other is embedded, so there is nothing to draw. `soundbite tasks`" in ran.err
     assert "Nothing of it is embedded" in run("show", "other").out
     assert not (tmp_path / "other.svg").exists()
+
+
+def test_a_waveform_is_that_of_the_embedding_and_goes_with_its_recording(
+    shelf: Any, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the sound was decoded again")
+
+    duration_sec, expected = levels(lambda _: None, str(shelf.spoken), 40)
+    monkeypatch.setattr("soundbite_engine.workers.media.levels", refuse)
+    asked = (
+        "SELECT envelopes.duration_sec, peaks FROM envelopes JOIN assets USING (asset_id) WHERE title LIKE 'spoken%'"
+    )
+    ledger = Path(os.environ["SOUNDBITE_HOME"]) / "ledger.sqlite"
+    ((seconds, packed),) = sqlite3.connect(ledger).execute(asked).fetchall()
+    peaks = np.frombuffer(zlib.decompress(packed), np.uint8)
+    assert seconds == pytest.approx(duration_sec, abs=0.05)
+    parts = np.array([part.max() for part in np.array_split(peaks, 40)], float)
+    assert np.corrcoef(parts, np.frombuffer(expected, np.uint8))[0, 1] > 0.9
+    shown = run("show", "spoken")
+    assert (shown.code, any(bar in shown.out for bar in "▁▂▃▄▅▆▇█")) == (0, True), shown.err
+    assert run("rm", "--yes", "spoken").code == 0
+    assert not sqlite3.connect(ledger).execute(asked).fetchall()
 
 
 def test_answers_are_drawn_as_bars_as_high_as_their_scores(shelf: Any, run: Any, tmp_path: Path) -> None:

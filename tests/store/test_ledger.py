@@ -69,6 +69,28 @@ async def test_assets_are_listed_newest_first_in_pages(tmp_path: Path) -> None:
         assert [asset.asset_id for asset in await ledger.list_assets(limit=2, offset=2)] == ["a_1"]
 
 
+async def test_a_page_of_assets_says_how_many_match_and_leaves_failed_ones_out(tmp_path: Path) -> None:
+    async with await Ledger.open(tmp_path / "ledger.db") as ledger:
+        for day, tags in ((1, ("a",)), (2, ("b", "c")), (3, ()), (4, ("b",))):
+            made = datetime(2026, 1, day, tzinfo=UTC)
+            asset = replace(
+                ASSET, asset_id=f"a_{day}", title=f"day {day}", tags=tags, duration_sec=float(day), created_at=made
+            )
+            await ledger.put_asset(asset)
+            task = await ledger.create_task(asset_id=asset.asset_id, space="", platform="embedded")
+            if day == 4:
+                await ledger.update_task(task.task_id, status="failed")
+        page = await ledger.page_of_assets(2)
+        assert [asset.asset_id for asset in page.assets] == ["a_3", "a_2"]
+        assert (page.total, page.total_sec) == (3, 6.0)
+        page = await ledger.page_of_assets(1, 1, tags=("a", "b"), matches=lambda title, _: "day" in title)
+        assert [asset.asset_id for asset in page.assets] == ["a_1"]
+        assert (page.total, page.total_sec) == (2, 3.0)
+        assert (await ledger.page_of_assets(5, matches=lambda title, _: title == "day 1")).total == 1
+        tasks = await ledger.tasks_of(("a_1", "a_none"), 5)
+        assert [len(of_asset) for of_asset in tasks.values()] == [1, 0]
+
+
 async def test_platform_assets_are_remembered_and_forgotten(tmp_path: Path) -> None:
     async with await Ledger.open(tmp_path / "ledger.db") as ledger:
         await ledger.put_platform_asset("https://one", "h1", "p1")

@@ -56,6 +56,8 @@ def file_label(name: str) -> str:
 
 def folded(text: str) -> str:
     """Return a text as names are compared: without case, accents and the difference between ways to write a letter."""
+    if text.isascii():
+        return text.casefold()
     letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return "".join(char for char in letters if not unicodedata.combining(char))
 

@@ -82,6 +82,8 @@ class Analysis:
     embeddings: tuple[Embedding, ...]
     transcript: Transcript | None
     warnings: tuple[str, ...]
+    peaks: bytes = b""
+    """As in `DecodeReport`."""
 
 
 async def analyse(
@@ -120,7 +122,7 @@ async def analyse(
     vectors = embeddings(segments, clips, whole, heard, speech, request.wanted_options, request.scopes, profile.blocks)
     said = spoken.transcript if request.has_speech else None
     warnings = (*report.warnings, *(spoken.warnings if request.has_speech else ()))
-    return Analysis(report.source_sec, report.start_sec, report.end_sec, vectors, said, warnings)
+    return Analysis(report.source_sec, report.start_sec, report.end_sec, vectors, said, warnings, report.peaks)
 
 
 async def transcribe(

@@ -12,7 +12,7 @@ import numpy as np
 from soundbite_api.files import OpenFile
 from soundbite_engine.audio.containers import describe_container, open_media, opened
 from soundbite_engine.audio.lengths import is_countable, missing_share, rest_sec, stated_sec
-from soundbite_engine.audio.levels import Levelled, Leveller
+from soundbite_engine.audio.levels import Levelled, Leveller, spread_peaks, tick_peaks
 from soundbite_engine.audio.links import Span, links
 from soundbite_engine.audio.mix import STRETCH_SEC, ChannelLevels, Mixer
 from soundbite_engine.audio.reading import SKIP_FROM_SEC, Approach, Reading, SeekMissed, Tally
@@ -287,7 +287,7 @@ def _decoded_to_scratch(
     report: Report, source: OpenFile, scratch: str, start_sec: float, end_sec: float | None, track: TrackChoice
 ) -> DecodeReport:
     tally = Tally(channels=ChannelLevels(start_sec))
-    count = 0
+    count, peaks = 0, list[Samples]()
     leveller = Leveller(SAMPLE_RATE_HZ, raises_speech=True)
     blocks = _float_blocks(source, start_sec, end_sec, SAMPLE_RATE_HZ, tally, track)
     gains_path = Path(scratch).with_name(GAINS_FILE)
@@ -297,6 +297,7 @@ def _decoded_to_scratch(
             gains.flush()  # whoever reads the samples needs them
             out.write(np.ascontiguousarray(part.samples).data)
             count += part.samples.size
+            peaks.append(tick_peaks(part))
             until = end_sec if end_sec is not None else tally.announced_sec or tally.guessed_sec
             if until is not None and until > start_sec:
                 report(min(1.0, count / SAMPLE_RATE_HZ / (until - start_sec)))
@@ -306,7 +307,8 @@ def _decoded_to_scratch(
         tally.missing_share = missing_share(source)
     tracks = tracks_of(source)
     note = note_of(tracks, track)
-    return DecodeReport(count, start_sec, tally.source_sec, (*tally.warnings(), *([note] if note else [])))
+    warnings = (*tally.warnings(), *([note] if note else []))
+    return DecodeReport(count, start_sec, tally.source_sec, warnings, spread_peaks(np.concatenate(peaks)))
 
 
 def _last(leveller: Leveller) -> Iterator[Levelled]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from soundbite_engine.audio.mix import STRETCH_SEC, speech_share
 from soundbite_engine.audio.spectra import Floats, Samples
-from soundbite_engine.workers.plans import TICK_SAMPLES
+from soundbite_engine.workers.plans import MOST_PEAKS, TICK_SAMPLES
 
 _FULL_SCALE = 32_768
 _ALLOWED_PEAK = 1.12  # a decibel above full scale, as lossy codecs go: cut
@@ -92,3 +92,17 @@ class Leveller:
         scaled = samples * np.repeat(gains, TICK_SAMPLES)[: samples.size] if not np.all(gains == 1.0) else samples
         whole = np.clip(np.rint(scaled * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE - 1)
         return Levelled(whole.astype(np.int16), gains)
+
+
+def tick_peaks(part: Levelled) -> Samples:
+    """The highest level in each 512 samples before their gain, in 16 bits."""
+    padded = np.pad(part.samples, (0, -part.samples.size % TICK_SAMPLES))
+    highest = np.abs(padded.reshape(-1, TICK_SAMPLES).astype(np.int32)).max(axis=1)
+    peaks: Samples = np.minimum(highest / part.gains, _FULL_SCALE - 1).astype(np.int16)
+    return peaks
+
+
+def spread_peaks(peaks: Samples, most: int = MOST_PEAKS) -> bytes:
+    """The highest of `peaks` in each of at most `most` equal parts, 0 to 255 of full scale."""
+    firsts = np.linspace(0, peaks.size, min(most, peaks.size), endpoint=False).astype(int)
+    return (np.maximum.reduceat(peaks, firsts) // (_FULL_SCALE // 256)).astype(np.uint8).tobytes()

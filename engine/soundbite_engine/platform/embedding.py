@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -45,8 +46,9 @@ DECIMALS = 8
 WARNINGS = "warnings"
 WINDOW_TRANSCRIPT = "window_transcript"
 LANGUAGE = "language"
+PEAKS = "peaks"
 # What the metadata of an answer holds beyond the contract, by the word that asks for it.
-_EXTENSIONS = {WARNINGS: "warnings", WINDOW_TRANSCRIPT: "transcript", LANGUAGE: "transcript"}
+_EXTENSIONS = {WARNINGS: "warnings", WINDOW_TRANSCRIPT: "transcript", LANGUAGE: "transcript", PEAKS: "peaks"}
 MOST_TOKENS = 500
 # Letters without a gap are one token however many there are, and cutting millions of them would hold everyone up.
 MOST_CHARACTERS = 20_000
@@ -172,6 +174,8 @@ def metadata(record: AssetRecord, audio: AudioInput, analysis: Analysis) -> dict
     wire = _metadata(record, audio, analysis.duration_sec, analysis.start_offset_sec, analysis.end_offset_sec)
     if analysis.warnings:
         wire[WARNINGS] = list(analysis.warnings)
+    if analysis.start_offset_sec <= 0 and analysis.end_offset_sec >= analysis.duration_sec:
+        wire[PEAKS] = base64.b64encode(analysis.peaks).decode()
     if analysis.transcript is not None and analysis.transcript.language:
         wire[LANGUAGE] = analysis.transcript.language
     if analysis.transcript is not None and not _is_of_asset(audio, analysis):

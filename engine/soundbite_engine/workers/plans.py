@@ -28,6 +28,8 @@ PART_SPEECH_SEC = 220.0
 FIRST_PASSAGES_SEC = (28.0, 28.0, 60.0, 60.0)
 FIRST_PARTS_SEC = (38.0, 95.0)
 
+MOST_PEAKS = 4096
+
 Kind = Literal["window", "speech", "sound", "silence"]
 Utterance = tuple[int, int]
 """The (first, last) samples of the scratch file between two pauses."""
@@ -51,6 +53,8 @@ class DecodeReport:
     start_sec: float
     source_sec: float
     warnings: tuple[str, ...]
+    peaks: bytes = b""
+    """How loud it is along its time: the highest level in each of at most `MOST_PEAKS` equal parts, to 255."""
 
     @property
     def end_sec(self) -> float:

@@ -7,12 +7,13 @@ import functools
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from soundbite_store.ledger.connection import LedgerConnection
-from soundbite_store.ledger.records import Asset, StoredTranscript, TimedText
+from soundbite_store.ledger.records import Asset, Envelope, StoredTranscript, TimedText
 from soundbite_store.ledger.speakers import note_speakers
 
 _COLUMNS = tuple(field.name for field in dataclasses.fields(Asset))
@@ -24,6 +25,24 @@ _PUT = (
 )
 # Of so many recordings: one question after another finds the same ones.
 _SENTENCES_REMEMBERED = 20
+
+
+# Those whose tasks have all failed; found by the tasks that failed, which are few.
+_FAILED = (
+    "SELECT asset_id FROM tasks AS failed WHERE status = 'failed' AND NOT EXISTS "
+    "(SELECT 1 FROM tasks WHERE tasks.asset_id = failed.asset_id AND status <> 'failed')"
+)
+_WITHOUT_FAILED = f"asset_id NOT IN ({_FAILED})"
+_NEWEST_FIRST = "ORDER BY created_at DESC, asset_id"
+
+
+@dataclass(frozen=True, slots=True)
+class AssetPage:
+    """Some of the assets that match, the newest first; how many match, and how long those are together."""
+
+    assets: tuple[Asset, ...]
+    total: int
+    total_sec: float
 
 
 class AssetRecords:
@@ -79,13 +98,56 @@ class AssetRecords:
 
     async def list_assets(self, limit: int = 100, offset: int = 0, *, with_failed: bool = True) -> list[Asset]:
         """Assets, the newest first; those whose tasks have all failed only `with_failed`."""
-        sql = (
-            "SELECT * FROM assets WHERE ? OR NOT coalesce("
-            "(SELECT min(status = 'failed') FROM tasks WHERE tasks.asset_id = assets.asset_id), 0) "
-            "ORDER BY created_at DESC, asset_id LIMIT ? OFFSET ?"
-        )
-        rows = await self._ledger.read(lambda db: db.execute(sql, (with_failed, limit, offset)).fetchall())
+        where = "" if with_failed else f"WHERE {_WITHOUT_FAILED}"
+        sql = f"SELECT * FROM assets {where} {_NEWEST_FIRST} LIMIT ? OFFSET ?"  # noqa: S608
+        rows = await self._ledger.read(lambda db: db.execute(sql, (limit, offset)).fetchall())
         return [_asset(row) for row in rows]
+
+    async def page_of_assets(
+        self,
+        limit: int,
+        offset: int = 0,
+        *,
+        tags: Iterable[str] = (),
+        matches: Callable[[str, str], bool] | None = None,
+    ) -> AssetPage:
+        """One page of the assets with one of the `tags` whose title and source `matches`, but for failed ones."""
+        wanted = tuple(tags)
+        marks = ", ".join("?" * len(wanted))
+        tagged = f" AND EXISTS (SELECT 1 FROM json_each(assets.tags) WHERE value IN ({marks}))" if wanted else ""  # noqa: S608
+        where = f"WHERE {_WITHOUT_FAILED}{tagged}"
+
+        def work(db: sqlite3.Connection) -> AssetPage:
+            if matches is None:
+                counts = f"SELECT count(*), total(duration_sec) FROM assets {where}"  # noqa: S608
+                total, total_sec = db.execute(counts, wanted).fetchone()
+                page = f"SELECT * FROM assets {where} {_NEWEST_FIRST} LIMIT ? OFFSET ?"  # noqa: S608
+                rows = db.execute(page, (*wanted, limit, offset)).fetchall()
+            else:
+                names = f"SELECT rowid, title, source_uri, duration_sec FROM assets {where} {_NEWEST_FIRST}"  # noqa: S608
+                # Four columns: to make a record of each recording of a large library takes longer than all the rest.
+                cursor = db.cursor()
+                cursor.row_factory = None
+                listed = cursor.execute(names, wanted)
+                matching = [(row, seconds) for row, title, source, seconds in listed if matches(title, source)]
+                total, total_sec = len(matching), sum(seconds for _, seconds in matching)
+                one = "SELECT * FROM assets WHERE rowid = ?"
+                rows = [db.execute(one, (rowid,)).fetchone() for rowid, _ in matching[offset : offset + limit]]
+            return AssetPage(tuple(_asset(row) for row in rows), total, total_sec)
+
+        return await self._ledger.read(work)
+
+    async def put_envelope(self, asset: Asset, envelope: Envelope) -> None:
+        """Keep how loud the present content of an asset is."""
+        sql = "INSERT OR REPLACE INTO envelopes VALUES (?, ?, ?, ?)"
+        values = (asset.asset_id, asset.content_hash, envelope.duration_sec, zlib.compress(envelope.peaks))
+        await self._ledger.write(lambda db: db.execute(sql, values))
+
+    async def get_envelope(self, asset: Asset) -> Envelope | None:
+        """How loud the present content of an asset is, where that was kept."""
+        sql = "SELECT duration_sec, peaks FROM envelopes WHERE asset_id = ? AND content_hash = ?"
+        row = await self._ledger.read(lambda db: db.execute(sql, (asset.asset_id, asset.content_hash)).fetchone())
+        return None if row is None else Envelope(duration_sec=row[0], peaks=zlib.decompress(row[1]))
 
     async def count_assets(self) -> int:
         """The number of assets."""

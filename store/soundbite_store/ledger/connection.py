@@ -76,7 +76,14 @@ _FIFTH = (
     "FROM transcripts, json_each(speaker_seconds(body)) AS one",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
+_SIXTH = (
+    "CREATE INDEX assets_by_age ON assets (created_at DESC, asset_id)",
+    """CREATE TABLE envelopes (
+        asset_id TEXT PRIMARY KEY, content_hash TEXT NOT NULL, duration_sec REAL NOT NULL, peaks BLOB NOT NULL
+    ) STRICT""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
 _Result = TypeVar("_Result")
 
 

@@ -62,7 +62,7 @@ class RemovalRecords:
     _ledger: LedgerConnection
 
     async def forget_asset(self, asset_id: str) -> ForgottenRecords:
-        """Delete an asset with its tasks, transcripts, speakers and what platforms call it; usage stays counted."""
+        """Delete an asset, all that is known of it and what platforms call it; usage stays counted."""
 
         def work(db: sqlite3.Connection) -> ForgottenRecords:
             asset = db.execute("SELECT content_hash FROM assets WHERE asset_id = ?", (asset_id,)).fetchone()
@@ -70,7 +70,7 @@ class RemovalRecords:
                 # A cut window of the content is known by the hash, a # and the window.
                 key = (asset["content_hash"], asset["content_hash"] + "#")
                 db.execute("DELETE FROM platform_assets WHERE content_hash = ?1 OR instr(content_hash, ?2) = 1", key)
-            for table in ("speakers", "speaker_names"):
+            for table in ("speakers", "speaker_names", "envelopes"):
                 db.execute(f"DELETE FROM {table} WHERE asset_id = ?", (asset_id,))  # noqa: S608 - names from above
             return ForgottenRecords(
                 assets=db.execute("DELETE FROM assets WHERE asset_id = ?", (asset_id,)).rowcount,

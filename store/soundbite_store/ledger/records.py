@@ -153,6 +153,15 @@ class SpeakerName:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Envelope:
+    """How loud a recording is along its time."""
+
+    duration_sec: float
+    peaks: bytes
+    """Equal parts of the recording in time order, each the highest level in it, 0 to 255 of full scale."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
     """Seconds of audio on one day (UTC, `YYYY-MM-DD`) on one platform."""
 

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import secrets
 import sqlite3
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Unpack, get_type_hints
@@ -118,6 +119,16 @@ class TaskRecords:
             "ORDER BY created_at DESC, task_id LIMIT :limit OFFSET :offset",
             {"asset_id": asset_id, "status": status, "limit": -1 if limit is None else limit, "offset": offset},
         )
+
+    async def tasks_of(self, asset_ids: Iterable[str], limit: int) -> dict[str, list[Task]]:
+        """The tasks of each of these assets, the newest first, `limit` of each at most."""
+        ids = list(dict.fromkeys(asset_ids))
+        sql = "SELECT * FROM tasks WHERE asset_id = ? ORDER BY created_at DESC, task_id LIMIT ?"
+
+        def work(db: sqlite3.Connection) -> dict[str, list[Task]]:
+            return {asset_id: [_task(row) for row in db.execute(sql, (asset_id, limit))] for asset_id in ids}
+
+        return await self._ledger.read(work)
 
     def task_lock(self, task_id: str) -> OwnerLock:
         """The lock whose holder runs the task.

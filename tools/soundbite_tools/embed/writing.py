@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from soundbite_api import EmbeddedSpace, EmbeddingData, EmbeddingMetadata
-from soundbite_store import Asset, Clip, ClipFilter, Space, Task, clip_id_for, digest_of, to_json
+from soundbite_store import Asset, Clip, ClipFilter, Envelope, Space, Task, clip_id_for, digest_of, to_json
 from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.renewal import recording_of
 from soundbite_tools.embed.spending import TaskFigures, count_kinds
@@ -178,6 +178,8 @@ async def write(
         raise RecordingRemoved()
     if lost := await _keep_words(library, task, asset, spoken):
         await ledger.update_task(task.task_id, notes_json=json.dumps([*notes, _lost_names(lost)]))
+    if answer.metadata and answer.metadata.peaks:
+        await ledger.put_envelope(asset, Envelope(duration_sec=duration_sec, peaks=answer.metadata.peaks))
     # A commit that has begun can't be stopped: whoever stops the job to remove its recording has to wait for the end.
     with anyio.CancelScope(shield=True):
         # Of a renewed recording whatever other tasks made goes: it may be of the same content, of another track.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from soundbite_store import ClipFilter, StoredClip, one_a_span
+from soundbite_store import ClipFilter, Envelope, StoredClip, one_a_span
 from soundbite_tools.embed.params import track_of
 from soundbite_tools.errors import raises_problems
 from soundbite_tools.read.get_clip import sound_file, spaces_of
@@ -15,6 +16,8 @@ from soundbite_tools.speakers import NO_NAMES, SpeakerLabels, speaker_labels
 if TYPE_CHECKING:
     from soundbite_store import Asset, Space
     from soundbite_tools.library import Library
+
+MOST_PEAKS = 4096
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,29 @@ async def contents_of(library: Library, asset: Asset, *, level_count: int = 0) -
 
 
 async def levels_of(library: Library, asset: Asset, count: int) -> Levels | None:
-    """Return the loudness in `count` equal parts; None where the recording is no file here, gone or changed."""
+    """Return the loudness in `count` equal parts, as it was kept; of what was embedded elsewhere it is made now.
+
+    None where it was not kept, and the recording is no file here, gone or changed.
+    """
+    ledger = await library.ledger()
+    if envelope := await ledger.get_envelope(asset):
+        return Levels(envelope.duration_sec, _spread(envelope.peaks, count))
     source = await sound_file(library, asset)
     if source is None:
         return None
     try:
-        return await library.media_reader.levels(source, count, track_of(asset))
+        fine = await library.media_reader.levels(source, MOST_PEAKS, track_of(asset))
     except MediaProblem:
         return None
+    if not library.config.is_read_only:
+        await ledger.put_envelope(asset, Envelope(duration_sec=fine.duration_sec, peaks=fine.peaks))
+    return Levels(fine.duration_sec, _spread(fine.peaks, count))
+
+
+def _spread(peaks: bytes, count: int) -> bytes:
+    """Return the highest level in each of `count` equal parts."""
+    edges = [round(at * len(peaks) / count) for at in range(count + 1)]
+    return bytes(max(peaks[min(first, len(peaks) - 1) : max(first + 1, last)]) for first, last in pairwise(edges))
 
 
 async def _rows(library: Library, asset_id: str) -> tuple[Space | None, list[StoredClip]]:

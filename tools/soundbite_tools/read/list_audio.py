@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from soundbite_tools.embed.spending import TaskFigures, spending_note
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from soundbite_tools.library import Library
     from soundbite_tools.requests import ListRequest
 
-_ASSETS_READ = 100_000
 TASKS_READ = 20
 _FILES_NOTED = 20
 
@@ -33,27 +32,26 @@ async def list_audio(library: Library, request: ListRequest) -> LibraryListing:
     """
     ledger = await library.ledger()
     # What could not be embedded is no recording; `soundbite tasks` tells of it.
-    known = await ledger.list_assets(limit=_ASSETS_READ, with_failed=False)
-    matching = [asset for asset in known if _matches(asset, request.title, request.tags)]
     limit, page = request.page_limit, request.page
     first = (page - 1) * limit
-    page_assets = matching[first : first + limit]
-    left = max(0, len(matching) - first - len(page_assets))
+    matching = await ledger.page_of_assets(limit, first, tags=request.tags, matches=_named(request.title))
+    page_assets = matching.assets
+    left = max(0, matching.total - first - len(page_assets))
     note = await spending_note(library) if page == 1 else ""
     files = await file_states(page_assets)
-    tasks = [await ledger.list_tasks(limit=TASKS_READ, asset_id=asset.asset_id) for asset in page_assets]
+    tasks = await ledger.tasks_of((asset.asset_id for asset in page_assets), TASKS_READ)
 
     def answer(room: Room) -> LibraryListing:
         return LibraryListing(
             assets=[
-                _asset_result(asset, of_asset, files.get(asset.asset_id, ""), room)
-                for asset, of_asset in zip(page_assets, tasks, strict=True)
+                _asset_result(asset, tasks[asset.asset_id], files.get(asset.asset_id, ""), room)
+                for asset in page_assets
             ],
-            total_assets=len(matching),
-            total_seconds=rounded_sec(sum(asset.duration_sec for asset in matching)),
+            total_assets=matching.total,
+            total_seconds=rounded_sec(matching.total_sec),
             page=page,
             notes=[*([note] if note else []), *file_notes(page_assets[:_FILES_NOTED], files)],
-            next_step=_next_step(matching, page_assets, left, page),
+            next_step=_next_step(matching.total, page_assets, left, page),
         )
 
     return first_that_fits(answer)
@@ -66,11 +64,10 @@ def recording_status(tasks: Sequence[Task]) -> str:
     return tasks[0].status if tasks else "failed"
 
 
-def _matches(asset: Asset, title: str, tags: tuple[str, ...]) -> bool:
+def _named(title: str) -> Callable[[str, str], bool] | None:
+    """Return whether a title and a source hold the words asked for; None where none are."""
     wanted = folded(title.strip())
-    return (wanted in folded(asset.title) or wanted in folded(asset.source_uri)) and (
-        not tags or not set(tags).isdisjoint(asset.tags)
-    )
+    return (lambda name, source: wanted in folded(f"{name}\n{source}")) if wanted else None
 
 
 def _asset_result(asset: Asset, tasks: Sequence[Task], file: str, room: Room) -> AssetResult:
@@ -94,8 +91,8 @@ def _asset_result(asset: Asset, tasks: Sequence[Task], file: str, room: Room) ->
     )
 
 
-def _next_step(matching: list[Asset], page_assets: list[Asset], left: int, page: int) -> str:
-    if not matching:
+def _next_step(total: int, page_assets: Sequence[Asset], left: int, page: int) -> str:
+    if not total:
         return "Call embed_audio to add a recording; without title and tags, list_audio shows all there is."
     if not page_assets:
         return f"Page {page} is past the last: call list_audio with a lower page."

@@ -76,7 +76,7 @@ def check_model(name: str, profile: Profile) -> None:
 
 
 def included(request: Request) -> frozenset[str]:
-    """The extensions a request asks for: progress, sounds, transcript, warnings."""
+    """The extensions a request asks for: peaks, progress, sounds, transcript, warnings."""
     return frozenset(part.strip().lower() for part in request.headers.get(INCLUDE_HEADER, "").split(","))
 
 
