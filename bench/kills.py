@@ -1,9 +1,9 @@
 """Kills a writing process again and again and looks whether anything that was acknowledged is lost or doubled.
 
 Run `python bench/kills.py [--rounds 100] [--torn 30]`. Each round a process writes, optimises, builds an index,
-migrates a store of the first schema, or is a whole server that embeds recordings, and gets kill -9 at a random moment;
-then the store is opened and every row is read. The torn run damages the newest manifest instead. Exit code 1 when a
-promise was broken.
+migrates a store of the first schema, corrects a transcript, or is a whole server that embeds recordings, and gets
+kill -9 at a random moment; then the store is opened and every row is read. The torn run damages the newest manifest
+instead. Exit code 1 when a promise was broken.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from crashes.correcting import correct_run
 from crashes.embedding import embed_run
 from crashes.writer import OLD_SPACE, SPACE, clip
 
 from soundbite_store import ClipStore
 
-KINDS = ("embed", "write", "index", "optimise", "migrate")
+KINDS = ("correct", "embed", "write", "index", "optimise", "migrate")
 OLD_STORE = Path(__file__).parents[1] / "tests" / "store" / "schemas" / "version_1.zip"
 LONGEST_LIFE_S = 1.5
 
@@ -55,15 +56,18 @@ def main() -> int:
     logging.disable(logging.WARNING)  # of healed tables and of requests, hundreds of each
     verdicts = []
     with tempfile.TemporaryDirectory(prefix="soundbite-kills-") as folder:
-        rounds = options.rounds // len(KINDS)
+        rounds = options.rounds // len(options.kinds)
         for kind in options.kinds:
-            if kind == "embed":
+            if kind == "correct":
+                verdicts.append(Verdict(*asyncio.run(correct_run(Path(folder) / kind, rounds))))
+            elif kind == "embed":
                 verdicts.append(Verdict(*asyncio.run(embed_run(Path(folder) / kind, rounds))))
             else:
                 verdicts.append(asyncio.run(kill_run(Path(folder) / kind, kind, rounds)))
             say(f"{kind}, killed {rounds} x", verdicts[-1])
-        verdicts.append(asyncio.run(torn_run(Path(folder) / "torn", options.torn)))
-        say(f"torn manifest, {options.torn} x", verdicts[-1])
+        if options.torn:
+            verdicts.append(asyncio.run(torn_run(Path(folder) / "torn", options.torn)))
+            say(f"torn manifest, {options.torn} x", verdicts[-1])
     return int(not all(verdict.is_clean for verdict in verdicts))
 
 

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from soundbite_api.client import (
         HOSTED_BASE_URL,
         AudioEmbeddings,
+        ClipVectors,
         PartAnswer,
         PlatformClient,
         TaskAnswer,
         TextEmbedding,
     )
     from soundbite_api.embeddings import (
+        MOST_CLIPS,
         AudioInput,
         EmbeddingData,
         EmbeddingMetadata,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
         FixedSegmentation,
         MediaSource,
         Segmentation,
+        SpokenText,
         TextInput,
         absolute_times,
     )
@@ -52,10 +55,10 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "assets": "Asset AssetPage TimedText Transcription",
-    "client": "AudioEmbeddings HOSTED_BASE_URL PartAnswer PlatformClient TaskAnswer TextEmbedding",
+    "client": "AudioEmbeddings ClipVectors HOSTED_BASE_URL PartAnswer PlatformClient TaskAnswer TextEmbedding",
     "embeddings": (
-        "AudioInput EmbeddingData EmbeddingMetadata EmbeddingResponse FixedSegmentation MediaSource "
-        "Segmentation TextInput absolute_times"
+        "AudioInput EmbeddingData EmbeddingMetadata EmbeddingResponse FixedSegmentation MOST_CLIPS MediaSource "
+        "Segmentation SpokenText TextInput absolute_times"
     ),
     "errors": (
         "AssetFailed MalformedResponse NotFound PlatformError PlatformFault PlatformUnreachable "
@@ -74,12 +77,14 @@ __all__ = [
     "HOSTED_BASE_URL",
     "HOSTED_DIMENSION",
     "HOSTED_MODEL",
+    "MOST_CLIPS",
     "Asset",
     "AssetFailed",
     "AssetPage",
     "AudioEmbeddings",
     "AudioInput",
     "BackOff",
+    "ClipVectors",
     "EmbeddedSpace",
     "EmbeddingData",
     "EmbeddingMetadata",
@@ -104,6 +109,7 @@ __all__ = [
     "RetryPolicy",
     "Segmentation",
     "SourceFile",
+    "SpokenText",
     "TaskAnswer",
     "TaskFailed",
     "TaskPage",

@@ -15,7 +15,7 @@ import httpx
 from pydantic import BaseModel, SecretStr
 
 from soundbite_api.assets import Asset, AssetPage, Transcription
-from soundbite_api.embeddings import LARGEST_DIRECT_BYTES, AudioInput, EmbeddingResponse, absolute_times
+from soundbite_api.embeddings import LARGEST_DIRECT_BYTES, AudioInput, EmbeddingResponse, SpokenText, absolute_times
 from soundbite_api.errors import AssetFailed, MalformedResponse, PlatformError, task_failure
 from soundbite_api.files import FileChanged, OpenFile, SourceFile
 from soundbite_api.multipart import UploadTicket
@@ -62,6 +62,14 @@ class TextEmbedding:
     """The vector of a text."""
 
     vector: tuple[float, ...]
+    space: EmbeddedSpace
+
+
+@dataclass(frozen=True)
+class ClipVectors:
+    """The vectors of clips, in their order; zeros for one without words."""
+
+    vectors: tuple[tuple[float, ...], ...]
     space: EmbeddedSpace
 
 
@@ -190,6 +198,21 @@ class PlatformClient:
             raise MalformedResponse(f"Expected one text embedding, got {len(data)}.")
         self._dimensions.check(space, [data[0].embedding])
         return TextEmbedding(tuple(data[0].embedding), space)
+
+    async def embed_clips(self, clips: Sequence[SpokenText]) -> ClipVectors:
+        """Return the vectors of what is said in at most 200 clips of a recording, in order of time.
+
+        Only the embedded engine has this: its clips' vectors hold what is said around them as well.
+        """
+        body = {"model_name": self._model_name, "clips": [clip.model_dump() for clip in clips]}
+        answered = await self._transport.call(
+            EmbeddingResponse, "POST", "embed-v2/clips", json=body, is_idempotent=True, patience_s=_QUESTION_PATIENCE_S
+        )
+        data, space = answered.value.data, named_space(answered.headers, self._model_name)
+        if len(data) != len(clips):
+            raise MalformedResponse(f"Expected {len(clips)} embeddings, got {len(data)}.")
+        self._dimensions.check(space, (item.embedding for item in data))
+        return ClipVectors(tuple(tuple(item.embedding) for item in data), space)
 
     async def embed_audio(self, audio: AudioInput) -> AudioEmbeddings:
         """Embed up to ten minutes of sound at once; not repeated when its fate is unknown, since it costs."""

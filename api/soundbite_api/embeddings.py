@@ -20,6 +20,8 @@ LONGEST_SEGMENT_SEC = 10
 LONGEST_SYNC_SEC = 600.0
 LONGEST_TASK_SEC = 4 * 3600.0
 LARGEST_DIRECT_BYTES = 200 * 1024 * 1024
+MOST_CLIPS = 200
+"""Whose words are embedded in one call."""
 _SLACK_SEC = 0.5
 
 
@@ -108,6 +110,15 @@ class AudioInput(Request):
         if len(self.embedding_option) < 2:
             del body["embedding_type"]
         return body
+
+
+class SpokenText(Request):
+    """Words that are said from one second of a recording to another; an extension of the embedded engine."""
+
+    start: float = Field(ge=0, allow_inf_nan=False)
+    end: float = Field(ge=0, allow_inf_nan=False)
+    value: str = Field(max_length=20_000)
+    speaker: str = Field(default="", max_length=60)
 
 
 class TextInput(Request):

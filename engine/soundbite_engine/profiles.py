@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from soundbite_engine.workers.pool import DEFAULT_MEMORY_MB
 
 if TYPE_CHECKING:
     from soundbite_engine.sound.yamnet_blocks import TextTagger
+    from soundbite_engine.speech.transcripts import Sentence
     from soundbite_engine.text.sentence_embedder import SentenceEmbedder
 
 
@@ -116,6 +117,12 @@ class Profile:
     def dimension(self) -> int:
         """How many numbers a vector has."""
         return sum(self.blocks.values())
+
+    def embed_clips(self, clips: Sequence[Sentence]) -> Floats:
+        """The vectors of what is said in clips in order of time, float32 (clips, dimension), as in a recording."""
+        from soundbite_engine.text.clip_vectors import clip_vectors
+
+        return joined(None, clip_vectors(self.texts.model, clips), self.blocks)
 
     def embed_text(self, text: str) -> Floats:
         """The query vector of `text`, float32 (dimension,): its sound block and its speech block, unit length."""

@@ -14,6 +14,7 @@ from soundbite_server.ingestion import add_one
 from soundbite_server.sources import Source
 from soundbite_tools import (
     ClipRequest,
+    CorrectRequest,
     EmbedRequest,
     ListRequest,
     NameRequest,
@@ -23,6 +24,7 @@ from soundbite_tools import (
     SpeakersRequest,
     UnknownId,
     WorkFailed,
+    correct_transcript,
     get_clip,
     list_audio,
     list_speakers,
@@ -137,6 +139,22 @@ class AsyncLibrary:
         if not removed.is_removed:
             raise NotFound(f"There is no recording {asset_id!r}.", code="unknown_asset")
 
+    async def correct(self, clip: Facts, old_text: str, new_text: str) -> None:
+        """Put words in the place of others that a clip's text has once; the earlier ones are kept in the library.
+
+        Raises:
+            SoundbiteError: the old words are not there, or several times.
+        """
+        with translated():
+            request = CorrectRequest(
+                asset_id=clip.asset_id,
+                start_sec=clip.start_sec,
+                end_sec=clip.end_sec,
+                old_text=old_text,
+                new_text=new_text,
+            )
+            await correct_transcript(self._jobs.library, request)
+
     async def audio(self, clip: Facts, audio_format: Format = "mp3") -> bytes:
         """Return the sound of a clip as a small file.
 
@@ -190,6 +208,10 @@ class Library:
     def remove(self, recording: Recording | str) -> None:
         """Forget a recording, as `AsyncLibrary.remove` does."""
         self._portal.call(self._library.remove, recording)
+
+    def correct(self, clip: Facts, old_text: str, new_text: str) -> None:
+        """Put words in the place of others that a clip's text has once, as `AsyncLibrary.correct` does."""
+        self._portal.call(self._library.correct, clip, old_text, new_text)
 
     def audio(self, clip: Facts, audio_format: Format = "mp3") -> bytes:
         """Return the sound of a clip, as `AsyncLibrary.audio` does."""

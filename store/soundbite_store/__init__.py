@@ -27,10 +27,13 @@ from soundbite_store.filters import AssetSpeaker, ClipFilter
 from soundbite_store.lance.clip_store import ClipStore
 from soundbite_store.lance.places import StoreAccess, StoreCapabilities, capabilities_of
 from soundbite_store.lance.rescue import LostTable, StoreRescue
+from soundbite_store.ledger.corrections import LedgerChange, in_force
 from soundbite_store.ledger.damage import Salvage, ledger_damage, salvage_ledger
 from soundbite_store.ledger.ledger import ForgottenRecords, Ledger
 from soundbite_store.ledger.records import (
     Asset,
+    Correction,
+    CorrectionKind,
     Envelope,
     SourceKind,
     Speaker,
@@ -46,6 +49,7 @@ from soundbite_store.ledger.records import (
 from soundbite_store.locks import OwnerLock
 from soundbite_store.repair.holdings import Holding, digest_of
 from soundbite_store.repair.mending import DamagedRow, MendResult, SpaceScan
+from soundbite_store.rewriting import RowChange, changed_rows, encoded_changes, encoded_vector, finish_rewrites
 from soundbite_store.shared.catalogue import Sharing
 from soundbite_store.shared.exchange import ExchangeResult, export_library, import_library
 from soundbite_store.vectors import Space, SpaceInfo, VectorIndex
@@ -58,6 +62,8 @@ __all__ = [
     "ClipFilter",
     "ClipHit",
     "ClipStore",
+    "Correction",
+    "CorrectionKind",
     "DamagedRow",
     "EmbeddingCount",
     "Envelope",
@@ -66,9 +72,11 @@ __all__ = [
     "ForgottenRecords",
     "Holding",
     "Ledger",
+    "LedgerChange",
     "LostTable",
     "MendResult",
     "OwnerLock",
+    "RowChange",
     "Salvage",
     "Sharing",
     "SourceKind",
@@ -97,10 +105,15 @@ __all__ = [
     "VectorIndex",
     "asset_from",
     "capabilities_of",
+    "changed_rows",
     "clip_id_for",
     "digest_of",
+    "encoded_changes",
+    "encoded_vector",
     "export_library",
+    "finish_rewrites",
     "import_library",
+    "in_force",
     "ledger_damage",
     "one_a_span",
     "salvage_ledger",

@@ -103,6 +103,7 @@ async def test_embedding_the_same_again_computes_nothing_and_says_so(connect: An
         ("cluster_clips", {"clusters": 2, "detail": "detailed"}),
         ("name_speaker", {"asset_id": "ASSET", "speaker": "1", "name": "Ann"}),
         ("list_speakers", {}),
+        ("correct_transcript", {"asset_id": "ASSET", "old_text": "still dark", "new_text": "still bright"}),
         ("remove_audio", {"asset_id": "ASSET"}),
     ],
     ids=str,
@@ -189,6 +190,8 @@ BAD_CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("read_transcript", {"asset_id": "a_unknown"}, "There is no recording"),
     ("read_transcript", {"asset_id": "ASSET", "start_sec": 500}, "There is nothing from"),
     ("list_audio", {"page": 0}, "page"),
+    ("correct_transcript", {"asset_id": "ASSET", "old_text": "nobody said this"}, "is not written there"),
+    ("correct_transcript", {"asset_id": "ASSET"}, "words to correct were not given"),
 ]
 
 
@@ -216,7 +219,8 @@ async def test_what_models_write_for_nothing_is_the_default(connect: Any, embedd
             "read_transcript": {"asset_id": embedded.asset_id},
             "name_speaker": {"asset_id": embedded.asset_id, "speaker": "1"},
         }
-        tools = [tool for tool in (await client.list_tools()).tools if tool.name != "remove_audio"]
+        changing = ("remove_audio", "correct_transcript")
+        tools = [tool for tool in (await client.list_tools()).tools if tool.name not in changing]
         assert len(tools) > len(needed)
         for tool in tools:
             given = needed.get(tool.name, {})

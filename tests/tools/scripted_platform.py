@@ -125,6 +125,11 @@ class ScriptedPlatform:
         self.requests.append(body["audio"])
         return httpx.Response(200, json={"data": self._data(body["audio"]), "metadata": self._metadata(body["audio"])})
 
+    def _post_embedv2_clips(self, request: httpx.Request) -> httpx.Response:
+        texts = [clip["value"] for clip in json.loads(request.content)["clips"]]
+        vectors = [[0.0] * BLOCK + speech_vector(text) for text in texts]
+        return httpx.Response(200, json={"data": [{"embedding": _unit(vector)} for vector in vectors]})
+
     def _post_embedv2_tasks(self, request: httpx.Request) -> httpx.Response:
         audio = json.loads(request.content)["audio"]
         self.requests.append(audio)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from soundbite_store import StoredTranscript, TimedText
-from soundbite_tools.embed.transcripts import TimedWords
+from soundbite_tools.words.timed_words import TimedWords
 
 
 def transcript(*words: TimedText) -> StoredTranscript:

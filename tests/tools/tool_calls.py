@@ -21,6 +21,8 @@ from soundbite_tools.read import list_audio as listing
 from soundbite_tools.read import read_transcript as reading
 from soundbite_tools.results import LibraryListing, SearchResult, SpeakerListing, SpeakerNamed, TranscriptResult
 from soundbite_tools.search import search_clips as searching
+from soundbite_tools.transcripts import correct_transcript as correcting
+from soundbite_tools.transcripts.requests import CorrectionResult, CorrectRequest
 from soundbite_tools.voices import list_speakers as speakers
 from soundbite_tools.voices import name_speaker as naming
 
@@ -72,3 +74,7 @@ async def list_speakers(library: Library, **asked: Any) -> SpeakerListing:
 async def name_speaker(library: Library, asset_id: str, speaker: str, name: str) -> SpeakerNamed:
     request = requests.NameRequest(asset_id=asset_id, speaker=speaker, name=name)
     return await naming.name_speaker(library, request)
+
+
+async def correct_transcript(library: Library, **asked: Any) -> CorrectionResult:
+    return await correcting.correct_transcript(library, CorrectRequest(**asked))

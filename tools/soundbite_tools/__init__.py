@@ -112,6 +112,8 @@ if TYPE_CHECKING:
         shorten,
         speaker_label,
     )
+    from soundbite_tools.transcripts.correct_transcript import correct_transcript
+    from soundbite_tools.transcripts.requests import CorrectionResult, CorrectRequest
     from soundbite_tools.voices.list_speakers import list_speakers
     from soundbite_tools.voices.name_speaker import name_speaker
 
@@ -160,6 +162,8 @@ _NAMES = {
     "sources.presence": "as_spelled file_states",
     "sources.sources": "source_label",
     "speakers": "SpeakerLabels speaker_labels transcript_of_recording",
+    "transcripts.correct_transcript": "correct_transcript",
+    "transcripts.requests": "CorrectRequest CorrectionResult",
     "text": (
         "LONGEST_TITLE MOST_TAGS changed_tags clock clock_length clock_range count_of file_label folded plain_tags "
         "plain_text "
@@ -190,6 +194,8 @@ __all__ = [
     "ClusterRequest",
     "Comparison",
     "Contents",
+    "CorrectRequest",
+    "CorrectionResult",
     "EmbedParams",
     "EmbedRequest",
     "EmptyLibrary",
@@ -244,6 +250,7 @@ __all__ = [
     "cluster_clips",
     "compare",
     "contents_of",
+    "correct_transcript",
     "count_of",
     "distinct_terms",
     "distinctive_words",

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
-from soundbite_store import ClipStore, Ledger, Sharing, Space, StoreAccess, StoreError, capabilities_of
+from soundbite_store import ClipStore, Ledger, Sharing, Space, StoreAccess, StoreError, capabilities_of, finish_rewrites
 
 if TYPE_CHECKING:
     from soundbite_api import EmbeddedSpace, PlatformClient
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # What other machines wrote shows this much later at the most; each look is a request or two.
 _CATCH_UP_EVERY_S = 5.0
 _CATCH_UP_AGAIN_S = 60.0
+# A write of the clips of four hours takes a few seconds.
+_REWRITING_S = 60.0
 # Any text does: only the space of the answer and the length of its vector are looked at.
 _PROBE = "sound"
 
@@ -94,6 +96,7 @@ class Library:
         self._catching_up = anyio.Lock()
         self._clock = time.monotonic
         self._caught_up_until = 0.0
+        self._whole_until = 0.0
 
     async def aclose(self) -> None:
         """Close the store and the ledger; call it once everything that works on them has ended."""
@@ -106,6 +109,10 @@ class Library:
         Raises:
             StoreError: it can't be opened.
         """
+        await self._make_whole()
+        return await self._opened_store()
+
+    async def _opened_store(self) -> ClipStore:
         async with self._opening:
             if self._store is None:
                 self._store = await self._open.enter_async_context(
@@ -119,11 +126,47 @@ class Library:
         Raises:
             StoreError: it can't be opened.
         """
+        await self._make_whole()
+        ledger = await self._opened_ledger()
+        await self._catch_up(ledger)
+        return ledger
+
+    async def _opened_ledger(self) -> Ledger:
         async with self._opening:
             if self._ledger is None:
                 self._ledger = await self._open.enter_async_context(await Ledger.open(self._ledger_path))
-        await self._catch_up(self._ledger)
         return self._ledger
+
+    @asynccontextmanager
+    async def rewriting(self) -> AsyncIterator[None]:
+        """Hold the right to change transcripts with their clips; nothing is half when it begins.
+
+        Raises:
+            StoreError: another process holds it for too long, or the library can't be opened.
+        """
+        store, ledger = await self.store(), await self.ledger()
+        lock = ledger.rewriting_lock()
+        await lock.acquire(_REWRITING_S)
+        try:
+            await finish_rewrites(store, ledger)
+            yield
+        finally:
+            await lock.release()
+
+    async def _make_whole(self) -> None:
+        """Make the changes of clips that a process which was killed has left; those of one at work are its own."""
+        if self._clock() < self._whole_until:
+            return
+        self._whole_until = self._clock() + _CATCH_UP_EVERY_S
+        ledger = await self._opened_ledger()
+        if not await ledger.has_rewrites():
+            return
+        lock = ledger.rewriting_lock()
+        if await lock.try_acquire():
+            try:
+                await finish_rewrites(await self._opened_store(), ledger)
+            finally:
+                await lock.release()
 
     async def sharing(self) -> Sharing | None:
         """Return what tells the machines that share the store of recordings; None where no others do.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from soundbite_api.embeddings import LONGEST_SYNC_SEC, LONGEST_TASK_SEC, AudioInput
+from soundbite_api.embeddings import LONGEST_SYNC_SEC, LONGEST_TASK_SEC, AudioInput, SpokenText
 from soundbite_api.turns import Turns
 from soundbite_engine.analysis.analyse import (
     ROUNDING_SEC,
@@ -271,6 +271,12 @@ class Embedder:
             raise invalid("text.input_text", f"It has {tokens} tokens; the model takes at most {MOST_TOKENS}.")
         vector = await asyncio.to_thread(self.profile.embed_text, text)
         return Embedded([Item()], np.asarray(vector, dtype=np.float32)[None])
+
+    async def embed_clips(self, clips: Sequence[SpokenText]) -> Embedded:
+        """The vectors of what is said in clips of a recording, in order of time: each with what is said around it."""
+        spoken = [Sentence(clip.value, clip.start, clip.end) for clip in clips]
+        vectors = await asyncio.to_thread(self.profile.embed_clips, spoken)
+        return Embedded([Item("transcription", "clip", clip.start, clip.end) for clip in clips], vectors)
 
     async def embed_now(self, record: AssetRecord, audio: AudioInput) -> Outcome:
         """The embeddings of at most ten minutes of a ready asset.

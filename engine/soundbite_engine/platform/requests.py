@@ -21,7 +21,7 @@ from starlette.datastructures import FormData, QueryParams, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from soundbite_api.embeddings import AudioInput, TextInput
+from soundbite_api.embeddings import MOST_CLIPS, AudioInput, SpokenText, TextInput
 from soundbite_api.wire import Request as RequestBody
 from soundbite_engine.errors import DiskError
 from soundbite_engine.platform.errors import Refused, invalid, too_large
@@ -49,6 +49,13 @@ class EmbedRequest(RequestBody):
     model_name: str
     audio: AudioInput | None = None
     text: TextInput | None = None
+
+
+class ClipsRequest(RequestBody):
+    """The body of POST /embed-v2/clips, which is ours: what is said in clips of one recording, in order of time."""
+
+    model_name: str
+    clips: list[SpokenText] = Field(min_length=1, max_length=MOST_CLIPS)
 
 
 class TaskRequest(RequestBody):

@@ -92,3 +92,19 @@ def _type(field: FieldInfo, flag: Flag) -> click.ParamType[Any]:
     if field.annotation is float:
         return click.FloatRange(limits.get("ge"), limits.get("le"))
     return click.STRING
+
+
+def seconds_of(time: str) -> float:
+    """Return the seconds of a time as people write it: `62.5`, `1:02`, `1:01:02`.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        *larger, last = time.split(":")
+        parts = [*map(int, larger), float(last)]
+    except ValueError:
+        parts = []
+    if not 1 <= len(parts) <= 3 or not all(0 <= part < 1e6 for part in parts):
+        raise click.UsageError(f"{time!r} is no time: write it as 1:02 or 62.5.")
+    return float(sum(part * 60**place for place, part in enumerate(reversed(parts))))

@@ -19,6 +19,8 @@ from soundbite_tools import (
     ClipRequest,
     ClusterListing,
     ClusterRequest,
+    CorrectionResult,
+    CorrectRequest,
     EmbedRequest,
     LibraryListing,
     ListRequest,
@@ -138,6 +140,12 @@ async def _cluster_clips(ctx: ToolContext, request: ClusterRequest) -> ClusterLi
     from soundbite_tools import cluster_clips
 
     return await cluster_clips(await library_of(ctx), request)
+
+
+async def _correct_transcript(ctx: ToolContext, request: CorrectRequest) -> CorrectionResult:
+    from soundbite_tools import correct_transcript
+
+    return await correct_transcript(await library_of(ctx), request)
 
 
 async def _remove_audio(ctx: ToolContext, request: RemoveRequest) -> RemovalResult:
@@ -308,6 +316,19 @@ recording. search_clips(speakers=[name]) finds what one of them says.""",
 Say who a speaker of a recording is: "Speaker 2" is Ann. Answers, transcripts and filters use the name from then on; \
 naming again corrects it; two speakers of one name are read as one. Do it when the user says who it is, or it is \
 clear from what is said; then tell the user.""",
+        is_read_only=False,
+    ),
+    Declaration(
+        "correct_transcript",
+        _correct_transcript,
+        CorrectRequest,
+        CorrectionResult,
+        title="Correct a transcript",
+        description="""\
+Put right what was recognised wrongly; search, clips, captions and exports have the new words at once.
+
+Give the place, old_text and new_text. Only what the user says, or what you know for sure; undo=true takes the last \
+correction there back.""",
         is_read_only=False,
     ),
 )

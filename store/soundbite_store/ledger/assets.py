@@ -214,21 +214,7 @@ class TranscriptRecords:
 
         Returns the names of speakers that fit nobody in it, of those that fitted somebody before.
         """
-        body = {"words": _packed(transcript.words), "sentences": _packed(transcript.sentences)}
-        values = (
-            transcript.asset_id,
-            transcript.source,
-            transcript.start_sec,
-            transcript.end_sec,
-            # Words repeat: this makes a tenth of it.
-            zlib.compress(json.dumps(body, ensure_ascii=False).encode()),
-        )
-
-        def work(db: sqlite3.Connection) -> tuple[str, ...]:
-            db.execute("INSERT OR REPLACE INTO transcripts VALUES (?, ?, ?, ?, ?)", values)
-            return note_speakers(db, transcript)
-
-        return await self._ledger.write(work)
+        return await self._ledger.write(lambda db: insert_transcript(db, transcript))
 
     async def drop_transcripts(self, asset_id: str) -> None:
         """Forget what every source understood of an asset; the names of its speakers wait for the next transcript."""
@@ -276,9 +262,27 @@ class TranscriptRecords:
         return await self._ledger.read(work)
 
 
+def insert_transcript(db: sqlite3.Connection, transcript: StoredTranscript) -> tuple[str, ...]:
+    """Keep a transcript in place of an earlier one from the same source, in the transaction of `db`.
+
+    Returns what `put_transcript` does.
+    """
+    body = {"words": packed(transcript.words), "sentences": packed(transcript.sentences)}
+    values = (
+        transcript.asset_id,
+        transcript.source,
+        transcript.start_sec,
+        transcript.end_sec,
+        # Words repeat: this makes a tenth of it.
+        zlib.compress(json.dumps(body, ensure_ascii=False).encode()),
+    )
+    db.execute("INSERT OR REPLACE INTO transcripts VALUES (?, ?, ?, ?, ?)", values)
+    return note_speakers(db, transcript)
+
+
 @functools.lru_cache(maxsize=_SENTENCES_REMEMBERED)
 def _sentences(body: bytes) -> tuple[TimedText, ...]:
-    return _unpacked(json.loads(zlib.decompress(body))["sentences"])
+    return unpacked(json.loads(zlib.decompress(body))["sentences"])
 
 
 def _transcript(asset_id: str, source: str, row: sqlite3.Row) -> StoredTranscript:
@@ -288,12 +292,12 @@ def _transcript(asset_id: str, source: str, row: sqlite3.Row) -> StoredTranscrip
         source=source,
         start_sec=row["start_sec"],
         end_sec=row["end_sec"],
-        words=_unpacked(body["words"]),
-        sentences=_unpacked(body["sentences"]),
+        words=unpacked(body["words"]),
+        sentences=unpacked(body["sentences"]),
     )
 
 
-def _packed(texts: Iterable[TimedText]) -> list[list[str | float]]:
+def packed(texts: Iterable[TimedText]) -> list[list[str | float]]:
     """One row a text, with a fourth place where its speaker is known."""
     rows: list[list[str | float]] = []
     for text in texts:
@@ -303,7 +307,8 @@ def _packed(texts: Iterable[TimedText]) -> list[list[str | float]]:
     return rows
 
 
-def _unpacked(rows: Iterable[list[Any]]) -> tuple[TimedText, ...]:
+def unpacked(rows: Iterable[list[Any]]) -> tuple[TimedText, ...]:
+    """Rows as `packed` makes them, as words or sentences."""
     return tuple(
         TimedText(value=value, start_sec=start, end_sec=end, speaker=speaker[0] if speaker else "")
         for value, start, end, *speaker in rows

@@ -83,7 +83,18 @@ _SIXTH = (
     ) STRICT""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
+# What was changed in transcripts; and what is to follow in clips, until it is done.
+_SEVENTH = (
+    """CREATE TABLE corrections (
+        correction_id INTEGER PRIMARY KEY, asset_id TEXT NOT NULL, content_hash TEXT NOT NULL, kind TEXT NOT NULL,
+        start_sec REAL NOT NULL, end_sec REAL NOT NULL, old_text TEXT NOT NULL, new_text TEXT NOT NULL,
+        words BLOB NOT NULL, created_at TEXT NOT NULL, undone_at TEXT
+    ) STRICT""",
+    "CREATE INDEX corrections_by_asset ON corrections (asset_id)",
+    "CREATE TABLE rewrites (rewrite_id INTEGER PRIMARY KEY, asset_id TEXT NOT NULL, body BLOB NOT NULL) STRICT",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH)
 _Result = TypeVar("_Result")
 
 

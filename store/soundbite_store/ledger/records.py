@@ -121,6 +121,36 @@ class StoredTranscript:
         return len(self.speakers) > 1
 
 
+CorrectionKind = Literal["correction", "glossary"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Correction:
+    """Words of a transcript that others took the place of, and both with their times: history, and the way back."""
+
+    asset_id: str
+    content_hash: str
+    """Of the sound that it was made for."""
+    kind: CorrectionKind
+    """Made by a person or agent, or by the glossary of names."""
+    old_words: tuple[TimedText, ...]
+    new_words: tuple[TimedText, ...]
+    old_text: str
+    new_text: str
+    created_at: datetime
+    correction_id: int = 0
+    """0 until it is kept."""
+    undone_at: datetime | None = None
+
+    @property
+    def start_sec(self) -> float:
+        return min(word.start_sec for word in self.old_words)
+
+    @property
+    def end_sec(self) -> float:
+        return max(word.end_sec for word in self.old_words)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Speaker:
     """One who speaks in a recording."""

@@ -10,15 +10,20 @@ import anyio
 from soundbite_api import PlatformError
 from soundbite_store import ClipFilter, Space
 from soundbite_tools.embed.spending import TaskFigures
-from soundbite_tools.embed.transcripts import TimedWords, transcript_of
+from soundbite_tools.embed.transcripts import transcript_of
 from soundbite_tools.embed.writing import Recording, clips_of, is_removed, joined_transcript
 from soundbite_tools.errors import RecordingRemoved
 from soundbite_tools.library import current_space
 from soundbite_tools.text import plain_text, time_reached
+from soundbite_tools.words.corrections import corrected
+from soundbite_tools.words.rewording import reworded_clips
+from soundbite_tools.words.timed_words import TimedWords
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from soundbite_api import PartAnswer, TaskProgress
-    from soundbite_store import Asset, Task
+    from soundbite_store import Asset, Clip, Task
     from soundbite_tools.embed.params import EmbedParams
     from soundbite_tools.library import Library
 
@@ -67,6 +72,7 @@ class PartWriter:
         if is_removed(await ledger.get_task(task.task_id)):
             raise RecordingRemoved()
         transcript = transcript_of(part.transcription, asset.asset_id, platform) if part.transcription else None
+        done = await corrected(library, asset, transcript) if transcript else None
         figures = self._figures.model_copy(update={"parts": part.number, "until_sec": part.until_sec})
         space = task.space
         # A commit that has begun can't be stopped: whoever stops the job to remove its recording waits for the end.
@@ -75,13 +81,15 @@ class PartWriter:
                 current = current_space(answer.space, len(part.data[0].embedding))
                 space = current.space.id
                 recording = Recording(asset, task, self._params, TimedWords(transcript))
-                clips = clips_of(recording, part.data, current.space.dimension)
+                clips: Sequence[Clip] = clips_of(recording, part.data, current.space.dimension)
+                if done and done.spans:
+                    clips = await reworded_clips(library, clips, current.space, done.transcript, done.spans)
                 await store.upsert(current.space, clips)
                 count = figures.clips + len({clip.clip_id for clip in clips})
                 figures = figures.model_copy(update={"clips": count, "dimension": current.space.dimension})
-            if transcript and transcript.words:
+            if done and done.transcript.words:
                 earlier = await ledger.get_transcript(asset.asset_id, platform)
-                await ledger.put_transcript(joined_transcript(earlier, transcript))
+                await ledger.put_transcript(joined_transcript(earlier, done.transcript))
             await ledger.update_task(task.task_id, space=space, counts_json=figures.model_dump_json())
         self._figures = figures
 

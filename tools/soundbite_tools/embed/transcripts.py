@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-from bisect import bisect_left, bisect_right
-from collections import Counter
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import anyio
@@ -98,35 +96,6 @@ async def _from_platform(client: PlatformClient, platform_asset_id: str) -> Tran
             return None
         await anyio.sleep(pause_s)
     return None
-
-
-class TimedWords:
-    """What a transcript says between two times; a word belongs where its middle is."""
-
-    def __init__(self, transcript: StoredTranscript | None) -> None:
-        timed = (transcript.words or transcript.sentences) if transcript else ()
-        self._speakers = {text.speaker for text in timed if text.speaker}
-        # Put in order once: every clip of a recording asks, and four hours are 36,000 words.
-        places = sorted((((text.start_sec + text.end_sec) / 2, text) for text in timed), key=itemgetter(0))
-        self._middles = [middle for middle, _ in places]
-        self._texts = [text for _, text in places]
-
-    def between(self, start_sec: float, end_sec: float) -> str:
-        """Return the words from one time up to another."""
-        return " ".join(text.value for text in self._inside(start_sec, end_sec))
-
-    def speaker(self, start_sec: float, end_sec: float) -> str | None:
-        """Return who speaks most from one time up to another; None in a recording of one speaker."""
-        if len(self._speakers) < 2:
-            return None
-        shares: Counter[str] = Counter()
-        for text in self._inside(start_sec, end_sec):
-            shares[text.speaker] += len(text.value)
-        return next((speaker for speaker, _ in shares.most_common(1)), None) or None
-
-    def _inside(self, start_sec: float, end_sec: float) -> list[TimedText]:
-        first, last = bisect_left(self._middles, start_sec), bisect_left(self._middles, end_sec)
-        return self._texts[first:last]
 
 
 def transcript_of(answer: Transcription, asset_id: str, source: str, offset_sec: float = 0.0) -> StoredTranscript:

@@ -15,10 +15,13 @@ from soundbite_store import Asset, Clip, ClipFilter, Envelope, Space, Task, clip
 from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.renewal import recording_of
 from soundbite_tools.embed.spending import TaskFigures, count_kinds
-from soundbite_tools.embed.transcripts import TimedWords, WindowTranscript, find_transcript
+from soundbite_tools.embed.transcripts import WindowTranscript, find_transcript
 from soundbite_tools.errors import RecordingRemoved, WorkFailed, sentence
 from soundbite_tools.library import current_space
 from soundbite_tools.text import BETWEEN_SOUNDS, listed, plain_text
+from soundbite_tools.words.corrections import corrected
+from soundbite_tools.words.rewording import reworded_clips
+from soundbite_tools.words.timed_words import LONGEST_TRANSCRIPT, TimedWords
 
 if TYPE_CHECKING:
     from soundbite_store import ClipStore, StoredTranscript, TimedText
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
     from soundbite_tools.library import Library
 
 
-LONGEST_TRANSCRIPT = 4000
 LONGEST_SOUND_WORDS = 500
 _MOST_ROWS = 1_000_000
 # What decoding loses at the end of a sound file that is whole is far less than this.
@@ -143,7 +145,6 @@ async def write(
         WorkFailed: the answer holds nothing that can be kept.
         StoreError: it can't be written.
     """
-    ledger, store = await library.ledger(), await library.store()
     spoken = WindowTranscript(None)
     if "transcription" in params.embedding_option:
         has_speech = any(item.embedding_option != "audio" for item in answer.data)
@@ -162,14 +163,37 @@ async def write(
     recording = Recording(asset, task, params, TimedWords(spoken.transcript), language)
     clips = clips_of(recording, answer.data, current.space.dimension)
     library.spaces.seen(current)
+    async with library.rewriting():
+        return await _write(library, recording, clips, answer, upload, spoken, current.space)
+
+
+async def _write(
+    library: Library,
+    recording: Recording,
+    clips: Sequence[Clip],
+    answer: Answer,
+    upload: Upload,
+    spoken: WindowTranscript,
+    space: Space,
+) -> TaskFigures:
+    """Write clips and their transcript, with the corrections that were made in it, while nobody corrects it."""
+    asset, task, params, language = recording.asset, recording.task, recording.params, recording.language
+    ledger, store = await library.ledger(), await library.store()
+    correction_notes = tuple[str, ...]()
+    if spoken.transcript is not None:
+        done = await corrected(library, asset, spoken.transcript)
+        spoken, correction_notes = replace(spoken, transcript=done.transcript), done.notes
+        if done.spans:
+            clips = await reworded_clips(library, clips, space, done.transcript, done.spans)
     before = await ledger.get_task(task.task_id) or task
-    figures = _figures(current.space, clips, answer).model_copy(update={"parts": TaskFigures.of(before).parts})
-    notes = [*upload.notes, *_notes(asset, params, figures, answer.metadata), *([spoken.note] if spoken.note else [])]
+    figures = _figures(space, clips, answer).model_copy(update={"parts": TaskFigures.of(before).parts})
+    notes = [*upload.notes, *_notes(asset, params, figures, answer.metadata)]
+    notes += [*([spoken.note] if spoken.note else []), *correction_notes]
     duration_sec = _duration_sec(asset, answer, figures)
     language = language or asset.language  # an embedding of its sound alone says nothing of it
     noted = await ledger.update_task(
         task.task_id,
-        space=current.space.id,
+        space=space.id,
         counts_json=figures.model_dump_json(),
         notes_json=json.dumps(notes),
         renewal_json=task.renewal_json and to_json(replace(asset, duration_sec=duration_sec, language=language)),
@@ -187,10 +211,10 @@ async def write(
             outdated = ClipFilter(asset_ids=(asset.asset_id,), not_task_id=task.task_id)
         else:
             outdated = ClipFilter(asset_ids=(asset.asset_id,), not_content_hash=asset.content_hash)
-        is_outdated = await store.has_clips(current.space, outdated)
-        await store.upsert(current.space, clips, replaced=outdated if is_outdated else None)
+        is_outdated = await store.has_clips(space, outdated)
+        await store.upsert(space, clips, replaced=outdated if is_outdated else None)
         if figures.parts:
-            await _forget_others(store, before, current.space, clips)
+            await _forget_others(store, before, space, clips)
         if task.renewal_json:
             await store.delete_other_tasks(asset.asset_id, task.task_id)  # in other spaces
         elif (duration_sec, language) != (asset.duration_sec, asset.language):

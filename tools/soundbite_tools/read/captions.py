@@ -7,6 +7,8 @@ from bisect import bisect_left
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from soundbite_tools.words.timed_words import spread_words
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -66,21 +68,8 @@ def _parts(sentence: TimedText, words: Sequence[TimedText]) -> list[TimedText]:
     if _fits(sentence):
         return [sentence]
     if separator.join(word.value for word in words) != sentence.value:
-        words = _even_words(sentence, separator)
+        words = spread_words(sentence)
     return [_joined(run, separator) for run in _cut(list(words), separator)]
-
-
-def _even_words(sentence: TimedText, separator: str) -> list[TimedText]:
-    """The words of a sentence with times in proportion to where they stand in it."""
-    values = sentence.value.split() if separator else list(sentence.value)
-    a_character_sec = (sentence.end_sec - sentence.start_sec) / max(1, len(sentence.value))
-    words, at = [], 0
-    for value in values:
-        start_sec = sentence.start_sec + at * a_character_sec
-        end_sec = start_sec + len(value) * a_character_sec
-        words.append(replace(sentence, value=value, start_sec=round(start_sec, 3), end_sec=round(end_sec, 3)))
-        at += len(value) + len(separator)
-    return words
 
 
 def _cut(words: list[TimedText], separator: str) -> list[list[TimedText]]:

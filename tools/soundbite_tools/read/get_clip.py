@@ -11,7 +11,6 @@ import anyio.to_thread
 
 from soundbite_store import ClipFilter, StoredClip
 from soundbite_tools.embed.params import track_of
-from soundbite_tools.embed.transcripts import TimedWords
 from soundbite_tools.errors import QuestionProblem, RecordingRemoved, UnknownId, raises_problems, sentence
 from soundbite_tools.requests import SoundFormat
 from soundbite_tools.results import ClipDetail
@@ -28,6 +27,7 @@ from soundbite_tools.text import (
     rounded_sec,
     shorten,
 )
+from soundbite_tools.words.timed_words import TimedWords
 
 if TYPE_CHECKING:
     from soundbite_api import SourceFile

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from soundbite_api.embeddings import AudioInput
 from soundbite_engine.platform.embedding import window_seconds, wire_metadata
 from soundbite_engine.platform.errors import invalid, missing
-from soundbite_engine.platform.requests import EmbedRequest, read_model
+from soundbite_engine.platform.requests import ClipsRequest, EmbedRequest, read_model
 from soundbite_engine.platform.routes.services import (
     Services,
     check_model,
@@ -22,12 +22,16 @@ from soundbite_engine.platform.routes.services import (
 
 
 def embedding_routes(services: Services) -> list[Route]:
-    """The route of synchronous embedding."""
-    return [Route("/embed-v2", EmbeddingRoutes(services).create, methods=["POST"])]
+    """The routes of synchronous embedding."""
+    routes = EmbeddingRoutes(services)
+    return [
+        Route("/embed-v2", routes.create, methods=["POST"]),
+        Route("/embed-v2/clips", routes.create_of_clips, methods=["POST"]),
+    ]
 
 
 class EmbeddingRoutes:
-    """The handler of POST /embed-v2."""
+    """The handlers of POST /embed-v2 and, beside the contract, of the words of clips."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -48,6 +52,13 @@ class EmbeddingRoutes:
         if body.text is not None:
             raise invalid("text", "It does not go with the input_type audio.")
         return await self._embed_audio(request, body.audio)
+
+    async def create_of_clips(self, request: Request) -> Response:
+        body = await read_model(request, ClipsRequest)
+        profile = self._services.embedder.profile
+        check_model(body.model_name, profile)
+        embedded = await self._services.embedder.embed_clips(body.clips)
+        return embeddings_response(embedded, {}, space_headers(profile))
 
     async def _embed_audio(self, request: Request, audio: AudioInput) -> Response:
         services = self._services

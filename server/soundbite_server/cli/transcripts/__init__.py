@@ -1,0 +1,1 @@
+"""The commands for what is said: read, put right, taken out."""

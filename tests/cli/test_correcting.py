@@ -1,0 +1,62 @@
+"""Words put right from the command line, with the real engine behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from soundbite_store import Clip, ClipFilter, ClipStore
+
+
+def clips(home: Path, asset_id: str) -> dict[tuple[str, ...], Clip]:
+    async def read() -> dict[tuple[str, ...], Clip]:
+        async with await ClipStore.open(home / "store") as store:
+            (info,) = await store.spaces()
+            rows = await store.embeddings(info.space, ClipFilter(asset_ids=(asset_id,)))
+        return {(row.clip_id, row.embedding_option, row.embedding_scope): row for row in rows}
+
+    return asyncio.run(read())
+
+
+def test_words_are_put_right_and_back_with_the_vectors_that_an_embedding_gives(shelf: Any, run: Any) -> None:
+    (recording,) = [one for one in json.loads(run("list", "--json").out)["assets"] if one["title"] == "spoken words"]
+    before = clips(shelf.home, recording["asset_id"])
+    first = next(row for row in before.values() if row.transcript)
+    word = max(first.transcript.split(), key=len).strip(".,")
+    run("correct", "spoken words", word, "zeppelin", "--to", "8")
+    changed = clips(shelf.home, recording["asset_id"])
+    assert [row for row in changed.values() if "zeppelin" in row.transcript]
+    assert json.loads(run("search", "zeppelin", "--match", "words", "--json").out)["clips"]
+    exported = run("export", str(shelf.home / "words.vtt"), "--asset", "spoken words")
+    assert exported.code == 0, exported.err
+    assert "zeppelin" in (shelf.home / "words.vtt").read_text()
+    assert "zeppelin" in run("correct", "spoken words", "--history").out
+    undone = run("correct", "spoken words", "--undo")
+    assert undone.code == 0, undone.err
+    again = clips(shelf.home, recording["asset_id"])
+    assert again.keys() == before.keys()
+    assert [row.transcript for row in again.values()] == [row.transcript for row in before.values()]
+    # Eight bits of a network that gets texts in other company: nearly, not exactly.
+    assert min(float(before[key].vector @ again[key].vector) for key in before) > 0.995
+    assert min(float(before[key].vector @ changed[key].vector) for key in before) < 0.98
+    refused = run("correct", "spoken words", "no such words", "others")
+    assert (refused.code, "is not written there" in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize("rounds", [3])
+def test_a_correction_that_is_killed_is_old_or_new(rounds: int, tmp_path: Path) -> None:
+    bench = Path(__file__).parents[2] / "bench" / "kills.py"
+    command = [sys.executable, str(bench), "--kinds", "correct", "--rounds", str(rounds), "--torn", "0"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SOUNDBITE", "TWELVE"))}
+    done = subprocess.run(
+        command, env=environment | {"TMPDIR": str(tmp_path)}, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "lost 0  doubled 0  failed opens 0" in done.stdout

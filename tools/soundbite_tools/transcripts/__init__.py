@@ -1,0 +1,1 @@
+"""What is said, put right: correct_transcript."""

@@ -1,0 +1,1 @@
+"""Words with their times, and clips that follow them."""
