@@ -33,8 +33,11 @@ from soundbite_engine.audio.timeline import (
     is_fragmented,
     origin_sec,
 )
+from soundbite_engine.errors import MediaError
 
 ItemT = TypeVar("ItemT")
+# Below it there is no speech to be understood, and a file of 172 bytes can hold hours that are widened to 16 kHz.
+LOWEST_RATE_HZ = 4000
 SKIP_FROM_SEC = 20.0  # below this a window is decoded from the start
 _PREROLL_SEC = 2.0
 # Formats whose index leads to an exact place. In a Matroska file stamps may jump, which only those see who read all
@@ -140,6 +143,7 @@ class Reading:
         self._container = container
         self._stream = stream
         self._tally = tally
+        self._name = source.name
         self._kind = family(container)
         self._origin_sec = origin_sec(container, source)
         self._end_sec = guessed_end_sec(container, source)
@@ -163,7 +167,12 @@ class Reading:
         return approach
 
     def frames(self, packets: Iterable[Packet[Any]] | None = None) -> Iterator[_Frame]:
-        """Frames of the track, skipping packets that don't decode and stopping where the container breaks."""
+        """Frames of the track, skipping packets that don't decode and stopping where the container breaks.
+
+        Raises:
+            MediaError: the sound begins with fewer samples a second than are taken.
+        """
+        has_begun = False
         for packet in self._packets() if packets is None else packets:
             try:
                 decoded = packet.decode()
@@ -171,8 +180,18 @@ class Reading:
                 self._tally.note_damage()
                 continue
             for frame in decoded:
-                if isinstance(frame, AudioFrame) and frame.samples > 0:
+                if not isinstance(frame, AudioFrame) or frame.samples <= 0:
+                    continue
+                if frame.sample_rate >= LOWEST_RATE_HZ:
+                    has_begun = True
                     yield _Frame(frame, self._piece(frame.pts, frame.time_base, frame.samples / frame.sample_rate))
+                elif has_begun:
+                    self._tally.note_damage()
+                else:
+                    raise MediaError(
+                        "media_unreadable",
+                        f"{self._name} has {frame.sample_rate} samples a second; at least {LOWEST_RATE_HZ} are needed",
+                    )
 
     def timed_blocks(
         self, start_sec: float, rate_hz: int, approach: Approach = "start"
