@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
+import socket
 import sys
 import time
 from contextlib import suppress
@@ -133,3 +136,55 @@ def test_limits_leave_half_of_the_descriptors() -> None:
     assert limits.in_all == soft // 2
     assert limits.by_address == limits.in_all // 2
     assert ConnectionLimits(in_all=10, by_address=50).within_descriptors().by_address == 10
+
+
+@pytest.mark.parametrize("code", [errno.EPERM, errno.EIO, errno.EMFILE, errno.EBADF])
+async def test_a_server_that_can_take_nobody_pauses_and_runs_in_no_circle(
+    code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    async def failing(_: socket.socket) -> tuple[socket.socket, object]:
+        nonlocal tries
+        tries += 1
+        if tries > 100:
+            raise asyncio.CancelledError  # or nobody else would ever have a turn
+        raise OSError(code, "no")
+
+    server = Server(uvicorn.Config(Starlette(), http=Connection, ws="none", log_config=None))
+    listening = listen("127.0.0.1", 0)
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_accept", failing)
+    serving = asyncio.create_task(server.serve_on(listening))
+    try:
+        async with asyncio.timeout(60):
+            while not tries:
+                await asyncio.sleep(0.01)
+        assert tries < 100
+    finally:
+        server.should_exit = True
+        await asyncio.wait_for(serving, 60)
+
+
+async def test_requests_that_are_no_http_fill_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    server = Server(uvicorn.Config(Starlette(), http=Connection, ws="none", log_config=None))
+    listening = listen("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    serving = asyncio.create_task(server.serve_on(listening))
+    try:
+        async with asyncio.timeout(60):
+            for text in (
+                b"\x16\x03\x01 no HTTP\r\n\r\n",
+                b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: y\r\nConnection: upgrade\r\n\r\n",
+            ):
+                for _ in range(20):
+                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                    writer.write(text)
+                    assert (await reader.read(9)).startswith(b"HTTP/1.1")
+                    writer.close()
+            while not (told := [line for line in caplog.messages if "no HTTP" in line]):
+                await asyncio.sleep(0.05)
+    finally:
+        server.should_exit = True
+        await asyncio.wait_for(serving, 60)
+    lines = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(lines) == len(told) == 1, caplog.messages

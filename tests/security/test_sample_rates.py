@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
 import pytest
+from av.audio.stream import AudioStream
 
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.media import probe
@@ -26,7 +28,7 @@ CARRIERS = (
 def write(path: Path, kind: str, codec: str, rate_hz: int, seconds: int = 20) -> Path:
     """A beat of two samples, of `rate_hz` samples a second."""
     with av.open(str(path), "w", format=kind) as container:
-        stream = container.add_stream(codec, rate=rate_hz)
+        stream = cast("AudioStream", container.add_stream(codec, rate=rate_hz))
         stream.codec_context.layout = "mono"
         sound = np.tile(np.array([9000, -9000], np.int16), seconds * rate_hz // 2)[None]
         frame = av.AudioFrame.from_ndarray(sound, format="s16", layout="mono")

@@ -32,6 +32,10 @@ _SWEEP_S = 1.0
 _PAUSE_S = 1.0
 _TELL_EVERY_S = 60.0
 _SHORT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+# A caller that has gone before it was taken; there is no need to pause.
+_GONE = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EINTR})
+# What uvicorn says at each request of a kind that any caller can send as often as it likes.
+_CAUSED_BY_CALLERS = ("Invalid HTTP request", "Unsupported upgrade request", "No supported WebSocket")
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n"
 log = logging.getLogger(__name__)
 
@@ -151,6 +155,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to take connections; asyncio's own way of it runs in circles when descriptors are short."""
         await super().startup(sockets=[])
+        logging.getLogger("uvicorn.error").addFilter(self._is_worth_a_line)
         loops = [self._sweep(), *(self._accept(listening) for listening in sockets or ())]
         self._loops = [asyncio.create_task(loop) for loop in loops]
 
@@ -160,6 +165,7 @@ class Server(uvicorn.Server):
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
         await super().shutdown(sockets)
+        logging.getLogger("uvicorn.error").removeFilter(self._is_worth_a_line)
 
     @property
     def _connections(self) -> list[Connection]:
@@ -172,10 +178,14 @@ class Server(uvicorn.Server):
             try:
                 accepted, address = await loop.sock_accept(listening)
             except OSError as exc:
+                if exc.errno in _GONE:
+                    continue
                 if exc.errno in _SHORT:
                     self._count("times descriptors ran short")
                     self._make_room(self._connections)
-                    await asyncio.sleep(_PAUSE_S)
+                else:
+                    self._count(f"times none could be taken ({exc.strerror or type(exc).__name__})")
+                await asyncio.sleep(_PAUSE_S)
                 continue
             await self._admit(accepted, str(address[0]) if address else "")
 
@@ -222,6 +232,12 @@ class Server(uvicorn.Server):
                     connection.end()
                     self._count("ended because they were silent")
             self._tell(now)
+
+    def _is_worth_a_line(self, record: logging.LogRecord) -> bool:
+        if record.levelno <= logging.WARNING and str(record.msg).startswith(_CAUSED_BY_CALLERS):
+            self._count("requests that were no HTTP or asked for another protocol")
+            return False
+        return True
 
     def _count(self, event: str) -> None:
         self._events[event] += 1
