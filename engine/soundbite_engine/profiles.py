@@ -18,6 +18,7 @@ from soundbite_engine.sound.sound_words import sound_block
 from soundbite_engine.sound.yamnet_blocks import TAGGED_SOUND_DIMENSION
 from soundbite_engine.space import SOUND_DIMENSION, SPEECH_DIMENSION, Floats, joined
 from soundbite_engine.workers.media import MediaFile
+from soundbite_engine.workers.plans import TrackChoice
 from soundbite_engine.workers.pool import DEFAULT_MEMORY_MB
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ class SoundDescriber(Protocol):
     @property
     def job(self) -> str: ...
 
-    def arguments(self, source: MediaFile) -> tuple[MediaFile, ...]:
-        """What the job needs besides the segments; `source` is the recording."""
+    def arguments(self, source: MediaFile, track: TrackChoice) -> tuple[MediaFile | TrackChoice, ...]:
+        """What the job needs besides the segments; `source` is the recording, of which a `track` is heard."""
         ...
 
     def embed(self, text: str) -> Floats:
@@ -138,9 +139,9 @@ class AcousticDescriber:
     dimension = SOUND_DIMENSION
     job = "describe"
 
-    def arguments(self, source: MediaFile) -> tuple[MediaFile, ...]:
+    def arguments(self, source: MediaFile, track: TrackChoice) -> tuple[MediaFile | TrackChoice, ...]:
         """Nothing: what is measured needs no model."""
-        del source
+        del source, track
         return ()
 
     def embed(self, text: str) -> Floats:
@@ -159,9 +160,9 @@ class YamnetDescriber:
         self.folder = folder
         self._texts = texts
 
-    def arguments(self, source: MediaFile) -> tuple[MediaFile, ...]:
+    def arguments(self, source: MediaFile, track: TrackChoice) -> tuple[MediaFile | TrackChoice, ...]:
         """The folder of the model."""
-        del source
+        del source, track
         return (str(self.folder),)
 
     @cached_property
@@ -186,9 +187,9 @@ class ClapDescriber:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def arguments(self, source: MediaFile) -> tuple[MediaFile, ...]:
+    def arguments(self, source: MediaFile, track: TrackChoice) -> tuple[MediaFile | TrackChoice, ...]:
         """The folder of the model, and the recording: CLAP hears higher than the scratch file goes."""
-        return (str(self.folder), source)
+        return (str(self.folder), source, track)
 
     @cached_property
     def _encoder(self) -> TextEncoder:

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import wave
 from contextlib import nullcontext
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -339,7 +340,9 @@ def test_show_draws_a_recording_along_its_time(shelf: Any, run: Any) -> None:
     shown = run("show", "spoken")
     assert shown.code == 0, shown.err
     assert "spoken words  00:08  [shelf]" in shown.out
-    assert "━ speech   ─ other sound" in shown.out
+    assert "00:06-00:08  (silence)" in shown.out
+    assert "━ speech   ┈ silence" in shown.out
+    assert "other sound" not in shown.out
     assert "█" in shown.out
     assert "━" in shown.out
     assert "milk" in shown.out
@@ -361,6 +364,17 @@ def test_a_speaker_gets_a_name_that_every_command_shows(shelf: Any, run: Any, tm
     assert (unknown.code, unknown.out) == (2, "")
     assert 'Nobody is called "Bob". There are "Ann"' in unknown.err
     assert "Speaker 1" in run("name-speaker", "spoken", "Ann", "").out
+
+
+def test_silence_is_called_silence_wherever_it_is_shown(shelf: Any, run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "nothing.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(bytes(2 * 16_000 * 5))
+    assert "It is silent from its beginning to its end" in run("add", path).out
+    for said in (run("show", "nothing").out, run("search", "silence", "--in", "sound").out):
+        assert "(silence)" in said
+        assert "other sound" not in said
 
 
 def test_show_does_without_a_recording_that_is_gone(shelf: Any, run: Any, tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ if TYPE_CHECKING:
     from soundbite_tools.text import (
         LONGEST_TITLE,
         MOST_TAGS,
+        SILENCE,
         changed_tags,
         clock,
         clock_length,
@@ -165,8 +166,8 @@ _NAMES = {
     "transcripts.correct_transcript": "correct_transcript",
     "transcripts.requests": "CorrectRequest CorrectionResult",
     "text": (
-        "LONGEST_TITLE MOST_TAGS changed_tags clock clock_length clock_range count_of file_label folded plain_tags "
-        "plain_text "
+        "LONGEST_TITLE MOST_TAGS SILENCE changed_tags clock clock_length clock_range count_of file_label folded "
+        "plain_tags plain_text "
         "printable round_step_sec rounded_sec shorten speaker_label"
     ),
     "voices.list_speakers": "list_speakers",
@@ -180,6 +181,7 @@ __all__ = [
     "LONGEST_TITLE",
     "LONGEST_WAIT_S",
     "MOST_TAGS",
+    "SILENCE",
     "TASKS_READ",
     "TRANSCRIPT_FORMATS",
     "UPLOAD_SCHEME",

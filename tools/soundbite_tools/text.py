@@ -16,6 +16,8 @@ LONGEST_SPEAKER = 60
 MOST_TAGS = 20
 BETWEEN_SOUNDS = "; "
 """Between the names of sounds in the `sound_words` of a clip."""
+SILENCE = "silence"
+"""The `sound_words` of a clip in which there is nothing to be heard."""
 MOST_TOKENS = 8_000
 _CHARS_PER_TOKEN = 3.5
 _ROUND_SEC = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
@@ -104,7 +106,10 @@ def speakers_of(labels: Iterable[str]) -> tuple[str, ...]:
 
 def distinct_sounds(sound_words: Iterable[str]) -> str:
     """Return the names of sounds in several texts as one text, each name once."""
-    names = [name for words in sound_words for name in words.split(BETWEEN_SOUNDS) if name]
+    clips = list(sound_words)
+    names = [name for words in clips for name in words.split(BETWEEN_SOUNDS) if name]
+    if any(words != SILENCE for words in clips):  # it is not silent everywhere
+        names = [name for name in names if name != SILENCE]
     return BETWEEN_SOUNDS.join(dict.fromkeys(names))
 
 

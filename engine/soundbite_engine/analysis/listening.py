@@ -17,14 +17,14 @@ from soundbite_engine.audio import voice_activity as voice
 from soundbite_engine.audio.scratch import SPEECH_FILE, read_samples, read_sound, segment_sounds
 from soundbite_engine.audio.segments import Ticks
 from soundbite_engine.audio.spectra import Floats
-from soundbite_engine.sound.described import Described
+from soundbite_engine.sound.described import Described, heard_names
 from soundbite_engine.sound.sound_blocks import sound_block
 from soundbite_engine.speech.passages import passages
 from soundbite_engine.speech.transcripts import Sentence
 from soundbite_engine.text.clip_vectors import clip_vectors
 from soundbite_engine.text.sentence_embedder import SentenceEmbedder
 from soundbite_engine.workers.jobs import Report
-from soundbite_engine.workers.plans import TICK_SAMPLES, Passage, Segment, Span
+from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, TICK_SAMPLES, Passage, Segment, Span
 
 TICK_BANDS = 24
 WARM_UP_TICKS = 31  # the detector's memory, about a second
@@ -104,12 +104,13 @@ def segment(
 
 
 def describe(report: Report, scratch: str, spans: Sequence[Segment], start_sec: float) -> Described:
-    """Sound blocks (segments, sound block), by measure; no sound has a name."""
-    blocks = []
+    """Sound blocks (segments, sound block), by measure; nothing but silence has a name."""
+    blocks, names = [], []
     for done, (sound, ratio) in enumerate(segment_sounds(scratch, spans, start_sec)):
         blocks.append(sound_block(sound, ratio))
+        names.append(heard_names(sound, SAMPLE_RATE_HZ))
         report((done + 1) / len(spans))
-    return Described.of(blocks)
+    return Described.of(blocks, names)
 
 
 def embed_clips(report: Report, clips: Sequence[Sentence], model: str) -> Floats:

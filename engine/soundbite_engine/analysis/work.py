@@ -63,6 +63,7 @@ class Work:
         self._sound = folder / SOUND_FILE
         self._profile = profile
         self._source: MediaFile = ""
+        self._track: TrackChoice = None
         self._meter = meter
         # No more parts queued than there are workers: those of hours would be hundreds.
         self._share = asyncio.Semaphore(pool.size)
@@ -96,7 +97,7 @@ class Work:
         self, media: MediaFile, start_sec: float, end_sec: float | None, track: TrackChoice = None
     ) -> DecodeReport:
         """Decode the window to the scratch file, and listen to each span of it as soon as it is there."""
-        self._source = media
+        self._source, self._track = media, track
         self._meter.expect("decoding", 2)
         decoded = self._meter.part("decoding", "decode")
         async with failing_as_one() as group:
@@ -199,7 +200,7 @@ class Work:
     async def describe(self, segments: Sequence[Segment], report: DecodeReport, part: int = 1) -> Described:
         """How all segments of a part sound, batches side by side."""
         batches, sounds = segment_batches(segments), self._profile.sounds
-        arguments = (report.start_sec, *sounds.arguments(self._source))
+        arguments = (report.start_sec, *sounds.arguments(self._source, self._track))
         tell, done = self._meter.part("embedding", part), [0.0] * len(batches)
 
         def progress_of(index: int) -> Callable[[float], None]:

@@ -11,6 +11,17 @@ import numpy as np
 from soundbite_engine.space import Floats
 
 MOST_NAMES_OF_A_RECORDING = 12
+SILENCE = "silence"
+_SILENT_PEAK = 1e-4  # of full scale: -80 dB
+_BORDER_SEC = 0.5  # where what is before or after a segment may still be heard
+
+
+def heard_names(sound: Floats, rate_hz: int, names: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """`names` of what is heard in `sound` (float32), or that it is silence."""
+    border = min(round(_BORDER_SEC * rate_hz), sound.size // 4)
+    inside = sound[border : sound.size - border]
+    is_silent = inside.size > 0 and float(np.abs(inside).max()) <= _SILENT_PEAK
+    return (SILENCE,) if is_silent else names
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,5 +44,7 @@ class Described:
     def as_one(self, weights: Floats) -> Described:
         """The whole as one segment: blocks by weight, and the names heard in most segments."""
         counted = Counter(name for names in self.names for name in names)
+        if len(counted) > 1 or not all(self.names):
+            del counted[SILENCE]  # some of it is not
         most = tuple(name for name, _ in counted.most_common(MOST_NAMES_OF_A_RECORDING))
         return Described((weights @ self.blocks)[None], (most,))

@@ -18,7 +18,7 @@ from soundbite_server.plots.pictures import (
     time_panel,
     wrapped,
 )
-from soundbite_tools import clock_length, clock_range, count_of
+from soundbite_tools import SILENCE, clock_length, clock_range, count_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,7 +136,7 @@ def _words(segment: StoredClip) -> str:
 
 
 def _colour(segment: StoredClip) -> str:
-    return SPEECH if segment.transcript else SOUND
+    return SPEECH if segment.transcript else FAINT if segment.sound_words == SILENCE else SOUND
 
 
 def _clip_colour(clip: ClipResult) -> str:

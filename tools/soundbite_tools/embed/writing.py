@@ -18,7 +18,7 @@ from soundbite_tools.embed.spending import TaskFigures, count_kinds
 from soundbite_tools.embed.transcripts import WindowTranscript, find_transcript
 from soundbite_tools.errors import RecordingRemoved, WorkFailed, sentence
 from soundbite_tools.library import current_space
-from soundbite_tools.text import BETWEEN_SOUNDS, listed, plain_text
+from soundbite_tools.text import BETWEEN_SOUNDS, SILENCE, listed, plain_text
 from soundbite_tools.words.corrections import corrected
 from soundbite_tools.words.rewording import reworded_clips
 from soundbite_tools.words.timed_words import LONGEST_TRANSCRIPT, TimedWords
@@ -187,7 +187,7 @@ async def _write(
             clips = await reworded_clips(library, clips, space, done.transcript, done.spans)
     before = await ledger.get_task(task.task_id) or task
     figures = _figures(space, clips, answer).model_copy(update={"parts": TaskFigures.of(before).parts})
-    notes = [*upload.notes, *_notes(asset, params, figures, answer.metadata)]
+    notes = [*upload.notes, *_notes(asset, params, figures, answer.metadata, clips)]
     notes += [*([spoken.note] if spoken.note else []), *correction_notes]
     duration_sec = _duration_sec(asset, answer, figures)
     language = language or asset.language  # an embedding of its sound alone says nothing of it
@@ -327,7 +327,13 @@ def _duration_sec(asset: Asset, answer: Answer, figures: TaskFigures) -> float:
     return (answer.metadata and answer.metadata.duration) or asset.duration_sec or figures.end_sec
 
 
-def _notes(asset: Asset, params: EmbedParams, figures: TaskFigures, about: EmbeddingMetadata | None) -> list[str]:
+def _notes(
+    asset: Asset,
+    params: EmbedParams,
+    figures: TaskFigures,
+    about: EmbeddingMetadata | None,
+    clips: Sequence[Clip],
+) -> list[str]:
     notes = [_as_sentence(warning) for warning in about.warnings] if about else []
     expected_sec = min(params.end_sec or asset.duration_sec, asset.duration_sec)
     if figures.end_sec < expected_sec - _MISSING_SEC and not params.track:  # tracks may differ in length
@@ -336,7 +342,9 @@ def _notes(asset: Asset, params: EmbedParams, figures: TaskFigures, about: Embed
             "the rest of the file is damaged or missing. What was decoded is in the library."
         )
     has_speech = any(kind.embedding_option != "audio" for kind in figures.counts)
-    if "transcription" in params.embedding_option and not has_speech:
+    if {clip.sound_words for clip in clips if clip.embedding_scope == "clip"} == {SILENCE}:
+        notes.append("It is silent from its beginning to its end: there is nothing to be found in it.")
+    elif "transcription" in params.embedding_option and not has_speech:
         notes.append("No speech was recognised; the recording can be found by its sound only.")
     return notes
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
-from soundbite_tools import clock, clock_length, clock_range, round_step_sec, source_label
+from soundbite_tools import SILENCE, clock, clock_length, clock_range, round_step_sec, source_label
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,9 +17,10 @@ if TYPE_CHECKING:
     from soundbite_tools import Contents
 
 _BARS = " ▁▂▃▄▅▆▇█"
-_SPEECH, _SOUND = "cyan", "magenta"
-# Two lines that can be told apart without their colours.
-_LINES = {"speech": "━", "other sound": "─"}
+_SPEECH, _SOUND, _SILENT = "cyan", "magenta", "dim"
+# Lines that can be told apart without their colours.
+_LINES = {"speech": "━", "other sound": "─", SILENCE: "┈"}
+_BEGINNINGS = {"speech": ("╺", _SPEECH), "other sound": ("╶", _SOUND), SILENCE: (" ", _SILENT)}
 _TICK_CELLS = 12
 _SILENT_PEAK = 1
 
@@ -41,11 +41,14 @@ def print_recording(out: Console, contents: Contents) -> None:
         out.print(loudness(contents.levels.peaks), soft_wrap=True)
     else:
         out.print(Text("(the file changed or is gone, so its loudness is not shown)", "dim"))
-    out.print(segment_bar(contents.clips, length_sec, out.width), soft_wrap=True)
+    out.print(segment_bar(contents, out.width), soft_wrap=True)
     out.print(Text(ruler(length_sec, out.width), "dim"), soft_wrap=True)
     out.print()
     out.print(_table(contents))
-    out.print(Text.assemble((_LINES["speech"], _SPEECH), " speech   ", (_LINES["other sound"], _SOUND), " other sound"))
+    styles = {"speech": _SPEECH, "other sound": _SOUND, SILENCE: _SILENT}
+    there = {_kind(segment, contents) for segment in contents.clips}
+    legend = (Text.assemble((_LINES[kind], style), f" {kind}") for kind, style in styles.items() if kind in there)
+    out.print(Text("   ").join(legend))
 
 
 def loudness(peaks: bytes) -> Text:
@@ -56,14 +59,14 @@ def loudness(peaks: bytes) -> Text:
     return Text("".join(_BARS[height] for height in heights), "green")
 
 
-def segment_bar(segments: Sequence[StoredClip], length_sec: float, width: int) -> Text:
+def segment_bar(contents: Contents, width: int) -> Text:
     """Return one line with a bar a segment; the first cell of each is cut, so that neighbours can be told apart."""
-    cells = [(" ", "")] * width
-    for segment in segments:
+    cells, length_sec = [(" ", "")] * width, contents.duration_sec
+    for segment in contents.clips:
         first = min(int(segment.start_sec / length_sec * width), width - 1)
         last = max(first + 1, min(int(segment.end_sec / length_sec * width), width))
-        style = _SPEECH if segment.transcript else _SOUND
-        line, begin = (_LINES["speech"], "╺") if segment.transcript else (_LINES["other sound"], "╶")
+        kind = _kind(segment, contents)
+        line, (begin, style) = _LINES[kind], _BEGINNINGS[kind]
         cells[first:last] = [(begin if last - first > 1 else line, style), *[(line, style)] * (last - first - 1)]
     return Text.assemble(*cells)
 
@@ -110,16 +113,23 @@ def _table(contents: Contents) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(ratio=1)
     for segment in contents.clips:
-        unnamed = "(silence)" if _is_silent(segment, contents) else "(other sound)"
-        words = Text(segment.transcript) if segment.transcript or segment.sound_words else Text(unnamed, "dim")
+        kind = _kind(segment, contents)
+        is_named = segment.sound_words and kind != SILENCE
+        words = Text(segment.transcript) if segment.transcript or is_named else Text(f"({kind})", "dim")
         if segment.transcript and (speaker := contents.labels.of_clip(segment)):
             words = Text.assemble((f"{speaker}: ", "bold"), words)
-        if segment.sound_words:
+        if is_named:
             words = Text.assemble(words, " " if segment.transcript else "", (f"({segment.sound_words})", _SOUND))
         table.add_row(
             Text(clock_range(segment.start_sec, segment.end_sec), _SPEECH if segment.transcript else _SOUND), words
         )
     return table
+
+
+def _kind(segment: StoredClip, contents: Contents) -> str:
+    if segment.transcript:
+        return "speech"
+    return SILENCE if segment.sound_words == SILENCE or _is_silent(segment, contents) else "other sound"
 
 
 def _is_silent(segment: StoredClip, contents: Contents) -> bool:
