@@ -93,13 +93,15 @@ def build_server(
     _register_health(server, current)
     if http:
         from soundbite_server.http.media import register_clip_links
+        from soundbite_server.http.recordings import register_recordings
         from soundbite_server.http.services import Routes
         from soundbite_server.http.uploads import register_uploads
         from soundbite_server.page.player import register_player_page
 
-        routes = Routes(server)
+        routes = Routes(server, (auth.required_scopes or ()) if auth else None)
         register_player_page(routes)
         register_clip_links(routes, http, current)
+        register_recordings(routes, http, current, is_read_only=settings.read_only)
         if not settings.read_only:
             register_uploads(routes, http, current)
     return server

@@ -38,15 +38,16 @@ if TYPE_CHECKING:
     from soundbite_tools.groups.results import ClassifyResult, ClusterListing
     from soundbite_tools.housekeeping import forget_unused, make_ready
     from soundbite_tools.library import Library
-    from soundbite_tools.read.contents import Contents, contents_of
+    from soundbite_tools.read.contents import Contents, contents_of, levels_of
     from soundbite_tools.read.formats import (
         TRANSCRIPT_FORMATS,
+        TranscriptFormat,
         as_text,
         as_webvtt,
         transcript_file,
         transcript_file_name,
     )
-    from soundbite_tools.read.get_clip import PlayableClip, get_clip
+    from soundbite_tools.read.get_clip import PlayableClip, get_clip, sound_file, why_silent
     from soundbite_tools.read.list_audio import TASKS_READ, list_audio, recording_status
     from soundbite_tools.read.read_transcript import read_transcript
     from soundbite_tools.repair.comparison import Comparison, Loss, Stray, Unheard, compare
@@ -139,9 +140,9 @@ _NAMES = {
     "groups.kmeans": "group_vectors",
     "groups.results": "ClassifyResult ClusterListing",
     "library": "Library",
-    "read.formats": "TRANSCRIPT_FORMATS as_text as_webvtt transcript_file transcript_file_name",
-    "read.contents": "Contents contents_of",
-    "read.get_clip": "PlayableClip get_clip",
+    "read.formats": "TRANSCRIPT_FORMATS TranscriptFormat as_text as_webvtt transcript_file transcript_file_name",
+    "read.contents": "Contents contents_of levels_of",
+    "read.get_clip": "PlayableClip get_clip sound_file why_silent",
     "read.list_audio": "TASKS_READ list_audio recording_status",
     "read.read_transcript": "read_transcript",
     "repair.comparison": "Comparison Loss Stray Unheard compare",
@@ -233,6 +234,7 @@ __all__ = [
     "TaskRequest",
     "TaskResult",
     "ToolProblem",
+    "TranscriptFormat",
     "TranscriptRequest",
     "TranscriptResult",
     "Unheard",
@@ -270,6 +272,7 @@ __all__ = [
     "group_vectors",
     "has_id_form",
     "is_unchanged",
+    "levels_of",
     "list_audio",
     "list_speakers",
     "make_ready",
@@ -292,6 +295,7 @@ __all__ = [
     "search_clips",
     "sentence",
     "shorten",
+    "sound_file",
     "source_label",
     "speaker_label",
     "speaker_labels",
@@ -300,6 +304,7 @@ __all__ = [
     "transcript_file",
     "transcript_file_name",
     "transcript_of_recording",
+    "why_silent",
     "write_whole",
 ]
 # fmt: on

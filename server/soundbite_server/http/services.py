@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import jwt
+from mcp.server.auth.middleware.auth_context import get_access_token
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from soundbite_server.http.callers import Limits, LinkRefused
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 Handler = Callable[[Request], Awaitable[Response]]
 
-LinkKind = Literal["upload", "clip"]
+LinkKind = Literal["upload", "clip", "recording"]
 _ALGORITHM = "HS256"
 _MIB = 1024 * 1024
 # Room is held in steps of this where nobody says how large a file is, and looked at again after as much.
@@ -145,11 +146,26 @@ class HttpServices:
 
 
 class Routes:
-    """Adds routes to a server."""
+    """Adds routes to a server; `scopes` are those that a caller's token must have, None where callers need no token."""
 
-    def __init__(self, server: MCPServer[Any]) -> None:
+    def __init__(self, server: MCPServer[Any], scopes: Sequence[str] | None) -> None:
         self._server = server
+        self._scopes = scopes
 
     def add(self, path: str, methods: list[str], handler: Handler) -> None:
         """Answer requests for a path; Host and Origin were checked before."""
         self._server.custom_route(path, methods=methods)(handler)
+
+    def add_for_callers(self, path: str, methods: list[str], handler: Handler) -> None:
+        """Answer requests for a path like those to the endpoint: with a token where callers need one."""
+
+        async def checked(request: Request) -> Response:
+            if self._scopes is not None:
+                token = get_access_token()
+                if token is None:
+                    return JSONResponse({"error": "This needs a token."}, 401, {"WWW-Authenticate": "Bearer"})
+                if not set(self._scopes) <= set(token.scopes):
+                    return JSONResponse({"error": "The token does not allow this."}, 403)
+            return await handler(request)
+
+        self.add(path, methods, checked)

@@ -1,75 +1,100 @@
-// The library beside the search: what is in it, what is being embedded, and files dropped to be added.
+// The library beside the search: what is in it, and what is being embedded, how fast and for how long yet.
 
 const PAGE_LIMIT = 50;
 const FIND_FROM = 12;
 const LOOK_EVERY_MS = 2000;
 const LOOKED_AT = 3;
 const TYPING_MS = 350;
+const LEAST_SHARE = 0.03;
+const LEAST_MS = 3000;
 
 class Library {
-  // `onScope(asset)` is told which recording the search is to be limited to, or null; `onChange()` that the list changed.
-  constructor(bridge, onScope, onChange) {
+  // `onChange()` is told that the list changed.
+  constructor(bridge, notices, onChange) {
     this.bridge = bridge;
-    this.onScope = onScope;
+    this.notices = notices;
     this.onChange = onChange;
     this.part = (id) => document.getElementById(`library-${id}`);
     this.page = 1;
-    this.scope = "";
+    this.open = "";
+    this.tags = [];
+    this.tools = [];
     this.entries = new Map();
     this.begun = new Map();
-    document.querySelector("#library details").open = matchMedia("(min-width: 60rem)").matches;
-    this.part("more").addEventListener("click", () => this.load(this.page + 1));
+    this.paces = new Map();
+    this.deleted = new Set();
+    this.wide = matchMedia("(min-width: 60rem)");
+    this.details = document.querySelector("#library details");
+    this.details.open = this.wide.matches;
+    this.uploads = new Uploads(bridge, this.part("sent"), (taskId, row) => this.sent(taskId, row));
+    this.part("more").addEventListener("click", () => this.load(this.page + 1).catch((error) => this.tell(error)));
+    // The next recordings come as one gets to the end of the list.
+    new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && this.part("more").click())
+      .observe(this.part("more"));
     this.part("find").addEventListener("input", () => {
       clearTimeout(this.typing);
-      this.typing = setTimeout(() => this.load(), TYPING_MS);
+      this.typing = setTimeout(() => this.load().catch((error) => this.tell(error)), TYPING_MS);
     });
   }
 
   async start() {
-    const tools = await this.bridge.listTools();
-    if (tools.includes("embed_audio") && !this.canAdd) this.takeFiles();
+    this.tools = await this.bridge.listTools();
+    if (this.tools.includes("embed_audio") && !this.canAdd) {
+      this.canAdd = true;
+      this.part("add").hidden = this.part("hint").hidden = false;
+      this.uploads.takeFiles(this.part("files"));
+    }
     await this.load();
   }
 
-  takeFiles() {
-    this.canAdd = true;
-    this.part("add").hidden = this.part("hint").hidden = false;
-    this.part("files").addEventListener("change", () => {
-      this.add([...this.part("files").files]);
-      this.part("files").value = "";
-    });
-    // A browser opens a file that is dropped where nobody takes it.
-    const root = document.documentElement;
-    for (const name of ["dragover", "dragleave", "drop"]) {
-      root.addEventListener(name, (event) => {
-        if (!event.dataTransfer || ![...event.dataTransfer.types].includes("Files")) return;
-        event.preventDefault();
-        root.classList.toggle("is-dropping", name === "dragover");
-        if (name === "drop") this.add([...event.dataTransfer.files]);
-      });
-    }
+  tell(error) {
+    if (!error.isToken) this.notices.say(error.message, { isError: true });
   }
 
   async load(page = 1) {
     const title = this.part("find").value.trim();
-    const listed = await this.bridge.callTool("list_audio", { title, page, page_limit: PAGE_LIMIT });
+    const turn = this.turn = (this.turn || 0) + 1;
+    const listed = await this.bridge.callTool("list_audio", { title, tags: this.tags, page, page_limit: PAGE_LIMIT });
+    if (turn !== this.turn) return;
     if (listed.isError) throw new Error(reasonOf(listed));
     const { assets, total_assets, total_seconds } = listed.structuredContent;
     if (page === 1) this.entries.clear();
     this.page = page;
-    for (const asset of assets) this.entries.set(asset.asset_id, new Entry(asset, () => this.choose(asset)));
-    this.part("list").replaceChildren(...[...this.entries.values()].map((each) => each.node));
+    for (const asset of assets) this.entries.set(asset.asset_id, new Entry(asset));
+    this.draw();
     this.part("more").hidden = this.entries.size >= total_assets;
-    if (!title) {
+    if (!title && !this.tags.length) {
       const count = `${total_assets} ${total_assets === 1 ? "recording" : "recordings"}`;
-      this.part("count").textContent = total_assets ? `${count}, ${clock(Math.ceil(total_seconds))}` : "nothing yet";
+      this.part("count").textContent = total_assets ? `${count}, ${lasting(total_seconds)}` : "nothing yet";
       this.part("find").hidden = total_assets < FIND_FROM;
       this.nothing = this.entries.size < total_assets ? null : this.whyNothing();
     }
-    this.mark();
     this.watch();
     this.onChange();
-    await this.sayFailed(assets.filter((asset) => asset.status === "failed"));
+    await this.tellFailed(assets.filter((asset) => asset.status === "failed"));
+  }
+
+  draw() {
+    const entries = [...this.entries].filter(([assetId]) => !this.deleted.has(assetId));
+    this.part("list").replaceChildren(...entries.map(([, entry]) => entry.node));
+    this.mark(this.open);
+  }
+
+  // Which recording is open.
+  mark(assetId) {
+    this.open = assetId;
+    for (const [known, entry] of this.entries) entry.marked(known === assetId);
+  }
+
+  limit(tags) {
+    if (tags.join() === this.tags.join()) return;
+    this.tags = tags;
+    this.load().catch((error) => this.tell(error));
+  }
+
+  // On a narrow window the list would hide what was chosen in it.
+  fold() {
+    if (!this.wide.matches) this.details.open = false;
   }
 
   // Why there is nothing to search, in words for a person; null where there is something.
@@ -83,29 +108,24 @@ class Library {
     return ["The library is empty", how];
   }
 
-  async sayFailed(assets) {
+  async tellFailed(assets) {
     for (const { asset_id, task_id } of assets.slice(0, LOOKED_AT)) {
-      const said = (await this.bridge.callTool("get_task", { task_id })).structuredContent;
+      const task = (await this.bridge.callTool("get_task", { task_id })).structuredContent;
       const entry = this.entries.get(asset_id);
-      if (said && entry) entry.failed(said.error);
+      if (task && entry) entry.failed(task.error);
     }
   }
 
-  choose(asset) {
-    this.scope = this.scope === asset.asset_id ? "" : asset.asset_id;
-    this.mark();
-    this.onScope(this.scope ? asset : null);
-  }
-
-  mark() {
-    for (const [assetId, entry] of this.entries) entry.pressed(assetId === this.scope);
+  async sent(taskId, row) {
+    this.begun.set(taskId, row);
+    await this.load();
   }
 
   // Looks at what is being embedded until all of it is done.
   watch() {
     clearTimeout(this.looking);
-    const underWay = [...this.entries.values()].filter((each) => each.asset.status === "processing");
-    const tasks = new Set([...this.begun.keys(), ...underWay.map((each) => each.asset.task_id)]);
+    const underWay = [...this.entries.values()].filter((entry) => entry.asset.status === "processing");
+    const tasks = new Set([...this.begun.keys(), ...underWay.map((entry) => entry.asset.task_id)]);
     if (tasks.size) this.looking = setTimeout(() => this.look([...tasks].slice(0, LOOKED_AT)), LOOK_EVERY_MS);
   }
 
@@ -116,18 +136,30 @@ class Library {
         const task = (await this.bridge.callTool("get_task", { task_id })).structuredContent;
         if (task && task.status === "processing") {
           const entry = this.entries.get(task.asset_id);
-          if (entry) entry.progressed(task);
+          if (!this.paces.has(task_id)) this.paces.set(task_id, new Pace());
+          if (entry) entry.progressed(task, this.paces.get(task_id).of(task));
           continue;
         }
         isChanged = true;
-        if (task && task.status === "failed") this.failed(task, this.begun.get(task_id));
+        this.ended(task, this.begun.get(task_id));
         this.begun.delete(task_id);
+        this.paces.delete(task_id);
       }
       if (isChanged) return await this.load();
     } catch {
       // The server is away for a moment, or counts calls: look again.
     }
     return this.watch();
+  }
+
+  // What was sent from here is confirmed, whatever the list shows at the moment.
+  ended(task, row) {
+    if (task && task.status === "failed") return this.failed(task, row);
+    if (task && row) {
+      const action = { label: "Open", address: addressOf(task.asset_id) };
+      this.notices.say(`“${task.title}” is in the library.`, { action });
+    }
+    return undefined;
   }
 
   // A file that could not be read is no recording, so the row it was sent in says why.
@@ -139,48 +171,55 @@ class Library {
     } else if (entry) entry.failed(error);
   }
 
-  add(files) {
-    for (const file of files) {
-      const row = new Sending(file);
-      this.part("sent").append(row.node);
-      // One after the other: what was dropped first can be searched first.
-      this.sending = (this.sending || Promise.resolve()).then(() => this.send(file, row));
-    }
-    if (files.length) document.querySelector("#library details").open = true;
-  }
-
-  async send(file, row) {
-    try {
-      const asked = await this.bridge.callTool("embed_audio", { source: `upload:${file.name}` });
-      const said = (asked.content || []).map((block) => block.text || "").join(" ");
-      const link = said.match(/'(https?:[^']+\/uploads\/[^']+)'/);
-      if (!link) throw new Error(said || "The server takes no files.");
-      const { source } = await posted(link[1], file, (fraction) => row.progressed(fraction));
-      const task = await this.bridge.callTool("embed_audio", { source, wait_seconds: 0 });
-      const { task_id, status, error } = task.structuredContent || {};
-      if (task.isError || status === "failed") throw new Error(error || reasonOf(task));
-      row.node.remove();
-      this.begun.set(task_id, row);
-      await this.load();
-    } catch (error) {
-      row.failed(error.message);
-    }
+  // Deletes a recording once the time to take that back is over; until then, and if the page is closed, it is all there.
+  remove({ asset_id, title }, onUndo) {
+    this.deleted.add(asset_id);
+    this.draw();
+    const undo = () => {
+      this.deleted.delete(asset_id);
+      this.draw();
+      onUndo();
+    };
+    const end = async () => {
+      try {
+        const removed = await this.bridge.callTool("remove_audio", { asset_id });
+        if (removed.isError) throw new Error(reasonOf(removed));
+        await this.load();
+      } catch (error) {
+        this.tell(error);
+        this.deleted.delete(asset_id);
+        this.draw();
+      }
+    };
+    this.notices.say(`“${title}” is deleted for good when this message goes.`, { action: { label: "Undo", act: undo }, onEnd: end });
   }
 }
 
-// A recording in the list: a switch that limits the search to it, and how far its embedding is.
+// How fast a task is, as times the speed of its sound, and how long it takes yet, from what it did since it was looked at first.
+class Pace {
+  of({ progress = 0, audio_seconds = 0 }) {
+    const now = performance.now();
+    if (this.first === undefined) this.first = { now, progress };
+    const share = progress - this.first.progress;
+    const passedMs = now - this.first.now;
+    if (share < LEAST_SHARE || passedMs < LEAST_MS) return "";
+    const speed = (share * audio_seconds * 1000) / passedMs;
+    const left = `about ${lasting(((1 - progress) * passedMs) / share / 1000)} left`;
+    return speed >= 1 ? `${Math.round(speed)} times as fast as it plays, ${left}` : left;
+  }
+}
+
+// A recording in the list, and how far its embedding is.
 class Entry {
-  constructor(asset, choose) {
+  constructor(asset) {
     this.asset = asset;
     const clips = asset.clip_count ? `${asset.clip_count} ${asset.clip_count === 1 ? "clip" : "clips"}` : "";
-    this.facts = element("span", { className: "facts" }, [asset.length, clips].filter(Boolean).join(", "));
-    this.button = element("button", { type: "button", className: "entry", title: `Search only in ${asset.title}` },
-      element("span", { className: "title" }, asset.title), this.facts);
-    this.button.addEventListener("click", choose);
-    this.node = element("li", {}, this.button);
+    this.facts = element("span", { className: "facts" }, [asset.length, clips, (asset.tags || []).join(", ")].filter(Boolean).join(" · "));
+    const title = element("span", { className: "title" }, asset.title);
+    this.link = element("a", { className: "entry", href: addressOf(asset.asset_id), title: asset.title }, title, this.facts);
+    this.node = element("li", {}, this.link);
     if (asset.status === "processing") this.progressed({ progress: 0, stage: "waiting" });
     this.node.classList.toggle("is-failed", asset.status === "failed");
-    this.button.disabled = asset.status !== "ready";
   }
 
   failed(why) {
@@ -188,62 +227,17 @@ class Entry {
     this.facts.setAttribute("role", "alert");
   }
 
-  pressed(isPressed) {
-    this.button.setAttribute("aria-pressed", String(isPressed));
+  marked(isOpen) {
+    if (isOpen) this.link.setAttribute("aria-current", "page");
+    else this.link.removeAttribute("aria-current");
   }
 
-  progressed({ progress = 0, stage = "" }) {
+  progressed({ progress = 0, stage = "" }, pace = "") {
     if (!this.bar) {
-      this.bar = element("progress", { max: 1 });
-      this.bar.setAttribute("aria-label", `Embedding ${this.asset.title}`);
+      this.bar = element("progress", { max: 1, "aria-label": `Embedding ${this.asset.title}` });
       this.node.append(this.bar);
     }
     this.bar.value = progress;
-    this.facts.textContent = `${stage || "embedding"} ${Math.round(100 * progress)} %`;
+    this.facts.textContent = [`${stage || "embedding"} ${Math.round(100 * progress)} %`, pace].filter(Boolean).join(" · ");
   }
-}
-
-// A file on its way to the server.
-class Sending {
-  constructor(file) {
-    this.name = file.name;
-    this.bar = element("progress", { max: 1, value: 0 });
-    this.bar.setAttribute("aria-label", `Sending ${file.name}`);
-    this.said = element("span", { className: "facts" }, "waiting to be sent");
-    this.node = element("li", {}, element("span", { className: "title" }, file.name), this.said, this.bar);
-  }
-
-  progressed(fraction) {
-    this.bar.value = fraction;
-    this.said.textContent = `sending ${Math.round(100 * fraction)} %`;
-  }
-
-  failed(why) {
-    this.bar.remove();
-    // Most sentences begin with the name, which stands above them.
-    this.said.textContent = why.startsWith(`${this.name} `) ? why.slice(this.name.length + 1) : why;
-    this.said.setAttribute("role", "alert");
-    this.node.classList.add("is-failed");
-    const dismiss = element("button", { type: "button", className: "more" }, "Dismiss");
-    dismiss.setAttribute("aria-label", `Dismiss ${this.name}`);
-    dismiss.addEventListener("click", () => this.node.remove());
-    this.node.append(dismiss);
-  }
-}
-
-// fetch says nothing of how much is sent.
-function posted(url, file, onProgress) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest();
-    request.open("POST", url);
-    request.responseType = "json";
-    request.upload.addEventListener("progress", ({ loaded, total }) => onProgress(total ? loaded / total : 0));
-    request.addEventListener("load", () => {
-      const said = request.response || {};
-      if (request.status === 201) resolve(said);
-      else reject(new Error(said.error || `The server answered with status ${request.status}.`));
-    });
-    request.addEventListener("error", () => reject(new Error("The connection broke off; drop the file again.")));
-    request.send(file);
-  });
 }

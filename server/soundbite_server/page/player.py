@@ -20,11 +20,26 @@ Bridge = Literal["host", "http"]
 """host: the tools are called through the page around this one (MCP Apps); http: through this server's endpoint."""
 
 _PARTS = Path(__file__).parent
-# In this order: each uses what stands before it. Only a person's own page has the library beside the search.
+_SHARED = ("elements.js", "sounds.js", "strip.js", "rows.js", "results.js")
+# In this order: each uses what stands before it.
 _SCRIPTS: dict[Bridge, tuple[str, ...]] = {
-    "host": ("bridges.js", "sounds.js", "strip.js", "rows.js", "player.js"),
-    "http": ("bridges.js", "sounds.js", "strip.js", "rows.js", "library.js", "player.js"),
+    "host": ("host_bridge.js", *_SHARED, "host.js"),
+    "http": (
+        "http_bridge.js",
+        *_SHARED,
+        "notices.js",
+        "uploads.js",
+        "library.js",
+        "timeline.js",
+        "transcript.js",
+        "details.js",
+        "recording.js",
+        "keys.js",
+        "person.js",
+    ),
 }
+_STYLES: dict[Bridge, tuple[str, ...]] = {"host": ("style.css",), "http": ("style.css", "person.css")}
+_BODIES: dict[Bridge, str] = {"host": "host.html", "http": "person.html"}
 
 
 @cache
@@ -33,9 +48,8 @@ def player_page(bridge: Bridge) -> str:
     page = _read("page.html")
     filled = {
         "policy": player_policy(bridge),
-        "bridge": bridge,
-        "library": _read("library.html") if bridge == "http" else "",
-        "style": _style(),
+        "body": _read(_BODIES[bridge]),
+        "style": _style(bridge),
         "script": _script(bridge),
     }
     for name, value in filled.items():
@@ -49,9 +63,9 @@ def player_policy(bridge: Bridge) -> str:
         (
             "default-src 'none'",
             f"script-src '{_hash(_script(bridge))}'",
-            f"style-src '{_hash(_style())}'",
+            f"style-src '{_hash(_style(bridge))}'",
             "img-src data:",
-            "media-src data:",
+            "media-src data:" if bridge == "host" else "media-src data: 'self'",
             "connect-src 'none'" if bridge == "host" else "connect-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",
@@ -66,8 +80,8 @@ def _script(bridge: Bridge) -> str:
 
 
 @cache
-def _style() -> str:
-    return _read("style.css")
+def _style(bridge: Bridge) -> str:
+    return "\n".join(_read(name) for name in _STYLES[bridge])
 
 
 def _hash(text: str) -> str:

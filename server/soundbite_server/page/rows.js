@@ -3,25 +3,37 @@
 const ICONS = { play: "M7 4v16l13-8z", pause: "M6 4h4v16H6zM14 4h4v16h-4z" };
 const READ_AROUND_SEC = 20;
 
-function element(name, properties = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(properties)) {
-    if (key in made) made[key] = value;
-    else made.setAttribute(key, value);
-  }
-  made.append(...children);
-  return made;
+// What the parts of a score say, in the order in which people can check them.
+const REASONS = {
+  quoted: "says it word for word",
+  words: "holds the words",
+  speech: "means the same",
+  sound: "sounds like it",
+  "named sound": "a sound of that name is heard",
+  fused: "means and sounds like it",
+  "like speech": "says the like",
+  "like sound": "sounds alike",
+  without: "is like what is not wanted",
+};
+
+// The parts of a clip's score as a list of meters; empty where they were not asked for.
+function reasons(clip) {
+  const order = Object.keys(REASONS);
+  const parts = [...(clip.parts || [])].sort((one, other) => order.indexOf(one.part) - order.indexOf(other.part));
+  return element("dl", { className: "reasons", hidden: true }, ...parts.map(({ part, score, rank }) => element("div", {},
+    element("dt", {}, REASONS[part] || part),
+    element("dd", {}, meter(score, REASONS[part] || part), score.toFixed(2),
+      element("span", { className: "rank" }, rank === 1 ? "the best of all clips" : `rank ${rank}`)))));
 }
 
-function clock(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
-  const two = (number) => String(number).padStart(2, "0");
-  const hours = Math.floor(whole / 3600);
-  return `${hours ? `${hours}:` : ""}${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
+function meter(score, name) {
+  const values = { role: "meter", "aria-valuemin": 0, "aria-valuemax": 1, "aria-valuenow": score, "aria-label": name };
+  const width = 56 * Math.min(1, Math.max(0, score));
+  return drawing("svg", { class: "score", viewBox: "0 0 56 6", ...values }, drawing("rect", { width, height: 6, rx: 3 }));
 }
 
 class ClipRow {
-  // `shared` is what all rows of a result have: asked, bridge, sounds, playback, and pick(row, clip).
+  // `shared` is what all rows of a result have: asked, bridge, sounds, playback, links, and pick(row, clip).
   constructor(clip, shared) {
     this.clip = clip;
     this.shared = shared;
@@ -37,39 +49,50 @@ class ClipRow {
     this.wave = element("div", { className: "wave" });
     const sound = this.bridge.canCall() ? [this.wave] : [];
     this.node = element("li", { className: clip.is_weak ? "clip is-weak" : "clip" },
-      this.button, this.about(), ...sound, ...this.words(), ...this.reading());
+      this.button, this.about(), ...sound, ...this.words(), ...this.folds());
   }
 
   about() {
     const { title, time_range, score, matched = "speech" } = this.clip;
-    const meter = { role: "meter", "aria-valuemin": 0, "aria-valuemax": 1, "aria-valuenow": score, "aria-label": "Score" };
+    const address = this.shared.links.address(this.clip, this.shared.asked.query || "");
+    const name = address ? element("a", { className: "title", href: address }, title) : element("span", { className: "title" }, title);
     return element("div", { className: "about" },
-      element("span", { className: "title" }, title),
+      name,
       element("span", { className: "time" }, time_range),
       element("span", { className: "facts" },
         ...(this.clip.is_weak ? [element("span", { className: "weak" }, "weak")] : []),
         ...(matched ? [element("span", {}, matched)] : []),
-        drawing("svg", { class: "score", viewBox: "0 0 56 6", ...meter },
-          drawing("rect", { width: 56 * score, height: 6, rx: 3 })),
+        meter(score, "Score"),
         element("span", { "aria-hidden": "true" }, score.toFixed(2))));
   }
 
   words() {
     const text = this.clip.context || this.clip.text;
-    const said = text ? [element("p", { className: "said" }, `“${text}”`)] : [];
-    return this.clip.sounds ? [...said, element("p", { className: "heard" }, this.clip.sounds)] : said;
+    const who = this.clip.speaker ? [element("b", {}, this.clip.speaker), " "] : [];
+    const spoken = text ? [element("p", { className: "said" }, ...who, `“${text}”`)] : [];
+    return this.clip.sounds ? [...spoken, element("p", { className: "heard" }, this.clip.sounds)] : spoken;
   }
 
-  reading() {
+  folds() {
     if (!this.bridge.canCall()) return [];
     this.lines = element("ol", { className: "transcript", hidden: true, "aria-label": `Transcript around ${this.name}` });
-    this.more = element("button", { className: "more", type: "button", "aria-expanded": "false" }, "Transcript");
-    this.more.setAttribute("aria-label", `Transcript around ${this.name}`);
-    this.more.addEventListener("click", () => this.read());
-    this.along = element("button", { className: "along", type: "button", "aria-expanded": "false" }, "In this recording");
-    this.along.setAttribute("aria-label", `Where else ${this.clip.title} answers`);
-    this.along.addEventListener("click", () => this.lookAlong());
-    return [element("div", { className: "folds" }, this.more, this.along), this.lines];
+    this.more = this.fold("more", "Transcript", `Transcript around ${this.name}`, () => this.read());
+    this.along = this.fold("along", "In this recording", `Where else ${this.clip.title} answers`, () => this.lookAlong());
+    this.reasons = reasons(this.clip);
+    this.why = this.fold("why", "Why", `Why ${this.name} answers`, () => {
+      this.reasons.hidden = !this.reasons.hidden;
+      this.why.setAttribute("aria-expanded", String(!this.reasons.hidden));
+    });
+    this.why.hidden = !this.reasons.childElementCount;
+    const like = element("button", { className: "like", type: "button", "aria-label": `More like ${this.name}` }, "More like this");
+    like.addEventListener("click", () => this.shared.links.more(this.clip));
+    return [element("div", { className: "folds" }, this.more, this.along, this.why, like), this.reasons, this.lines];
+  }
+
+  fold(className, text, name, act) {
+    const button = element("button", { className, type: "button", "aria-expanded": "false", "aria-label": name }, text);
+    button.addEventListener("click", act);
+    return button;
   }
 
   // Shows the scores of the whole recording, or puts them away.
@@ -174,7 +197,9 @@ class ClipRow {
     return lines.map((line, index) => {
       const next = lines[index + 1];
       const isClip = line.start_sec < end_sec && (!next || next.start_sec > start_sec);
-      return element("li", { className: isClip ? "is-clip" : "" }, element("time", {}, clock(line.start_sec)), line.text);
+      const who = line.speaker ? [element("b", {}, line.speaker), " "] : [];
+      const text = element("span", {}, ...who, line.text);
+      return element("li", { className: isClip ? "is-clip" : "" }, element("time", {}, clock(line.start_sec)), text);
     });
   }
 }

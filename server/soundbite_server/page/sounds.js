@@ -7,20 +7,20 @@ const BAR_PX = 3.4;
 class Sounds {
   constructor(bridge) {
     this.bridge = bridge;
-    this.kept = new Map();
+    this.known = new Map();
     this.queue = [];
     this.underWay = 0;
   }
 
   // Resolves to { source, startSec, endSec, peaks }; rejects with the reason why there is no sound.
   of(clip, bars) {
-    if (!this.kept.has(clip)) {
+    if (!this.known.has(clip)) {
       const sound = new Promise((resolve, reject) => this.queue.push({ clip, bars, resolve, reject }));
       sound.catch(() => {});
-      this.kept.set(clip, sound);
+      this.known.set(clip, sound);
       this.next();
     }
-    return this.kept.get(clip);
+    return this.known.get(clip);
   }
 
   // Forgets what nobody looks at any more; what is under way comes to its end.
@@ -65,13 +65,6 @@ class Sounds {
   }
 }
 
-function reasonOf(result) {
-  const notes = result.structuredContent && result.structuredContent.notes;
-  if (notes && notes.length) return notes.join(" ");
-  const said = (result.content || []).map((block) => block.text || "").join(" ");
-  return result.isError ? said.replace(/^Error executing tool \w+: /, "") : "";
-}
-
 function peaksOf(samples, bars) {
   const step = Math.max(1, Math.floor(samples.length / bars));
   const peaks = [];
@@ -82,13 +75,6 @@ function peaksOf(samples, bars) {
   }
   const loudest = Math.max(0.02, ...peaks);
   return peaks.map((peak) => peak / loudest);
-}
-
-function drawing(name, attributes = {}, ...children) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
 }
 
 // A picture in 1000 x 100 units: the range behind the bars, those in the range in colour, and a line for now.

@@ -22,28 +22,28 @@ class Strip {
       this.length(),
     ]);
     if (result.isError) throw new Error(reasonOf(result));
-    const found = [...result.structuredContent.clips].sort((one, other) => one.start_sec - other.start_sec);
-    this.draw(found, Math.max(length, ...found.map((each) => each.end_sec), this.clip.end_sec));
+    const clips = [...result.structuredContent.clips].sort((one, other) => one.start_sec - other.start_sec);
+    this.draw(clips, Math.max(length, ...clips.map((clip) => clip.end_sec), this.clip.end_sec));
   }
 
   async length() {
     const listed = await this.bridge.callTool("list_audio", { title: this.clip.title, page_limit: 50 });
     const assets = (listed.structuredContent && listed.structuredContent.assets) || [];
-    const mine = assets.find((each) => each.asset_id === this.clip.asset_id);
+    const mine = assets.find((asset) => asset.asset_id === this.clip.asset_id);
     return (mine && mine.audio_seconds) || 0;
   }
 
-  draw(found, length) {
-    this.bars = found.map((each) => {
-      const isNow = each.start_sec < this.clip.end_sec && each.end_sec > this.clip.start_sec;
-      const name = `${each.time_range}, score ${each.score.toFixed(2)}${each.text ? `: ${each.text}` : ""}`;
+  draw(clips, length) {
+    this.bars = clips.map((clip) => {
+      const isNow = clip.start_sec < this.clip.end_sec && clip.end_sec > this.clip.start_sec;
+      const name = `${clip.time_range}, score ${clip.score.toFixed(2)}${clip.text ? `: ${clip.text}` : ""}`;
       const bar = element("button", { type: "button", className: isNow ? "is-now" : "", title: name, tabIndex: -1 });
       bar.setAttribute("aria-label", name);
       if (isNow) bar.setAttribute("aria-current", "true");
-      bar.style.left = `${(100 * each.start_sec) / length}%`;
-      bar.style.width = `${(100 * (each.end_sec - each.start_sec)) / length}%`;
-      bar.style.height = `${100 * each.score}%`;
-      bar.addEventListener("click", () => this.pick(each));
+      bar.style.left = `${(100 * clip.start_sec) / length}%`;
+      bar.style.width = `${(100 * (clip.end_sec - clip.start_sec)) / length}%`;
+      bar.style.height = `${100 * clip.score}%`;
+      bar.addEventListener("click", () => this.pick(clip));
       return bar;
     });
     // One stop for the Tab key; arrows go from bar to bar.

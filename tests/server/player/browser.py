@@ -155,10 +155,33 @@ class Page:
         look = f"new Promise((done) => {{ const look = () => ({code}) ? done(true) : setTimeout(look, 20); look(); }})"
         await self.evaluate(look, inner=inner)
 
+    async def click(self, selector: str) -> None:
+        """Click an element as a mouse does; it has to be there and not be covered."""
+        await self.until(f"document.querySelector({json.dumps(selector)})?.getClientRects().length")
+        place = await self.evaluate(f"""(() => {{
+          const node = document.querySelector({json.dumps(selector)});
+          node.scrollIntoView({{ block: "center", behavior: "instant" }});
+          const box = node.getBoundingClientRect();
+          const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
+          const top = document.elementFromPoint(x, y);
+          const isFree = node.contains(top) || Boolean(top?.contains(node));
+          return {{ x, y, isFree, top: top?.outerHTML.slice(0, 80) }};
+        }})()""")
+        assert place["isFree"], f"{selector} is covered by {place['top']}"
+        at = {"x": place["x"], "y": place["y"], "button": "left", "clickCount": 1}
+        await self.send("Input.dispatchMouseEvent", type="mousePressed", **at)
+        await self.send("Input.dispatchMouseEvent", type="mouseReleased", **at)
+
+    async def write(self, selector: str, text: str) -> None:
+        """Click a field and type a text in place of what is in it."""
+        await self.click(selector)
+        await self.evaluate("document.activeElement.select()")
+        await self.send("Input.insertText", text=text)
+
     async def press(self, key: str, text: str = "") -> None:
-        codes = {"Tab": 9, "Enter": 13, "ArrowRight": 39, "ArrowLeft": 37, "Home": 36, "End": 35, " ": 32}
-        same = {"key": key, "windowsVirtualKeyCode": codes[key]}
-        said = {"text": text or {"Enter": "\r", " ": " "}.get(key, "")}
+        codes = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowRight": 39, "ArrowLeft": 37, "Home": 36, "End": 35, " ": 32}
+        same = {"key": key, "windowsVirtualKeyCode": codes.get(key, ord(key[0].upper()))}
+        said = {"text": text or {"Enter": "\r", " ": " "}.get(key, key if len(key) == 1 else "")}
         await self.send("Input.dispatchKeyEvent", type="keyDown", **same, **(said if said["text"] else {}))
         await self.send("Input.dispatchKeyEvent", type="keyUp", **same)
 

@@ -27,18 +27,24 @@ async def test_a_person_gives_a_token_asks_and_sees_the_clips(embedded: Any, tmp
     async with serving(home, embedded.root, **given) as url, chromium() as browser:
         page = await browser.open()
         await page.go(url)
-        await page.until('document.querySelector("#ask")?.hidden === false')
-        ask = 'document.querySelector("#question").value = "the sky is still dark";'
-        await page.evaluate(f'{ask} document.querySelector("#ask").requestSubmit()')
         await page.until('document.activeElement?.id === "bearer"')
+        # It is said once, and nothing else is there that could not be used.
+        assert (await page.evaluate("document.body.innerText")).split("\n\n") == [
+            "Soundbite",
+            "This server asks for a token.",
+            "Token\nUse it",
+        ]
         wrong = 'document.querySelector("#bearer").value = "a-token-of-nobody";'
         await page.evaluate(f'{wrong} document.querySelector("#token").requestSubmit()')
-        await page.until('document.querySelector("#status").textContent === "The server does not know this token."')
+        await page.until('document.querySelector("#token-why").textContent === "The server does not know this token."')
         given_token = f'document.querySelector("#bearer").value = "{TOKEN}";'
         await page.evaluate(f'{given_token} document.querySelector("#token").requestSubmit()')
+        await page.until('document.querySelector("#library-list .entry")')
+        await page.evaluate(typed("the sky is still dark"))
         await page.until('document.querySelector("[role=slider]")')
         assert "dark" in await page.evaluate('document.querySelector(".said").textContent')
-        assert {address.removeprefix(url) for address in page.requested} <= {"", "mcp"}
+        asked = {address for address in page.requested if not address.startswith("data:")}
+        assert {address.removeprefix(url) for address in asked} <= {"", "mcp", "facets"}
         # The first call went without a token; nothing else was refused, no policy broken.
         assert all("401" in each for each in page.complaints)
 
@@ -52,7 +58,8 @@ async def opened(home: Path, root: Path, *, is_read_only: bool = False) -> Async
         await page.until('document.querySelector("#library-count")?.textContent')
         yield page
         assert page.complaints == []
-        assert {urlsplit(address).netloc for address in page.requested} == {urlsplit(url).netloc}
+        # A picture of the browser's own, in a data: address, has no host.
+        assert {urlsplit(address).netloc for address in page.requested} <= {urlsplit(url).netloc, ""}
 
 
 def dropped(name: str, sound: bytes) -> str:
@@ -84,7 +91,7 @@ def typed(question: str) -> str:
     }})()"""
 
 
-ENTRIES = '[...document.querySelectorAll("#library-list .entry")].map((each) => each.innerText)'
+ENTRIES = '[...document.querySelectorAll("#library-list .entry")].map((entry) => entry.innerText)'
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
@@ -118,7 +125,7 @@ async def test_a_server_that_went_away_is_named(embedded: Any, tmp_path: Path) -
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
-async def test_a_question_is_answered_as_it_is_typed_and_a_recording_limits_it(embedded: Any, tmp_path: Path) -> None:
+async def test_a_question_is_answered_as_it_is_typed(embedded: Any, tmp_path: Path) -> None:
     shutil.copytree(embedded.home, tmp_path / "home")
     async with opened(tmp_path / "home", embedded.root) as page:
         assert "1 recording" in await page.evaluate('document.querySelector("#library-count").textContent')
@@ -126,9 +133,6 @@ async def test_a_question_is_answered_as_it_is_typed_and_a_recording_limits_it(e
         await page.evaluate(typed("the sky is"))
         await page.evaluate(typed("the sky is still dark"))
         await page.until('document.querySelector(".said")?.textContent.includes("dark")')
-        await page.evaluate('document.querySelector("#library-list .entry").click()')
-        await page.until('document.querySelector("#status").textContent.includes("in field-log")')
-        assert await page.evaluate('document.querySelector(".entry").getAttribute("aria-pressed")') == "true"
         await page.evaluate(typed(""))
         await page.until('document.querySelector("#empty:not([hidden]) h2")?.textContent === "Search the library"')
         assert await page.evaluate('document.querySelectorAll(".clip").length') == 0

@@ -55,10 +55,14 @@ async def contents_of(library: Library, asset: Asset, *, level_count: int = 0) -
     return Contents(asset, space, tuple(clips), levels, await speaker_labels(library, [asset.asset_id]))
 
 
+@raises_problems
 async def levels_of(library: Library, asset: Asset, count: int) -> Levels | None:
     """Return the loudness in `count` equal parts, as it was kept; of what was embedded elsewhere it is made now.
 
     None where it was not kept, and the recording is no file here, gone or changed.
+
+    Raises:
+        ToolProblem: the ledger can't be read.
     """
     ledger = await library.ledger()
     if envelope := await ledger.get_envelope(asset):

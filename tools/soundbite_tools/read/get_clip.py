@@ -223,7 +223,7 @@ async def cut_sound(
     mime_type = MIME_TYPES[sound_format]
     source = await sound_file(library, asset)
     if source is None:
-        return CutSound(None, b"", mime_type, _why_silent(asset))
+        return CutSound(None, b"", mime_type, why_silent(asset))
     path = library.config.clips_folder / _name(asset, start_sec, end_sec, sound_format)
     if sound := await anyio.to_thread.run_sync(_cached_sound, path):
         return CutSound(path, sound, mime_type)
@@ -264,7 +264,8 @@ async def sound_file(library: Library, asset: Asset) -> SourceFile | None:
     return await library.media_reader.asset_file(platform_asset_id) if platform_asset_id else None
 
 
-def _why_silent(asset: Asset) -> str:
+def why_silent(asset: Asset) -> str:
+    """Return why the sound of a recording can't be played, where `sound_file` has none."""
     if asset.source_kind in ("file", "base64"):
         name = file_label(Path(asset.source_uri).name)
         # For an agent and for a person, also where this server has no tool for it.

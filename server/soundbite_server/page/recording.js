@@ -1,0 +1,269 @@
+// One recording: its sound, its time line, its words, and what can be done with it.
+
+const MOST_HITS = 30;
+const SPEEDS = [0.75, 1, 1.25, 1.5, 2];
+const VOICES = 8;
+const FILES = { vtt: "Subtitles (WebVTT)", srt: "Subtitles (SubRip)", md: "Transcript (Markdown)" };
+
+class RecordingView {
+  // `page` has bridge, library, notices, back() and go(address).
+  constructor(page, node) {
+    this.page = page;
+    this.bridge = page.bridge;
+    this.node = node;
+    this.id = "";
+    this.audio = new Audio();
+    this.audio.preload = "metadata";
+    this.audio.addEventListener("play", () => this.playing(true));
+    this.audio.addEventListener("pause", () => this.playing(false));
+    this.audio.addEventListener("error", () => this.failed());
+    this.audio.addEventListener("seeked", () => this.moved());
+    for (const name of ["wheel", "touchmove"]) addEventListener(name, () => this.released(), { passive: true });
+  }
+
+  async open(id, { t, q }) {
+    if (this.id === id && this.facts) {
+      if (t) this.seek(t);
+      return this.ask(q || "");
+    }
+    this.close();
+    this.id = id;
+    this.page.library.mark(id);
+    this.node.replaceChildren(element("p", { className: "facts" }, "Opening the recording…"));
+    try {
+      const facts = await this.bridge.ask(`recordings/${encodeURIComponent(id)}`);
+      if (this.id !== id) return undefined;
+      scrollTo(0, 0);
+      this.draw(facts);
+      this.heading.focus({ preventScroll: true });
+      this.at(t || 0);
+      await Promise.all([this.drawLevels(id), this.ask(q || "")]);
+    } catch (error) {
+      if (this.id === id && !error.isToken) this.node.replaceChildren(element("h2", {}, "It can't be shown"), element("p", {}, error.message));
+    }
+    return undefined;
+  }
+
+  close() {
+    this.audio.pause();
+    this.audio.removeAttribute("src");
+    this.id = "";
+    this.facts = null;
+    this.page.library.mark("");
+  }
+
+  // Draws it anew where its words or speakers changed, at the same second.
+  async again() {
+    const { id, audio, question } = this;
+    const [seconds, isPaused] = [this.seconds, audio.paused];
+    const facts = await this.bridge.ask(`recordings/${encodeURIComponent(id)}`);
+    if (this.id !== id) return;
+    this.draw(facts, !isPaused);
+    this.at(seconds);
+    await Promise.all([this.drawLevels(id), this.ask(question)]);
+  }
+
+  draw(facts, keepsSound = false) {
+    this.facts = facts;
+    this.question = "";
+    const lines = facts.lines || [];
+    this.voices = new Map([...new Set(lines.map((line) => line.speaker).filter(Boolean))].map((name, index) => [name, index % VOICES]));
+    this.timeline = new Timeline(facts, this.voices, (seconds) => this.seek(seconds));
+    this.timeline.drawChapters(facts.chapters || []);
+    const can = (tool) => this.page.library.tools.includes(tool);
+    const correct = can("correct_transcript") ? (line, text) => this.correct(line, text) : null;
+    this.transcript = new Transcript(lines, this.voices, { seek: (seconds) => this.seek(seconds, true), correct });
+    this.player = this.controls();
+    this.transcript.top = () => Math.max(0, this.player.getBoundingClientRect().bottom);
+    this.details = new Details(this, can("embed_audio"), can("remove_audio"));
+    this.heading = this.details.heading;
+    this.node.replaceChildren(
+      element("p", { className: "back" }, element("a", { href: this.page.back() }, "← Back to the results")),
+      this.details.node, this.player, this.asking(),
+      element("div", { className: "keys" }, this.speakers(can("name_speaker")), this.timeline.legend),
+      lines.length ? this.transcript.node : element("p", { className: "facts" }, this.whyNoWords()));
+    document.title = `${facts.title} · Soundbite`;
+    if (!keepsSound && facts.sound.url) this.audio.src = facts.sound.url;
+  }
+
+  whyNoWords() {
+    if (this.facts.status === "processing") return "It is being embedded; its words come when they are recognised.";
+    return "No words were recognised in it.";
+  }
+
+  controls() {
+    const { sound } = this.facts;
+    this.path = drawing("path", { d: ICONS.play });
+    this.button = element("button", { className: "play", type: "button", "aria-label": "Play", disabled: !sound.url, onclick: () => this.toggle() },
+      drawing("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, this.path));
+    this.time = element("span", { className: "time" });
+    const speed = element("select", { "aria-label": "Speed", onchange: () => { this.audio.defaultPlaybackRate = this.audio.playbackRate = Number(speed.value); } },
+      ...SPEEDS.map((rate) => element("option", { value: rate, selected: rate === (this.audio.playbackRate || 1) }, `${rate} ×`)));
+    this.follow = element("button", { type: "button", className: "more", hidden: true, onclick: () => this.followed() }, "Follow the sound");
+    const why = sound.url ? [] : [element("p", { className: "facts", role: "note" }, sound.why_not)];
+    return element("div", { className: "player" },
+      element("div", { className: "controls" }, this.button, this.time, speed, this.follow), ...why, this.timeline.node);
+  }
+
+  asking() {
+    this.field = element("input", { type: "search", maxLength: 2000, autocomplete: "off", placeholder: "Ask in this recording", "aria-label": "Ask in this recording" });
+    this.hits = element("ol", { className: "hits", "aria-label": "Places that answer" });
+    this.answer = element("p", { className: "facts", role: "status" });
+    const form = element("form", { className: "here" }, this.field, element("button", {}, "Ask"), this.answer, this.hits);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.ask(this.field.value.trim());
+    });
+    this.field.addEventListener("input", () => {
+      if (!this.field.value) this.ask("");
+    });
+    return form;
+  }
+
+  speakers(canName) {
+    const seconds = new Map([...this.voices.keys()].map((name) => [name, 0]));
+    for (const line of this.facts.lines || []) {
+      if (line.speaker) seconds.set(line.speaker, seconds.get(line.speaker) + line.end_sec - line.start_sec);
+    }
+    const all = Math.max(1, [...seconds.values()].reduce((sum, part) => sum + part, 0));
+    const list = element("ul", { className: "speakers", "aria-label": "Speakers", hidden: !this.voices.size });
+    list.append(...[...seconds].map(([name, part]) => {
+      const label = [element("i", {}), name, element("span", { className: "share" }, ` ${Math.round((100 * part) / all)} %`)];
+      const item = element("li", { className: `voice-${this.voices.get(name)}` });
+      if (!canName) item.append(...label);
+      else item.append(element("button", { type: "button", className: "plain", title: "Give this speaker a name", onclick: () => this.details.nameSpeaker(item, name) }, ...label));
+      return item;
+    }));
+    return list;
+  }
+
+  async drawLevels(id) {
+    const { peaks } = await this.bridge.ask(`recordings/${encodeURIComponent(id)}/levels`);
+    if (this.id === id && peaks) this.timeline.draw([...atob(peaks)].map((char) => char.charCodeAt(0)));
+  }
+
+  // Marks where the recording answers a question; an empty one takes the marks away.
+  async ask(question) {
+    if (question === this.question) return;
+    this.question = this.field.value = question;
+    this.hits.replaceChildren();
+    this.show([], question ? "Searching…" : "");
+    this.address();
+    if (!question) return;
+    const { id } = this;
+    try {
+      const result = await this.bridge.callTool("search_clips", { query: question, asset_ids: [id], top_k: MOST_HITS });
+      if (this.id !== id || this.question !== question) return;
+      if (result.isError) throw new Error(reasonOf(result));
+      const { clips: all, notes = [] } = result.structuredContent;
+      const answers = all.filter((clip) => !clip.is_weak);
+      this.show(answers.length ? answers : all, answers.length ? `${answers.length} ${answers.length === 1 ? "place answers" : "places answer"}` : notes.join(" "));
+    } catch (error) {
+      if (this.question === question) this.answer.textContent = error.message;
+    }
+  }
+
+  show(clips, text) {
+    this.answer.textContent = text;
+    this.timeline.drawMarks(clips);
+    this.transcript.marked(clips);
+    this.hits.replaceChildren(...clips.map((clip) => element("li", {}, element("button", {
+      type: "button", className: "plain", "aria-label": `${clock(clip.start_sec)}, score ${clip.score.toFixed(2)}`, title: clip.text || clip.sounds || "",
+      onclick: () => this.seek(clip.start_sec, true),
+    }, element("time", {}, clock(clip.start_sec)), meter(clip.score, "Score")))));
+  }
+
+  get seconds() {
+    return this.pending === undefined ? this.audio.currentTime : this.pending;
+  }
+
+  // Where it is before the sound is there, and when it is not played.
+  at(seconds) {
+    this.pending = this.facts.sound.url && this.audio.readyState ? undefined : seconds;
+    if (this.pending === undefined) this.audio.currentTime = seconds;
+    else this.audio.addEventListener("loadedmetadata", () => {
+      if (this.pending !== undefined) this.audio.currentTime = this.pending;
+      this.pending = undefined;
+    }, { once: true });
+    this.moved();
+  }
+
+  seek(seconds, plays = false) {
+    const within = Math.min(Math.max(seconds, 0), Math.max(0, this.timeline.length - 0.05));
+    this.followed();
+    this.at(within);
+    if (plays && this.audio.paused && this.facts.sound.url) this.toggle();
+    this.address();
+  }
+
+  moved() {
+    if (!this.facts) return;
+    const { seconds } = this;
+    if (!this.timeline.isDragged) this.timeline.moved(seconds);
+    this.time.textContent = `${clock(seconds)} / ${clock(this.timeline.length)}`;
+    this.transcript.moved(seconds);
+  }
+
+  toggle() {
+    if (!this.facts || !this.facts.sound.url) return;
+    if (!this.audio.paused) this.audio.pause();
+    else this.audio.play().catch(() => {}); // told by its error event
+  }
+
+  playing(isPlaying) {
+    if (!this.facts) return;
+    this.path.setAttribute("d", isPlaying ? ICONS.pause : ICONS.play);
+    this.button.setAttribute("aria-label", isPlaying ? "Pause" : "Play");
+    if (isPlaying) this.run();
+    else this.address();
+  }
+
+  run() {
+    this.moved();
+    if (!this.audio.paused) requestAnimationFrame(() => this.run());
+  }
+
+  // Links end after an hour: another one is asked for, once for each that failed.
+  async failed() {
+    if (!this.facts || !this.audio.getAttribute("src")) return;
+    const { id, seconds } = this;
+    const isOld = this.renewed !== id;
+    this.renewed = id;
+    if (isOld) {
+      const facts = await this.bridge.ask(`recordings/${encodeURIComponent(id)}`).catch(() => null);
+      if (this.id === id && facts && facts.sound.url) {
+        this.audio.src = facts.sound.url;
+        return this.at(seconds);
+      }
+    }
+    this.page.notices.say("This browser can't play the file. Its clips can be played from a search, and the sound can be saved.", { isError: true });
+    return undefined;
+  }
+
+  released() {
+    if (!this.facts || this.audio.paused || !this.transcript.isFollowing) return;
+    this.transcript.isFollowing = false;
+    this.follow.hidden = false;
+  }
+
+  followed() {
+    this.transcript.isFollowing = true;
+    this.follow.hidden = true;
+    this.transcript.now = -1;
+    this.moved();
+  }
+
+  // The address leads to the same second and question.
+  address() {
+    history.replaceState(null, "", addressOf(this.id, { t: this.seconds >= 1 ? Math.floor(this.seconds) : "", q: this.question }));
+  }
+
+  async correct({ start_sec, end_sec, text }, newText) {
+    const place = { asset_id: this.id, start_sec, end_sec };
+    const { details } = this;
+    const isDone = await details.call("correct_transcript", { ...place, old_text: text, new_text: newText });
+    const undo = () => details.call("correct_transcript", { ...place, undo: true });
+    if (isDone) this.page.notices.say("Corrected; a search finds the new words.", { action: { label: "Undo", act: undo } });
+    return isDone;
+  }
+}
