@@ -55,6 +55,7 @@ class RecordingView {
   // Draws it anew where its words or speakers changed, at the same second.
   async again() {
     const { id, audio, question } = this;
+    if (!this.facts) return;
     const [seconds, isPaused] = [this.seconds, audio.paused];
     const facts = await this.bridge.ask(`recordings/${encodeURIComponent(id)}`);
     if (this.id !== id) return;
