@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hmac
 import logging
+import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +18,11 @@ from soundbite_server.http.settings import HttpToken, OAuth
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]  # signed, never shared
 _CLOCK_SKEW_S = 30
 _KEYS_KEPT_S = 300
+# A key of a name that is not known may be new: the issuer is asked again, this often at most.
+_ASKED_EVERY_S = 5.0
+# While the issuer does not answer, its keys are good for so long.
+_KEYS_TRUSTED_S = 3600.0
+_FETCH_TIMEOUT_S = 10
 _LONGEST_TOKEN = 8192
 
 log = logging.getLogger(__name__)
@@ -40,12 +47,46 @@ class StaticTokens(TokenVerifier):
         return AccessToken(token="", client_id=owner, scopes=self._scopes, subject=owner)
 
 
+class _IssuerKeys(jwt.PyJWKClient):
+    """The keys of an issuer, as it publishes them; those known last while it does not answer."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, lifespan=_KEYS_KEPT_S, timeout=_FETCH_TIMEOUT_S, cooldown_duration=_ASKED_EVERY_S)
+        self._known: Any = None
+        self._known_at = self._failed_at = -math.inf
+        self._failure = ""
+
+    def fetch_data(self) -> Any:
+        """Return the published keys.
+
+        Raises:
+            PyJWTError: they can't be had, and none are known.
+        """
+        # All calls wait for one another here: one that lets each of them wait ten seconds would stop them all.
+        if time.monotonic() - self._failed_at >= _ASKED_EVERY_S:
+            try:
+                self._known = super().fetch_data()
+                self._known_at, self._failed_at, self._failure = time.monotonic(), -math.inf, ""
+                return self._known
+            except (jwt.PyJWTError, ValueError, OSError) as exc:
+                self._failed_at = time.monotonic()
+                self._tell(f"{type(exc).__name__}: {exc}")
+        if time.monotonic() - self._known_at > _KEYS_TRUSTED_S:
+            raise jwt.PyJWKClientError("The issuer's keys can't be had.")
+        return self._known
+
+    def _tell(self, failure: str) -> None:
+        if failure != self._failure:
+            log.warning("The issuer's keys can't be fetched from %s: %s", self.uri, failure)
+        self._failure = failure
+
+
 class OAuthTokens(TokenVerifier):
     """Signed tokens of one issuer, made for this server."""
 
     def __init__(self, oauth: OAuth) -> None:
         self._oauth = oauth
-        self._keys = jwt.PyJWKClient(oauth.jwks_url, cache_jwk_set=True, lifespan=_KEYS_KEPT_S, timeout=10)
+        self._keys = _IssuerKeys(oauth.jwks_url)
 
     async def verify_token(self, token: str) -> AccessToken | None:
         """Return whose token it is; None if it is not signed by the issuer, is for another server, or has expired."""
