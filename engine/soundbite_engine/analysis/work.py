@@ -19,6 +19,7 @@ from soundbite_engine.speech.turns import Turn
 from soundbite_engine.workers.media import MediaFile
 from soundbite_engine.workers.plans import (
     LISTEN_SPAN_TICKS,
+    PASSAGE_BATCH,
     SOUND_FILE,
     TICK_SAMPLES,
     DecodeReport,
@@ -141,8 +142,16 @@ class Work:
 
     def skip(self, passages: Sequence[Passage]) -> None:
         """Tell that these are recognised already."""
-        for passage in passages:
-            self._meter.part("transcribing", passage)(1.0)
+        self._recognised(passages)(1.0)
+
+    def _recognised(self, passages: Sequence[Passage]) -> Callable[[float], None]:
+        parts = [self._meter.part("transcribing", passage) for passage in passages]
+
+        def report(fraction: float) -> None:
+            for part in parts:
+                part(fraction)
+
+        return report
 
     async def speakers(self, passages: Sequence[Passage], report: DecodeReport) -> tuple[Turn, ...]:
         """Who speaks when in the whole; nothing where the profile can't tell."""
@@ -171,18 +180,19 @@ class Work:
         return tick_spans(0, -(-report.sample_count // TICK_SAMPLES)) if is_told else []
 
     async def recognise(self, passages: Sequence[Passage], report: DecodeReport) -> Recognition:
-        """What is said, passages side by side."""
+        """What is said, some passages at a time, and those side by side."""
+        size = min(PASSAGE_BATCH, -(-len(passages) // 2))  # a short recording is spread over two processes
         model = (report.start_sec, str(self._profile.recogniser.folder), self.language)
         jobs = [
             self._run(
                 "recognise",
                 self._folder,
-                (passage,),
+                batch,
                 *model,
-                on_progress=self._meter.part("transcribing", passage),
+                on_progress=self._recognised(batch),
                 timeout_s=PART_TIMEOUT_S,
             )
-            for passage in passages
+            for batch in (tuple(passages[at : at + size]) for at in range(0, len(passages), max(size, 1)))
         ]
         return Recognition.joined(await all_of(*jobs))
 

@@ -1,18 +1,12 @@
-"""What the recogniser is given at a time: passages of half a minute to two, cut in pauses, without the silences."""
+"""What the recogniser is given: passages of up to half a minute, cut in pauses, without the silences."""
 
 from __future__ import annotations
-
-from itertools import chain, repeat
 
 import numpy as np
 
 from soundbite_engine.audio.voice_activity import LENIENT, Floats, speech_stretches
 from soundbite_engine.workers.plans import (
-    FIRST_PASSAGES_SEC,
-    LEAST_PASSAGES,
-    PARTS_FROM_SEC,
     PASSAGE_SEC,
-    SHORT_PASSAGE_SEC,
     TICK_SAMPLES,
     TICK_SEC,
     Passage,
@@ -22,38 +16,30 @@ from soundbite_engine.workers.plans import (
 # How far before the end of a passage its last pause may lie.
 _REACH_TICKS = round(8.0 / TICK_SEC)
 _PAUSE_TICKS = 9
+_LONGEST_TICKS = int(PASSAGE_SEC / TICK_SEC)
 
 
 def passages(probabilities: Floats) -> list[Passage]:
     """The speech of a recording, whose ticks have these `probabilities`, in passages of at most `PASSAGE_SEC`.
 
     A passage takes as much as there is room for: the recogniser's time is that of thirty seconds however little it is
-    given. The first ones of a long recording are shorter.
+    given.
     """
     openness = _smoothed(1.0 - probabilities) if probabilities.size else probabilities
     stretches = speech_stretches(probabilities, LENIENT)
-    longest = _longest(sum(stretch.last - stretch.first for stretch in stretches))
-    first = FIRST_PASSAGES_SEC if probabilities.size * TICK_SEC > PARTS_FROM_SEC else ()
-    rooms = chain((min(longest, int(seconds / TICK_SEC)) for seconds in first), repeat(longest))
     parts: list[list[Utterance]] = [[]]
-    room = next(rooms)
+    room = _LONGEST_TICKS
     for stretch in stretches:
         begin = stretch.first
         while stretch.last - begin > room:
             cut = _cut(openness, begin, begin + room)
             if cut > begin:
                 parts[-1].append((begin * TICK_SAMPLES, cut * TICK_SAMPLES))
-            begin, room = cut, next(rooms)
+            begin, room = cut, _LONGEST_TICKS
             parts.append([])
         parts[-1].append((begin * TICK_SAMPLES, stretch.last * TICK_SAMPLES))
         room -= stretch.last - begin
     return [tuple(part) for part in parts if part]
-
-
-def _longest(speech_ticks: int) -> int:
-    """How many ticks a passage of a recording with so much speech may have."""
-    share_sec = speech_ticks * TICK_SEC / LEAST_PASSAGES
-    return int(min(max(share_sec, SHORT_PASSAGE_SEC), PASSAGE_SEC) / TICK_SEC)
 
 
 def _cut(openness: Floats, first: int, last: int) -> int:

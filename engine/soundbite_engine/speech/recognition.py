@@ -1,4 +1,4 @@
-"""The worker job that recognises speech, passage by passage, and refuses words that nobody said."""
+"""The worker job that recognises speech, some passages at a time, and refuses words that nobody said."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ from soundbite_engine.speech.whisper import Phrase, Recogniser
 from soundbite_engine.workers.jobs import Report
 from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, TICK_SAMPLES, TICK_SEC, Passage
 
-# Fainter than this no word is looked for behind the last one that was recognised.
-_LIKELY_SPEECH = 0.3
-
 
 def recognise(
     report: Report,
@@ -33,18 +30,21 @@ def recognise(
 
     `language` is the model's only one, or empty where it is to be detected.
     """
-    recogniser, parts = Recogniser.load(model, language), []
-    for done, passage in enumerate(passages):
-        parts.append(_heard(recogniser, scratch, passage, start_sec, hotwords))
-        report((done + 1) / len(passages))
-    return Recognition.joined(parts)
-
-
-def _heard(recogniser: Recogniser, scratch: str, passage: Passage, start_sec: float, hotwords: str) -> Recognition:
-    samples = np.concatenate([read_samples(scratch, first, last) for first, last in passage])
+    sounds = [
+        as_floats(np.concatenate([read_samples(scratch, first, last) for first, last in passage]))
+        for passage in passages
+    ]
+    heard = Recogniser.load(model, language).phrases(sounds, hotwords)
     speech = speech_probabilities(scratch)
+    report(1.0)
+    return Recognition.joined(
+        [_believed(phrases, speech, passage, start_sec) for passage, phrases in zip(passages, heard, strict=True)]
+    )
+
+
+def _believed(phrases: Sequence[Phrase], speech: Floats, passage: Passage, start_sec: float) -> Recognition:
+    """What of the phrases of a passage was said."""
     ticks = np.concatenate([speech[first // TICK_SAMPLES : last // TICK_SAMPLES] for first, last in passage])
-    phrases = list(recogniser.phrases(as_floats(samples), _last_speech_sec(ticks), hotwords))
     spoken = [phrase for phrase in phrases if not is_invented(phrase, _during(ticks, phrase), phrases)]
     words = [word for phrase in spoken for word in phrase.words]
     return Recognition(
@@ -53,11 +53,6 @@ def _heard(recogniser: Recogniser, scratch: str, passage: Passage, start_sec: fl
         -sum(phrase.log_probability * len(phrase.words) for phrase in phrases),
         sum(len(phrase.words) for phrase in phrases),
     )
-
-
-def _last_speech_sec(ticks: Floats) -> float:
-    likely = np.flatnonzero(ticks >= _LIKELY_SPEECH)
-    return float(likely[-1] + 1) * TICK_SEC if likely.size else 0.0
 
 
 def _during(ticks: Floats, phrase: Phrase) -> Floats:

@@ -11,20 +11,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from soundbite_engine.audio.spectra import Floats
 from soundbite_engine.errors import CHECK_PACKS, EngineError
-from soundbite_engine.speech.transcripts import UNSPACED_LANGUAGES, Word
+from soundbite_engine.speech.transcripts import UNSPACED_LANGUAGES, Word, sentence_runs
 from soundbite_engine.workers.plans import SAMPLE_RATE_HZ
 
 _BEAMS = 5
-# So much speech may be left behind the last word without another look at it: the network is at times a little early.
-_REST_SEC = 0.35
 _LEAST_PROBABILITY = 1e-6
+_SEEK_HZ = 100  # the unit of a segment's place
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """What the network wrote in one go."""
+    """A sentence that the network wrote."""
 
     words: tuple[Word, ...]
 
@@ -49,7 +50,7 @@ class Phrase:
 class Recogniser:
     """A Whisper model of one language, or of about a hundred where `language` is empty: then it is detected."""
 
-    _model: Any
+    _pipeline: Any
     language: str
 
     @classmethod
@@ -72,47 +73,57 @@ class Recogniser:
                 "pack_missing",
                 f"the recogniser in {Path(folder).name} can't be loaded ({type(exc).__name__}); {CHECK_PACKS}",
             ) from exc
-        return cls(model, language or ("" if model.model.is_multilingual else "en"))
+        return cls(whisper.BatchedInferencePipeline(model), language or ("" if model.model.is_multilingual else "en"))
 
-    def phrases(self, sound: Floats, spoken_sec: float, hotwords: str = "") -> Iterator[Phrase]:
-        """What is said in `sound` (float32, 16 kHz, at most `PASSAGE_SEC`), times from its begin.
+    def phrases(self, sounds: Sequence[Floats], hotwords: str = "") -> list[list[Phrase]]:
+        """What is said in each of `sounds` (float32, 16 kHz, at most `PASSAGE_SEC`), times from its own begin.
 
-        `spoken_sec` is where the last speech ends. `hotwords` are names that are likelier than the network knows.
+        They go through the network side by side, which saves a fifth of the time. `hotwords` are names that are
+        likelier than the network knows.
         """
-        segments, about = self._model.transcribe(
-            sound,
+        ends_sec = np.cumsum([sound.size for sound in sounds]) / SAMPLE_RATE_HZ
+        begins_sec = [0.0, *ends_sec[:-1].tolist()]
+        segments, about = self._pipeline.transcribe(
+            np.concatenate(sounds),
+            clip_timestamps=[
+                {"start": begin, "end": end} for begin, end in zip(begins_sec, ends_sec.tolist(), strict=True)
+            ],
+            batch_size=len(sounds),
             language=self.language or None,
             beam_size=_BEAMS,
             temperature=0.0,  # never sampled: the same sound has the same words every time
             word_timestamps=True,
-            condition_on_previous_text=False,  # a passage stands alone: an error must not be handed on
+            without_timestamps=True,  # with them the network leaves out a sentence that its thirty seconds cut off
             vad_filter=False,  # a passage comes from voice activity already
             hotwords=hotwords or None,
         )
-        length_sec = sound.size / SAMPLE_RATE_HZ
+        heard: list[list[Phrase]] = [[] for _ in sounds]
         for segment in segments:
-            if words := tuple(_words(segment.words or (), about.language, length_sec)):
-                yield Phrase(words)
-            # The next segment may mean another pass over what is left, which costs as much as the first.
-            if segment.end > spoken_sec - _REST_SEC:
-                return
+            begin_sec = segment.seek / _SEEK_HZ  # of its sound, rounded down
+            number = int(np.searchsorted(ends_sec, begin_sec + 1 / _SEEK_HZ, side="right"))
+            length_sec = sounds[number].size / SAMPLE_RATE_HZ
+            words = list(_words(segment.words or (), about.language, begin_sec, length_sec))
+            heard[number] += [Phrase(tuple(run)) for run in sentence_runs(words)]
+        return heard
 
 
-def _words(heard: Sequence[Any], language: str, length_sec: float) -> Iterator[Word]:
+def _words(heard: Sequence[Any], language: str, begin_sec: float, length_sec: float) -> Iterator[Word]:
     """Whole words: the network's own are cut at marks ("$4" ",000")."""
     part: list[Any] = []
     is_spaced = language not in UNSPACED_LANGUAGES
     for piece in heard:
         if part and not (is_spaced and piece.word[:1].strip()):
-            yield _word(part, language, length_sec)
+            yield _word(part, language, begin_sec, length_sec)
             part = []
         part.append(piece)
     if part:
-        yield _word(part, language, length_sec)
+        yield _word(part, language, begin_sec, length_sec)
 
 
-def _word(pieces: Sequence[Any], language: str, length_sec: float) -> Word:
+def _word(pieces: Sequence[Any], language: str, begin_sec: float, length_sec: float) -> Word:
     # The network always hears thirty seconds, and at times puts a word into the silence behind what it was given.
-    start, end = (min(float(at), length_sec) for at in (pieces[0].start, pieces[-1].end))
+    start, end = (
+        min(max(0.0, round(float(at) - begin_sec, 2)), length_sec) for at in (pieces[0].start, pieces[-1].end)
+    )
     value = "".join(piece.word for piece in pieces).strip()
     return Word(value, start, end, min(float(piece.probability) for piece in pieces), language)
