@@ -77,14 +77,14 @@ class ClipRow {
     if (!this.bridge.canCall()) return [];
     this.lines = element("ol", { className: "transcript", hidden: true, "aria-label": `Transcript around ${this.name}` });
     this.more = this.fold("more", "Transcript", `Transcript around ${this.name}`, () => this.read());
-    this.along = this.fold("along", "In this recording", `Where else ${this.clip.title} answers`, () => this.lookAlong());
+    this.along = this.fold("along", "In this recording", `In this recording: where else ${this.clip.title} answers`, () => this.lookAlong());
     this.reasons = reasons(this.clip);
     this.why = this.fold("why", "Why", `Why ${this.name} answers`, () => {
       this.reasons.hidden = !this.reasons.hidden;
       this.why.setAttribute("aria-expanded", String(!this.reasons.hidden));
     });
     this.why.hidden = !this.reasons.childElementCount;
-    const like = element("button", { className: "like", type: "button", "aria-label": `More like ${this.name}` }, "More like this");
+    const like = element("button", { className: "like", type: "button", "aria-label": `More like this: ${this.name}` }, "More like this");
     like.addEventListener("click", () => this.shared.links.more(this.clip));
     return [element("div", { className: "folds" }, this.more, this.along, this.why, like), this.reasons, this.lines];
   }

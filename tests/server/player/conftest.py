@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from browser import CHROMIUM, WHY_NOT, Page, chromium
 from host import Host
+from stage import Stage, embed_library
 
 Shown = Callable[..., AbstractAsyncContextManager[tuple[Host, Page]]]
 
@@ -33,3 +36,14 @@ def shown(connect: Any) -> Shown:
             yield host, page
 
     return show
+
+
+@pytest.fixture(scope="session")
+def stage(embedded: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A server over three recordings and a browser, for all tests that do not mind what others changed."""
+    folder = tmp_path_factory.mktemp("page")
+    shutil.copytree(embedded.home, folder / "home")
+    (folder / "recordings").mkdir()
+    anyio.run(embed_library, folder / "home", folder / "recordings")
+    with Stage(folder / "home", folder / "recordings", SOUNDBITE_HTTP_CALLS_PER_MINUTE="0") as stage:
+        yield stage

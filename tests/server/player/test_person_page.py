@@ -4,32 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import wave
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import anyio
 import pytest
 from browser import CHROMIUM, WHY_NOT, Page
-from stage import LONG_TITLE, Stage, embed_library
+from stage import LONG_TITLE, Stage
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
 OPEN = 'document.querySelector("#recording .script .say")'
 STATUS = 'document.querySelector("#status").textContent'
 HASH = "decodeURIComponent(location.hash)"
-
-
-@pytest.fixture(scope="module")
-def stage(embedded: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    folder = tmp_path_factory.mktemp("page")
-    shutil.copytree(embedded.home, folder / "home")
-    root = folder / "recordings"
-    root.mkdir()
-    anyio.run(embed_library, folder / "home", root)
-    with Stage(folder / "home", root) as stage:
-        yield stage
 
 
 def texts(selector: str) -> str:
