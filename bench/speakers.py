@@ -14,6 +14,11 @@ two channels are measured twice: mixed to one, and as they are. Printed for each
 ONE_SPEAKER is the constant that was chosen; it is chosen again without each recording in turn, and what that recording
 gets then is printed as its spread. --minutes N measures instead what telling speakers apart adds to the time of N
 minutes of speech (the calls and the reading, one after the other).
+
+--voices measures instead whether a person who was named is known again: every recording is cut into halves, each half
+is taken for a recording of its own, and each speaker who is told apart in one is looked for in all the others. Printed
+are precision and recall at SAME_VOICE, and per recording with the threshold chosen from the others: half-way between
+what two people are alike at most and what one person is at least. Who spoke is whom the true turns name for most of it.
 """
 
 from __future__ import annotations
@@ -40,9 +45,10 @@ from soundbite_engine.analysis.listening import listen, plan
 from soundbite_engine.audio.decode import decode_to_scratch, decoded_blocks
 from soundbite_engine.profiles import base_profile
 from soundbite_engine.speech import turns as told
-from soundbite_engine.speech.voices import hear_voices
+from soundbite_engine.speech.voices import hear_voices, voice_of
 from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, SOUND_FILE, TICK_SAMPLES, tick_spans
 from soundbite_engine.workers.pool import WorkerPool
+from soundbite_tools.voices.likeness import SAME_VOICE
 
 STEP_SEC = 0.01
 THRESHOLDS = (0.78, 0.80, 0.82, 0.84, 0.86, 0.88, 0.90)
@@ -123,13 +129,17 @@ def _ignore(_fraction: float) -> None: ...
 
 def mixed(path: Path, target: Path) -> Path:
     """Write the recording at `path` as one channel of 16 kHz."""
-    sound = np.concatenate(list(decoded_blocks(SourceFile.at(path))))
+    write_wav(target, np.concatenate(list(decoded_blocks(SourceFile.at(path)))))
+    return target
+
+
+def write_wav(target: Path, sound: np.ndarray) -> None:
+    """Write samples of 16 kHz as one channel."""
     with wave.open(str(target), "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(SAMPLE_RATE_HZ)
         out.writeframes(sound.tobytes())
-    return target
 
 
 def measure(scratches: Mapping[str, Path], truth: Mapping[str, Sequence[Span]], threshold: float) -> list[Score]:
@@ -167,6 +177,8 @@ def main() -> int:
     except OSError as exc:
         print(f"speakers: {exc}", file=sys.stderr)
         return 2
+    if options.voices:
+        return measure_voices(folder, truth)
     if options.minutes:
         return asyncio.run(measure_time(folder, sorted(truth), options.minutes))
     chosen = told.ONE_SPEAKER
@@ -206,6 +218,120 @@ def print_scores(scores: Sequence[Score], left_out: Sequence[Score]) -> None:
             print(f"{kind}: right {means[0]:.3f}, DER {means[1]:.3f}, speakers right within one {near} of {len(ones)}")
 
 
+@dataclass(frozen=True)
+class HalfSpeaker:
+    """A speaker told apart in half of a recording; `voice` is None where there was too little speech."""
+
+    path: str
+    half: int
+    person: str
+    voice: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Somebody in one half looked for in a speaker of another: how alike the voices are, -1 without one."""
+
+    path: str
+    other: str
+    is_same: bool
+    likeness: float
+
+
+def measure_voices(folder: Path, truth: Mapping[str, Sequence[Span]]) -> int:
+    """Print how well who is named in half of a recording is known in other halves."""
+    with TemporaryDirectory() as temporary:
+        speakers = [
+            one
+            for path in sorted(truth)
+            for half in range(2)
+            for one in half_speakers(folder, path, half, truth[path], Path(temporary))
+        ]
+    meetings = [one for one in speakers if "/meeting_" in one.path]
+    others = [one for one in speakers if "/meeting_" not in one.path]
+    trials = trials_among(others)
+    print_trials("calls, reading and poems", trials)
+    print("threshold chosen without a recording:")
+    for path in dict.fromkeys(trial.path for trial in trials):
+        rest = [trial for trial in trials if path not in (trial.path, trial.other)]
+        own = [trial for trial in trials if path in (trial.path, trial.other)]
+        chosen = (
+            min(one.likeness for one in rest if one.is_same) + max(one.likeness for one in rest if not one.is_same)
+        ) / 2
+        print(f"  {path:50} {chosen:.3f}  {found(own, chosen)}")
+    print_trials("meetings, a microphone in the room", trials_among(meetings))
+    print_trials(
+        "calls, reading and poems looked for in meetings",
+        [
+            Trial(one.path, other.path, is_same=False, likeness=likeness_of(one, other))
+            for one in others
+            for other in meetings
+            if one.voice is not None
+        ],
+    )
+    return 0
+
+
+def half_speakers(folder: Path, path: str, half: int, truth: Sequence[Span], temporary: Path) -> list[HalfSpeaker]:
+    """The speakers of half of a recording, each with who it is for most of the time."""
+    sound = np.concatenate(list(decoded_blocks(SourceFile.at(folder / path))))
+    first, last = half * sound.size // 2, (half + 1) * sound.size // 2
+    name = f"{len(list(temporary.iterdir()))}"
+    file, scratch = temporary / f"{name}.wav", temporary / f"{name}.d"
+    write_wav(file, sound[first:last])
+    listen_to(file, scratch)
+    offset_sec, encoder = first / SAMPLE_RATE_HZ, base_profile().voices
+    assert encoder is not None
+    by_speaker: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    for turn in told.tell_speakers(_ignore, str(scratch), 0.0):
+        by_speaker[turn.speaker].append((turn.start_sec, turn.end_sec))
+    speakers = []
+    for turns in by_speaker.values():
+        shared: dict[str, float] = defaultdict(float)
+        for start, end, person in truth:
+            for begin, stop in turns:
+                shared[person] += max(0.0, min(end, stop + offset_sec) - max(start, begin + offset_sec))
+        person = max(shared, key=lambda one: shared[one])
+        # Names of people hold in all meetings, A, B and `reader` in one recording.
+        identity = person if "/meeting_" in path else f"{path} {person}"
+        voice = voice_of(_ignore, SourceFile.at(file), turns, str(encoder.folder))
+        speakers.append(HalfSpeaker(path, half, identity, voice))
+    return speakers
+
+
+def likeness_of(one: HalfSpeaker, other: HalfSpeaker) -> float:
+    return -1.0 if one.voice is None or other.voice is None else float(one.voice @ other.voice)
+
+
+def trials_among(speakers: Sequence[HalfSpeaker]) -> list[Trial]:
+    """Everybody with a voice looked for in all halves but the own one."""
+    return [
+        Trial(one.path, other.path, one.person == other.person, likeness_of(one, other))
+        for one in speakers
+        for other in speakers
+        if one.voice is not None and (one.path, one.half) != (other.path, other.half)
+    ]
+
+
+def print_trials(name: str, trials: Sequence[Trial]) -> None:
+    same = sorted(trial.likeness for trial in trials if trial.is_same and trial.likeness >= 0)
+    different = sorted(trial.likeness for trial in trials if not trial.is_same and trial.likeness >= 0)
+    print(f"{name}: {len(same)} pairs of one person, {len(different)} of two")
+    for kind, values in (("one person", same), ("two people", different)):
+        if values:
+            print(f"  {kind}: alike {values[0]:.3f} to {values[-1]:.3f}, median {statistics.median(values):.3f}")
+    print(f"  at {SAME_VOICE:.2f}: {found(trials, SAME_VOICE)}")
+
+
+def found(trials: Sequence[Trial], threshold: float) -> str:
+    """Precision and recall at a threshold, in words."""
+    hits = [trial for trial in trials if trial.likeness >= threshold]
+    right, there = sum(trial.is_same for trial in hits), sum(trial.is_same for trial in trials)
+    precision = f"{right / len(hits):.2f}" if hits else "-"
+    recall = f"{right / there:.2f}" if there else "-"
+    return f"precision {precision}, recall {recall} ({right} of {there} found, {len(hits) - right} wrong)"
+
+
 async def measure_time(folder: Path, paths: Sequence[str], minutes: float) -> int:
     """Print what `minutes` of speech take with and without speakers, by turns, in one process of workers each."""
     spoken = [folder / path for path in paths if "/call_" in path or "/reading_" in path]
@@ -214,11 +340,7 @@ async def measure_time(folder: Path, paths: Sequence[str], minutes: float) -> in
     seconds: dict[bool, list[float]] = {True: [], False: []}
     with TemporaryDirectory() as temporary:
         path = Path(temporary) / "speech.wav"
-        with wave.open(str(path), "wb") as out:
-            out.setnchannels(1)
-            out.setsampwidth(2)
-            out.setframerate(SAMPLE_RATE_HZ)
-            out.writeframes(sound.tobytes())
+        write_wav(path, sound)
         async with WorkerPool(2) as pool:
             await transcribe(SourceFile.at(path), pool, end_sec=60.0)  # loads the models
             for has_speakers in (False, True, False, True):
@@ -237,6 +359,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Who speaks when, measured on recordings with known turns.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--minutes", type=float, default=0.0)
+    parser.add_argument("--voices", action="store_true")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 

@@ -155,6 +155,7 @@ def library_config(settings: Settings, *, is_over_http: bool = False) -> Library
         natural_segmentation=settings.is_embedded,
         file_urls=settings.is_embedded,
         keep_assets=settings.keep_assets,
+        voices=settings.voices and settings.speakers,
         local_transcripts=settings.local_transcripts,
         budget_file_minutes=settings.budget_file_minutes,
         budget_day_minutes=settings.budget_day_minutes,

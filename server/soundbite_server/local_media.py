@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,9 @@ from soundbite_store import TimedText
 from soundbite_tools import Heard, Levels, Media, MediaProblem, SoundFormat
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from soundbite_engine.platform.engine import Engine
 
 
@@ -87,6 +90,21 @@ class EngineMediaReader:
         """
         async with _translated():
             return Levels(*await media.levels(source, count, self._pool, _choice(track)))
+
+    async def voice(
+        self, source: SourceFile, turns: Sequence[tuple[float, float]], track: str = ""
+    ) -> NDArray[np.float32] | None:
+        """Return the voice of who speaks in these turns; None of too little speech.
+
+        Raises:
+            MediaProblem: it can't be read.
+        """
+        from soundbite_engine.profiles import base_profile
+
+        encoder = base_profile().voices
+        assert encoder is not None
+        async with _translated():
+            return await media.voice(source, turns, str(encoder.folder), self._pool, _choice(track))
 
 
 def _choice(track: str) -> TrackChoice:

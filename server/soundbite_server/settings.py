@@ -166,6 +166,8 @@ class Settings(BaseSettings):
     """Whether uploaded files stay on the hosted platform."""
     speakers: bool = Field(True, description="on or off")
     """Whether transcripts say who speaks."""
+    voices: bool = Field(False, description="on or off")
+    """Whether voices are kept, so that people who were named are known in other recordings."""
     local_transcripts: bool = Field(True, description="1 or 0")
     """Whether words the hosted platform does not give are recognised on this machine."""
     budget_file_minutes: float = Field(0.0, ge=0.0, lt=1e6, description=_MINUTES)

@@ -46,6 +46,8 @@ from soundbite_store.ledger.records import (
     asset_from,
     to_json,
 )
+from soundbite_store.ledger.turns import length_of
+from soundbite_store.ledger.voices import ErasedVoice, Voice, Voices, is_same_speaker
 from soundbite_store.locks import OwnerLock
 from soundbite_store.repair.holdings import Holding, digest_of
 from soundbite_store.repair.mending import DamagedRow, MendResult, SpaceScan
@@ -67,6 +69,7 @@ __all__ = [
     "DamagedRow",
     "EmbeddingCount",
     "Envelope",
+    "ErasedVoice",
     "ExchangeResult",
     "ExportProblem",
     "ForgottenRecords",
@@ -103,6 +106,8 @@ __all__ = [
     "UpsertResult",
     "Usage",
     "VectorIndex",
+    "Voice",
+    "Voices",
     "asset_from",
     "capabilities_of",
     "changed_rows",
@@ -114,7 +119,9 @@ __all__ = [
     "finish_rewrites",
     "import_library",
     "in_force",
+    "is_same_speaker",
     "ledger_damage",
+    "length_of",
     "one_a_span",
     "salvage_ledger",
     "to_json",

@@ -53,14 +53,14 @@ ROOMS = {
             "transcripts",
             "voices",
         },  # the face, which names what the server may use
-        "embed": {"", "sources", "words"},
+        "embed": {"", "sources", "voices", "words"},
         "groups": {"", "search"},
         "read": {"", "embed", "sources", "words"},
         "repair": {"", "embed", "sources"},
         "search": {"", "embed", "sources"},
         "sources": {""},
         "transcripts": {"", "embed", "words"},
-        "voices": {""},
+        "voices": {"", "embed", "sources"},
         "words": {""},
     },
     "server": {

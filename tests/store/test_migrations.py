@@ -111,8 +111,10 @@ async def test_a_ledger_of_each_old_version_opens_and_goes_on(tmp_path: Path, ve
         assert transcript is not None
         assert [word.value for word in transcript.words] == ["hello"]
         # From the fourth version on the recording's transcript says who speaks.
-        speakers = [(one.asset_id, one.speaker, one.seconds) for one in await ledger.speakers_of("embedded")]
-        assert speakers == ([("a_1", "2", 1.0)] if version > 3 else [])
+        speakers = [
+            (one.asset_id, one.speaker, one.seconds, one.first_sec) for one in await ledger.speakers_of("embedded")
+        ]
+        assert speakers == ([("a_1", "2", 1.0, 0.5)] if version > 3 else [])
         await ledger.create_task(asset_id="a_2", space="new", platform="embedded")
     with sqlite3.connect(path) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (len(LEDGER_MIGRATIONS),)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib
 import sys
 import wave
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from soundbite_api import PlatformClient, RetryPolicy, SourceFile
 from soundbite_tools.config import LibraryConfig
@@ -34,6 +36,8 @@ class WavMediaReader:
 
     def __init__(self) -> None:
         self.files: dict[str, Path] = {}
+        self.voices: dict[tuple[str, int], NDArray[np.float32]] = {}
+        """By the name of a file and the second in which its speaker begins."""
 
     async def asset_file(self, platform_asset_id: str) -> SourceFile | None:
         """Return a file of the platform."""
@@ -56,6 +60,10 @@ class WavMediaReader:
             sound.setpos(round(start_sec * sound.getframerate()))
             return sound.readframes(round((end_sec - start_sec) * sound.getframerate()))
 
+    async def voice(self, source: SourceFile, turns: Sequence[tuple[float, float]], track: str = "") -> Any:
+        """Return the voice that a test gave."""
+        return self.voices.get((source.name, int(turns[0][0])))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _loaded() -> None:
@@ -75,7 +83,12 @@ def platform() -> ScriptedPlatform:
 
 
 @pytest.fixture
-def open_library(tmp_path: Path, platform: ScriptedPlatform) -> OpenLibrary:
+def media_reader() -> WavMediaReader:
+    return WavMediaReader()
+
+
+@pytest.fixture
+def open_library(tmp_path: Path, platform: ScriptedPlatform, media_reader: WavMediaReader) -> OpenLibrary:
     """Opens the library of this test over the scripted platform; leaving is a shutdown that stops its jobs."""
 
     @asynccontextmanager
@@ -89,7 +102,7 @@ def open_library(tmp_path: Path, platform: ScriptedPlatform) -> OpenLibrary:
         )
         async with platform.http() as http:
             client = PlatformClient(http, retries=RetryPolicy(first_wait_s=0.001, longest_wait_s=0.001))
-            async with running_library(tmp_path, replace(config, **changes), client, WavMediaReader()) as library:
+            async with running_library(tmp_path, replace(config, **changes), client, media_reader) as library:
                 yield library
 
     return opened

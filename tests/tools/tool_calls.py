@@ -19,12 +19,21 @@ from soundbite_tools.library import Library
 from soundbite_tools.read import get_clip as clips
 from soundbite_tools.read import list_audio as listing
 from soundbite_tools.read import read_transcript as reading
-from soundbite_tools.results import LibraryListing, SearchResult, SpeakerListing, SpeakerNamed, TranscriptResult
+from soundbite_tools.results import (
+    LibraryListing,
+    SearchResult,
+    SpeakerListing,
+    SpeakerNamed,
+    TranscriptResult,
+    VoiceForgotten,
+)
 from soundbite_tools.search import search_clips as searching
 from soundbite_tools.transcripts import correct_transcript as correcting
 from soundbite_tools.transcripts.requests import CorrectionResult, CorrectRequest
+from soundbite_tools.voices import forget_voice as forgetting
 from soundbite_tools.voices import list_speakers as speakers
 from soundbite_tools.voices import name_speaker as naming
+from soundbite_tools.voices.requests import NameRequest, SpeakersRequest, VoiceRequest
 
 
 async def embed_audio(
@@ -68,13 +77,17 @@ async def remove_audio(library: RunningLibrary, asset_id: str) -> RemovalResult:
 
 
 async def list_speakers(library: Library, **asked: Any) -> SpeakerListing:
-    return await speakers.list_speakers(library, requests.SpeakersRequest(**asked))
+    return await speakers.list_speakers(library, SpeakersRequest(**asked))
 
 
 async def name_speaker(library: Library, asset_id: str, speaker: str, name: str) -> SpeakerNamed:
-    request = requests.NameRequest(asset_id=asset_id, speaker=speaker, name=name)
+    request = NameRequest(asset_id=asset_id, speaker=speaker, name=name)
     return await naming.name_speaker(library, request)
 
 
 async def correct_transcript(library: Library, **asked: Any) -> CorrectionResult:
     return await correcting.correct_transcript(library, CorrectRequest(**asked))
+
+
+async def forget_voice(library: Library, name: str) -> VoiceForgotten:
+    return await forgetting.forget_voice(library, VoiceRequest(name=name))

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         transcript_file,
         transcript_file_name,
     )
-    from soundbite_tools.read.get_clip import PlayableClip, get_clip, sound_file, why_silent
+    from soundbite_tools.read.get_clip import PlayableClip, get_clip, why_silent
     from soundbite_tools.read.list_audio import TASKS_READ, list_audio, recording_status
     from soundbite_tools.read.read_transcript import read_transcript
     from soundbite_tools.repair.comparison import Comparison, Loss, Stray, Unheard, compare
@@ -60,11 +60,9 @@ if TYPE_CHECKING:
         ClusterRequest,
         EmbedRequest,
         ListRequest,
-        NameRequest,
         RemoveRequest,
         SearchRequest,
         SoundFormat,
-        SpeakersRequest,
         TaskRequest,
         TranscriptRequest,
     )
@@ -79,6 +77,7 @@ if TYPE_CHECKING:
         SpeakerListing,
         SpeakerNamed,
         TranscriptResult,
+        VoiceForgotten,
     )
     from soundbite_tools.search.examples import has_id_form
     from soundbite_tools.search.search_clips import search_clips
@@ -89,6 +88,7 @@ if TYPE_CHECKING:
         is_unchanged,
         received_folder,
         received_name,
+        sound_file,
         write_whole,
     )
     from soundbite_tools.sources.local_media import Heard, Levels, Media, MediaProblem
@@ -116,8 +116,10 @@ if TYPE_CHECKING:
     )
     from soundbite_tools.transcripts.correct_transcript import correct_transcript
     from soundbite_tools.transcripts.requests import CorrectionResult, CorrectRequest
+    from soundbite_tools.voices.forget_voice import forget_all_voices, forget_voice
     from soundbite_tools.voices.list_speakers import list_speakers
     from soundbite_tools.voices.name_speaker import name_speaker
+    from soundbite_tools.voices.requests import NameRequest, SpeakersRequest, VoiceRequest
 
 _NAMES = {
     "config": "EMBEDDED LibraryConfig UrlRules",
@@ -142,24 +144,24 @@ _NAMES = {
     "library": "Library",
     "read.formats": "TRANSCRIPT_FORMATS TranscriptFormat as_text as_webvtt transcript_file transcript_file_name",
     "read.contents": "Contents contents_of levels_of",
-    "read.get_clip": "PlayableClip get_clip sound_file why_silent",
+    "read.get_clip": "PlayableClip get_clip why_silent",
     "read.list_audio": "TASKS_READ list_audio recording_status",
     "read.read_transcript": "read_transcript",
     "repair.comparison": "Comparison Loss Stray Unheard compare",
     "repair.rebuilding": "give_again rebuild_records rebuild_transcript",
     "request_model": "Flag Request",
     "requests": (
-        "ClassifyRequest ClipRequest ClusterRequest EmbedRequest LONGEST_WAIT_S ListRequest NameRequest "
-        "RemoveRequest SearchRequest SoundFormat SpeakersRequest TaskRequest TranscriptRequest"
+        "ClassifyRequest ClipRequest ClusterRequest EmbedRequest LONGEST_WAIT_S ListRequest "
+        "RemoveRequest SearchRequest SoundFormat TaskRequest TranscriptRequest"
     ),
     "results": (
         "AssetResult ClipDetail ClipResult LibraryListing Result SearchResult SpeakerEntry SpeakerListing SpeakerNamed "
-        "TranscriptResult"
+        "TranscriptResult VoiceForgotten"
     ),
     "search.examples": "has_id_form",
     "search.search_clips": "search_clips",
     "search.words": "distinct_terms terms_of",
-    "sources.files": "UPLOAD_SCHEME allowed_file is_unchanged received_folder received_name write_whole",
+    "sources.files": "UPLOAD_SCHEME allowed_file is_unchanged received_folder received_name sound_file write_whole",
     "sources.local_media": "Heard Levels Media MediaProblem",
     "sources.presence": "as_spelled file_states",
     "sources.sources": "source_label",
@@ -171,8 +173,10 @@ _NAMES = {
         "plain_tags plain_text "
         "printable round_step_sec rounded_sec shorten speaker_label"
     ),
+    "voices.forget_voice": "forget_all_voices forget_voice",
     "voices.list_speakers": "list_speakers",
     "voices.name_speaker": "name_speaker",
+    "voices.requests": "NameRequest SpeakersRequest VoiceRequest",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 
@@ -240,6 +244,8 @@ __all__ = [
     "Unheard",
     "UnknownId",
     "UrlRules",
+    "VoiceForgotten",
+    "VoiceRequest",
     "WorkFailed",
     "allowed_file",
     "as_spelled",
@@ -263,7 +269,9 @@ __all__ = [
     "file_states",
     "finished_task",
     "folded",
+    "forget_all_voices",
     "forget_unused",
+    "forget_voice",
     "from_platform",
     "from_store",
     "get_clip",

@@ -55,6 +55,8 @@ class LibraryConfig:
     """Formats the platform reads; the sound of others is turned into FLAC on the way."""
     cut_from_bytes: int = 32 * MIB
     """From this size on, a window of a file is cut out before it is uploaded, where that makes it much smaller."""
+    voices: bool = False
+    """Whether the voices of speakers are kept, so that a person who was named is known in other recordings."""
     local_transcripts: bool = True
     """Whether words that the platform does not give are recognised on this machine."""
     largest_inline_bytes: int = 36 * MIB

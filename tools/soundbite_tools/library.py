@@ -11,8 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 
-from soundbite_store import ClipStore, Ledger, Sharing, Space, StoreAccess, StoreError, capabilities_of, finish_rewrites
+from soundbite_store import (
+    ClipStore,
+    Ledger,
+    Sharing,
+    Space,
+    StoreAccess,
+    StoreError,
+    Voices,
+    capabilities_of,
+    finish_rewrites,
+)
 
 if TYPE_CHECKING:
     from soundbite_api import EmbeddedSpace, PlatformClient
@@ -26,6 +37,8 @@ _CATCH_UP_AGAIN_S = 60.0
 _REWRITING_S = 60.0
 # Any text does: only the space of the answer and the length of its vector are looked at.
 _PROBE = "sound"
+VOICES_FILE = "voices.sqlite"
+"""Beside the ledger: voices are in this file and nowhere else."""
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +104,7 @@ class Library:
         self._open = AsyncExitStack()
         self._store: ClipStore | None = None
         self._ledger: Ledger | None = None
+        self._voices: Voices | None = None
         self._is_shared = capabilities_of(str(store_uri)).is_shared
         self._sharing: Sharing | None = None
         self._catching_up = anyio.Lock()
@@ -167,6 +181,24 @@ class Library:
                 await finish_rewrites(await self._opened_store(), ledger)
             finally:
                 await lock.release()
+
+    async def voices(self, *, is_erasing: bool = False) -> Voices | None:
+        """Return the voices of speakers, opened at the first call; None where they are not wanted and so not kept.
+
+        To erase them they are opened also then, if there are any.
+
+        Raises:
+            StoreError: they can't be opened.
+        """
+        path = self._ledger_path.with_name(VOICES_FILE)
+        is_there = await anyio.to_thread.run_sync(path.exists)
+        is_wanted = is_there if is_erasing else self.config.voices and (is_there or not self.config.is_read_only)
+        if not is_wanted:
+            return None
+        async with self._opening:
+            if self._voices is None:
+                self._voices = await self._open.enter_async_context(await Voices.open(path))
+        return self._voices
 
     async def sharing(self) -> Sharing | None:
         """Return what tells the machines that share the store of recordings; None where no others do.

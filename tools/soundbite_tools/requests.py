@@ -365,30 +365,3 @@ class RemoveRequest(Request):
     asset_id: Annotated[
         str, Field(description="The recording to remove", min_length=1, max_length=100), AfterValidator(str.strip)
     ]
-
-
-class NameRequest(Request):
-    """What name_speaker is asked."""
-
-    asset_id: Annotated[
-        str, Field(description="The recording", min_length=1, max_length=100), AfterValidator(str.strip)
-    ]
-    speaker: Annotated[
-        str,
-        Field(description="As results show it: Speaker 2, or the name to change", min_length=1, max_length=200),
-        AfterValidator(str.strip),
-    ]
-    name: Annotated[str, Field(description="Who it is; empty takes a name away", max_length=200)] = ""
-
-
-class SpeakersRequest(Request):
-    """What list_speakers is asked."""
-
-    name: Annotated[
-        str,
-        Field(description="Only who is called so", max_length=200),
-        AfterValidator(str.strip),
-    ] = ""
-    asset_ids: AssetIds = ()
-    page: Annotated[int, Field(description="Which page", ge=1), Flag("--page")] = 1
-    page_limit: Annotated[int, Field(description="Speakers a page, at most 50", ge=1, le=50), Flag("--limit")] = 20

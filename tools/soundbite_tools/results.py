@@ -262,14 +262,33 @@ class SpeakerNamed(Result):
         return "\n".join(closing([line], self.notes, ""))
 
 
-class Appearance(BaseModel):
-    """A recording in which somebody speaks."""
+class VoiceForgotten(Result):
+    """A person whose voice is not kept any more."""
 
-    model_config = ConfigDict(frozen=True, defer_build=True)
+    name: str
+    voices_erased: int = 0
+    recording_count: int = 0
+    notes: list[str] = Field(default_factory=list)
+
+    def to_text(self) -> str:
+        """Return what was erased in words."""
+        erased = count_of(self.voices_erased, "voice")
+        line = f"{erased} of {quoted(self.name)} erased, from {count_of(self.recording_count, 'recording')}."
+        return "\n".join(closing([line], self.notes, ""))
+
+
+class Appearance(Result):
+    """A recording in which somebody speaks."""
 
     asset_id: str
     title: str
     seconds: float
+    likeness: float = Field(default=0.0, description="How like the voice is, where nobody said who it is")
+
+    def to_text(self) -> str:
+        """Return the recording in words."""
+        probably = f"probably ({number(self.likeness)}) in " if self.likeness else ""
+        return f"{probably}{quoted(self.title)} {number(self.seconds)} s, asset_id {self.asset_id}"
 
 
 class SpeakerEntry(Result):
@@ -285,7 +304,7 @@ class SpeakerEntry(Result):
         """Return the speaker in words."""
         name = quoted(self.name) if self.is_named else self.name
         lines = [f"{name}: {number(self.seconds)} s in {count_of(self.recording_count, 'recording')}"]
-        lines += [f"   {quoted(one.title)} {number(one.seconds)} s, asset_id {one.asset_id}" for one in self.recordings]
+        lines += [f"   {one.to_text()}" for one in self.recordings]
         return "\n".join(lines)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from soundbite_store import AssetSpeaker, ClipFilter, Speaker, StoredClip, StoredTranscript, TimedText
+from soundbite_store import AssetSpeaker, ClipFilter, StoredClip, StoredTranscript, TimedText
 from soundbite_tools.text import folded, speaker_label
+from soundbite_tools.voices.likeness import likely_people, name_in
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
@@ -15,25 +16,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SpeakerLabels:
-    """How the speakers of some recordings are called."""
+    """How the speakers of some recordings are called, of those that people named or whose voices are known."""
 
-    named: Mapping[tuple[str, str], Speaker]
-    """Those with a name, by recording and speaker."""
+    labels: Mapping[tuple[str, str], str]
+    """By recording and speaker."""
+    alone: Mapping[str, str]
+    """By recording, where nobody else speaks in it."""
 
     def of_clip(self, clip: StoredClip) -> str:
         """Return who says most of a clip; empty where one speaks in the recording who has no name."""
         if clip.speaker:
-            return self.of_speaker(clip.asset_id, clip.speaker)
-        alone = (one for one in self.named.values() if one.asset_id == clip.asset_id and one.is_only)
-        return next((one.name for one in alone), "") if clip.transcript else ""
-
-    def of_speaker(self, asset_id: str, speaker: str) -> str:
-        """Return the name of a speaker, else `Speaker 2`."""
-        known = self.named.get((asset_id, speaker))
-        return known.name if known else speaker_label(speaker)
+            return self.labels.get((clip.asset_id, clip.speaker)) or speaker_label(clip.speaker)
+        return self.alone.get(clip.asset_id, "") if clip.transcript else ""
 
 
-NO_NAMES = SpeakerLabels({})
+NO_NAMES = SpeakerLabels({}, {})
 
 
 class NamedTranscript(StoredTranscript):
@@ -53,8 +50,14 @@ async def speaker_labels(library: Library, asset_ids: Iterable[str]) -> SpeakerL
     Raises:
         StoreError: the ledger can't be read.
     """
-    speakers = await (await library.ledger()).speakers_of(library.config.platform, asset_ids)
-    return SpeakerLabels({(one.asset_id, one.speaker): one for one in speakers if one.name})
+    ids = list(dict.fromkeys(asset_ids))
+    speakers = await (await library.ledger()).speakers_of(library.config.platform, ids)
+    called = [(one, one.name) for one in speakers if one.name]
+    called += [(one.speaker, one.label) for one in await likely_people(library, ids)]
+    return SpeakerLabels(
+        {(one.asset_id, one.speaker): label for one, label in called},
+        {one.asset_id: label for one, label in called if one.is_only},
+    )
 
 
 async def transcript_of_recording(library: Library, asset_id: str) -> NamedTranscript | None:
@@ -66,11 +69,11 @@ async def transcript_of_recording(library: Library, asset_id: str) -> NamedTrans
     transcript = await (await library.ledger()).get_transcript(asset_id, library.config.platform)
     if transcript is None:
         return None
-    labels = await speaker_labels(library, [asset_id])
+    labels = (await speaker_labels(library, [asset_id])).labels
     names = {
-        speaker: labels.of_speaker(asset_id, speaker) if (asset_id, speaker) in labels.named else speaker
+        speaker: labels.get((asset_id, speaker), speaker)
         for speaker in transcript.speakers
-        if transcript.has_speakers or (asset_id, speaker) in labels.named
+        if transcript.has_speakers or (asset_id, speaker) in labels
     }
 
     def named(texts: Iterable[TimedText]) -> tuple[TimedText, ...]:
@@ -94,9 +97,11 @@ async def with_speakers_by_name(library: Library, where: ClipFilter) -> ClipFilt
     """
     if not where.speakers_any:
         return where
-    wanted = {folded(label): label for label in where.speakers_any}
-    named = await (await library.ledger()).named_speakers(library.config.platform)
-    people = [one for one in named if folded(one.name) in wanted]
-    others = tuple(label for name, label in wanted.items() if name not in {folded(one.name) for one in people})
+    asked = tuple(map(name_in, where.speakers_any))
+    wanted = set(map(folded, asked))
+    named = [(one, one.name) for one in await (await library.ledger()).named_speakers(library.config.platform)]
+    likely = [(one.speaker, one.name) for one in await likely_people(library)]
+    people = [one for one, name in (*named, *likely) if folded(name) in wanted]
+    others = tuple(label for label in asked if folded(label) not in {folded(name) for _, name in named})
     pairs = tuple(AssetSpeaker(one.asset_id, None if one.is_only else one.speaker) for one in people)
     return replace(where, speakers_any=others or None if pairs else where.speakers_any, speakers_in=pairs or None)

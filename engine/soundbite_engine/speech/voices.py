@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from soundbite_engine.audio.decode import decoded_blocks
 from soundbite_engine.audio.scratch import read_samples, speech_probabilities
 from soundbite_engine.audio.spectra import Floats, as_floats
 from soundbite_engine.audio.voice_activity import Leniency, Stretch, speech_stretches
-from soundbite_engine.errors import CHECK_PACKS, EngineError
+from soundbite_engine.errors import CHECK_PACKS, EngineError, MediaError
 from soundbite_engine.workers.jobs import Report
-from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, TICK_SAMPLES, TICK_SEC
+from soundbite_engine.workers.media import MediaFile
+from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, TICK_SAMPLES, TICK_SEC, Span, TrackChoice
 
 VOICE_FILE = "encoder.onnx"
 # Between what begins a turn and what a recogniser is given: a telephone's speech counts, steady noise does not.
@@ -28,6 +30,9 @@ _LEVEL = 10.0 ** (-30.0 / 20.0)
 _VOICE_SAMPLES = (_FRAMES - 1) * _HOP_SAMPLES
 _VOICE_TICKS, _STEP_TICKS = round(1.6 / TICK_SEC), round(0.8 / TICK_SEC)
 _AT_ONCE = 64
+# How much of a speaker makes a voice, and how little is none.
+ENOUGH_SEC, LEAST_VOICE_SEC = 60.0, 3.0
+_LONGEST_PIECE_SEC, _SHORTEST_PIECE_SEC, _EDGE_SEC = 10.0, 0.6, 0.25
 # Slaney's mel scale: even steps up to 1,000 Hz, then 27 steps for a factor of 6.4.
 _LINEAR_HZ, _BREAK_HZ, _LOG_STEP = 200.0 / 3.0, 1000.0, np.log(6.4) / 27.0
 
@@ -63,6 +68,36 @@ def read_voices(scratch: str) -> Floats:
     parts = [np.load(path) for path in sorted(Path(scratch).glob("voices-*.npy"))]
     voices: Floats = np.concatenate(parts) if parts else np.zeros((0, VoiceEncoder.dimension), np.float32)
     return voices
+
+
+def voice_of(
+    report: Report, media: MediaFile, turns: Sequence[Span], model: str, track: TrackChoice = None
+) -> Floats | None:
+    """The voice of who speaks in these turns, in seconds of a file: (256,), unit length; None of too little speech.
+
+    Its longest turns are heard, without their ends, where another may speak still.
+    """
+    encoder, heard_sec, voices = VoiceEncoder.load(model), 0.0, []
+    longest = sorted(turns, key=lambda turn: turn[0] - turn[1])
+    for number, (start_sec, end_sec) in enumerate(longest):
+        edge_sec = min(_EDGE_SEC, (end_sec - start_sec) / 4)
+        first, last = start_sec + edge_sec, min(end_sec - edge_sec, start_sec + edge_sec + _LONGEST_PIECE_SEC)
+        if heard_sec >= ENOUGH_SEC or last - first < _SHORTEST_PIECE_SEC:
+            break
+        try:
+            sound = np.concatenate(list(decoded_blocks(media, first, last, SAMPLE_RATE_HZ, track=track)))
+        except MediaError:
+            continue  # past the end of what decodes
+        heard_sec += sound.size / SAMPLE_RATE_HZ
+        windows = voice_windows([Stretch(0, sound.size // TICK_SAMPLES)])
+        pieces = [as_floats(sound[one.first * TICK_SAMPLES : one.last * TICK_SAMPLES]) for one in windows]
+        voices.append(encoder.encode([piece for piece in pieces if piece.size]))
+        report(min(1.0, (number + 1) / len(longest)))
+    if heard_sec < LEAST_VOICE_SEC:
+        return None
+    middle = np.concatenate(voices).mean(axis=0)
+    voice: Floats = (middle / np.linalg.norm(middle)).astype(np.float32)
+    return voice
 
 
 def _sound(scratch: str, window: Stretch) -> Floats:

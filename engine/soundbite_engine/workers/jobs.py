@@ -25,6 +25,7 @@ JOBS = {
     "describe": "soundbite_engine.analysis.listening:describe",
     "describe_tags": "soundbite_engine.sound.yamnet_jobs:describe",
     "describe_clap": "soundbite_engine.sound.clap_jobs:describe",
+    "voice": "soundbite_engine.speech.voices:voice_of",
     "hear_voices": "soundbite_engine.speech.voices:hear_voices",
     "tell_speakers": "soundbite_engine.speech.turns:tell_speakers",
     "recognise": "soundbite_engine.speech.recognition:recognise",

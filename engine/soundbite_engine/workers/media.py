@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from soundbite_api.files import SourceFile
-from soundbite_engine.workers.plans import TrackChoice
+from soundbite_engine.workers.plans import Span, TrackChoice
 from soundbite_engine.workers.pool import WorkerPool
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 PROBE_TIMEOUT_S = 60.0
 CUT_TIMEOUT_S = 120.0
@@ -106,3 +111,18 @@ async def levels(media: MediaFile, count: int, pool: WorkerPool, track: TrackCho
         "levels", media, int(count), track, timeout_s=LEVELS_TIMEOUT_S, is_urgent=True
     )
     return heights
+
+
+async def voice(
+    media: MediaFile, turns: Sequence[Span], model: str, pool: WorkerPool, track: TrackChoice = None
+) -> NDArray[np.float32] | None:
+    """The voice of who speaks in `turns` of the file `media`, by the encoder in the folder `model`; see `voice_of`.
+
+    Raises:
+        MediaError: unreadable.
+        WorkerError: the process that listened to it failed.
+    """
+    vector: NDArray[np.float32] | None = await pool.run(
+        "voice", media, list(turns), model, track, timeout_s=LEVELS_TIMEOUT_S
+    )
+    return vector

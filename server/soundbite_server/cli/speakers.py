@@ -15,10 +15,22 @@ if TYPE_CHECKING:
 
 @click.command("speakers", cls=RequestCommand, request="SpeakersRequest")
 @click.argument("name", default="")
+@click.option("--forget", "is_forgotten", is_flag=True, help="Erase the voice of NAME from everywhere it is kept.")
+@click.option("--forget-all", "is_all_forgotten", is_flag=True, help="Erase every voice that is kept.")
 @json_option
 @run_async
-async def speakers_command(name: str, asked: dict[str, Any], as_json: bool) -> None:
-    """Show who speaks in which recordings and for how long, people with a name first; or only who is called NAME."""
+async def speakers_command(
+    name: str, asked: dict[str, Any], is_forgotten: bool, is_all_forgotten: bool, as_json: bool
+) -> None:
+    """Show who speaks in which recordings and for how long, people with a name first; or only who is called NAME.
+
+    Voices are kept only with SOUNDBITE_VOICES=on; --forget erases them whether it is on or not. Names stay.
+    """
+    if is_forgotten or is_all_forgotten:
+        if is_forgotten and not name:
+            raise click.UsageError("Say whose voice: soundbite speakers NAME --forget, or --forget-all.")
+        await _forget("" if is_all_forgotten else name, as_json=as_json)
+        return
     from soundbite_server.cli.library import find_recording
     from soundbite_tools import SpeakersRequest, list_speakers
 
@@ -39,6 +51,18 @@ async def speakers_command(name: str, asked: dict[str, Any], as_json: bool) -> N
         click.echo("No speakers are known. `soundbite add FILE` adds a recording in which somebody speaks.")
 
 
+async def _forget(name: str, *, as_json: bool) -> None:
+    from soundbite_tools import VoiceRequest, count_of, forget_all_voices, forget_voice
+
+    async with personal_library() as library:
+        if name:
+            forgotten = await forget_voice(library, request_of(VoiceRequest, name=name))
+            print_json(forgotten) if as_json else console().print(forgotten.to_text(), markup=False)
+            return
+        count = await forget_all_voices(library)
+    print_json({"voices_erased": count}) if as_json else click.echo(f"{count_of(count, 'voice')} erased.")
+
+
 def _print_speakers(listing: SpeakerListing) -> None:
     from rich.text import Text
 
@@ -55,7 +79,8 @@ def _print_speakers(listing: SpeakerListing) -> None:
     for speaker in listing.speakers:
         for number, one in enumerate(speaker.recordings):
             name = Text(speaker.name, "bold" if speaker.is_named else "") if not number else ""
-            rows.append((name, clock_length(one.seconds), one.title, Text(one.asset_id, "dim")))
+            title = f"{one.title} (probably, {one.likeness:.2f})" if one.likeness else one.title
+            rows.append((name, clock_length(one.seconds), title, Text(one.asset_id, "dim")))
     print_table(columns, rows)
 
 

@@ -37,6 +37,8 @@ from soundbite_tools import (
     TaskResult,
     TranscriptRequest,
     TranscriptResult,
+    VoiceForgotten,
+    VoiceRequest,
 )
 
 if TYPE_CHECKING:
@@ -164,6 +166,12 @@ async def _name_speaker(ctx: ToolContext, request: NameRequest) -> SpeakerNamed:
     from soundbite_tools import name_speaker
 
     return await name_speaker(await library_of(ctx), request)
+
+
+async def _forget_voice(ctx: ToolContext, request: VoiceRequest) -> VoiceForgotten:
+    from soundbite_tools import forget_voice
+
+    return await forget_voice(await library_of(ctx), request)
 
 
 # The order is part of what clients cache.
@@ -314,8 +322,8 @@ recording. search_clips(speakers=[name]) finds what one of them says.""",
         title="Name a speaker",
         description="""\
 Say who a speaker of a recording is: "Speaker 2" is Ann. Answers, transcripts and filters use the name from then on; \
-naming again corrects it; two speakers of one name are read as one. Do it when the user says who it is, or it is \
-clear from what is said; then tell the user.""",
+naming again corrects it, also "probably Ann" (known by voice); two speakers of one name are read as one. Do it when \
+the user says who it is, or it is clear from what is said; then tell the user.""",
         is_read_only=False,
     ),
     Declaration(
@@ -330,5 +338,19 @@ Put right what was recognised wrongly; search, clips, captions and exports have 
 Give the place, old_text and new_text. Only what the user says, or what you know for sure; undo=true takes the last \
 correction there back.""",
         is_read_only=False,
+    ),
+    Declaration(
+        "forget_voice",
+        _forget_voice,
+        VoiceRequest,
+        VoiceForgotten,
+        title="Forget a voice",
+        description="""\
+Erase the voice of a person from everywhere it is kept (it is kept only with SOUNDBITE_VOICES=on), so that they are \
+not known in other recordings any more. Names stay.
+
+It can't be undone: do it only when the user asked for it.""",
+        is_read_only=False,
+        is_destructive=True,
     ),
 )

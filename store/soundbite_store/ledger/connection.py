@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,23 +94,40 @@ _SEVENTH = (
     "CREATE TABLE rewrites (rewrite_id INTEGER PRIMARY KEY, asset_id TEXT NOT NULL, body BLOB NOT NULL) STRICT",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH, _SEVENTH)
+# When each speaker begins: with the seconds it tells whether speakers were counted anew.
+_EIGHTH = (
+    "ALTER TABLE speakers ADD COLUMN first_sec REAL NOT NULL DEFAULT 0",
+    "DELETE FROM speakers",
+    "INSERT INTO speakers SELECT asset_id, source, json_extract(one.value, '$[0]'), json_extract(one.value, '$[1]'), "
+    "json_extract(one.value, '$[2]') FROM transcripts, json_each(speaker_seconds(body)) AS one",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _FIRST,
+    _SECOND,
+    _THIRD,
+    _FOURTH,
+    _FIFTH,
+    _SIXTH,
+    _SEVENTH,
+    _EIGHTH,
+)
 _Result = TypeVar("_Result")
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the ledger to the newest version, one transaction a step.
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
+    """Bring the ledger, or another file of such steps, to the newest version, one transaction a step.
 
     Raises: StoreTooNew, sqlite3.Error.
     """
-    newest = len(MIGRATIONS)
+    newest = len(migrations)
     connection.create_function("speaker_seconds", 1, speaker_seconds, deterministic=True)
     while (version := _version(connection)) < newest:
         connection.execute("BEGIN IMMEDIATE")
         try:
             # Read again inside the transaction: another process may have taken this step meanwhile.
             if _version(connection) == version:
-                for statement in MIGRATIONS[version]:
+                for statement in migrations[version]:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {version + 1}")
             connection.execute("COMMIT")
@@ -131,11 +148,22 @@ def _version(connection: sqlite3.Connection) -> int:
 class LedgerConnection:
     """Runs functions on the ledger off the event loop: one writes at a time, and one reads beside it.
 
+    What is deleted from a file that `is_erased` is overwritten.
+
     A read sees what was committed when it began, so all that this process wrote before.
     """
 
-    def __init__(self, path: Path, *, busy_timeout_s: float) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy_timeout_s: float,
+        migrations: Sequence[Sequence[str]] = MIGRATIONS,
+        is_erased: bool = False,
+    ) -> None:
         self._path = path
+        self._migrations = migrations
+        self._is_erased = is_erased
         self._writer = _ConnectionThread(path, busy_timeout_s, "soundbite-ledger")
         self._reader = _ConnectionThread(path, busy_timeout_s, "soundbite-ledger-reads")
 
@@ -158,11 +186,24 @@ class LedgerConnection:
         # Taking the write lock first means waiting for it instead of failing half-way through.
         return await self._writer.run(lambda db: _in_transaction(db, "BEGIN IMMEDIATE", work))
 
+    async def scrub(self) -> None:
+        """Write the file anew and empty its log, so that nothing that was deleted is in either."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute("VACUUM")
+            # A reader of another process keeps the log in use for as long as it reads.
+            if db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                raise StoreBusy(f"Another process reads {self._path}: try again.")
+
+        await self._writer.run(work)
+
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
         # A commit is on the disk when it returns; WAL's default would lose the last ones in a power cut.
         connection.execute("PRAGMA synchronous = FULL")
-        migrate(connection)
+        if self._is_erased:
+            connection.execute("PRAGMA secure_delete = ON")
+        migrate(connection, self._migrations)
         fsync_directory(self._path.parent)
 
 

@@ -159,6 +159,8 @@ class Speaker:
     speaker: str
     """As clips and transcripts have it."""
     seconds: float
+    first_sec: float
+    """When the speaker begins."""
     name: str = ""
     """The one that a person gave; else empty."""
     is_only: bool = False

@@ -19,7 +19,8 @@ from soundbite_store.ledger.turns import Span, length_of, overlap_of, turns_in, 
 # A name moves to a speaker who speaks for this share of the time it was given for, and of whose time it has as much.
 _SAME_SHARE = 0.5
 _SPEAKERS = (
-    "SELECT s.asset_id, s.speaker, s.seconds, count(*) OVER (PARTITION BY s.asset_id) = 1 AS is_only, coalesce("
+    "SELECT s.asset_id, s.speaker, s.seconds, s.first_sec, count(*) OVER (PARTITION BY s.asset_id) = 1 AS is_only, "
+    "coalesce("
     "(SELECT max(n.name) FROM speaker_names n WHERE n.asset_id = s.asset_id AND n.source = s.source "
     "AND n.speaker = s.speaker), '') AS name FROM speakers s WHERE s.source = ?"
 )
@@ -72,6 +73,10 @@ class SpeakerRecords:
 
         return await self._ledger.write(work)
 
+    async def turns_of(self, asset_id: str, source: str) -> dict[str, list[Span]]:
+        """When each speaker of a recording speaks, in seconds."""
+        return await self._ledger.read(lambda db: _turns_in(db, asset_id, source)[0])
+
     async def speaker_names(self, asset_id: str) -> tuple[SpeakerName, ...]:
         """The names given in a recording, those that fit no speaker any more (`speaker` empty) among them."""
         return await self._ledger.read(lambda db: tuple(_names_in(db, asset_id)))
@@ -97,8 +102,8 @@ def note_speakers(db: sqlite3.Connection, transcript: StoredTranscript) -> tuple
     turns = turns_of((text.start_sec, text.end_sec, text.speaker) for text in texts)
     db.execute("DELETE FROM speakers WHERE asset_id = ? AND source = ?", (asset_id, source))
     db.executemany(
-        "INSERT INTO speakers VALUES (?, ?, ?, ?)",
-        [(asset_id, source, speaker, length_of(spans)) for speaker, spans in turns.items()],
+        "INSERT INTO speakers VALUES (?, ?, ?, ?, ?)",
+        [(asset_id, source, speaker, length_of(spans), spans[0][0]) for speaker, spans in turns.items()],
     )
     given = _names_in(db, asset_id)
     # Names are a person's word about the recording: they hold for what another platform understands of it as well.

@@ -58,5 +58,5 @@ def turns_in(body: bytes) -> dict[str, list[Span]]:
 
 
 def speaker_seconds(body: bytes) -> str:
-    """The seconds of each speaker of a packed transcript as JSON: [[speaker, seconds], ...]."""
-    return json.dumps([[speaker, length_of(spans)] for speaker, spans in turns_in(body).items()])
+    """How long each speaker of a packed transcript speaks, and from when on: [[speaker, seconds, first_sec], ...]."""
+    return json.dumps([[speaker, length_of(spans), spans[0][0]] for speaker, spans in turns_in(body).items()])

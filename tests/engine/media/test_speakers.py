@@ -21,6 +21,7 @@ from soundbite_engine.profiles import base_profile
 from soundbite_engine.speech.transcripts import Word
 from soundbite_engine.speech.turns import Turn, with_speakers
 from soundbite_engine.speech.voices import mel_spectrum
+from soundbite_engine.workers import media
 from soundbite_engine.workers.pool import WorkerPool
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -138,3 +139,23 @@ async def test_the_front_end_is_that_of_the_reference() -> None:
     assert mels.shape == (51, 40)
     assert mels[[0, 10, 25], [3, 8, 20]] == pytest.approx([4.794218, 0.303953, 15.979308], rel=1e-4)
     assert float(mels.sum()) == pytest.approx(1636.0374, rel=1e-4)
+
+
+async def test_the_voice_of_a_person_is_nearer_to_itself_elsewhere_than_to_others(
+    pool: WorkerPool, samples: Path
+) -> None:
+    encoder = base_profile().voices
+    assert encoder is not None
+
+    async def voice(name: str, who: str, count: int | None = None) -> Any:
+        turns = [(one["start_sec"], one["end_sec"]) for one in spoken_events(samples, name) if one["voice"] == who]
+        return await media.voice(samples / name, turns[:count], str(encoder.folder), pool)
+
+    slt, again = await voice("standup.flac", "slt"), await voice("workshop-call.opus", "slt")
+    others = [await voice("workshop-call.opus", "awb"), await voice("standup.flac", "rms")]
+    assert slt.shape == (256,)
+    assert np.linalg.norm(slt) == pytest.approx(1.0, abs=1e-5)
+    assert float(slt @ again) > max(float(one @ other) for one in (slt, again) for other in others) + 0.05
+    # A second or two is no voice.
+    short = [(one["start_sec"], one["start_sec"] + 1.5) for one in spoken_events(samples, "standup.flac")[:1]]
+    assert await media.voice(samples / "standup.flac", short, str(encoder.folder), pool) is None

@@ -53,6 +53,8 @@ async def remove_audio(jobs: Jobs, request: RemoveRequest) -> RemovalResult:
         if sharing := await library.sharing():
             await sharing.withdraw(named)
         forgotten = await ledger.forget_asset(named)
+        if voices := await library.voices(is_erasing=True):
+            await voices.erase_asset(named)
         rows += await _delete_late_rows(library, named)
         files += await anyio.to_thread.run_sync(_remove_files, home, None, named)  # cut before it was forgotten
     is_removed = bool(rows or files or forgotten.assets or forgotten.tasks or forgotten.transcripts)

@@ -19,6 +19,7 @@ from soundbite_tools.embed.transcripts import WindowTranscript, find_transcript
 from soundbite_tools.errors import RecordingRemoved, WorkFailed, sentence
 from soundbite_tools.library import current_space
 from soundbite_tools.text import BETWEEN_SOUNDS, SILENCE, listed, plain_text
+from soundbite_tools.voices.hearing import keep_voices
 from soundbite_tools.words.corrections import corrected
 from soundbite_tools.words.rewording import reworded_clips
 from soundbite_tools.words.timed_words import LONGEST_TRANSCRIPT, TimedWords
@@ -219,6 +220,7 @@ async def _write(
             await store.delete_other_tasks(asset.asset_id, task.task_id)  # in other spaces
         elif (duration_sec, language) != (asset.duration_sec, asset.language):
             await ledger.describe_asset(asset.asset_id, duration_sec=duration_sec, language=language)
+    await keep_voices(library, asset)
     return figures
 
 

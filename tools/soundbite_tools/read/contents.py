@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from soundbite_store import ClipFilter, Envelope, StoredClip, one_a_span
 from soundbite_tools.embed.params import track_of
 from soundbite_tools.errors import raises_problems
-from soundbite_tools.read.get_clip import sound_file, spaces_of
+from soundbite_tools.read.get_clip import spaces_of
+from soundbite_tools.sources.files import sound_file
 from soundbite_tools.sources.local_media import Levels, MediaProblem
 from soundbite_tools.speakers import NO_NAMES, SpeakerLabels, speaker_labels
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from soundbite_tools.embed.params import track_of
 from soundbite_tools.errors import QuestionProblem, RecordingRemoved, UnknownId, raises_problems, sentence
 from soundbite_tools.requests import SoundFormat
 from soundbite_tools.results import ClipDetail
-from soundbite_tools.sources.files import recorded_file, write_whole
+from soundbite_tools.sources.files import sound_file, write_whole
 from soundbite_tools.sources.local_media import MIME_TYPES, MediaProblem
 from soundbite_tools.sources.sources import source_label
 from soundbite_tools.speakers import speaker_labels
@@ -30,7 +30,6 @@ from soundbite_tools.text import (
 from soundbite_tools.words.timed_words import TimedWords
 
 if TYPE_CHECKING:
-    from soundbite_api import SourceFile
     from soundbite_store import Asset, Space
     from soundbite_tools.library import Library
     from soundbite_tools.requests import ClipRequest
@@ -244,24 +243,6 @@ async def cut_sound(
         note = f"The sound can't be written to a file: {why}. include_audio=true returns it all the same."
         return CutSound(None, sound, mime_type, note)
     return CutSound(path, sound, mime_type)
-
-
-async def sound_file(library: Library, asset: Asset) -> SourceFile | None:
-    """Return the file that holds the sound of a recording; None where none is here, or it is not the same any more.
-
-    Raises:
-        StoreError: the ledger can't be read.
-    """
-    if asset.source_kind in ("file", "base64"):
-        source = await anyio.to_thread.run_sync(lambda: recorded_file(asset, is_same_date=True))
-        # Its content was compared just now; from here on it is enough that nobody touches it.
-        return replace(source, content_hash="") if source else None
-    platform_asset_id: str | None = asset.source_uri
-    if asset.source_kind == "url":
-        platform_asset_id = await (await library.ledger()).get_platform_asset(
-            library.config.platform, asset.content_hash
-        )
-    return await library.media_reader.asset_file(platform_asset_id) if platform_asset_id else None
 
 
 def why_silent(asset: Asset) -> str:

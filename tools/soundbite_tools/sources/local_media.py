@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from soundbite_api import SourceFile
 from soundbite_store import TimedText
 from soundbite_tools.requests import SoundFormat
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MIME_TYPES: dict[SoundFormat, str] = {
     "wav": "audio/wav",
@@ -101,6 +106,16 @@ class MediaReader(Protocol):
 
     async def levels(self, source: SourceFile, count: int, track: str = "") -> Levels:
         """Return how loud the sound of a file is in `count` equal parts of it.
+
+        Raises:
+            MediaProblem: it can't be read.
+        """
+        ...
+
+    async def voice(
+        self, source: SourceFile, turns: Sequence[tuple[float, float]], track: str = ""
+    ) -> NDArray[np.float32] | None:
+        """Return the voice of who speaks in these turns, in seconds: a unit vector; None of too little speech.
 
         Raises:
             MediaProblem: it can't be read.

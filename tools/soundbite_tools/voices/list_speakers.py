@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from soundbite_tools.errors import raises_problems
 from soundbite_tools.results import Appearance, SpeakerEntry, SpeakerListing
 from soundbite_tools.text import Room, first_that_fits, folded, plain_text, rounded_sec, shorten, speaker_label
+from soundbite_tools.voices.likeness import LikelyPerson, likely_people
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Speaker
     from soundbite_tools.library import Library
-    from soundbite_tools.requests import SpeakersRequest
+    from soundbite_tools.voices.requests import SpeakersRequest
 
 _ASSETS_READ = 100_000
 _MOST_APPEARANCES = 20
+_Key = tuple[str, str]
 
 
 @raises_problems
@@ -30,6 +33,8 @@ async def list_speakers(library: Library, request: SpeakersRequest) -> SpeakerLi
     assets = {asset.asset_id: asset for asset in await ledger.list_assets(limit=_ASSETS_READ)}
     asked = request.asset_ids or None
     speakers = [one for one in await ledger.speakers_of(library.config.platform, asked) if one.asset_id in assets]
+    likely = {(one.speaker.asset_id, one.speaker.speaker): one for one in await likely_people(library, asked)}
+    speakers = [_called(one, likely) for one in speakers]
     groups = [group for group in _groups(speakers, list(assets)) if _is_called(group, request.name)]
     first = (request.page - 1) * request.page_limit
     page = groups[first : first + request.page_limit]
@@ -37,7 +42,7 @@ async def list_speakers(library: Library, request: SpeakersRequest) -> SpeakerLi
 
     def answer(room: Room) -> SpeakerListing:
         return SpeakerListing(
-            speakers=[_entry(group, assets, room) for group in page],
+            speakers=[_entry(group, assets, room, likely) for group in page],
             total_speakers=len(groups),
             next_step=_next_step(groups, left, request),
         )
@@ -66,10 +71,21 @@ def _is_called(group: Sequence[Speaker], name: str) -> bool:
     return folded(name.strip()) in folded(label)
 
 
-def _entry(group: Sequence[Speaker], assets: dict[str, Asset], room: Room) -> SpeakerEntry:
+def _called(speaker: Speaker, likely: dict[_Key, LikelyPerson]) -> Speaker:
+    """A speaker under the name of who it probably is."""
+    person = likely.get((speaker.asset_id, speaker.speaker))
+    return replace(speaker, name=person.name) if person else speaker
+
+
+def _entry(
+    group: Sequence[Speaker], assets: dict[str, Asset], room: Room, likely: dict[_Key, LikelyPerson]
+) -> SpeakerEntry:
     seconds: dict[str, float] = defaultdict(float)
+    likeness: dict[str, float] = {}
     for one in group:
         seconds[one.asset_id] += one.seconds
+        if person := likely.get((one.asset_id, one.speaker)):
+            likeness[one.asset_id] = round(person.likeness, 2)
     order = sorted(seconds, key=lambda asset_id: -seconds[asset_id])
     return SpeakerEntry(
         name=group[0].name or speaker_label(group[0].speaker),
@@ -81,6 +97,7 @@ def _entry(group: Sequence[Speaker], assets: dict[str, Asset], room: Room) -> Sp
                 asset_id=asset_id,
                 title=shorten(plain_text(assets[asset_id].title, room.title), room.title),
                 seconds=rounded_sec(seconds[asset_id]),
+                likeness=likeness.get(asset_id, 0.0),
             )
             for asset_id in order[: min(_MOST_APPEARANCES, room.entries)]
         ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from soundbite_tools.errors import QuestionProblem, UnknownId, raises_problems
@@ -18,13 +18,16 @@ from soundbite_tools.text import (
     speaker_label,
     speakers_of,
 )
+from soundbite_tools.voices.hearing import keep_voices
+from soundbite_tools.voices.likeness import likely_people, name_in
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Speaker
     from soundbite_tools.library import Library
-    from soundbite_tools.requests import NameRequest
+    from soundbite_tools.voices.requests import NameRequest
 
 _MOST_TOLD = 15
+_LONGEST_LABEL = 100
 _NUMBERED = re.compile(r"(?:speaker\s*)?\d+")
 
 
@@ -45,14 +48,17 @@ async def name_speaker(library: Library, request: NameRequest) -> SpeakerNamed:
         )
     name = _checked(request.name)
     speakers = await ledger.speakers_of(platform, [asset.asset_id])
-    meant = _meant(speakers, request.speaker)
+    likely = {one.speaker.speaker: one.name for one in await likely_people(library, [asset.asset_id])}
+    meant = _meant(speakers, likely, request.speaker)
     also = [one for one in speakers if name and one not in meant and folded(one.name) == folded(name)]
     name = also[0].name if also else name  # read as one, so spelled as one
     if not meant or not await ledger.name_speaker(asset.asset_id, platform, [one.speaker for one in meant], name):
         raise _nobody(asset, speakers, request.speaker)
     if sharing := await library.sharing():
         await sharing.publish(asset.asset_id)
-    before = {one.name or speaker_label(one.speaker) for one in meant}
+    if name:
+        await _enrol(library, asset, meant)
+    before = {one.name or likely.get(one.speaker) or speaker_label(one.speaker) for one in meant}
     return SpeakerNamed(
         asset_id=asset.asset_id,
         title=asset.title,
@@ -61,6 +67,20 @@ async def name_speaker(library: Library, request: NameRequest) -> SpeakerNamed:
         seconds=rounded_sec(sum(one.seconds for one in (*meant, *also))),
         notes=[_merged(name, [*meant, *also])] if also else [],
     )
+
+
+async def _enrol(library: Library, asset: Asset, speakers: Sequence[Speaker]) -> None:
+    """Keep the voice of who has a name now, where that is wanted, also if it was erased before."""
+    if (voices := await library.voices()) is None or library.config.is_read_only:
+        return
+    platform = library.config.platform
+    turns = await (await library.ledger()).turns_of(asset.asset_id, platform)
+    for one in speakers:
+        await voices.allow(asset.asset_id, turns.get(one.speaker, []))
+    kept = {one.speaker: one for one in await voices.of_assets(platform, [asset.asset_id])}
+    missing = {one.speaker for one in speakers if one.speaker not in kept or not kept[one.speaker].is_of(one)}
+    if missing:
+        await keep_voices(library, asset, only=missing)
 
 
 def _checked(name: str) -> str:
@@ -76,11 +96,13 @@ def _checked(name: str) -> str:
     return plain
 
 
-def _meant(speakers: Sequence[Speaker], asked: str) -> list[Speaker]:
-    """The speaker of that number, or all who have that name."""
+def _meant(speakers: Sequence[Speaker], likely: Mapping[str, str], asked: str) -> list[Speaker]:
+    """The speaker of that number, or all who have that name, or else probably are that person."""
     labels = speakers_of([asked])
     by_label = [one for one in speakers if one.speaker in labels]
-    return by_label or [one for one in speakers if one.name and folded(one.name) in map(folded, labels)]
+    name = folded(name_in(plain_text(asked, _LONGEST_LABEL)))
+    by_name = [one for one in speakers if one.name and folded(one.name) == name]
+    return by_label or by_name or [one for one in speakers if folded(likely.get(one.speaker, "")) == name != ""]
 
 
 def _merged(name: str, speakers: Sequence[Speaker]) -> str:

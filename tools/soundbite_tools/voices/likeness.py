@@ -1,0 +1,94 @@
+"""Whose voice it probably is: speakers without a name beside the people who have one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from soundbite_tools.text import folded
+
+if TYPE_CHECKING:
+    from soundbite_store import Speaker, Voice, Voices
+    from soundbite_tools.library import Library
+
+# Voices at least so much alike are probably one person's. Of the calls and readings that speakers are measured on, the
+# halves of one person's are .94 to .99 alike, those of two people at most .88 (`bench/speakers.py --voices`).
+SAME_VOICE = 0.91
+
+
+@dataclass(frozen=True)
+class LikelyPerson:
+    """A speaker without a name who probably is somebody with one."""
+
+    speaker: Speaker
+    voice: Voice
+    name: str
+    likeness: float
+    """Of the voices, up to 1; no probability."""
+
+    @property
+    def label(self) -> str:
+        """The name with how sure it is."""
+        return f"probably {self.name} ({self.likeness:.2f})".replace("(0.", "(.")
+
+
+_LABEL = re.compile(r"probably (?P<name>.+) \(1?\.\d\d\)", re.IGNORECASE)
+
+
+def name_in(label: str) -> str:
+    """Return the name in the label of a likely person; any other label as it is."""
+    match = _LABEL.fullmatch(label.strip())
+    return match["name"] if match else label
+
+
+async def likely_people(library: Library, asset_ids: Iterable[str] | None = None) -> list[LikelyPerson]:
+    """Return the speakers of these recordings, of all by default, who have no name and sound like somebody who has.
+
+    Raises:
+        StoreError: the ledger or the voices can't be read.
+    """
+    voices = await library.voices()
+    return [] if voices is None else await likely_in(library, voices, library.config.platform, asset_ids)
+
+
+async def likely_in(
+    library: Library, voices: Voices, source: str, asset_ids: Iterable[str] | None = None
+) -> list[LikelyPerson]:
+    """Return the same by these voices, of the speakers that one source tells apart.
+
+    Raises:
+        StoreError: the ledger or the voices can't be read.
+    """
+    ledger = await library.ledger()
+    named = await ledger.named_speakers(source)
+    if not named:
+        return []
+    unnamed = [one for one in await ledger.speakers_of(source, asset_ids) if not one.name]
+    where = None if asset_ids is None else {one.asset_id for one in (*named, *unnamed)}
+    kept = {(one.asset_id, one.speaker): one for one in await voices.of_assets(source, where)}
+    return _likely(_with_voices(unnamed, kept), _with_voices(named, kept))
+
+
+def _with_voices(speakers: Sequence[Speaker], kept: dict[tuple[str, str], Voice]) -> list[tuple[Speaker, Voice]]:
+    pairs = ((one, kept.get((one.asset_id, one.speaker))) for one in speakers)
+    # Where the speakers were counted anew since, the voice under a number may be another's.
+    return [(one, voice) for one, voice in pairs if voice and voice.is_of(one)]
+
+
+def _likely(unnamed: Sequence[tuple[Speaker, Voice]], named: Sequence[tuple[Speaker, Voice]]) -> list[LikelyPerson]:
+    import numpy as np
+
+    if not unnamed or not named:
+        return []
+    alike = np.stack([voice.vector for _, voice in unnamed]) @ np.stack([voice.vector for _, voice in named]).T
+    there = {(one.asset_id, folded(one.name)) for one, _ in named}
+    likely = []
+    for (speaker, voice), row in zip(unnamed, alike, strict=True):
+        # Whom a person has found in the recording already is not its other speaker.
+        others = [at for at, (one, _) in enumerate(named) if (speaker.asset_id, folded(one.name)) not in there]
+        best = max(others, key=lambda at: row[at], default=None)
+        if best is not None and row[best] >= SAME_VOICE:
+            likely.append(LikelyPerson(speaker, voice, named[best][0].name, float(row[best])))
+    return likely
