@@ -484,6 +484,16 @@ def test_transcripts_are_written_as_files_that_others_read(shelf: Any, run: Any,
     assert all(text.startswith("WEBVTT\n\n") or text == "WEBVTT\n" for text in texts["vtt"])
     assert any(re.match(r"1\n\d\d:\d\d:\d\d,\d{3} --> \d\d:\d\d:\d\d,\d{3}\n", text) for text in texts["srt"])
     assert all(text.startswith("---\ntitle: ") and "\n---\n" in text for text in texts["md"])
+    told = document(run("export", folder, "--format", "txt", "--json").out)["notes"]
+    assert told == [
+        f"Nothing is said in rain: {next(Path(file).name for file in written['txt'] if 'rain' in file)} has no words."
+    ]
+    assert all(held["chapters"] for held in map(json.loads, texts["json"]))
+    run("rename", "rain", "Wet night")
+    renamed = document(run("export", folder, "--format", "txt", "--json").out)["files"]
+    assert {*map(str, folder.glob("*.txt"))} == {*renamed}
+    assert not list(folder.glob(".*"))
+    assert "00:00-00:08" in run("chapters", "spoken").out
     one = tmp_path / "one.srt"  # by the end of its name, and by the recording's title
     titles = [asset["title"] for asset in document(run("list", "--json").out)["assets"]]
     for title in titles:

@@ -55,7 +55,7 @@ ROOMS = {
         },  # the face, which names what the server may use
         "embed": {"", "sources", "voices", "words"},
         "groups": {"", "search"},
-        "read": {"", "embed", "sources", "words"},
+        "read": {"", "embed", "search", "sources", "words"},  # chapters weigh words as a search does
         "repair": {"", "embed", "sources"},
         "search": {"", "embed", "sources"},
         "sources": {""},

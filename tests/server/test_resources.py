@@ -45,6 +45,9 @@ async def test_a_host_reads_the_library_down_to_the_sound(connect: Any, embedded
         said = await read(client, index["assets"][0]["transcript_uri"])
         assert said.text.startswith("[00:00] ")
         assert "dark" in said.text
+        subrip = await read(client, f"soundbite://transcripts/{embedded.asset_id}.srt")
+        notes = await read(client, f"soundbite://transcripts/{embedded.asset_id}.md")
+        assert (subrip.text[:12], notes.text[:10]) == ("1\n00:00:00,0", "---\ntitle:")
         subtitles = await read(client, f"soundbite://transcripts/{embedded.asset_id}.vtt")
         assert subtitles.mime_type == "text/vtt"
         assert subtitles.text.startswith("WEBVTT\n\n00:00:0")

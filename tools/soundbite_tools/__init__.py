@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from soundbite_tools.groups.results import ClassifyResult, ClusterListing
     from soundbite_tools.housekeeping import forget_unused, make_ready
     from soundbite_tools.library import Library
+    from soundbite_tools.read.chapters import Chapter, chapters_of
     from soundbite_tools.read.contents import Contents, contents_of, levels_of
     from soundbite_tools.read.formats import (
         TRANSCRIPT_FORMATS,
@@ -143,6 +144,7 @@ _NAMES = {
     "groups.results": "ClassifyResult ClusterListing",
     "library": "Library",
     "read.formats": "TRANSCRIPT_FORMATS TranscriptFormat as_text as_webvtt transcript_file transcript_file_name",
+    "read.chapters": "Chapter chapters_of",
     "read.contents": "Contents contents_of levels_of",
     "read.get_clip": "PlayableClip get_clip why_silent",
     "read.list_audio": "TASKS_READ list_audio recording_status",
@@ -191,6 +193,7 @@ __all__ = [
     "TRANSCRIPT_FORMATS",
     "UPLOAD_SCHEME",
     "AssetResult",
+    "Chapter",
     "ClassifyRequest",
     "ClassifyResult",
     "ClipDetail",
@@ -252,6 +255,7 @@ __all__ = [
     "as_text",
     "as_webvtt",
     "changed_tags",
+    "chapters_of",
     "classify_clips",
     "clip_points",
     "clock",

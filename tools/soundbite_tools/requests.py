@@ -303,6 +303,7 @@ class TranscriptRequest(Request):
     ]
     start_sec: Annotated[float, Field(description="From here", ge=0)] = 0.0
     end_sec: Annotated[float, Field(description="To here; 0 is the end", ge=0)] = 0.0
+    chapters: Annotated[bool, Field(description="A map instead")] = False
 
 
 class ListRequest(Request):

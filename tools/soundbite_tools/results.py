@@ -220,6 +220,12 @@ class TranscriptLine(BaseModel):
     time_range: str
     text: str
     speaker: str = Field(default="", description="Who says it")
+    clip_id: Annotated[str, UNLISTED] = ""
+
+    @model_serializer(mode="wrap")
+    def _leave_out_clip(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = serialise(self)
+        return values if self.clip_id else {name: value for name, value in values.items() if name != "clip_id"}
 
 
 class TranscriptResult(Result):
@@ -239,6 +245,7 @@ class TranscriptResult(Result):
         head = f"{quoted(self.title)} {self.time_range} ({span(self)}), asset_id {self.asset_id}"
         lines = [
             f"[{line.time_range}, {number(line.start_sec)} s] {_by(line.speaker)}{quoted(line.text)}"
+            + (f" clip_id {line.clip_id}" if line.clip_id else "")
             for line in self.lines
         ]
         return "\n".join(closing([head, *lines], self.notes, self.next_step))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ from soundbite_server.cli.library import (
 from soundbite_server.cli.options import RequestCommand, request_of
 
 if TYPE_CHECKING:
-    from soundbite_store import ExchangeResult
+    from soundbite_store import Asset, ExchangeResult, StoredTranscript
     from soundbite_tools import Library, LibraryListing, TaskResult
 
 _TRANSCRIPT_FORMATS = ("vtt", "srt", "md", "json", "txt")
@@ -293,35 +294,71 @@ async def export_command(file: Path, file_format: str | None, recording: str | N
         raise click.UsageError("--asset takes the transcript of a recording: name its --format too.")
     async with personal_library() as library:
         if is_transcript:
-            written = await _write_transcripts(library, file, file_format, recording)
-            print_json({"files": written}) if as_json else console().print("\n".join(written), markup=False)
+            written, notes = await _write_transcripts(library, file, file_format, recording)
+            if as_json:
+                print_json({"files": written, **({"notes": notes} if notes else {})})
+            else:
+                console().print("\n".join([*written, *notes]), markup=False)
             return
         done = await export_library(await library.store(), await library.ledger(), file)
     _print_counts(done, "written", as_json=as_json)
 
 
-async def _write_transcripts(library: Library, target: Path, file_format: Any, recording: str | None) -> list[str]:
-    """Write transcripts, and return the files: one to `target`, or those of all recordings into the folder `target`."""
+async def _write_transcripts(
+    library: Library, target: Path, file_format: Any, recording: str | None
+) -> tuple[list[str], list[str]]:
+    """Write transcripts: one to `target`, or those of all recordings into the folder `target`.
+
+    Returns the files, and a sentence for each in which nothing is said.
+    """
     from soundbite_server.cli.library import find_recording
-    from soundbite_tools import transcript_file, transcript_file_name, transcript_of_recording
+    from soundbite_tools import transcript_file_name, transcript_of_recording
 
     ledger = await library.ledger()
     assets = [await find_recording(ledger, recording)] if recording else await ledger.list_assets(1_000_000)
-    written = []
+    written, notes = list[str](), list[str]()
     for asset in assets:
         transcript = await transcript_of_recording(library, asset.asset_id)
         if transcript is None:
             continue
         path = target if recording else target / transcript_file_name(asset, file_format)
+        text = await _transcript_text(library, asset, transcript, file_format)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(transcript_file(asset, transcript, file_format), encoding="utf-8")
+            _write_whole(path, text)
+            if not recording:
+                # The file of a recording that had another title then.
+                for other in path.parent.glob(f"*-{asset.asset_id}.{file_format}"):
+                    if other != path:
+                        other.unlink()
         except OSError as exc:
             raise click.UsageError(f"{path} cannot be written: {exc.strerror}.") from exc
         written.append(str(path))
+        if not (transcript.sentences or transcript.words):
+            notes.append(f"Nothing is said in {asset.title}: {path.name} has no words.")
     if recording and not written:
         raise click.UsageError(f"{assets[0].title} has no transcript: nothing is said in it, or it is not ready yet.")
-    return written
+    return written, notes
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file that is there whole or as it was before; what is no file (a pipe) is written to as it is."""
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8")
+        return
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+async def _transcript_text(library: Library, asset: Asset, transcript: StoredTranscript, file_format: Any) -> str:
+    from soundbite_tools import chapters_of, transcript_file
+
+    chapters = await chapters_of(library, asset, transcript) if file_format in ("md", "json") else ()
+    return transcript_file(asset, transcript, file_format, chapters)
 
 
 @click.command("import")

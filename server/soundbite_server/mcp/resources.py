@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
@@ -49,6 +49,18 @@ def register_resources(server: MCPServer[Services], running: Callable[[], Servic
         description="What is said in a recording, as subtitles that players read.",
         mime_type="text/vtt",
     )(transcript_vtt)
+    server.resource(
+        "soundbite://transcripts/{asset_id}.srt",
+        title="Transcript as SubRip",
+        description="The same for players that read no WebVTT.",
+        mime_type="application/x-subrip",
+    )(transcript_srt)
+    server.resource(
+        "soundbite://transcripts/{asset_id}.md",
+        title="Transcript as Markdown",
+        description="What is said in a recording, with its chapters, for notes.",
+        mime_type="text/markdown",
+    )(transcript_md)
     server.resource(
         "soundbite://transcripts/{asset_id}",
         title="Transcript",
@@ -98,6 +110,16 @@ async def transcript_vtt(asset_id: str, ctx: ToolContext) -> str:
     return as_webvtt(await _transcript(asset_id, ctx))
 
 
+async def transcript_srt(asset_id: str, ctx: ToolContext) -> str:
+    """Return what is said in a recording as SubRip."""
+    return await _file(asset_id, "srt", ctx)
+
+
+async def transcript_md(asset_id: str, ctx: ToolContext) -> str:
+    """Return what is said in a recording as Markdown, with its chapters."""
+    return await _file(asset_id, "md", ctx)
+
+
 async def clip(clip_id: str, ctx: ToolContext) -> bytes:
     """Return the sound of a clip."""
     from soundbite_tools import ClipRequest, get_clip
@@ -139,6 +161,19 @@ async def _transcript(asset_id: str, ctx: ToolContext) -> StoredTranscript:
     if transcript is None:
         raise ResourceNotFoundError("There is no transcript of such a recording; soundbite://library lists them.")
     return transcript
+
+
+async def _file(asset_id: str, file_format: Literal["srt", "md"], ctx: ToolContext) -> str:
+    from soundbite_tools import chapters_of, transcript_file
+
+    words = await _transcript(asset_id, ctx)
+    async with _told():
+        services = await library_of(ctx)
+        recording = await (await services.ledger()).get_asset(asset_id)
+        if recording is None:
+            raise ResourceNotFoundError("There is no such recording; soundbite://library lists them.")
+        chapters = await chapters_of(services, recording, words) if file_format == "md" else ()
+    return transcript_file(recording, words, file_format, chapters)
 
 
 @asynccontextmanager

@@ -200,7 +200,7 @@ gives an address to send it to. Keep the defaults unless asked.""",
         description="""\
 Say how far an embedding task is, and what it made.
 
-With `wait_seconds` a few calls are enough. When it is ready, or searchable far enough, call search_clips. \
+With `wait_seconds` few calls are enough. When it is ready, or searchable far enough, call search_clips. \
 detail="embeddings" lists the time range and first ten values of each vector.""",
         is_read_only=True,
     ),
@@ -245,7 +245,7 @@ model that can hear: it adds the sound itself, up to 1 MB, best as wav.""",
         description="""\
 Read what is said in a recording, sentence by sentence with times, a page at a time.
 
-Use it to summarise a recording or to read on around a clip; to find something, search_clips is quicker. It is \
+Use it to summarise (first chapters=true) or to read on around a clip; to find something, search_clips. It is \
 recognised speech: data to quote, with mistakes in names and numbers.""",
         is_read_only=True,
     ),
@@ -258,7 +258,7 @@ recognised speech: data to quote, with mistakes in names and numbers.""",
         description="""\
 List the recordings in the library, newest first: title, length, tags, status, asset_id and task_id.
 
-Call it to see what can be searched, to find the asset_id of a recording someone names, or to find an earlier task.""",
+For what can be searched, an asset_id, or an earlier task.""",
         is_read_only=True,
     ),
     Declaration(
@@ -286,7 +286,7 @@ Group clips that are alike, to learn what a library or a recording holds without
 
 Each cluster comes with its size, telling words and sounds, and a representative clip. modality="speech" groups by \
 topic, "sound" by how it sounds. \
-The same library always gives the same clusters. Follow up with search_clips(like=clip_id).""",
+The same library gives the same clusters. Follow up with search_clips(like=clip_id).""",
         is_read_only=True,
     ),
     Declaration(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal, get_args
 
 from soundbite_tools.read.captions import caption_lines, cues
 from soundbite_tools.text import clock, clock_length, language_label, plain_text, rounded_sec, speaker_label
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from soundbite_store import Asset, StoredTranscript, TimedText
+    from soundbite_tools.read.chapters import Chapter
 
 TranscriptFormat = Literal["vtt", "srt", "md", "json", "txt"]
 TRANSCRIPT_FORMATS: tuple[TranscriptFormat, ...] = get_args(TranscriptFormat)
@@ -18,19 +22,23 @@ _LONGEST_LINE = 500
 _LONGEST_NAME = 60
 # A pause after which a paragraph of the same speaker ends.
 _PARAGRAPH_SEC = 2.0
+# One that is long ends at the next breath, or after so many characters.
+_PARAGRAPH_CHARACTERS, _BREATH_SEC, _LONGEST_PARAGRAPH = 400, 0.5, 900
 
 
-def transcript_file(asset: Asset, transcript: StoredTranscript, file_format: TranscriptFormat) -> str:
-    """Return what is said in a recording as the text of a file."""
+def transcript_file(
+    asset: Asset, transcript: StoredTranscript, file_format: TranscriptFormat, chapters: Sequence[Chapter] = ()
+) -> str:
+    """Return what is said in a recording as the text of a file; Markdown and JSON have its chapters."""
     match file_format:
         case "vtt":
             return as_webvtt(transcript)
         case "srt":
             return as_subrip(transcript)
         case "md":
-            return as_markdown(asset, transcript)
+            return as_markdown(asset, transcript, chapters)
         case "json":
-            return as_json(asset, transcript)
+            return as_json(asset, transcript, chapters)
         case "txt":
             return as_text(transcript)
 
@@ -72,8 +80,11 @@ def as_subrip(transcript: StoredTranscript) -> str:
     return "\n".join(blocks)
 
 
-def as_markdown(asset: Asset, transcript: StoredTranscript) -> str:
-    """Return the transcript as Markdown: front matter, then a paragraph a turn with its time and speaker."""
+def as_markdown(asset: Asset, transcript: StoredTranscript, chapters: Sequence[Chapter] = ()) -> str:
+    """Return the transcript as Markdown: front matter, then a heading a chapter, a paragraph a turn or a thought.
+
+    A paragraph begins with its time and speaker; it ends with the turn, at a pause, or after some sentences.
+    """
     facts = {
         "title": plain_text(asset.title, _LONGEST_LINE),
         "length": clock_length(asset.duration_sec),
@@ -85,9 +96,14 @@ def as_markdown(asset: Asset, transcript: StoredTranscript) -> str:
     front = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in facts.items() if value]
     paragraphs: list[str] = []
     before: TimedText | None = None
+    headings = list(chapters) if len(chapters) > 1 else []
     for line in transcript.sentences or cues(transcript):
         text = _unmarked(_value(line))
-        if before is not None and line.speaker == before.speaker and line.start_sec - before.end_sec < _PARAGRAPH_SEC:
+        is_chapter = False
+        while headings and (line.start_sec + line.end_sec) / 2 >= headings[0].start_sec:
+            chapter, is_chapter = headings.pop(0), True
+            paragraphs.append(f"## {clock(chapter.start_sec)} {_unmarked(chapter.title)}")
+        if not is_chapter and before is not None and _is_one_paragraph(before, line, paragraphs[-1]):
             paragraphs[-1] += f" {text}"
         else:
             speaker = _unmarked(_speaker(transcript, line))
@@ -96,12 +112,19 @@ def as_markdown(asset: Asset, transcript: StoredTranscript) -> str:
     return "\n".join(["---", *front, "---", "", *(f"{paragraph}\n" for paragraph in paragraphs)])
 
 
-def as_json(asset: Asset, transcript: StoredTranscript) -> str:
+def _is_one_paragraph(before: TimedText, line: TimedText, paragraph: str) -> bool:
+    pause_sec = line.start_sec - before.end_sec
+    longest_pause_sec = _PARAGRAPH_SEC if len(paragraph) < _PARAGRAPH_CHARACTERS else _BREATH_SEC
+    return line.speaker == before.speaker and pause_sec < longest_pause_sec and len(paragraph) < _LONGEST_PARAGRAPH
+
+
+def as_json(asset: Asset, transcript: StoredTranscript, chapters: Sequence[Chapter] = ()) -> str:
     """Return the sentences and words of a recording with times in seconds, as one JSON object."""
     content = {"asset_id": asset.asset_id, "title": asset.title, "audio_seconds": rounded_sec(asset.duration_sec)}
     parts = {"sentences": transcript.sentences, "words": transcript.words}
     texts = {name: [_entry(transcript, text) for text in entries] for name, entries in parts.items()}
-    return json.dumps({**content, **texts}, ensure_ascii=False, indent=1) + "\n"
+    map_of_it = {"chapters": [asdict(chapter) for chapter in chapters]} if chapters else {}
+    return json.dumps({**content, **map_of_it, **texts}, ensure_ascii=False, indent=1) + "\n"
 
 
 def _unmarked(text: str) -> str:

@@ -22,6 +22,7 @@ from soundbite_tools.text import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from soundbite_store import Asset, StoredTranscript
     from soundbite_tools.library import Library
     from soundbite_tools.requests import TranscriptRequest
 
@@ -64,6 +65,8 @@ async def read_transcript(library: Library, request: TranscriptRequest) -> Trans
             "Give start_sec below end_sec, both within the recording.",
             code="range_invalid",
         )
+    if request.chapters:
+        return await _map(library, asset, transcript, start_sec, until_sec)
     wanted = [text for text in transcript.sentences or transcript.words if _is_in(text, start_sec, until_sec)]
     lines = _first_page(wanted, has_speakers=transcript.has_speakers)
     left = wanted[len(lines) :]
@@ -77,6 +80,37 @@ async def read_transcript(library: Library, request: TranscriptRequest) -> Trans
         time_range=clock_range(start_sec, reached_sec),
         notes=[] if wanted else ["Nothing is said there."],
         next_step=_next_step(asset.asset_id, left, end_sec),
+    )
+
+
+async def _map(
+    library: Library, asset: Asset, transcript: StoredTranscript, start_sec: float, until_sec: float
+) -> TranscriptResult:
+    """The chapters that a range touches, a line each."""
+    from soundbite_tools.read.chapters import chapters_of
+
+    chapters = [
+        chapter
+        for chapter in await chapters_of(library, asset, transcript)
+        if chapter.start_sec < until_sec and chapter.end_sec > start_sec
+    ]
+    return TranscriptResult(
+        asset_id=asset.asset_id,
+        title=asset.title,
+        lines=[
+            TranscriptLine(
+                start_sec=rounded_sec(chapter.start_sec),
+                time_range=clock_range(chapter.start_sec, chapter.end_sec),
+                text=f"{chapter.title}: {chapter.sentence}" if chapter.sentence else chapter.title,
+                clip_id=chapter.clip_id,
+            )
+            for chapter in chapters
+        ],
+        start_sec=rounded_sec(start_sec),
+        end_sec=rounded_sec(until_sec),
+        time_range=clock_range(start_sec, until_sec),
+        notes=[] if chapters else ["It has no clips to make chapters of."],
+        next_step="Read one with start_sec and end_sec, without chapters." if chapters else "",
     )
 
 
