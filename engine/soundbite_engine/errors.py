@@ -62,7 +62,8 @@ class StateError(EngineError):
 class WorkerError(EngineError):
     """One job's process failed; other jobs are not affected.
 
-    Codes: `worker_crashed`, `worker_timeout`, `worker_memory`, `worker_failed`, `worker_closed`.
+    Codes: `worker_crashed`, `worker_killed` (by somebody else), `worker_timeout`, `worker_memory`, `worker_failed`,
+    `worker_closed`.
     """
 
 

@@ -14,7 +14,7 @@ from soundbite_engine.workers import media
 from soundbite_engine.workers.plans import TrackChoice
 from soundbite_engine.workers.pool import WorkerPool
 from soundbite_store import TimedText
-from soundbite_tools import Heard, Levels, Media, MediaProblem, SoundFormat
+from soundbite_tools import Heard, Levels, Media, MediaProblem, SoundFormat, WorkFailed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,4 +123,10 @@ async def _translated() -> AsyncIterator[None]:
     try:
         yield
     except EngineError as exc:
+        if exc.code == "worker_killed":  # which says nothing of the file
+            raise WorkFailed(
+                f"The work was stopped from outside each time it was begun: {exc.message}.",
+                "Try again; if it goes on, see what ends processes on this machine, such as a limit of memory.",
+                code=exc.code,
+            ) from exc
         raise MediaProblem(exc.message) from exc

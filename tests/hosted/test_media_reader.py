@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import sys
 from pathlib import Path
 
 import av
@@ -10,6 +14,7 @@ import pytest
 from soundbite_api import SourceFile
 from soundbite_engine.workers.pool import WorkerPool
 from soundbite_server.local_media import EngineMediaReader
+from soundbite_tools.errors import WorkFailed
 from soundbite_tools.sources.local_media import MediaProblem
 
 SAMPLE = sorted((Path(__file__).parents[2] / "samples").glob("*.flac"))[0]
@@ -25,3 +30,35 @@ async def test_a_window_becomes_a_flac_file_and_its_words_are_recognised(tmp_pat
         assert all(2.0 <= word.start_sec < word.end_sec <= 6.5 for word in heard.words)
         with pytest.raises(MediaProblem, match="past the end"):
             await media_reader.to_flac(SourceFile.at(SAMPLE), tmp_path / "nothing.flac", 5000.0, None)
+
+
+def workers() -> set[int]:
+    """The processes that this one has started and that run."""
+    children = (Path("/proc") / str(os.getpid()) / "task").glob("*/children")
+    return {int(number) for file in children for number in file.read_text().split()}
+
+
+async def kill_workers(before: set[int], times: int) -> None:
+    while times:
+        if fresh := workers() - before:
+            number = fresh.pop()
+            os.kill(number, signal.SIGKILL)
+            before, times = before | {number}, times - 1
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds its workers in /proc")
+async def test_a_worker_that_is_killed_costs_no_words_and_makes_no_file_unreadable() -> None:
+    source, before = SourceFile.at(SAMPLE), workers()
+    async with WorkerPool(size=1) as pool, asyncio.timeout(120):
+        reader = EngineMediaReader(pool)
+        job = asyncio.create_task(reader.transcribe(source, 0.0, 8.0))
+        await kill_workers(before, 2)
+        words = [word.value for word in (await job).words]
+        assert words == [word.value for word in (await reader.transcribe(source, 0.0, 8.0)).words] != []
+    async with WorkerPool(size=1) as pool, asyncio.timeout(120):
+        probe = asyncio.create_task(EngineMediaReader(pool).probe(source))
+        await kill_workers(before, 3)
+        with pytest.raises(WorkFailed, match="stopped from outside") as failed:
+            await probe
+        assert failed.value.code == "worker_killed"

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from soundbite_api.turns import claimed
 from soundbite_engine.analysis.parts import Cut
 from soundbite_engine.analysis.progress import Meter
+from soundbite_engine.errors import WorkerError
 from soundbite_engine.profiles import Profile
 from soundbite_engine.sound.described import Described
 from soundbite_engine.space import Floats
@@ -29,7 +30,7 @@ from soundbite_engine.workers.plans import (
     segment_batches,
     tick_spans,
 )
-from soundbite_engine.workers.pool import WorkerPool
+from soundbite_engine.workers.pool import KILLED_TRIES, WorkerPool
 
 DECODE_TIMEOUT_S = 1800.0
 PART_TIMEOUT_S = 600.0
@@ -77,11 +78,16 @@ class Work:
         return self._profile.recogniser.language
 
     async def _run(
-        self, job: str, *args: object, on_progress: Callable[[float], None] | None = None, timeout_s: float
+        self,
+        job: str,
+        *args: object,
+        on_progress: Callable[[float], None] | None = None,
+        timeout_s: float,
+        tries: int = KILLED_TRIES,
     ) -> Any:
         async with self._share:
             with claimed(work=self._folder):
-                result = await self._pool.run(job, *args, timeout_s=timeout_s, on_progress=on_progress)
+                result = await self._pool.run(job, *args, timeout_s=timeout_s, on_progress=on_progress, tries=tries)
         if on_progress is not None:
             on_progress(1.0)
         return result
@@ -97,7 +103,21 @@ class Work:
     async def decode_and_listen(
         self, media: MediaFile, start_sec: float, end_sec: float | None, track: TrackChoice = None
     ) -> DecodeReport:
-        """Decode the window to the scratch file, and listen to each span of it as soon as it is there."""
+        """Decode the window to the scratch file, and listen to each span of it as soon as it is there.
+
+        Where its process is killed both begin anew: the file is written from its beginning.
+        """
+        for attempt in range(1, KILLED_TRIES + 1):
+            try:
+                return await self._decode_and_listen(media, start_sec, end_sec, track)
+            except WorkerError as exc:
+                if exc.code != "worker_killed" or attempt == KILLED_TRIES:
+                    raise
+        raise AssertionError("it is decoded at least once")
+
+    async def _decode_and_listen(
+        self, media: MediaFile, start_sec: float, end_sec: float | None, track: TrackChoice
+    ) -> DecodeReport:
         self._source, self._track = media, track
         self._meter.expect("decoding", 2)
         decoded = self._meter.part("decoding", "decode")
@@ -117,6 +137,7 @@ class Work:
                 track,
                 on_progress=on_decoded,
                 timeout_s=DECODE_TIMEOUT_S,
+                tries=1,
             )
             listening.follow(is_whole=True)
             listening.tell(self._meter.part("decoding", "listen"))

@@ -31,6 +31,7 @@ _BY_CODE = {
     "worker_memory": NOT_COMPLETED,
     "worker_timeout": NOT_COMPLETED,
     "worker_crashed": NOT_COMPLETED,
+    "worker_killed": NOT_COMPLETED,
     "too_many_attempts": NOT_COMPLETED,
     "duration_exceeded": "",
     "too_many_requests": FAILED,

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
@@ -25,6 +26,9 @@ DEFAULT_MEMORY_MB = 1024
 UNTIMED_PROCESSOR_S = 4 * 3600.0
 PROCESSOR_MARGIN_S = 30.0
 LINGERING_S = 5.0
+KILLED_TRIES = 3
+# How a process ends that somebody else stops; one that a file crashes ends by other signals.
+_KILLED = frozenset({-signal.SIGTERM, -9})
 
 _SECRET_MARKS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL")
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -136,22 +140,41 @@ class WorkerPool:
         timeout_s: float | None = None,
         on_progress: Callable[[float], None] | None = None,
         is_urgent: bool = False,
+        tries: int = KILLED_TRIES,
     ) -> Any:
         """The result of `job`, from a worker process.
 
         `timeout_s` counts from the start of the job, not from the call; `is_urgent` jobs (a person is waiting)
-        go before others of their caller. Cancelling the call kills the worker.
+        go before others of their caller. Cancelling the call kills the worker. A job whose process was killed by
+        somebody else, or by the system for want of memory, is done again, `tries` times in all.
 
         Raises:
             EngineError: what the job raised (`MediaError`, ...).
-            WorkerError: the process crashed, ran out of time or memory, or the job failed unexpectedly.
+            WorkerError: the process crashed or was killed, ran out of time or memory, or the job failed unexpectedly.
         """
         self._check_open()
         async with self._turns.turn(is_urgent=is_urgent):
             self._check_open()  # again: it may have been closed while this job waited
-            result = await self._run_in_worker(job, args, timeout_s, on_progress)
+            result = await self._run_patiently(job, args, timeout_s, on_progress, tries)
         await self._end_spare()
         return result
+
+    async def _run_patiently(
+        self,
+        job: str,
+        args: tuple[object, ...],
+        timeout_s: float | None,
+        on_progress: Callable[[float], None] | None,
+        tries: int,
+    ) -> Any:
+        for attempt in range(1, tries + 1):
+            try:
+                return await self._run_in_worker(job, args, timeout_s, on_progress)
+            except WorkerError as exc:
+                if exc.code != "worker_killed" or attempt == tries:
+                    raise
+                logger.warning("%s; it is done again", exc.message)
+        raise AssertionError("a job is tried at least once")
 
     async def retire_idle(self) -> None:
         """End the workers that wait for a job; the next job starts one anew, in about half a second."""
@@ -225,9 +248,9 @@ class WorkerPool:
             await worker.ended()
             if not self._is_open:
                 raise WorkerError("worker_closed", "the engine was closed") from exc
-            raise WorkerError(
-                "worker_crashed", f"the process doing {job} ended ({_exit_reason(worker.exit_status)})"
-            ) from exc
+            status = worker.exit_status
+            code = "worker_killed" if status in _KILLED else "worker_crashed"
+            raise WorkerError(code, f"the process doing {job} ended ({_exit_reason(status)})") from exc
 
     def _result(self, job: str, answer: tuple[Any, ...]) -> Any:
         kind = answer[0]

@@ -27,7 +27,7 @@ import os, sys, time
 import numpy as np
 from soundbite_engine.errors import MediaError
 
-NAMES = "double pid crash hang spin hoard refuse stumble chatter steps environment smuggle"
+NAMES = "double pid crash hang spin hoard refuse stumble chatter steps hang_until environment smuggle"
 JOBS = {name: f"{__name__}:{name}" for name in NAMES.split()}
 
 def double(report, array): return array * 2
@@ -35,6 +35,11 @@ def pid(report): return os.getpid()
 def crash(report): os.kill(os.getpid(), 11)
 def hang(report, marker):
     open(marker, "w").write(str(os.getpid()))
+    time.sleep(600)
+def hang_until(report, folder, count):
+    files = os.listdir(folder)
+    if len(files) == count: return "done"
+    open(os.path.join(folder, str(os.getpid())), "w").close()
     time.sleep(600)
 def spin(report, marker):
     open(marker, "w").write(str(os.getpid()))
@@ -151,6 +156,30 @@ async def test_a_worker_that_was_killed_while_it_waited_costs_no_job(pool_of: Po
             while pool._idle[0].exit_status is None:
                 await asyncio.sleep(0.01)
         assert await pool.run("pid") != pid
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
+async def test_a_job_whose_process_is_killed_by_somebody_else_is_done_again(pool_of: Pools, tmp_path: Path) -> None:
+    async def kill_all(folder: Path, times: int) -> None:
+        killed: set[str] = set()
+        while len(killed) < times:
+            for name in {path.name for path in folder.iterdir()} - killed:
+                os.kill(int(name), signal.SIGTERM if killed else signal.SIGKILL)
+                killed.add(name)
+            await asyncio.sleep(0.01)
+
+    for folder, count in ((tmp_path / "twice", 2), (tmp_path / "always", 9)):
+        folder.mkdir()
+        async with pool_of(size=1) as pool, asyncio.timeout(120):
+            job = asyncio.create_task(pool.run("hang_until", str(folder), count))
+            await kill_all(folder, min(count, 3))
+            if count == 2:
+                assert await job == "done"
+            else:
+                with pytest.raises(WorkerError, match="ended") as failed:
+                    await job
+                assert failed.value.code == "worker_killed"
+        assert len(list(folder.iterdir())) == min(count, 3)
 
 
 async def test_a_process_that_can_not_be_started_fails_its_job_only(
