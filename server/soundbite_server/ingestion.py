@@ -27,23 +27,30 @@ if TYPE_CHECKING:
     from soundbite_tools import Jobs, Library
 
 
-def _ignore(fraction: float, stage: str) -> None:
+Show = Callable[[float, str, float], None]
+"""Told the fraction that is done, the stage, and the seconds of audio, 0 where they are not known."""
+
+
+def _ignore(fraction: float, stage: str, audio_seconds: float) -> None:
     """Show nothing of how far it is."""
 
 
-async def add_one(
-    jobs: Jobs, source: Source, request: EmbedRequest, show: Callable[[float, str], None] = _ignore
-) -> TaskResult:
+async def add_one(jobs: Jobs, source: Source, request: EmbedRequest, show: Show = _ignore) -> TaskResult:
     """Add one recording as the request asks, or say what is known of it; a failure is a result."""
 
+    audio_seconds = 0.0
+
     async def listen(fraction: float, stage: str) -> None:
-        show(fraction, stage)
+        show(fraction, stage, audio_seconds)
 
     try:
         if known := await _result_of_unchanged(jobs.library, source, request):
+            ledger = await jobs.library.ledger()
+            await ledger.add_usage(jobs.library.config.platform, seconds_saved=known.audio_seconds)
             return known
         task = await embed_audio(jobs, request.model_copy(update={"source": source.address, "wait_seconds": 0.0}))
         while task.status == "processing":
+            audio_seconds = task.audio_seconds
             task = await get_task(
                 jobs, TaskRequest(task_id=task.task_id, wait_seconds=LONGEST_WAIT_S), on_progress=listen
             )

@@ -332,7 +332,7 @@ def test_what_can_not_be_played_is_named_on_one_line_and_in_words_for_a_person(
     assert silent.code == 1
     assert silent.err == (
         'soundbite: "passing?by?.wav" changed or is gone since it was embedded;'
-        " its sound can't be played until it is added again.\n"
+        " its sound can't be played until `soundbite relink FOLDER` finds the file.\n"
     )
 
 
@@ -382,7 +382,44 @@ def test_show_does_without_a_recording_that_is_gone(shelf: Any, run: Any, tmp_pa
     (shelf.folder / "rain.wav").rename(passing)
     run("add", passing)
     passing.rename(shelf.folder / "rain.wav")
-    assert "changed or is gone" in run("show", "passing").out
+    assert "█" in run("show", "passing").out  # how loud it is was kept
+    doctor = run("doctor")
+    assert doctor.code == 0
+    assert f"gone: the file of passing, {passing}; `soundbite relink FOLDER` finds it" in " ".join(doctor.out.split())
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    nothing = run("relink", elsewhere)
+    assert nothing.code == 1
+    assert "missing: passing (" in nothing.out
+    assert "0 files found, 1 missing." in nothing.out
+    (shelf.folder / "rain.wav").rename(elsewhere / "passing by.wav")
+    assert (run("relink", elsewhere).code, run("relink", elsewhere).code) == (0, 0)
+    (elsewhere / "passing by.wav").rename(shelf.folder / "rain.wav")
+
+
+def test_add_and_list_say_the_same_length_and_what_is_skipped_counts_as_saved(
+    shelf: Any, run: Any, tmp_path: Path
+) -> None:
+    flac = bytearray(cut(lambda _: None, str(shelf.spoken), 0.0, 5.0, "flac"))
+    flac[21] &= 0xF0
+    flac[22:26] = (3600 * 24_000).to_bytes(4, "big")  # the number of samples that it states
+    folder = tmp_path / "more"
+    folder.mkdir()
+    (folder / "an hour.flac").write_bytes(flac)
+    (folder / "five.mp3").write_bytes(cut(lambda _: None, str(shelf.spoken), 0.0, 5.0, "mp3"))
+    added = {
+        each["title"]: each["audio_seconds"]
+        for each in map(json.loads, run("add", tmp_path, "--json").out.splitlines())
+    }
+    listed = {each["title"]: each for each in document(run("list", "--json").out)["assets"]}
+    for title in ("an hour", "five"):
+        assert added[title] == listed[title]["audio_seconds"] == pytest.approx(5.0, abs=0.1)
+    again = run("add", folder).out
+    for title, name in (("an hour", "an hour.flac"), ("five", "five.mp3")):
+        assert f"{name}: there already, {listed[title]['length']}" in again
+    saved = sum(day["seconds_saved"] for day in document(run("usage", "--json").out))
+    assert saved == pytest.approx(10.0, abs=0.3)
 
 
 def test_a_name_that_is_unknown_or_not_enough_is_refused(shelf: Any, run: Any) -> None:

@@ -156,6 +156,17 @@ def test_the_time_left_follows_from_the_share_done() -> None:
     assert pace.left_s == 30.0
 
 
+def test_one_long_recording_says_how_fast_it_goes_and_what_is_left() -> None:
+    clock = Clock()
+    pace = Pace(1.0, clock)
+    pace.is_at("", 0.01)
+    assert pace.words(36.0) == []
+    clock.now = 60.0
+    pace.is_at("", 0.25)
+    assert pace.words(900.0) == ["15 x real time", "03:00 left"]
+    assert pace.words(0.0) == ["03:00 left"]
+
+
 def test_what_had_been_done_before_does_not_make_the_rest_look_quick() -> None:
     clock = Clock()
     pace = Pace(1000.0, clock)

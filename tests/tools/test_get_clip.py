@@ -137,7 +137,8 @@ async def test_a_recording_that_is_gone_or_changed_still_gives_its_words(
         found = await get_clip(library, asset_id=task.asset_id, end_sec=6.0)
     assert found.detail.text == "the river is rising"
     assert (found.sound, found.detail.path) == (b"", "")
-    assert "until it is added again" in found.detail.notes[0]
+    until = "`soundbite relink FOLDER` finds the file" if is_gone else "it is added again"
+    assert f"until {until}" in found.detail.notes[0]
 
 
 async def test_a_recording_that_is_not_on_this_machine_gives_its_words(

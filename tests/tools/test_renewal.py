@@ -126,6 +126,9 @@ async def test_a_file_that_is_gone_is_marked_and_found_again_by_its_content(
         recording.rename(moved)
         [asset] = (await list_audio(library)).assets
         assert (asset.file, asset.status) == ("gone", "ready")
+        recording.symlink_to(moved)
+        assert (await list_audio(library)).assets[0].file == "gone"
+        recording.unlink()
         found = await search_clips(library, "river rising")
         assert found.clips[0].file == "gone"
         assert "Its file is gone" in found.to_text()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _PAGE = 200
 _WAIT_S = 25.0
+_MISSING_NAMED = 20
 
 
 @click.command("reembed")
@@ -98,7 +99,10 @@ async def embed_missing(jobs: Jobs, done: list[tuple[Asset, Task]], *, quietly: 
 @json_option
 @run_async
 async def relink_command(folders: tuple[Path, ...], as_json: bool) -> None:
-    """Look through FOLDERS for the files of recordings that moved: by their content, whatever they are called now."""
+    """Look through FOLDERS for the files of recordings that moved: by their content, whatever they are called now.
+
+    Recordings whose files are still missing are named, and the exit code is 1 then.
+    """
     from soundbite_server.sources import files_in
     from soundbite_tools import count_of, missing_files, relink
 
@@ -110,8 +114,12 @@ async def relink_command(folders: tuple[Path, ...], as_json: bool) -> None:
             {"asset_id": found.asset.asset_id, "from": found.path, "to": found.asset.source_uri} for found in relinked
         ]
         print_json({"relinked": moves, "missing": [asset.asset_id for asset in left]})
-        return
-    out = console()
-    for found in relinked:
-        out.print(f"{found.asset.title}: {found.asset.source_uri}", markup=False)
-    out.print(f"{count_of(len(relinked), 'file')} found, {len(left)} missing.")
+    else:
+        out = console()
+        for found in relinked:
+            out.print(f"{found.asset.title}: {found.asset.source_uri}", markup=False)
+        for asset in left[:_MISSING_NAMED]:
+            out.print(f"missing: {asset.title} ({asset.asset_id}), it was {asset.source_uri}", markup=False)
+        out.print(f"{count_of(len(relinked), 'file')} found, {len(left)} missing.")
+    if left:
+        sys.exit(FAILED_EXIT_CODE)

@@ -55,7 +55,7 @@ async def sound_link(library: Library, asset: Asset, http: HttpServices, file: s
     from soundbite_tools import sound_file, why_silent
 
     if file or await sound_file(library, asset) is None:
-        return {"why_not": why_silent(asset)}
+        return {"why_not": await why_silent(asset)}
     return {"url": _link(asset, http, "sound")}
 
 
@@ -111,11 +111,11 @@ async def _sound(library: Library, asset: Asset, request: Request) -> Response:
 
     source = await sound_file(library, asset)
     if source is None:
-        return JSONResponse({"error": why_silent(asset)}, 404)
+        return JSONResponse({"error": await why_silent(asset)}, 404)
     try:
         file = await anyio.to_thread.run_sync(source.open)
     except OSError:
-        return JSONResponse({"error": why_silent(asset)}, 404)
+        return JSONResponse({"error": await why_silent(asset)}, 404)
     suffix = source.path.suffix.lower()
     saved = _saved_as(received_name(re.sub(r"[/\\]+", "-", asset.title).removesuffix(suffix)) + suffix)
     headers = {**_GUARDED, "Accept-Ranges": "bytes", **(saved if "save" in request.query_params else {})}

@@ -16,6 +16,7 @@ from soundbite_tools.requests import SoundFormat
 from soundbite_tools.results import ClipDetail
 from soundbite_tools.sources.files import sound_file, write_whole
 from soundbite_tools.sources.local_media import MIME_TYPES, MediaProblem
+from soundbite_tools.sources.presence import file_states
 from soundbite_tools.sources.sources import source_label
 from soundbite_tools.speakers import speaker_labels
 from soundbite_tools.text import (
@@ -222,7 +223,7 @@ async def cut_sound(
     mime_type = MIME_TYPES[sound_format]
     source = await sound_file(library, asset)
     if source is None:
-        return CutSound(None, b"", mime_type, why_silent(asset))
+        return CutSound(None, b"", mime_type, await why_silent(asset))
     path = library.config.clips_folder / _name(asset, start_sec, end_sec, sound_format)
     if sound := await anyio.to_thread.run_sync(_cached_sound, path):
         return CutSound(path, sound, mime_type)
@@ -245,12 +246,14 @@ async def cut_sound(
     return CutSound(path, sound, mime_type)
 
 
-def why_silent(asset: Asset) -> str:
+async def why_silent(asset: Asset) -> str:
     """Return why the sound of a recording can't be played, where `sound_file` has none."""
     if asset.source_kind in ("file", "base64"):
         name = file_label(Path(asset.source_uri).name)
         # For an agent and for a person, also where this server has no tool for it.
-        return f"{name} changed or is gone since it was embedded; its sound can't be played until it is added again."
+        is_gone = (await file_states([asset])).get(asset.asset_id) == "gone"
+        until = "`soundbite relink FOLDER` finds the file" if is_gone else "it is added again"
+        return f"{name} changed or is gone since it was embedded; its sound can't be played until {until}."
     came_from = "a link" if asset.source_kind == "url" else "the platform"
     note = f"The recording came from {came_from} and its sound is not kept on this machine, so it can't be played; "
     return note + "embed a file of it to play its clips."

@@ -210,10 +210,11 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
     is_unanswered = not first and not (ranges and ranges[0].best.score >= WEAK_SCORE)
     if is_unanswered:
         ranges = ranges[:_NEAREST_SHOWN]
-    page = await complete_ranges(
-        library, selection.space, ranges[first:last], with_room=is_detailed, context_sec=request.context_sec
+    shown = ranges[first:last]
+    page, files = await asyncio.gather(
+        complete_ranges(library, selection.space, shown, with_room=is_detailed, context_sec=request.context_sec),
+        _file_states(library, shown),
     )
-    files = await _file_states(library, page)
     labels = await speaker_labels(library, (entry.asset_id for entry in page))
     notes += selection.notes
     notes += _verdict(page) if is_unanswered else []

@@ -40,6 +40,7 @@ async def check_library(out: Printer, jobs: Jobs, *, is_deep: bool, repair: bool
         problems += await _compare(out, jobs, scans, is_deep=is_deep, repair=repair)
     if not problems:
         await _print_spaces(out, jobs)
+    await _print_missing_files(out, jobs)
     for sentence in rescue.healed():
         out.print(f"[yellow]note[/yellow]  healed: {escape(sentence)}")
     rescue.forget_healed()
@@ -56,6 +57,23 @@ async def _print_spaces(out: Printer, jobs: Jobs) -> None:
         rest = "" if is_current else "; not searched now: another engine made its vectors (`soundbite reembed`)"
         counts = f"{count_of(info.assets, 'recording')}, {count_of(info.embeddings, 'vector')}"
         out.print(f"{mark} {counts} in space {info.space.id}{rest}")
+
+
+async def _print_missing_files(out: Printer, jobs: Jobs) -> None:
+    """Name recordings whose files are not what and where they were: nothing of them is lost but their sound."""
+    from rich.markup import escape
+
+    from soundbite_tools import count_of, file_states, missing_files
+
+    missing = await missing_files(jobs.library)
+    states = await file_states(missing)
+    remedies = {"gone": "`soundbite relink FOLDER` finds it", "changed": "`soundbite add` renews its clips"}
+    for asset in missing[:_TOLD_AT_ONCE]:
+        state = states.get(asset.asset_id, "gone")
+        name, source = escape(asset.title), escape(asset.source_uri)
+        out.print(f"[yellow]note[/yellow]  {state}: the file of {name}, {source}; {remedies[state]}")
+    if len(missing) > _TOLD_AT_ONCE:
+        out.print(f"[yellow]note[/yellow]  and {count_of(len(missing) - _TOLD_AT_ONCE, 'more file')}")
 
 
 def _print_lost_tables(out: Printer, lost: Sequence[LostTable]) -> int:

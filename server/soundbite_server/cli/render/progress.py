@@ -72,6 +72,13 @@ class Pace:
             return None
         return self.elapsed_s * (1.0 - self.share) / self.share
 
+    def words(self, audio_sec: float) -> list[str]:
+        """How fast so much audio was done, and the time that is left, as far as they can be told."""
+        left_s, words = self.left_s, list[str]()
+        if audio_sec and self.elapsed_s >= _LEAST_S:
+            words.append(f"{audio_sec / self.elapsed_s:.0f} x real time")
+        return words if left_s is None else [*words, f"{clock(left_s)} left"]
+
     @property
     def _sum(self) -> float:
         return self._done + sum(self._under_way.values())
@@ -111,12 +118,16 @@ class AddProgress:
         self._bars.stop()
 
     @contextmanager
-    def of(self, source: Source) -> Iterator[Callable[[float, str], None]]:
-        """Show one recording while it is worked on; yields what to call with its fraction and stage."""
+    def of(self, source: Source) -> Iterator[Callable[[float, str, float], None]]:
+        """Show one recording while it is worked on; yields what to call with fraction, stage and seconds of audio."""
         bar = self._bars.add_task(escape(_short(source.name)), total=1.0, note="")
 
-        def show(fraction: float, stage: str) -> None:
-            self._bars.update(bar, completed=fraction, note=stage)
+        pace = Pace(1.0)
+
+        def show(fraction: float, stage: str, audio_seconds: float) -> None:
+            pace.is_at("", fraction)
+            note = [stage, *pace.words(fraction * audio_seconds)]
+            self._bars.update(bar, completed=fraction, note=", ".join(note))
             self._pace.is_at(source.address, fraction * self._sizes.get(source.address, 0))
             self._show_whole()
 
@@ -139,11 +150,7 @@ class AddProgress:
         self._show_whole()
 
     def _show_whole(self) -> None:
-        note = [f"{self._ended} of {self._count}"]
-        if self._audio_sec and self._pace.elapsed_s > 0:
-            note.append(f"{self._audio_sec / self._pace.elapsed_s:.0f} x real time")
-        if (left_s := self._pace.left_s) is not None:
-            note.append(f"{clock(left_s)} left")
+        note = [f"{self._ended} of {self._count}", *self._pace.words(self._audio_sec)]
         self._bars.update(self._whole, completed=self._pace.share, note=", ".join(note), refresh=True)
 
 
