@@ -7,7 +7,10 @@ import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
-from soundbite_store import Ledger, StoredTranscript, TimedText
+import numpy as np
+import pytest
+
+from soundbite_store import ErasedVoice, Ledger, StoredTranscript, TimedText, Voice, Voices
 
 SPOKEN = StoredTranscript(
     asset_id="a_1",
@@ -53,3 +56,35 @@ async def test_names_hold_for_what_another_platform_understands_and_go_with_the_
         assert {one.speaker: one.name for one in await ledger.speakers_of("hosted")} == {"a": "Ann", "b": ""}
         await ledger.forget_asset("a_1")
         assert (await ledger.speakers_of("hosted"), await ledger.speaker_names("a_1")) == ([], ())
+
+
+async def test_an_erasing_that_is_cut_off_is_finished_when_the_voices_are_next_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = [np.random.default_rng(seed).normal(size=256).astype(np.float32) for seed in range(40)]
+    path = tmp_path / "voices.sqlite"
+
+    def files_with(vector: bytes) -> list[str]:
+        runs = [vector[at : at + 16] for at in range(0, len(vector), 16)]
+        content = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+        return [name for name, data in content.items() if any(run in data for run in runs)]
+
+    async with await Voices.open(path) as voices:
+        for number, vector in enumerate(vectors):
+            await voices.put(f"a_{number}", "embedded", [Voice(f"a_{number}", "embedded", "1", 5.0, 0.0, vector)])
+        erased, stays = (one.vector.tobytes() for one in await voices.of_assets("embedded", ["a_3", "a_4"]))
+        assert files_with(erased)
+        monkeypatch.setattr(Voices, "scrub", cut_off)
+        with pytest.raises(OSError, match="the power failed"):
+            await voices.erase([ErasedVoice("a_3", "embedded", "1", [(0.0, 5.0)])])
+        assert await voices.of_assets("embedded", ["a_3"]) == []
+        assert files_with(erased), "in the log still"
+    monkeypatch.undo()
+    async with await Voices.open(path) as voices:
+        assert files_with(erased) == []
+        assert files_with(stays)
+        assert len(await voices.of_assets("embedded")) == 39
+
+
+async def cut_off(_: Voices) -> None:
+    raise OSError("the power failed")
