@@ -16,6 +16,10 @@ from soundbite_engine.speech.whisper import Phrase, Recogniser
 from soundbite_engine.workers.jobs import Report
 from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, TICK_SAMPLES, TICK_SEC, Passage
 
+# So much likely speech behind the last word means that the network stopped early, which it does at a long pause.
+_LIKELY_SPEECH = 0.3
+_REST_TICKS = round(1.2 / TICK_SEC)
+
 
 def recognise(
     report: Report,
@@ -34,17 +38,41 @@ def recognise(
         as_floats(np.concatenate([read_samples(scratch, first, last) for first, last in passage]))
         for passage in passages
     ]
-    heard = Recogniser.load(model, language).phrases(sounds, hotwords)
     speech = speech_probabilities(scratch)
+    ticks = [
+        np.concatenate([speech[first // TICK_SAMPLES : last // TICK_SAMPLES] for first, last in passage])
+        for passage in passages
+    ]
+    heard = _heard(Recogniser.load(model, language), sounds, ticks, hotwords)
     report(1.0)
     return Recognition.joined(
-        [_believed(phrases, speech, passage, start_sec) for passage, phrases in zip(passages, heard, strict=True)]
+        [_believed(*parts, start_sec) for parts in zip(heard, ticks, passages, strict=True)],
     )
 
 
-def _believed(phrases: Sequence[Phrase], speech: Floats, passage: Passage, start_sec: float) -> Recognition:
-    """What of the phrases of a passage was said."""
-    ticks = np.concatenate([speech[first // TICK_SAMPLES : last // TICK_SAMPLES] for first, last in passage])
+def _heard(
+    recogniser: Recogniser, sounds: Sequence[Floats], ticks: Sequence[Floats], hotwords: str
+) -> list[list[Phrase]]:
+    """The phrases of each sound; what the network left out at the end of one is recognised by itself."""
+    heard = recogniser.phrases(sounds, hotwords)
+    ends = [
+        int(phrases[-1].words[-1].end_sec / TICK_SEC) if phrases else len(likely)
+        for phrases, likely in zip(heard, ticks, strict=True)
+    ]
+    left = [
+        number
+        for number, (end, likely) in enumerate(zip(ends, ticks, strict=True))
+        if (likely[end:] >= _LIKELY_SPEECH).sum() >= _REST_TICKS
+    ]
+    if left:
+        rests = recogniser.phrases([sounds[number][ends[number] * TICK_SAMPLES :] for number in left], hotwords)
+        for number, phrases in zip(left, rests, strict=True):
+            heard[number] += [phrase.later(ends[number] * TICK_SEC) for phrase in phrases]
+    return heard
+
+
+def _believed(phrases: Sequence[Phrase], ticks: Floats, passage: Passage, start_sec: float) -> Recognition:
+    """What of the phrases of a passage was said; `ticks` are the probabilities of speech in it."""
     spoken = [phrase for phrase in phrases if not is_invented(phrase, _during(ticks, phrase), phrases)]
     words = [word for phrase in spoken for word in phrase.words]
     return Recognition(

@@ -6,7 +6,7 @@ import importlib
 import math
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,14 @@ class Phrase:
     @property
     def text(self) -> str:
         return " ".join(word.value for word in self.words)
+
+    def later(self, seconds: float) -> Phrase:
+        """The same, so much later."""
+        return Phrase(
+            tuple(
+                replace(word, start_sec=word.start_sec + seconds, end_sec=word.end_sec + seconds) for word in self.words
+            )
+        )
 
     @property
     def repetitiveness(self) -> float:

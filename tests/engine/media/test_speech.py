@@ -10,18 +10,21 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from soundbite_engine.audio.decode import decoded_blocks
+from soundbite_engine.analysis.listening import listen, plan
+from soundbite_engine.audio.decode import decode_to_scratch, decoded_blocks
 from soundbite_engine.audio.spectra import as_floats
 from soundbite_engine.errors import EngineError
 from soundbite_engine.profiles import base_profile
 from soundbite_engine.speech.doubts import is_foreign, is_invented, warnings_about, words_of
 from soundbite_engine.speech.passages import passages
-from soundbite_engine.speech.recognition import _placed
+from soundbite_engine.speech.recognition import _placed, recognise
 from soundbite_engine.speech.transcripts import Recognition, Word
 from soundbite_engine.speech.whisper import Phrase, Recogniser
 from soundbite_engine.workers.plans import (
     PASSAGE_SEC,
     SAMPLE_RATE_HZ,
+    SOUND_FILE,
+    TICK_SAMPLES,
     TICK_SEC,
 )
 
@@ -213,3 +216,17 @@ def test_words_of_a_passage_get_the_times_of_the_source() -> None:
 def test_a_quiet_voice_is_heard(samples: Path, recogniser: Recogniser, noise: Callable[..., np.ndarray]) -> None:
     sound = 0.03 * sound_of(samples / "standup.flac", 0.0, 6.0)
     assert heard(recogniser, sound)[0].text.startswith("Good morning")
+
+
+def test_what_the_network_leaves_out_at_the_end_is_recognised_by_itself(samples: Path, tmp_path: Path) -> None:
+    """Of the first twelve seconds it writes down one sentence, and stops at the pause before the next."""
+    report = decode_to_scratch(lambda _: None, str(samples / "standup.flac"), str(tmp_path / SOUND_FILE), 0.0, 12.0)
+    listen(lambda _: None, str(tmp_path), 0, -(-report.sample_count // TICK_SAMPLES))
+    chosen = base_profile().recogniser
+    planned = plan(lambda _: None, str(tmp_path))
+    found = recognise(lambda _: None, str(tmp_path), planned, 0.0, str(chosen.folder), chosen.language)
+    text = " ".join(word.value for word in found.words)
+    assert "coming at noon" in text
+    assert "the new elegant page" in text
+    later = [word for word in found.words if word.value == "page"]
+    assert all(6.0 < word.start_sec < 9.0 for word in later)
