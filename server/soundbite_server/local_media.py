@@ -82,6 +82,15 @@ class EngineMediaReader:
             transcript = await transcribe(source, self._pool, start_sec, end_sec, profile=profile, track=_choice(track))
         return Heard(_timed(transcript.words), _timed(transcript.sentences))
 
+    async def decode_growing(self, path: Path, sound: Path, over: Path) -> float:
+        """Write the sound of a file that grows to `sound`, until a file `over` is there; returns its seconds.
+
+        Raises:
+            MediaProblem: it can't be read from its beginning.
+        """
+        async with _translated():
+            return await media.decode_growing(path, sound, over)
+
     async def levels(self, source: SourceFile, count: int, track: str = "") -> Levels:
         """Return how loud the sound of a file is in `count` equal parts of it.
 

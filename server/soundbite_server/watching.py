@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soundbite_server.sources import media_in
+from soundbite_tools import written_files
 
 QUIET_S = 4.0
 """A file that has not grown for so long may be settled."""
@@ -17,7 +18,6 @@ LONGEST_QUIET_S = 600.0
 _UNFINISHED_QUIET_S = 60.0
 _PAUSES = 3.0
 _LATER_S = 60.0
-_WRITE_MODES = os.O_WRONLY | os.O_RDWR
 _MOST_BOXES = 10_000
 _State = tuple[int, int]
 
@@ -106,43 +106,6 @@ def _state(path: Path) -> _State | None:
     except OSError:
         return None
     return facts.st_size, facts.st_mtime_ns
-
-
-def written_files(paths: Iterable[Path]) -> set[Path]:
-    """Return those of the files that another process has open for writing, as far as this system tells.
-
-    Linux tells of the processes of the same user, and of all to root; other systems tell nothing.
-    """
-    wanted: dict[tuple[int, int], Path] = {}
-    for path in paths:
-        try:
-            facts = path.stat()
-        except OSError:
-            continue
-        wanted[facts.st_dev, facts.st_ino] = path
-    processes = Path("/proc")
-    written: set[Path] = set()
-    if not wanted or not (processes / "self" / "fdinfo").is_dir():
-        return written
-    for process in processes.iterdir():
-        if process.name.isdigit() and int(process.name) != os.getpid():
-            written |= {wanted[identity] for identity in _written_by(process) if identity in wanted}
-    return written
-
-
-def _written_by(process: Path) -> Iterable[tuple[int, int]]:
-    try:
-        descriptors = list((process / "fd").iterdir())
-    except OSError:
-        return  # another user's, or over
-    for descriptor in descriptors:
-        try:
-            facts = descriptor.stat()
-            flags = (process / "fdinfo" / descriptor.name).read_text().partition("flags:")[2].split()[0]
-        except (OSError, IndexError):
-            continue
-        if int(flags, 8) & _WRITE_MODES:
-            yield facts.st_dev, facts.st_ino
 
 
 def is_whole(path: Path) -> bool:

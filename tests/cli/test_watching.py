@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from soundbite_server.watching import FolderWatch, is_whole, written_files
+from soundbite_server.watching import FolderWatch, is_whole
+from soundbite_tools import written_files
 
 
 class Folder:

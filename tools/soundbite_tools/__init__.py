@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from soundbite_tools.embed.embed_audio import embed_audio
     from soundbite_tools.embed.get_task import get_task, task_result
     from soundbite_tools.embed.jobs import Jobs
+    from soundbite_tools.embed.live.follow import LEFT_STAGE, begin_following, end_following, writing
     from soundbite_tools.embed.params import EmbedParams
     from soundbite_tools.embed.registry import finished_task, relabel
     from soundbite_tools.embed.remove_audio import remove_audio
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
     from soundbite_tools.sources.local_media import Heard, Levels, Media, MediaProblem
     from soundbite_tools.sources.presence import as_spelled, file_states
     from soundbite_tools.sources.sources import source_label
+    from soundbite_tools.sources.writers import written_files
     from soundbite_tools.speakers import SpeakerLabels, speaker_labels, transcript_of_recording
     from soundbite_tools.text import (
         LONGEST_TITLE,
@@ -125,6 +127,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "config": "EMBEDDED LibraryConfig UrlRules",
     "embed.embed_audio": "embed_audio",
+    "embed.live.follow": "LEFT_STAGE begin_following end_following writing",
     "embed.get_task": "get_task task_result",
     "housekeeping": "forget_unused make_ready",
     "embed.jobs": "Jobs",
@@ -167,6 +170,7 @@ _NAMES = {
     "sources.local_media": "Heard Levels Media MediaProblem",
     "sources.presence": "as_spelled file_states",
     "sources.sources": "source_label",
+    "sources.writers": "written_files",
     "speakers": "SpeakerLabels speaker_labels transcript_of_recording",
     "transcripts.correct_transcript": "correct_transcript",
     "transcripts.requests": "CorrectRequest CorrectionResult",
@@ -185,6 +189,7 @@ _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names
 # fmt: off
 __all__ = [
     "EMBEDDED",
+    "LEFT_STAGE",
     "LONGEST_TITLE",
     "LONGEST_WAIT_S",
     "MOST_TAGS",
@@ -254,6 +259,7 @@ __all__ = [
     "as_spelled",
     "as_text",
     "as_webvtt",
+    "begin_following",
     "changed_tags",
     "chapters_of",
     "classify_clips",
@@ -269,6 +275,7 @@ __all__ = [
     "distinct_terms",
     "distinctive_words",
     "embed_audio",
+    "end_following",
     "file_label",
     "file_states",
     "finished_task",
@@ -318,6 +325,8 @@ __all__ = [
     "transcript_of_recording",
     "why_silent",
     "write_whole",
+    "writing",
+    "written_files",
 ]
 # fmt: on
 

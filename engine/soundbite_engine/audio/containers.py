@@ -30,7 +30,7 @@ _MOST_CHUNKS = 64
 UNKNOWN_SIZES = (0, 0xFFFFFFFF)  # written by those who stream
 MAX_CHANNELS = 64
 MAX_RATE_HZ = 768_000
-_OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file", "enable_drefs": "0"}
+OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file", "enable_drefs": "0"}
 _READ_BUFFER_BYTES = 256 * 1024
 
 
@@ -129,7 +129,7 @@ def opened(source: OpenFile, span: Span | None = None) -> Iterator[InputContaine
     with source.reader() as file:
         view = up_to_announced(file) if span is None else Bounded(file, span[1], span[0])
         try:
-            container = av.open(view, mode="r", options=_OPEN_OPTIONS, buffer_size=_READ_BUFFER_BYTES)
+            container = av.open(view, mode="r", options=OPEN_OPTIONS, buffer_size=_READ_BUFFER_BYTES)
         except (FFmpegError, ValueError, OSError) as exc:
             raise MediaError(
                 "media_unreadable", f"{source.name} is not audio or video that can be read ({reason(exc)})"

@@ -16,6 +16,7 @@ Job = Callable[..., Any]
 JOBS = {
     "probe": "soundbite_engine.audio.decode:probe",
     "decode": "soundbite_engine.audio.decode:decode_to_scratch",
+    "decode_growing": "soundbite_engine.analysis.growing:decode_growing",
     "cut": "soundbite_engine.audio.encode:cut",
     "to_flac": "soundbite_engine.audio.encode:to_flac",
     "levels": "soundbite_engine.audio.encode:levels",

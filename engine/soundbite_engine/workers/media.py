@@ -100,6 +100,20 @@ async def to_flac(
     await pool.run("to_flac", media, str(out), float(start_sec), end_sec, track, timeout_s=FLAC_TIMEOUT_S)
 
 
+async def decode_growing(path: Path, sound: Path, over: Path) -> float:
+    """Decode the file at `path`, which grows, to `sound` until `over` is there; returns the seconds of sound.
+
+    In a process of its own: it may take hours, mostly waiting.
+
+    Raises:
+        MediaError: it can't be read from its beginning.
+        WorkerError: the process that decoded it failed.
+    """
+    async with WorkerPool(1) as pool:
+        seconds: float = await pool.run("decode_growing", str(path), str(sound), str(over))
+        return seconds
+
+
 async def levels(media: MediaFile, count: int, pool: WorkerPool, track: TrackChoice = None) -> tuple[float, bytes]:
     """The length in seconds of a track of the file `media`, and `count` peaks over it, 0 to 255 of full scale.
 

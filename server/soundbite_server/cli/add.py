@@ -44,20 +44,32 @@ class _Outcome:
 @click.command("add", cls=RequestCommand, request="EmbedRequest")
 @click.argument("words", metavar="SOURCES...", nargs=-1, required=True, type=click.Path())
 @click.option("--watch", "is_watched", is_flag=True, help="Then add what comes into the folders, until Ctrl-C.")
+@click.option("--follow", "is_followed", is_flag=True, help="Add one file while it is still being written.")
 @click.option("--left-out", "names_left_out", is_flag=True, help="Name the files of folders that are left out.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each recording.")
 @run_async
 async def add_command(
-    words: tuple[str, ...], asked: dict[str, Any], is_watched: bool, names_left_out: bool, as_json: bool
+    words: tuple[str, ...],
+    asked: dict[str, Any],
+    is_watched: bool,
+    is_followed: bool,
+    names_left_out: bool,
+    as_json: bool,
 ) -> None:
     """Add recordings: files, folders with all audio and video in them, "patterns*.mp3" and https addresses.
 
     What is in the library already is skipped. It may be stopped at any time: the next call goes on where it ended.
     """
+    from soundbite_server.cli.streams.follow import follow_command
     from soundbite_server.watching import FolderWatch
     from soundbite_tools import EmbedRequest
 
     request = request_of(EmbedRequest, **asked)
+    if is_followed:
+        if is_watched or len(words) != 1:
+            raise click.UsageError("--follow goes with exactly one file, and not with --watch.")
+        await follow_command(words[0], request, as_json=as_json)
+        return
     _tell_left_out(left_out(words), names_left_out, is_quiet=as_json)
     try:
         sources = find_sources(words)

@@ -8,6 +8,7 @@ import anyio
 
 from soundbite_tools.embed.adoption import adopt_task
 from soundbite_tools.embed.get_task import task_result
+from soundbite_tools.embed.live.follow import live_task
 from soundbite_tools.embed.params import EmbedParams, check_length, with_track
 from soundbite_tools.embed.registry import check_track, describe, finished_task, unfinished_task
 from soundbite_tools.embed.results import TaskResult
@@ -50,6 +51,8 @@ async def embed_audio(
         return await _from_elsewhere(jobs, given.value.removeprefix(TASK_SCHEME), request, on_progress)
     params = EmbedParams.of(request, knows_natural=library.config.natural_segmentation)
     named = await resolve(given, library.config)
+    if following := await live_task(library, named.uri) if named.kind == "file" else None:
+        return await _followed(jobs, following, request, on_progress)
     asset_id = named.asset_id
     try:
         asset = await describe(library, named)
@@ -87,6 +90,15 @@ async def _ready_or_allowed(
     if allowance and not await unfinished_task(library, asset, params):
         allowance.check()
     return None
+
+
+async def _followed(jobs: Jobs, task: Task, request: EmbedRequest, on_progress: ProgressListener | None) -> TaskResult:
+    """Return how a recording stands that is still being written; where nobody follows it any more, this does."""
+    jobs.start(task.task_id)
+    task = await jobs.wait(task.task_id, request.wait_seconds, on_progress)
+    if task.status == "failed":
+        raise WorkFailed(task.error_message, task.error_hint, code=task.error_code)
+    return task_result(task, await (await jobs.library.ledger()).get_asset(task.asset_id))
 
 
 async def _from_elsewhere(

@@ -50,6 +50,8 @@ class PartWriter:
             RecordingRemoved: it was, meanwhile.
             StoreError: they can't be written.
         """
+        if self._figures.is_live:
+            return  # what was made while it was written answers until all of it is made again
         if self._figures.parts_of != platform_task_id:
             self._figures = TaskFigures(parts_of=platform_task_id)
         if progress is None or progress.parts <= self._figures.parts:

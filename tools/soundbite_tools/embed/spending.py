@@ -36,6 +36,8 @@ class TaskFigures(BaseModel):
     parts_of: str = ""
     until_sec: float = 0.0
     clips: int = 0
+    is_live: bool = False
+    """Whether those clips were made while the recording was being written."""
 
     @classmethod
     def of(cls, task: Task) -> Self:

@@ -22,6 +22,7 @@ from soundbite_api import (
     TaskFailed,
 )
 from soundbite_store import ClipFilter, Space
+from soundbite_tools.embed.live.follow import follow_to_end
 from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.parts import PartWriter, forget_parts
 from soundbite_tools.embed.renewal import recording_of
@@ -29,6 +30,7 @@ from soundbite_tools.embed.spending import TaskFigures, check_budget
 from soundbite_tools.embed.uploads import earlier_upload, ready_asset, remove_upload
 from soundbite_tools.embed.writing import Answer, finish, write
 from soundbite_tools.errors import RecordingRemoved, WorkFailed
+from soundbite_tools.sources.presence import is_live
 
 if TYPE_CHECKING:
     from soundbite_api import AudioInput, EmbeddingData, EmbeddingMetadata, EmbeddingTask, TaskAnswer
@@ -179,6 +181,9 @@ async def embed(library: Library, registry: Registry, task: Task, report: Report
         return
     if asset is None:
         raise RecordingRemoved()
+    if is_live(asset):
+        asset = await follow_to_end(library, task, asset)
+        task = await ledger.get_task(task.task_id) or task
     params = EmbedParams.model_validate_json(task.params_json)
     try:
         upload, answer = await _answer_patiently(library, registry, task, asset, params, report)

@@ -188,7 +188,9 @@ async def _write(
             clips = await reworded_clips(library, clips, space, done.transcript, done.spans)
     before = await ledger.get_task(task.task_id) or task
     figures = _figures(space, clips, answer).model_copy(update={"parts": TaskFigures.of(before).parts})
-    notes = [*upload.notes, *_notes(asset, params, figures, answer.metadata, clips)]
+    # Of a recording that was followed they say where that was interrupted.
+    earlier = json.loads(before.notes_json) if TaskFigures.of(before).is_live else []
+    notes = [*earlier, *upload.notes, *_notes(asset, params, figures, answer.metadata, clips)]
     notes += [*([spoken.note] if spoken.note else []), *correction_notes]
     duration_sec = _duration_sec(asset, answer, figures)
     language = language or asset.language  # an embedding of its sound alone says nothing of it

@@ -104,6 +104,16 @@ class MediaReader(Protocol):
         """
         ...
 
+    async def decode_growing(self, path: Path, sound: Path, over: Path) -> float:
+        """Write the sound of a file that grows to `sound` (int16, mono, 16 kHz), until a file `over` is there.
+
+        Returns the seconds of sound.
+
+        Raises:
+            MediaProblem: it can't be read from its beginning.
+        """
+        ...
+
     async def levels(self, source: SourceFile, count: int, track: str = "") -> Levels:
         """Return how loud the sound of a file is in `count` equal parts of it.
 

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 FileState = Literal["", "gone", "changed"]
 NO_FILE_NS = -1
 """The modification time of a recording whose file is another recording's by now."""
+LIVE_PREFIX = "live:"
+"""Begins what stands for the content of a recording while that is being written."""
 _LONGEST_TITLE = 60
+
+
+def is_live(asset: Asset) -> bool:
+    """Return whether a recording is still being written."""
+    return asset.content_hash.startswith(LIVE_PREFIX)
 
 
 async def file_states(assets: Iterable[Asset]) -> dict[str, FileState]:
@@ -79,4 +86,6 @@ def _state(asset: Asset) -> FileState:
         return "gone"
     if asset.mtime_ns == NO_FILE_NS or not stat.S_ISREG(facts.st_mode):
         return "gone"
-    return "" if (facts.st_size, facts.st_mtime_ns) == (asset.size_bytes, asset.mtime_ns) else "changed"
+    return (
+        "" if is_live(asset) or (facts.st_size, facts.st_mtime_ns) == (asset.size_bytes, asset.mtime_ns) else "changed"
+    )

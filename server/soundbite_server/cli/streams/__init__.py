@@ -1,0 +1,1 @@
+"""The commands that go on for as long as something is heard."""

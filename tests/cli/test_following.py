@@ -1,0 +1,177 @@
+"""A recording that somebody still writes: searchable as it grows, one recording from its first sentence to its end."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import subprocess
+import sys
+import threading
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+
+from soundbite_engine.audio.encode import cut
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+RATE_HZ = 16_000
+LONGEST_S = 150.0
+FOLLOW = (sys.executable, "-m", "soundbite_server", "add", "--json", "--follow")
+
+
+def sound(seconds: float) -> bytes:
+    with wave.open(io.BytesIO(cut(lambda _: None, str(SAMPLES / "memos.mp3"), 0.0, seconds, "wav"))) as file:
+        return file.readframes(file.getnframes())
+
+
+def wav_header(size: int) -> bytes:
+    """Of a WAV file of 16 kHz with so many bytes of sound, as its writer says."""
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, RATE_HZ, 2 * RATE_HZ, 2, 16)
+    return struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE") + form + struct.pack("<4sI", b"data", size)
+
+
+class Recorder:
+    """Writes a WAV file whose header is right only once it is closed."""
+
+    def __init__(self, path: Path, seconds: float) -> None:
+        self._sound = sound(seconds)
+        self._at = 0
+        self._file: BinaryIO = path.open("wb", buffering=0)
+        self._file.write(wav_header(4 * RATE_HZ))
+
+    def record(self, until_sec: float) -> None:
+        last = round(until_sec * RATE_HZ) * 2
+        self._file.write(self._sound[self._at : last])
+        self._at = last
+
+    def close(self) -> None:
+        self._file.seek(0)
+        self._file.write(wav_header(min(self._at, len(self._sound))))
+        self._file.close()
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process of its own, told on its stdin how far to record; the end of that closes the file."""
+    code = (
+        "import sys; from pathlib import Path; from test_following import Recorder\n"
+        "recorder = Recorder(Path(sys.argv[1]), 38.0)\n"
+        "for line in sys.stdin: recorder.record(float(line)); print(line, flush=True)\n"
+        "recorder.close()"
+    )
+    command = (sys.executable, "-c", code, str(tmp_path / "talk.wav"))
+    with subprocess.Popen(
+        command, cwd=Path(__file__).parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.stdin.close() if process.stdin and not process.stdin.closed else None
+
+
+@contextmanager
+def following_of(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that follows a file; whatever happens, it is gone at the end, and long before the test's own limit."""
+    command = (*FOLLOW, str(path))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        limit = threading.Timer(LONGEST_S, process.kill)
+        limit.start()
+        try:
+            yield process
+        finally:
+            limit.cancel()
+            process.kill()
+
+
+def record(recorder: subprocess.Popen[str], until_sec: float) -> None:
+    assert recorder.stdin
+    assert recorder.stdout
+    print(until_sec, file=recorder.stdin, flush=True)
+    recorder.stdout.readline()
+    recorder.stdout.readline()
+
+
+def until(process: subprocess.Popen[str], seconds: float) -> dict[str, Any]:
+    """Read what a process says until it can be searched so far."""
+    assert process.stdout
+    for line in process.stdout:
+        said: dict[str, Any] = json.loads(line)
+        if said.get("searchable_until_sec", 0.0) >= seconds:
+            return said
+    raise AssertionError(f"it ended: {process.wait()}")
+
+
+def clips(run: Any, name: str) -> list[tuple[float, float, str]]:
+    shown = json.loads(run("show", name, "--json").out)
+    return [(segment["start_sec"], segment["end_sec"], segment["text"]) for segment in shown["segments"]]
+
+
+def test_a_file_is_searchable_while_it_is_written_and_survives_a_kill(
+    shelf: Any, run: Any, tmp_path: Path, recorder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "talk.wav"
+    record(recorder, 15.0)
+    with following_of(path) as following:
+        first = until(following, 12.0)
+        assert (first["status"], first["stage"]) == ("processing", "following")
+        answers = json.loads(run("search", "two bottles of milk", "--json", "--asset", first["asset_id"]).out)["clips"]
+        assert "milk" in answers[0]["text"]
+        (listed,) = [one for one in json.loads(run("list", "--json").out)["assets"] if one["title"] == "talk"]
+        assert (listed["asset_id"], listed["status"], listed.get("file")) == (first["asset_id"], "processing", None)
+        following.kill()
+    record(recorder, 30.0)
+    with following_of(path) as following:
+        assert until(following, 27.0)["asset_id"] == first["asset_id"]
+        record(recorder, 38.0)
+        assert recorder.stdin
+        recorder.stdin.close()
+        out, err = following.communicate(timeout=180)
+    assert following.returncode == 0, err
+    last = json.loads(out.splitlines()[-1])
+    assert (last["status"], last["asset_id"], last["task_id"]) == ("ready", first["asset_id"], first["task_id"])
+    assert "Following talk was interrupted" in err
+    assert any("was interrupted" in note for note in last["notes"])
+    assert last["audio_seconds"] == pytest.approx(38.0, abs=0.1)
+    assert not list((shelf.home.parent / "live").glob("*"))
+    followed = clips(run, "talk")
+    assert "there already" in run("add", path).out
+    monkeypatch.setenv("SOUNDBITE_HOME", str(tmp_path / "other home"))
+    assert run("add", path).code == 0
+    assert clips(run, "talk") == followed
+
+
+def test_ctrl_c_embeds_what_there_is_and_leaves_what_is_still_written_to_the_next_start(
+    shelf: Any, run: Any, tmp_path: Path, recorder: subprocess.Popen[str]
+) -> None:
+    path = tmp_path / "talk.wav"
+    record(recorder, 15.0)
+    with following_of(path) as following:
+        until(following, 12.0)
+        following.send_signal(2)
+        out, err = following.communicate(timeout=120)
+    last = json.loads(out.splitlines()[-1])
+    assert (following.returncode, last["stage"]) == (0, "left"), err
+    assert last["searchable_until_sec"] == pytest.approx(15.0, abs=0.1)
+    assert recorder.stdin
+    recorder.stdin.close()
+    recorder.wait(timeout=60)
+    ran = run("add", path)
+    assert (ran.code, "interrupted" in ran.err) == (0, False)
+    assert "a_" in ran.out
+
+
+def test_removing_a_recording_ends_its_following(shelf: Any, run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "talk.wav"
+    recorder = Recorder(path, 15.0)
+    recorder.record(15.0)
+    with following_of(path) as following:
+        asset_id = until(following, 12.0)["asset_id"]
+        assert run("rm", "--yes", asset_id).code == 0
+        following.communicate(timeout=120)
+    assert following.returncode != 0
+    recorder.close()
+    assert "talk" not in run("list").out
+    assert path.exists()

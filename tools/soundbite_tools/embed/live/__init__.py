@@ -1,0 +1,1 @@
+"""Recordings that are embedded while they are being written."""
