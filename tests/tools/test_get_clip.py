@@ -29,17 +29,37 @@ async def test_a_clip_brings_its_words_and_a_small_file(
     assert found.mime_type == "audio/wav"
 
 
-async def test_a_range_is_cut_exactly_and_names_the_clip_it_fits_best(
-    open_library: OpenLibrary, recording: Path
-) -> None:
+async def test_a_range_is_cut_exactly_and_has_an_id_of_its_own(open_library: OpenLibrary, recording: Path) -> None:
     async with open_library() as library:
         task = await embed_audio(library, recording.name)
-        best = (await search_clips(library, "the cake is done")).clips[0]
         found = await get_clip(library, asset_id=task.asset_id, start_sec=5.5, end_sec=11.0)
+        again = await get_clip(library, found.detail.clip_id)
     assert (found.detail.start_sec, found.detail.end_sec) == (5.5, 11.0)
-    assert found.detail.clip_id == best.clip_id
+    assert found.detail.clip_id == f"{task.asset_id}.5500-11000"
+    assert again == found
     assert found.detail.text == "the cake is done"
     assert len(found.sound) == 44_000
+
+
+async def test_a_range_of_several_clips_is_the_same_in_search_and_by_its_id_and_by_its_times(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.says = ("the cake was baked today", "and the cake is done now")
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        [found] = (await search_clips(library, "the cake")).clips
+        assert (found.start_sec, found.end_sec) == (0.0, 12.0)
+        by_id = (await get_clip(library, found.clip_id)).detail
+        times = {"start_sec": found.start_sec, "end_sec": found.end_sec}
+        assert by_id == (await get_clip(library, asset_id=task.asset_id, **times)).detail
+        assert (by_id.clip_id, by_id.text, by_id.time_range) == (found.clip_id, found.text, found.time_range)
+        single = (await get_clip(library, asset_id=task.asset_id, start_sec=0.0, end_sec=6.0)).detail
+        assert single.clip_id.startswith("c_")
+        assert single == (await get_clip(library, single.clip_id)).detail
+        assert (await search_clips(library, like=found.clip_id)).clips == []  # all there is is the example itself
+        assert [clip.clip_id for clip in (await search_clips(library, like=single.clip_id)).clips] != []
+        with pytest.raises(ToolProblem, match="There is no clip"):
+            await get_clip(library, "a_00000000000000000000.0-12000")
 
 
 async def test_a_clip_says_what_is_heard_in_it(

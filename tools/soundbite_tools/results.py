@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from soundbite_tools.text import clock_range, count_of, listed, number, quoted, rounded_sec, shorten
+from soundbite_tools.text import clock_range, count_of, listed, number, quoted, range_id, rounded_sec, shorten
 
 if TYPE_CHECKING:
     from soundbite_store import StoredClip
@@ -82,9 +82,10 @@ class ClipPlace(Result):
 
 def place_fields(clip: StoredClip, longest_title: int, times: tuple[float, float] | None = None) -> dict[str, Any]:
     """Return the fields of a `ClipPlace`: those of a clip, or of a range of other times around it."""
-    start_sec, end_sec = times or (clip.start_sec, clip.end_sec)
+    own = (clip.start_sec, clip.end_sec)
+    start_sec, end_sec = times or own
     return {
-        "clip_id": clip.clip_id,
+        "clip_id": clip.clip_id if (start_sec, end_sec) == own else range_id(clip.asset_id, start_sec, end_sec),
         "asset_id": clip.asset_id,
         "title": shorten(clip.title, longest_title),
         "start_sec": rounded_sec(start_sec),

@@ -14,8 +14,12 @@ LONGEST_TITLE = 120
 LONGEST_TAG = 40
 LONGEST_SPEAKER = 60
 MOST_TAGS = 20
+SAME_SEC = 0.006
+"""Times that differ by no more are the same: results round them to hundredths."""
 BETWEEN_SOUNDS = "; "
 """Between the names of sounds in the `sound_words` of a clip."""
+_LEFT_OUT_SEC = 0.8
+_RANGE_ID = re.compile(r"([A-Za-z0-9_-]{1,80})\.(\d{1,9})-(\d{1,9})")
 SILENCE = "silence"
 """The `sound_words` of a clip in which there is nothing to be heard."""
 MOST_TOKENS = 8_000
@@ -102,6 +106,29 @@ def speakers_of(labels: Iterable[str]) -> tuple[str, ...]:
     """Return the speakers that these labels name, as clips have them: `2` for `Speaker 2`, `speaker 2` and `2`."""
     plain = (plain_text(label, LONGEST_SPEAKER) for label in labels)
     return distinct(re.sub(r"(?i)^speaker (?=[0-9]+$)", "", label) for label in plain)
+
+
+def range_id(asset_id: str, start_sec: float, end_sec: float) -> str:
+    """Return the id of a range of a recording that is no clip of its own; `range_of` reads it."""
+    first, last = (round(rounded_sec(at) * 1000) for at in (start_sec, end_sec))
+    return f"{asset_id}.{first}-{last}"
+
+
+def range_of(identifier: str) -> tuple[str, float, float] | None:
+    """Return the recording, start and end in seconds that a range's id names; None for any other id."""
+    match = _RANGE_ID.fullmatch(identifier)
+    return (match[1], int(match[2]) / 1000, int(match[3]) / 1000) if match else None
+
+
+def running_text(pieces: Iterable[tuple[float, float, str]]) -> str:
+    """Return the words of clips (start, end, words) as one text; a pause between two of them is marked."""
+    text, last_sec = "", math.inf
+    for start_sec, end_sec, words in pieces:
+        if words:
+            # What is said between two clips and does not answer is left out: the rest must not look like one sentence.
+            text += (" … " if start_sec - last_sec > _LEFT_OUT_SEC else " ") + words
+        last_sec = end_sec
+    return text.strip(" …")
 
 
 def distinct_sounds(sound_words: Iterable[str]) -> str:

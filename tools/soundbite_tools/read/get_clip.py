@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from soundbite_store import ClipFilter, StoredClip
+from soundbite_store import ClipFilter, StoredClip, one_a_span
 from soundbite_tools.embed.params import track_of
 from soundbite_tools.errors import QuestionProblem, RecordingRemoved, UnknownId, raises_problems, sentence
 from soundbite_tools.requests import SoundFormat
@@ -20,12 +20,16 @@ from soundbite_tools.sources.presence import file_states
 from soundbite_tools.sources.sources import source_label
 from soundbite_tools.speakers import speaker_labels
 from soundbite_tools.text import (
+    SAME_SEC,
     clock_range,
     distinct_sounds,
     file_label,
     language_label,
     plain_text,
+    range_id,
+    range_of,
     rounded_sec,
+    running_text,
     shorten,
 )
 from soundbite_tools.words.timed_words import TimedWords
@@ -79,7 +83,11 @@ async def get_clip(library: Library, request: ClipRequest) -> PlayableClip:
             "clip_id and asset_id were both given." if named else "No clip was named.",
             "Give a clip_id, or an asset_id with start_sec and end_sec.",
         )
-    if named:
+    if named and (times := range_of(named)):
+        if await (await library.ledger()).get_asset(times[0]) is None:
+            raise _unknown_clip(named)
+        span = await _of_range(library, *times)
+    elif named:
         span = await _of_clip(library, named, is_range_given=bool(request.start_sec or request.end_sec))
     else:
         span = await _of_range(library, recording, request.start_sec, request.end_sec)
@@ -91,7 +99,7 @@ async def get_clip(library: Library, request: ClipRequest) -> PlayableClip:
         start_sec=rounded_sec(span.start_sec),
         end_sec=rounded_sec(span.end_sec),
         time_range=clock_range(span.start_sec, span.end_sec),
-        clip_id=named or _closest(span),
+        clip_id=_id_of(span),
         text=plain_text(await _text(library, span), _LONGEST_TEXT),
         speaker=next(filter(None, map(labels.of_clip, span.rows)), ""),
         sounds=shorten(distinct_sounds(row.sound_words for row in span.rows), _LONGEST_SOUNDS),
@@ -110,15 +118,19 @@ async def _of_clip(library: Library, clip_id: str, *, is_range_given: bool) -> _
     asset = await _asset_of(library, clip_id)
     rows = await _rows(library, asset, ClipFilter(clip_ids=(clip_id,))) if asset else []
     if asset is None or not rows:
-        raise UnknownId(
-            f"There is no clip {clip_id!r}.",
-            "Take a clip_id from search_clips, or name a range by asset_id, start_sec and end_sec.",
-            code="unknown_clip",
-        )
+        raise _unknown_clip(clip_id)
     note = ""
     if is_range_given:
         note = f'This is the whole clip: start_sec and end_sec go with asset_id="{asset.asset_id}" instead of clip_id.'
     return _Span(asset, rows[0].start_sec, rows[0].end_sec, tuple(rows), note)
+
+
+def _unknown_clip(clip_id: str) -> UnknownId:
+    return UnknownId(
+        f"There is no clip {clip_id!r}.",
+        "Take a clip_id from search_clips, or name a range by asset_id, start_sec and end_sec.",
+        code="unknown_clip",
+    )
 
 
 async def _of_range(library: Library, asset_id: str, start_sec: float, end_sec: float) -> _Span:
@@ -184,21 +196,34 @@ async def spaces_of(library: Library, asset_id: str) -> list[Space]:
     return sorted(spaces, key=lambda space: last.get(space.id, len(last)))
 
 
-def _closest(span: _Span) -> str:
-    def overlap(row: StoredClip) -> float:
-        shared = min(span.end_sec, row.end_sec) - max(span.start_sec, row.start_sec)
-        return shared / (max(span.end_sec, row.end_sec) - min(span.start_sec, row.start_sec))
-
-    return max(span.rows, key=overlap).clip_id if span.rows else ""
+def _id_of(span: _Span) -> str:
+    """Return the id that search gives the same range: that of a clip where it is one."""
+    own = (row.clip_id for row in span.rows if _is_same((row.start_sec, row.end_sec), span))
+    return next(own, "") or range_id(span.asset.asset_id, span.start_sec, span.end_sec)
 
 
 async def _text(library: Library, span: _Span) -> str:
+    inside = sorted(
+        (row for row in one_a_span(span.rows) if _lies_in(row, span)), key=lambda row: (row.start_sec, row.end_sec)
+    )
+    is_of_clips = inside and _is_same((inside[0].start_sec, max(row.end_sec for row in inside)), span)
+    shown = running_text((row.start_sec, row.end_sec, row.transcript) for row in inside) if is_of_clips else ""
+    if shown:  # the words that search shows of the same clips
+        return shown
     ledger = await library.ledger()
     transcript = await ledger.get_transcript(span.asset.asset_id, library.config.platform)
     # Word times follow the range exactly; clips that only touch it say a little too much.
     return TimedWords(transcript).between(span.start_sec, span.end_sec) or " ".join(
         row.transcript for row in sorted(span.rows, key=lambda row: row.start_sec) if row.transcript
     )
+
+
+def _is_same(times: tuple[float, float], span: _Span) -> bool:
+    return abs(times[0] - span.start_sec) <= SAME_SEC and abs(times[1] - span.end_sec) <= SAME_SEC
+
+
+def _lies_in(row: StoredClip, span: _Span) -> bool:
+    return row.start_sec >= span.start_sec - SAME_SEC and row.end_sec <= span.end_sec + SAME_SEC
 
 
 @dataclass(frozen=True)

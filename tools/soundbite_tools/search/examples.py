@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -24,7 +24,7 @@ from soundbite_tools.requests import LONGEST_WAIT_S
 from soundbite_tools.search.queries import QueryVectors, Vector, scaled, split
 from soundbite_tools.sources.files import forget_refused
 from soundbite_tools.sources.sources import ASSET_ID, choose, resolve
-from soundbite_tools.text import number
+from soundbite_tools.text import SAME_SEC, number, range_of
 
 if TYPE_CHECKING:
     from soundbite_api import AudioEmbeddings
@@ -88,13 +88,22 @@ async def example_of(library: Library, like: str) -> Example:
 
 def has_id_form(text: str) -> bool:
     """Return whether a text has the form of a clip id or an asset id."""
-    return bool(_CLIP_ID.fullmatch(text) or ASSET_ID.fullmatch(text))
+    span = range_of(text)
+    return bool(_CLIP_ID.fullmatch(text) or ASSET_ID.fullmatch(span[0] if span else text))
 
 
 async def _rows_of(library: Library, identifier: str) -> list[Clip]:
     store, current = await library.store(), await library.spaces.current()
-    whole = ClipFilter(asset_ids=(identifier,), embedding_scope="asset")
-    for where in (ClipFilter(clip_ids=(identifier,)), whole, ClipFilter(asset_ids=(identifier,))):
+    meant: tuple[ClipFilter, ...]
+    if span := range_of(identifier):
+        asset_id, start_sec, end_sec = span
+        near = ClipFilter(asset_ids=(asset_id,), embedding_scope="clip")
+        inside = replace(near, start_after_sec=start_sec - SAME_SEC, end_before_sec=end_sec + SAME_SEC)
+        meant = (inside, replace(near, ends_after_sec=start_sec, starts_before_sec=end_sec))
+    else:
+        whole = ClipFilter(asset_ids=(identifier,), embedding_scope="asset")
+        meant = (ClipFilter(clip_ids=(identifier,)), whole, ClipFilter(asset_ids=(identifier,)))
+    for where in meant:
         if rows := await store.embeddings(current.space, where, limit=_MOST_CLIPS_MEANT):
             return rows
     return []

@@ -10,7 +10,7 @@ from soundbite_store import ClipFilter, ClipStore, Space, TimedText
 from soundbite_tools.results import ClipResult, PartScore, place_fields
 from soundbite_tools.search.ranking import SOUND, WEAK_SCORE, Scored
 from soundbite_tools.speakers import NO_NAMES, SpeakerLabels
-from soundbite_tools.text import distinct, distinct_sounds, language_label, rounded_sec, shorten
+from soundbite_tools.text import distinct, distinct_sounds, language_label, rounded_sec, running_text, shorten
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
@@ -25,8 +25,6 @@ NEIGHBOUR_ODDS = 0.55
 LONGEST_SPEECH_SEC = 16.0
 LONGEST_SOUND_SEC = 40.0
 _SAME_SHARE = 0.5
-# So much between two clips of a range may be words that are not in its text.
-_LEFT_OUT_SEC = 0.8
 # Heard from the very first sound on, a clip seems cut off.
 _PADDING_SEC = 0.5
 # A sentence that reaches further out than a segment is another one's.
@@ -236,13 +234,10 @@ def _lies_in(text: TimedText, start_sec: float, end_sec: float) -> bool:
 def with_text(item: TimeRange, transcripts: Mapping[str, str]) -> TimeRange:
     """Return the range with its words; `transcripts` has, by clip, those of clips that do not hold their own."""
     clips = [scored.clip for scored in item.clips]
-    text, end_sec = "", clips[0].end_sec
-    for clip in clips:
-        if words := clip.transcript or transcripts.get(clip.clip_id, ""):
-            # What is said between two clips and does not answer is left out: the rest must not look like one sentence.
-            text += (" … " if clip.start_sec - end_sec > _LEFT_OUT_SEC else " ") + words
-        end_sec = clip.end_sec
-    return replace(item, text=text.strip(" …"), sounds=distinct_sounds(clip.sound_words for clip in clips))
+    text = running_text(
+        (clip.start_sec, clip.end_sec, clip.transcript or transcripts.get(clip.clip_id, "")) for clip in clips
+    )
+    return replace(item, text=text, sounds=distinct_sounds(clip.sound_words for clip in clips))
 
 
 def _with_borders(item: TimeRange, sentences: Sequence[TimedText]) -> TimeRange:
