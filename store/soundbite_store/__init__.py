@@ -29,6 +29,7 @@ from soundbite_store.lance.places import StoreAccess, StoreCapabilities, capabil
 from soundbite_store.lance.rescue import LostTable, StoreRescue
 from soundbite_store.ledger.corrections import LedgerChange, in_force
 from soundbite_store.ledger.damage import Salvage, ledger_damage, salvage_ledger
+from soundbite_store.ledger.doubts import doubtful_words, is_hardly_understood
 from soundbite_store.ledger.ledger import ForgottenRecords, Ledger
 from soundbite_store.ledger.records import (
     Asset,
@@ -113,12 +114,14 @@ __all__ = [
     "changed_rows",
     "clip_id_for",
     "digest_of",
+    "doubtful_words",
     "encoded_changes",
     "encoded_vector",
     "export_library",
     "finish_rewrites",
     "import_library",
     "in_force",
+    "is_hardly_understood",
     "is_same_speaker",
     "ledger_damage",
     "length_of",

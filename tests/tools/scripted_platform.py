@@ -43,6 +43,8 @@ class ScriptedPlatform:
     """Names of what is heard all the time."""
     speakers: tuple[str, ...] = ()
     """Who says each of `says`, as a platform that tells speakers apart has it."""
+    doubts: tuple[str, ...] = ()
+    """Words that it holds for little likely."""
     language: str = ""
     """Of what is said, as a platform that knows it tells."""
     warnings: tuple[str, ...] = ()
@@ -109,12 +111,28 @@ class ScriptedPlatform:
         return httpx.Response(204) if self.assets.pop(request.url.path.rpartition("/")[2], None) else _missing()
 
     def _get_assets_id_transcription(self, request: httpx.Request) -> httpx.Response:
-        words = [
+        sentences = [
             {"start": index * self.segment_sec + 0.1, "end": index * self.segment_sec + 0.5, "value": text}
             for index, text in enumerate(self.says)
         ]
-        turns = [{**word, "speaker": speaker} for word, speaker in zip(words, self.speakers, strict=False)]
-        return httpx.Response(200, json={"status": "ready", "words": words, "sentences": words, "utterances": turns})
+        turns = [{**text, "speaker": speaker} for text, speaker in zip(sentences, self.speakers, strict=False)]
+        words = [word for text in sentences for word in self._words(text)] if self.doubts else sentences
+        body = {"status": "ready", "words": words, "sentences": sentences, "utterances": turns}
+        return httpx.Response(200, json=body)
+
+    def _words(self, text: dict[str, Any]) -> list[dict[str, Any]]:
+        values = text["value"].split()
+        step_sec = (text["end"] - text["start"]) / len(values)
+        starts = [text["start"] + number * step_sec for number in range(len(values))]
+        return [
+            {
+                "start": start,
+                "end": start + step_sec,
+                "value": value,
+                "probability": 0.2 if value in self.doubts else 0.9,
+            }
+            for start, value in zip(starts, values, strict=True)
+        ]
 
     def _post_embedv2(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)

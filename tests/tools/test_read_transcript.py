@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from scripted_platform import ScriptedPlatform
-from tool_calls import embed_audio, get_clip, read_transcript, search_clips
+from tool_calls import correct_transcript, embed_audio, get_clip, read_transcript, search_clips
 
 from soundbite_tools.errors import QuestionProblem, UnknownId
+from soundbite_tools.read.formats import as_markdown
+from soundbite_tools.speakers import transcript_of_recording
 from soundbite_tools.text import fits, number
 
 OpenLibrary = Callable[..., Any]
@@ -37,6 +39,38 @@ async def test_the_platforms_speakers_are_kept_and_named(
     assert [line.speaker for line in read.lines] == ["Speaker 0", "Speaker 1"]
     assert 's] Speaker 1: "the cake is done"' in read.to_text()
     assert (best.text, best.speaker, clip.speaker) == ("the cake is done", "Speaker 1", "Speaker 1")
+
+
+async def test_words_that_may_be_misheard_are_named_until_somebody_corrects_them(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.doubts = ("cake",)
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        read = await read_transcript(library, task.asset_id)
+        (best, *_) = (await search_clips(library, query="the cake is done", modality="speech")).clips
+        clip = (await get_clip(library, clip_id=best.clip_id)).detail
+        await correct_transcript(library, asset_id=task.asset_id, old_text="the cake", new_text="the cake")
+        (sure, *_) = (await search_clips(library, query="the cake is done", modality="speech")).clips
+        read_again = await read_transcript(library, task.asset_id)
+    assert [line.unsure for line in read.lines] == [[], ["cake"]]
+    assert (best.unsure, clip.unsure, sure.unsure) == (["cake"], ["cake"], [])
+    assert '"the cake is done" (unsure: "cake")' in read.to_text()
+    assert [line.unsure for line in read_again.lines] == [[], []]
+    assert not read.notes
+
+
+async def test_a_transcript_of_which_most_may_be_misheard_says_so(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.doubts = ("the", "river", "is", "rising", "cake")
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        (note,) = (await read_transcript(library, task.asset_id)).notes
+        asset = await (await library.ledger()).get_asset(task.asset_id)
+        transcript = await transcript_of_recording(library, task.asset_id)
+    assert "may be misheard" in note
+    assert note in as_markdown(asset, transcript).replace('\\"', '"')
 
 
 async def test_one_who_speaks_alone_is_not_named(

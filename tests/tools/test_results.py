@@ -90,6 +90,7 @@ FULL: list[Result] = [
         asset_id="a_1",
         title="Field log",
         speaker="Speaker 2",
+        unsure=["river"],
         start_sec=20.48,
         end_sec=25.89,
         time_range="00:20-00:26",
@@ -110,7 +111,13 @@ FULL: list[Result] = [
         asset_id="a_1",
         title="Field log",
         lines=[
-            TranscriptLine(start_sec=20.48, time_range="00:20-00:26", text="the river is rising", speaker="Speaker 2")
+            TranscriptLine(
+                start_sec=20.48,
+                time_range="00:20-00:26",
+                text="the river is rising",
+                speaker="Speaker 2",
+                unsure=["rising"],
+            )
         ],
         start_sec=20.0,
         end_sec=26.5,

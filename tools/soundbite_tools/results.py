@@ -23,6 +23,8 @@ from pydantic.json_schema import SkipJsonSchema
 from soundbite_tools.text import clock_range, count_of, listed, number, quoted, range_id, rounded_sec, shorten
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from soundbite_store import StoredClip
 
 
@@ -103,6 +105,10 @@ def _by(speaker: str) -> str:
     return f"{label}: " if speaker else ""
 
 
+def _unsure(words: Sequence[str]) -> str:
+    return f" (unsure: {', '.join(map(quoted, words))})" if words else ""
+
+
 class ClipResult(ClipPlace):
     """A time range that answers a search."""
 
@@ -112,6 +118,7 @@ class ClipResult(ClipPlace):
     text: str = Field(default="", description="What is said there, as recognised")
     context: str = Field(default="", description="The same with what is said around it; only with context_sec")
     speaker: str = Field(default="", description="Who says it")
+    unsure: list[str] = Field(default_factory=list, description="Words that may be misheard")
     sounds: str = Field(default="", description="What is heard there, in words")
     language: str = Field(default="", description="Of what is said, where it is not English")
     tags: list[str] = Field(default_factory=list)
@@ -126,7 +133,7 @@ class ClipResult(ClipPlace):
         matched = f", matched {self.matched}" if self.matched != "speech" else ""
         lines = [f"{quoted(self.title)} {self.time_range} ({span(self)}), score {number(self.score)}{weak}{matched}"]
         if self.text:
-            lines.append(f"   {_by(self.speaker)}{quoted(self.text)}")
+            lines.append(f"   {_by(self.speaker)}{quoted(self.text)}{_unsure(self.unsure)}")
         if self.context:
             lines.append(f"   Around it: {quoted(self.context)}")
         if self.sounds:
@@ -177,6 +184,7 @@ class ClipDetail(ClipPlace):
     clip_id: str = ""
     text: str = Field(default="", description="What is said there, as recognised")
     speaker: str = Field(default="", description="Who says it")
+    unsure: Annotated[list[str], UNLISTED] = Field(default_factory=list)
     sounds: str = ""
     language: str = Field(default="", description="Of what is said, where it is not English")
     tags: list[str] = Field(default_factory=list)
@@ -194,7 +202,7 @@ class ClipDetail(ClipPlace):
         if self.clip_id:
             lines.append(f"clip_id {self.clip_id}")
         if self.text:
-            lines.append(f"Said: {_by(self.speaker)}{quoted(self.text)}")
+            lines.append(f"Said: {_by(self.speaker)}{quoted(self.text)}{_unsure(self.unsure)}")
         if self.sounds:
             lines.append(f"Sounds: {self.sounds}")
         if self.language:
@@ -212,21 +220,22 @@ class ClipDetail(ClipPlace):
         return "\n".join(closing(lines, self.notes, self.next_step))
 
 
-class TranscriptLine(BaseModel):
+class TranscriptLine(Result):
     """A sentence and when it is said."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
 
     start_sec: float
     time_range: str
     text: str
     speaker: str = Field(default="", description="Who says it")
     clip_id: Annotated[str, UNLISTED] = ""
+    unsure: Annotated[list[str], UNLISTED] = Field(default_factory=list)
 
-    @model_serializer(mode="wrap")
-    def _leave_out_clip(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values: dict[str, Any] = serialise(self)
-        return values if self.clip_id else {name: value for name, value in values.items() if name != "clip_id"}
+    def to_text(self) -> str:
+        """Return the sentence in words."""
+        times = f"[{self.time_range}, {number(self.start_sec)} s]"
+        return f"{times} {_by(self.speaker)}{quoted(self.text)}{_unsure(self.unsure)}" + (
+            f" clip_id {self.clip_id}" if self.clip_id else ""
+        )
 
 
 class TranscriptResult(Result):
@@ -244,12 +253,7 @@ class TranscriptResult(Result):
     def to_text(self) -> str:
         """Return the transcript in words, a line a sentence."""
         head = f"{quoted(self.title)} {self.time_range} ({span(self)}), asset_id {self.asset_id}"
-        lines = [
-            f"[{line.time_range}, {number(line.start_sec)} s] {_by(line.speaker)}{quoted(line.text)}"
-            + (f" clip_id {line.clip_id}" if line.clip_id else "")
-            for line in self.lines
-        ]
-        return "\n".join(closing([head, *lines], self.notes, self.next_step))
+        return "\n".join(closing([head, *(line.to_text() for line in self.lines)], self.notes, self.next_step))
 
 
 class SpeakerNamed(Result):

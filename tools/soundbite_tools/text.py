@@ -45,6 +45,14 @@ def shorten(text: str, longest: int) -> str:
     return (cut[:space] if space > longest * 0.8 else cut) + "…"
 
 
+_MOST_UNSURE = 8
+
+
+def unsure_words(words: Iterable[str], text: str) -> list[str]:
+    """Return the first of `words` that stand in `text`, as a result shows them."""
+    return [plain_text(word, 40) for word in words if word in text][:_MOST_UNSURE]
+
+
 def quoted(text: str) -> str:
     """Return words of others as they stand in an answer: in quotes that they can't end, on one line."""
     return '"' + " ".join(text.split()).replace('"', "'") + '"'

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from soundbite_store.ledger.connection import LedgerConnection
+from soundbite_store.ledger.doubts import note_doubts
 from soundbite_store.ledger.records import Asset, Envelope, StoredTranscript, TimedText
 from soundbite_store.ledger.speakers import note_speakers
 
@@ -220,7 +221,7 @@ class TranscriptRecords:
         """Forget what every source understood of an asset; the names of its speakers wait for the next transcript."""
 
         def work(db: sqlite3.Connection) -> None:
-            for table in ("transcripts", "speakers"):
+            for table in ("transcripts", "speakers", "doubts"):
                 db.execute(f"DELETE FROM {table} WHERE asset_id = ?", (asset_id,))  # noqa: S608 - names from above
 
         await self._ledger.write(work)
@@ -277,6 +278,7 @@ def insert_transcript(db: sqlite3.Connection, transcript: StoredTranscript) -> t
         zlib.compress(json.dumps(body, ensure_ascii=False).encode()),
     )
     db.execute("INSERT OR REPLACE INTO transcripts VALUES (?, ?, ?, ?, ?)", values)
+    note_doubts(db, transcript)
     return note_speakers(db, transcript)
 
 
@@ -298,18 +300,26 @@ def _transcript(asset_id: str, source: str, row: sqlite3.Row) -> StoredTranscrip
 
 
 def packed(texts: Iterable[TimedText]) -> list[list[str | float]]:
-    """One row a text, with a fourth place where its speaker is known."""
+    """One row a text, with a fourth place where its speaker is known, and a fifth where it is not certain."""
     rows: list[list[str | float]] = []
     for text in texts:
         rows.append([text.value, text.start_sec, text.end_sec])
-        if text.speaker:
+        if text.speaker or text.probability < 1.0:
             rows[-1].append(text.speaker)
+        if text.probability < 1.0:
+            rows[-1].append(round(text.probability, 2))
     return rows
 
 
 def unpacked(rows: Iterable[list[Any]]) -> tuple[TimedText, ...]:
     """Rows as `packed` makes them, as words or sentences."""
     return tuple(
-        TimedText(value=value, start_sec=start, end_sec=end, speaker=speaker[0] if speaker else "")
-        for value, start, end, *speaker in rows
+        TimedText(
+            value=value,
+            start_sec=start,
+            end_sec=end,
+            speaker=more[0] if more else "",
+            probability=more[1] if len(more) > 1 else 1.0,
+        )
+        for value, start, end, *more in rows
     )

@@ -102,6 +102,14 @@ _EIGHTH = (
     "json_extract(one.value, '$[2]') FROM transcripts, json_each(speaker_seconds(body)) AS one",
 )
 
+# Words that may be misheard, so that an answer finds them without unpacking the transcript of hours.
+_NINTH = (
+    """CREATE TABLE doubts (
+        asset_id TEXT NOT NULL, source TEXT NOT NULL, start_sec REAL NOT NULL, word TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX doubts_by_time ON doubts (asset_id, source, start_sec)",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _FIRST,
     _SECOND,
@@ -111,6 +119,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _SIXTH,
     _SEVENTH,
     _EIGHTH,
+    _NINTH,
 )
 _Result = TypeVar("_Result")
 

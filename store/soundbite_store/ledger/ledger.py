@@ -12,6 +12,7 @@ from typing import Self
 from soundbite_store.ledger.assets import AssetRecords, TranscriptRecords
 from soundbite_store.ledger.connection import LedgerConnection
 from soundbite_store.ledger.corrections import CorrectionRecords
+from soundbite_store.ledger.doubts import DoubtRecords
 from soundbite_store.ledger.queries import QueryCache
 from soundbite_store.ledger.records import Usage
 from soundbite_store.ledger.speakers import SpeakerRecords
@@ -71,7 +72,7 @@ class RemovalRecords:
                 # A cut window of the content is known by the hash, a # and the window.
                 key = (asset["content_hash"], asset["content_hash"] + "#")
                 db.execute("DELETE FROM platform_assets WHERE content_hash = ?1 OR instr(content_hash, ?2) = 1", key)
-            for table in ("speakers", "speaker_names", "envelopes", "corrections", "rewrites"):
+            for table in ("speakers", "speaker_names", "envelopes", "corrections", "rewrites", "doubts"):
                 db.execute(f"DELETE FROM {table} WHERE asset_id = ?", (asset_id,))  # noqa: S608 - names from above
             return ForgottenRecords(
                 assets=db.execute("DELETE FROM assets WHERE asset_id = ?", (asset_id,)).rowcount,
@@ -87,6 +88,7 @@ class Ledger(
     TaskRecords,
     TranscriptRecords,
     SpeakerRecords,
+    DoubtRecords,
     CorrectionRecords,
     QueryCache,
     UsageRecords,

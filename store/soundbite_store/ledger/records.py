@@ -96,6 +96,8 @@ class TimedText:
     end_sec: float
     speaker: str = ""
     """Who says it, as the source tells speakers of one recording apart; empty where that is not known."""
+    probability: float = 1.0
+    """How likely the source holds it, 0 to 1; of a sentence the mean of its words."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -231,14 +233,17 @@ def task_from(body: str) -> Task:
 def transcript_from(body: str) -> StoredTranscript:
     fields = _fields(body, StoredTranscript)
     for name in ("words", "sentences"):
-        fields[name] = tuple(TimedText(**text) for text in fields[name])
+        fields[name] = tuple(TimedText(**_known(text, TimedText)) for text in fields[name])
     return StoredTranscript(**fields)
 
 
 def _fields(body: str, kind: type[Asset | Task | StoredTranscript]) -> dict[str, Any]:
     """The fields that this version knows: a later one may have written more, an earlier one less."""
-    written = json.loads(body)
-    fields = {field.name: written[field.name] for field in dataclasses.fields(kind) if field.name in written}
+    fields = _known(json.loads(body), kind)
     for name in _MOMENTS & fields.keys():
         fields[name] = fields[name] and datetime.fromisoformat(fields[name])
     return fields
+
+
+def _known(written: dict[str, Any], kind: type[Asset | Task | StoredTranscript | TimedText]) -> dict[str, Any]:
+    return {field.name: written[field.name] for field in dataclasses.fields(kind) if field.name in written}

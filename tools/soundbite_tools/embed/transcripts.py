@@ -120,7 +120,13 @@ def _with_range(
 
 def _timed_texts(texts: Sequence[WireText], offset_sec: float, turns: Sequence[WireText]) -> tuple[TimedText, ...]:
     return tuple(
-        TimedText(value=text.value, start_sec=text.start + offset_sec, end_sec=text.end + offset_sec, speaker=speaker)
+        TimedText(
+            value=text.value,
+            start_sec=text.start + offset_sec,
+            end_sec=text.end + offset_sec,
+            speaker=speaker,
+            probability=1.0 if text.probability is None else min(max(text.probability, 0.0), 1.0),
+        )
         for text, speaker in zip(texts, _speakers(texts, turns), strict=True)
     )
 

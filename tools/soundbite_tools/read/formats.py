@@ -7,6 +7,7 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal, get_args
 
+from soundbite_store import is_hardly_understood
 from soundbite_tools.read.captions import caption_lines, cues
 from soundbite_tools.text import clock, clock_length, language_label, plain_text, rounded_sec, speaker_label
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 TranscriptFormat = Literal["vtt", "srt", "md", "json", "txt"]
 TRANSCRIPT_FORMATS: tuple[TranscriptFormat, ...] = get_args(TranscriptFormat)
+MISHEARD = (
+    "Most of these words may be misheard: the speech is in another language than the recogniser's, or hard to "
+    "understand. `soundbite models pull full` on the command line brings a recogniser of about 100 languages."
+)
+"""Said of a transcript that is not to be trusted."""
 _LONGEST_LINE = 500
 _LONGEST_NAME = 60
 # A pause after which a paragraph of the same speaker ends.
@@ -92,6 +98,7 @@ def as_markdown(asset: Asset, transcript: StoredTranscript, chapters: Sequence[C
         "speakers": [speaker_label(speaker) for speaker in transcript.speakers] if transcript.has_speakers else [],
         "tags": list(asset.tags),
         "asset_id": asset.asset_id,
+        "note": MISHEARD if is_hardly_understood(transcript.words) else "",
     }
     front = [f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in facts.items() if value]
     paragraphs: list[str] = []
@@ -133,6 +140,8 @@ def _unmarked(text: str) -> str:
 
 def _entry(transcript: StoredTranscript, text: TimedText) -> dict[str, str | float]:
     entry: dict[str, str | float] = {"start_sec": text.start_sec, "end_sec": text.end_sec, "text": text.value}
+    if text.probability < 1.0:
+        entry["probability"] = text.probability
     return {**entry, "speaker": speaker} if (speaker := _speaker(transcript, text)) else entry
 
 

@@ -31,6 +31,7 @@ from soundbite_tools.text import (
     rounded_sec,
     running_text,
     shorten,
+    unsure_words,
 )
 from soundbite_tools.words.timed_words import TimedWords
 
@@ -92,6 +93,9 @@ async def get_clip(library: Library, request: ClipRequest) -> PlayableClip:
     else:
         span = await _of_range(library, recording, request.start_sec, request.end_sec)
     labels = await speaker_labels(library, [span.asset.asset_id])
+    text = plain_text(await _text(library, span), _LONGEST_TEXT)
+    place = (span.asset.asset_id, span.start_sec, span.end_sec)
+    [doubts] = await (await library.ledger()).doubtful_words_at(library.config.platform, [place])
     cut = await cut_sound(library, span.asset, span.start_sec, span.end_sec, request.audio_format)
     detail = ClipDetail(
         asset_id=span.asset.asset_id,
@@ -100,8 +104,9 @@ async def get_clip(library: Library, request: ClipRequest) -> PlayableClip:
         end_sec=rounded_sec(span.end_sec),
         time_range=clock_range(span.start_sec, span.end_sec),
         clip_id=_id_of(span),
-        text=plain_text(await _text(library, span), _LONGEST_TEXT),
+        text=text,
         speaker=next(filter(None, map(labels.of_clip, span.rows)), ""),
+        unsure=unsure_words(doubts, text),
         sounds=shorten(distinct_sounds(row.sound_words for row in span.rows), _LONGEST_SOUNDS),
         language=language_label(next((row.language for row in span.rows if row.language), None)),
         tags=list(span.asset.tags),

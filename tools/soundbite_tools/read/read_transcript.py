@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from soundbite_store import TimedText
+from soundbite_store import TimedText, doubtful_words, is_hardly_understood
 from soundbite_tools.errors import QuestionProblem, UnknownId, raises_problems
+from soundbite_tools.read.formats import MISHEARD
 from soundbite_tools.results import TranscriptLine, TranscriptResult
 from soundbite_tools.speakers import transcript_of_recording
 from soundbite_tools.text import (
@@ -17,7 +18,9 @@ from soundbite_tools.text import (
     rounded_sec,
     speaker_label,
     tokens,
+    unsure_words,
 )
+from soundbite_tools.words.timed_words import TimedWords
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +71,8 @@ async def read_transcript(library: Library, request: TranscriptRequest) -> Trans
     if request.chapters:
         return await _map(library, asset, transcript, start_sec, until_sec)
     wanted = [text for text in transcript.sentences or transcript.words if _is_in(text, start_sec, until_sec)]
-    lines = _first_page(wanted, has_speakers=transcript.has_speakers)
+    spoken = [word for word in transcript.words if _is_in(word, start_sec, until_sec)]
+    lines = _first_page(wanted, TimedWords(transcript), has_speakers=transcript.has_speakers)
     left = wanted[len(lines) :]
     reached_sec = left[0].start_sec if left else until_sec
     return TranscriptResult(
@@ -78,7 +82,7 @@ async def read_transcript(library: Library, request: TranscriptRequest) -> Trans
         start_sec=rounded_sec(start_sec),
         end_sec=rounded_sec(reached_sec),
         time_range=clock_range(start_sec, reached_sec),
-        notes=[] if wanted else ["Nothing is said there."],
+        notes=_notes(wanted, spoken),
         next_step=_next_step(asset.asset_id, left, end_sec),
     )
 
@@ -119,7 +123,13 @@ def _is_in(text: TimedText, start_sec: float, end_sec: float) -> bool:
     return text.start_sec < end_sec and text.end_sec > start_sec + 0.01
 
 
-def _first_page(wanted: Sequence[TimedText], *, has_speakers: bool) -> list[TranscriptLine]:
+def _notes(wanted: Sequence[TimedText], words: Sequence[TimedText]) -> list[str]:
+    if not wanted:
+        return ["Nothing is said there."]
+    return [MISHEARD] if is_hardly_understood(words) else []
+
+
+def _first_page(wanted: Sequence[TimedText], words: TimedWords, *, has_speakers: bool) -> list[TranscriptLine]:
     page: list[TranscriptLine] = []
     room = _PAGE_TOKENS
     for sentence in wanted:
@@ -129,8 +139,15 @@ def _first_page(wanted: Sequence[TimedText], *, has_speakers: bool) -> list[Tran
             break
         times = clock_range(sentence.start_sec, sentence.end_sec)
         speaker = speaker_label(sentence.speaker) if has_speakers else ""
-        start_sec = rounded_sec(sentence.start_sec)
-        page.append(TranscriptLine(start_sec=start_sec, time_range=times, text=text, speaker=speaker))
+        page.append(
+            TranscriptLine(
+                start_sec=rounded_sec(sentence.start_sec),
+                time_range=times,
+                text=text,
+                speaker=speaker,
+                unsure=unsure_words(doubtful_words(words.inside(sentence.start_sec, sentence.end_sec)), text),
+            )
+        )
     return page
 
 

@@ -10,7 +10,15 @@ from soundbite_store import ClipFilter, ClipStore, Space, TimedText
 from soundbite_tools.results import ClipResult, PartScore, place_fields
 from soundbite_tools.search.ranking import SOUND, WEAK_SCORE, Scored
 from soundbite_tools.speakers import NO_NAMES, SpeakerLabels
-from soundbite_tools.text import distinct, distinct_sounds, language_label, rounded_sec, running_text, shorten
+from soundbite_tools.text import (
+    distinct,
+    distinct_sounds,
+    language_label,
+    rounded_sec,
+    running_text,
+    shorten,
+    unsure_words,
+)
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
@@ -83,17 +91,27 @@ class TimeRange:
             end_sec=max(self.end_sec, other.end_sec),
         )
 
-    def result(self, room: Room, *, is_detailed: bool, file: str = "", labels: SpeakerLabels = NO_NAMES) -> ClipResult:
-        """Return the range as a result that keeps to its room."""
+    def result(
+        self,
+        room: Room,
+        *,
+        is_detailed: bool,
+        file: str = "",
+        labels: SpeakerLabels = NO_NAMES,
+        unsure: Sequence[str] = (),
+    ) -> ClipResult:
+        """Return the range as a result that keeps to its room; `unsure` are words that may be misheard there."""
         clip = self.best.clip
+        text = shorten(self.text, room.text) if room.text else ""
         return ClipResult(
             **place_fields(clip, room.title, (self.start_sec, self.end_sec)),
             score=round(self.best.score, 2),
             is_weak=self.best.score < WEAK_SCORE,
             matched=self.best.matched,
-            text=shorten(self.text, room.text) if room.text else "",
+            text=text,
             context=shorten(self.context, 2 * room.text) if room.text else "",
             speaker=", ".join(distinct(labels.of_clip(scored.clip) for scored in self.clips)),
+            unsure=unsure_words(unsure, text),
             sounds=shorten(self.sounds, _LONGEST_SOUNDS),
             language=language_label(clip.language),
             tags=list(clip.tags[: room.tags]),

@@ -216,6 +216,9 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
         _file_states(library, shown),
     )
     labels = await speaker_labels(library, (entry.asset_id for entry in page))
+    doubts = await (await library.ledger()).doubtful_words_at(
+        library.config.platform, [(entry.asset_id, entry.start_sec, entry.end_sec) for entry in page]
+    )
     notes += selection.notes
     notes += _verdict(page) if is_unanswered else []
     notes += [] if first else [*left_out, *unfinished]
@@ -225,8 +228,10 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
         is_more = len(ranges) > first + len(entries) and first + len(entries) < LAST_PAGE_ENDS
         return SearchResult(
             clips=[
-                entry.result(room, is_detailed=is_detailed, file=files.get(entry.asset_id, ""), labels=labels)
-                for entry in entries
+                entry.result(
+                    room, is_detailed=is_detailed, file=files.get(entry.asset_id, ""), labels=labels, unsure=unsure
+                )
+                for entry, unsure in zip(entries, doubts, strict=False)
             ],
             query=plain_text(request.query, _LONGEST_SHOWN_QUERY),
             like=plain_text(request.like, _LONGEST_SHOWN_QUERY),

@@ -34,18 +34,19 @@ class TimedWords:
 
     def between(self, start_sec: float, end_sec: float) -> str:
         """Return the words from one time up to another."""
-        return " ".join(text.value for text in self._inside(start_sec, end_sec))
+        return " ".join(text.value for text in self.inside(start_sec, end_sec))
 
     def speaker(self, start_sec: float, end_sec: float) -> str | None:
         """Return who speaks most from one time up to another; None in a recording of one speaker."""
         if len(self._speakers) < 2:
             return None
         shares: Counter[str] = Counter()
-        for text in self._inside(start_sec, end_sec):
+        for text in self.inside(start_sec, end_sec):
             shares[text.speaker] += len(text.value)
         return next((speaker for speaker, _ in shares.most_common(1)), None) or None
 
-    def _inside(self, start_sec: float, end_sec: float) -> list[TimedText]:
+    def inside(self, start_sec: float, end_sec: float) -> list[TimedText]:
+        """Return the words from one time up to another, in order of time."""
         first, last = bisect_left(self._middles, start_sec), bisect_left(self._middles, end_sec)
         return self._texts[first:last]
 
@@ -85,16 +86,16 @@ def letters(text: str) -> str:
 def reworded(old: Sequence[TimedText], text: str) -> tuple[TimedText, ...]:
     """Return the words of `text` in the time of the `old` ones: a word that stays keeps its time.
 
-    Speakers are those of the words that they take the place of.
+    Speakers are those of the words that they take the place of; none of them is under doubt any more.
     """
-    whole = replace(old[0], value=text, end_sec=max(word.end_sec for word in old))
+    whole = replace(old[0], value=text, end_sec=max(word.end_sec for word in old), probability=1.0)
     new = spread_words(whole)
     matcher = SequenceMatcher(None, [letters(word.value) for word in old], [letters(word.value) for word in new], False)
     words: list[TimedText] = []
     for operation, first, last, start, end in matcher.get_opcodes():
         if operation == "equal":
             pairs = zip(old[first:last], new[start:end], strict=True)
-            words += [replace(before, value=after.value) for before, after in pairs]
+            words += [replace(before, value=after.value, probability=1.0) for before, after in pairs]
         elif start < end:
             span = old[first:last] or old[max(0, first - 1) : first + 1]  # words that were left out lie at a border
             begin_sec, until_sec = span[0].start_sec, max(word.end_sec for word in span)
@@ -102,7 +103,9 @@ def reworded(old: Sequence[TimedText], text: str) -> tuple[TimedText, ...]:
                 begin_sec = words[-1].end_sec if words else old[0].start_sec
                 until_sec = old[first].start_sec if first < len(old) else old[-1].end_sec
             value = separator_of(text).join(word.value for word in new[start:end])
-            words += spread_words(replace(span[0], value=value, start_sec=begin_sec, end_sec=max(begin_sec, until_sec)))
+            until_sec = max(begin_sec, until_sec)
+            whole = replace(span[0], value=value, start_sec=begin_sec, end_sec=until_sec, probability=1.0)
+            words += spread_words(whole)
     return tuple(words)
 
 
