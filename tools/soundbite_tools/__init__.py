@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from soundbite_tools.embed.get_task import get_task, task_result
     from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.embed.live.follow import LEFT_STAGE, begin_following, end_following, writing
-    from soundbite_tools.embed.params import EmbedParams
+    from soundbite_tools.embed.params import EmbedParams, track_of
     from soundbite_tools.embed.registry import finished_task, relabel
     from soundbite_tools.embed.remove_audio import remove_audio
     from soundbite_tools.embed.renewal import missing_files, relink
@@ -131,7 +131,7 @@ _NAMES = {
     "embed.get_task": "get_task task_result",
     "housekeeping": "forget_unused make_ready",
     "embed.jobs": "Jobs",
-    "embed.params": "EmbedParams",
+    "embed.params": "EmbedParams track_of",
     "embed.results": "RemovalResult TaskResult",
     "embed.registry": "finished_task relabel",
     "embed.remove_audio": "remove_audio",
@@ -320,6 +320,7 @@ __all__ = [
     "speaker_labels",
     "task_result",
     "terms_of",
+    "track_of",
     "transcript_file",
     "transcript_file_name",
     "transcript_of_recording",

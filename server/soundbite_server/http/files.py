@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio.to_thread
 from starlette.requests import Request
@@ -50,13 +50,16 @@ _GUARDED = {
 }
 
 
-async def sound_link(library: Library, asset: Asset, http: HttpServices, file: str) -> dict[str, str]:
-    """Return the address of the sound, below the page's, or why there is none; `file` is gone or changed if known."""
-    from soundbite_tools import sound_file, why_silent
+async def sound_link(library: Library, asset: Asset, http: HttpServices, file: str) -> dict[str, Any]:
+    """Return the address of the sound, below the page's, or why there is none; `file` is gone or changed if known.
+
+    With `is_cut` a player would choose another track of the file, so it has to be cut.
+    """
+    from soundbite_tools import sound_file, track_of, why_silent
 
     if file or await sound_file(library, asset) is None:
         return {"why_not": await why_silent(asset)}
-    return {"url": _link(asset, http, "sound")}
+    return {"url": _link(asset, http, "sound"), "is_cut": bool(track_of(asset))}
 
 
 def transcript_links(asset: Asset, http: HttpServices) -> dict[str, str]:

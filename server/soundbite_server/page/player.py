@@ -33,6 +33,7 @@ _SCRIPTS: dict[Bridge, tuple[str, ...]] = {
         "timeline.js",
         "transcript.js",
         "details.js",
+        "recording_sound.js",
         "recording.js",
         "keys.js",
         "person.js",

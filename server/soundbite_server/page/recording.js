@@ -12,12 +12,12 @@ class RecordingView {
     this.bridge = page.bridge;
     this.node = node;
     this.id = "";
-    this.audio = new Audio();
-    this.audio.preload = "metadata";
-    this.audio.addEventListener("play", () => this.playing(true));
-    this.audio.addEventListener("pause", () => this.playing(false));
-    this.audio.addEventListener("error", () => this.failed());
-    this.audio.addEventListener("seeked", () => this.moved());
+    this.sound = new RecordingSound(page.bridge, {
+      moved: () => this.moved(),
+      playing: (isPlaying) => this.playing(isPlaying),
+      failed: (why) => this.page.notices.say(why, { isError: true }),
+      renewed: () => this.read(this.id),
+    });
     for (const name of ["wheel", "touchmove"]) addEventListener(name, () => this.released(), { passive: true });
   }
 
@@ -31,12 +31,13 @@ class RecordingView {
     this.page.library.mark(id);
     this.node.replaceChildren(element("p", { className: "facts" }, "Opening the recording…"));
     try {
-      const facts = await this.bridge.ask(`recordings/${encodeURIComponent(id)}`);
+      const facts = await this.read(id);
       if (this.id !== id) return undefined;
       scrollTo(0, 0);
       this.draw(facts);
       this.heading.focus({ preventScroll: true });
-      this.at(t || 0);
+      this.sound.seek(t || 0);
+      this.moved();
       await Promise.all([this.drawLevels(id), this.ask(q || "")]);
     } catch (error) {
       if (this.id === id && !error.isToken) this.node.replaceChildren(element("h2", {}, "It can't be shown"), element("p", {}, error.message));
@@ -44,9 +45,12 @@ class RecordingView {
     return undefined;
   }
 
+  read(id) {
+    return this.bridge.ask(`recordings/${encodeURIComponent(id)}`);
+  }
+
   close() {
-    this.audio.pause();
-    this.audio.removeAttribute("src");
+    this.sound.close();
     this.id = "";
     this.facts = null;
     this.page.library.mark("");
@@ -54,19 +58,20 @@ class RecordingView {
 
   // Draws it anew where its words or speakers changed, at the same second.
   async again() {
-    const { id, audio, question } = this;
+    const { id, question } = this;
     if (!this.facts) return;
-    const [seconds, isPaused] = [this.seconds, audio.paused];
-    const facts = await this.bridge.ask(`recordings/${encodeURIComponent(id)}`);
+    const facts = await this.read(id);
     if (this.id !== id) return;
-    this.draw(facts, !isPaused);
-    this.at(seconds);
+    this.draw(facts, true);
+    this.playing(this.sound.isPlaying);
+    this.moved();
     await Promise.all([this.drawLevels(id), this.ask(question)]);
   }
 
   draw(facts, keepsSound = false) {
     this.facts = facts;
     this.question = "";
+    if (!keepsSound) this.sound.open(facts);
     const lines = facts.lines || [];
     this.voices = new Map([...new Set(lines.map((line) => line.speaker).filter(Boolean))].map((name, index) => [name, index % VOICES]));
     this.timeline = new Timeline(facts, this.voices, (seconds) => this.seek(seconds));
@@ -84,7 +89,6 @@ class RecordingView {
       element("div", { className: "keys" }, this.speakers(can("name_speaker")), this.timeline.legend),
       lines.length ? this.transcript.node : element("p", { className: "facts" }, this.whyNoWords()));
     document.title = `${facts.title} · Soundbite`;
-    if (!keepsSound && facts.sound.url) this.audio.src = facts.sound.url;
   }
 
   whyNoWords() {
@@ -95,13 +99,13 @@ class RecordingView {
   controls() {
     const { sound } = this.facts;
     this.path = drawing("path", { d: ICONS.play });
-    this.button = element("button", { className: "play", type: "button", "aria-label": "Play", disabled: !sound.url, onclick: () => this.toggle() },
+    this.button = element("button", { className: "play", type: "button", "aria-label": "Play", disabled: !this.sound.canPlay, onclick: () => this.toggle() },
       drawing("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, this.path));
     this.time = element("span", { className: "time" });
-    const speed = element("select", { "aria-label": "Speed", onchange: () => { this.audio.defaultPlaybackRate = this.audio.playbackRate = Number(speed.value); } },
-      ...SPEEDS.map((rate) => element("option", { value: rate, selected: rate === (this.audio.playbackRate || 1) }, `${rate} ×`)));
+    const speed = element("select", { "aria-label": "Speed", onchange: () => this.sound.speed(Number(speed.value)) },
+      ...SPEEDS.map((rate) => element("option", { value: rate, selected: rate === this.sound.rate }, `${rate} ×`)));
     this.follow = element("button", { type: "button", className: "more", hidden: true, onclick: () => this.followed() }, "Follow the sound");
-    const why = sound.url ? [] : [element("p", { className: "facts", role: "note" }, sound.why_not)];
+    const why = this.sound.canPlay ? [] : [element("p", { className: "facts", role: "note" }, sound.why_not)];
     return element("div", { className: "player" },
       element("div", { className: "controls" }, this.button, this.time, speed, this.follow), ...why, this.timeline.node);
   }
@@ -175,25 +179,15 @@ class RecordingView {
   }
 
   get seconds() {
-    return this.pending === undefined ? this.audio.currentTime : this.pending;
-  }
-
-  // Where it is before the sound is there, and when it is not played.
-  at(seconds) {
-    this.pending = this.facts.sound.url && this.audio.readyState ? undefined : seconds;
-    if (this.pending === undefined) this.audio.currentTime = seconds;
-    else this.audio.addEventListener("loadedmetadata", () => {
-      if (this.pending !== undefined) this.audio.currentTime = this.pending;
-      this.pending = undefined;
-    }, { once: true });
-    this.moved();
+    return this.sound.seconds;
   }
 
   seek(seconds, plays = false) {
     const within = Math.min(Math.max(seconds, 0), Math.max(0, this.timeline.length - 0.05));
     this.followed();
-    this.at(within);
-    if (plays && this.audio.paused && this.facts.sound.url) this.toggle();
+    this.sound.seek(within);
+    this.moved();
+    if (plays && !this.sound.isPlaying) this.toggle();
     this.address();
   }
 
@@ -206,9 +200,9 @@ class RecordingView {
   }
 
   toggle() {
-    if (!this.facts || !this.facts.sound.url) return;
-    if (!this.audio.paused) this.audio.pause();
-    else this.audio.play().catch(() => {}); // told by its error event
+    if (!this.sound.canPlay) return;
+    if (this.sound.isPlaying) this.sound.pause();
+    else this.sound.play();
   }
 
   playing(isPlaying) {
@@ -221,28 +215,11 @@ class RecordingView {
 
   run() {
     this.moved();
-    if (!this.audio.paused) requestAnimationFrame(() => this.run());
-  }
-
-  // Links end after an hour: another one is asked for, once for each that failed.
-  async failed() {
-    if (!this.facts || !this.audio.getAttribute("src")) return;
-    const { id, seconds } = this;
-    const isOld = this.renewed !== id;
-    this.renewed = id;
-    if (isOld) {
-      const facts = await this.bridge.ask(`recordings/${encodeURIComponent(id)}`).catch(() => null);
-      if (this.id === id && facts && facts.sound.url) {
-        this.audio.src = facts.sound.url;
-        return this.at(seconds);
-      }
-    }
-    this.page.notices.say("This browser can't play the file. Its clips can be played from a search, and the sound can be saved.", { isError: true });
-    return undefined;
+    if (!this.sound.audio.paused) requestAnimationFrame(() => this.run());
   }
 
   released() {
-    if (!this.facts || this.audio.paused || !this.transcript.isFollowing) return;
+    if (!this.facts || !this.sound.isPlaying || !this.transcript.isFollowing) return;
     this.transcript.isFollowing = false;
     this.follow.hidden = false;
   }
