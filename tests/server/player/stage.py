@@ -69,11 +69,13 @@ class Stage:
 
     @asynccontextmanager
     async def page(
-        self, address: str = "", width: int = 1200, height: int = 800, scheme: str = "light"
+        self, address: str = "", width: int = 1200, height: int = 800, scheme: str = "light", script: str = ""
     ) -> AsyncIterator[Page]:
         """Open the page at an address below the server's; it must not complain, and ask nobody else."""
         assert self._browser
         page = await self._browser.open(width, height, scheme)
+        if script:
+            await page.send("Page.addScriptToEvaluateOnNewDocument", source=script)
         await page.go(self.url + address)
         await page.until('document.querySelector("#library-count")?.textContent')
         yield page

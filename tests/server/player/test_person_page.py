@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from pathlib import Path
 
@@ -323,5 +324,40 @@ def test_a_phone_shows_the_search_first_and_long_titles_in_two_lines(stage: Stag
             await open_recording(page, "standup")
             assert not await page.evaluate('document.querySelector("#library details").open')
             assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+
+    stage.run(steps())
+
+
+# What the server answers of a task of an hour's sound that is done at 60 times its speed, as the page sees it.
+UNDER_WAY = """(() => {
+  const began = Date.now();
+  const plain = window.fetch;
+  window.fetch = async (path, request) => {
+    const response = await plain(path, request);
+    const { params } = JSON.parse(request.body || "{}");
+    if (!params || !["list_audio", "get_task"].includes(params.name)) return response;
+    const answer = JSON.parse((await response.text()).match(/{.*}/s)[0]);
+    const content = answer.result.structuredContent;
+    if (params.name === "list_audio") Object.assign(content.assets[0], { status: "processing", task_id: "t_1" });
+    else answer.result.structuredContent = {
+      task_id: "t_1", status: "processing", asset_id: window.first, stage: "embedding", audio_seconds: 3600,
+      progress: 0.1 + (Date.now() - began) / 60000,
+    };
+    if (content?.assets) window.first = content.assets[0].asset_id;
+    return new Response(JSON.stringify(answer), { headers: { "Content-Type": "application/json" } });
+  };
+})()"""
+
+
+def test_a_task_tells_its_speed_and_the_time_that_is_left(stage: Stage) -> None:
+    async def steps() -> None:
+        async with stage.page(script=UNDER_WAY) as page:
+            facts = 'document.querySelector("#library-list .facts").textContent'
+            await page.until(f'{facts}.includes("times as fast as it plays")')
+            said = await page.evaluate(facts)
+            assert re.fullmatch(
+                r"embedding \d+ % · (5[5-9]|6[0-5]) times as fast as it plays, about \d+ (s|min) left", said
+            )
+            assert await page.evaluate('document.querySelector("#library-list progress").value') > 0.1
 
     stage.run(steps())
