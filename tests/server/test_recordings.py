@@ -44,7 +44,7 @@ async def test_a_recording_is_told_whole_and_its_files_are_those_of_its_links(em
         where = f"/recordings/{embedded.asset_id}"
         told = (await http.get(where)).json()
         assert (told["title"], told["tags"], told["status"]) == ("field-log", ["field"], "ready")
-        assert "the sky is still dark" in told["lines"][0]["text"]
+        assert "north river station" in told["lines"][0]["text"]
         assert {segment["kind"] for segment in told["segments"]} == {"speech", "sound"}
         sound, content = f"/{told['sound']['url']}", embedded.recording.read_bytes()
         whole = await http.get(sound)
@@ -63,6 +63,9 @@ async def test_a_recording_is_told_whole_and_its_files_are_those_of_its_links(em
         assert (await http.get(f"/{told['transcripts']['vtt']}")).text.startswith("WEBVTT")
         assert (await http.get(f"{sound[:-2]}xx")).status_code == 404
         assert (await http.get("/recordings/a_nobody")).status_code == 404
+        [chapter, *_] = (await http.get(f"{where}/chapters")).json()["chapters"]
+        assert chapter["start_sec"] == 0.0
+        assert chapter["title"]
 
 
 async def test_loudness_is_told_in_equal_parts(embedded: Any, tmp_path: Path) -> None:

@@ -98,13 +98,14 @@ def register_files(routes: Routes, http: HttpServices, running: Callable[[], Ser
 
 
 async def _transcript(library: Library, asset: Asset, name: str) -> Response:
-    from soundbite_tools import transcript_file, transcript_file_name, transcript_of_recording
+    from soundbite_tools import chapters_of, transcript_file, transcript_file_name, transcript_of_recording
 
     transcript = await transcript_of_recording(library, asset.asset_id)
     if transcript is None:
         return JSONResponse({"error": "It has no transcript."}, 404)
     file_format = cast("TranscriptFormat", name)
-    text = transcript_file(asset, transcript, file_format)
+    chapters = await chapters_of(library, asset, transcript) if name == "md" else ()
+    text = transcript_file(asset, transcript, file_format, chapters)
     headers = {**_GUARDED, **_saved_as(transcript_file_name(asset, file_format))}
     return PlainTextResponse(text, media_type=_TRANSCRIPTS[name], headers=headers)
 

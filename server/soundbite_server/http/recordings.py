@@ -91,6 +91,7 @@ def register_recordings(
     routes.add_for_callers("/facets", ["GET"], answering(_facets))
     routes.add_for_callers("/recordings/{asset_id}", ["GET"], answering(recording))
     routes.add_for_callers("/recordings/{asset_id}/levels", ["GET"], answering(_levels))
+    routes.add_for_callers("/recordings/{asset_id}/chapters", ["GET"], answering(_chapters))
     if not is_read_only:
         routes.add_for_callers("/recordings/{asset_id}", ["POST"], answering(_changed))
     register_files(routes, http, running)
@@ -187,6 +188,14 @@ async def _levels(library: Library, request: Request) -> dict[str, Any]:
     if levels is None:
         return {"audio_seconds": 0, "peaks": ""}
     return {"audio_seconds": levels.duration_sec, "peaks": base64.b64encode(levels.peaks).decode("ascii")}
+
+
+async def _chapters(library: Library, request: Request) -> dict[str, Any]:
+    from soundbite_tools import chapters_of, transcript_of_recording
+
+    asset = await _asset(library, request)
+    chapters = await chapters_of(library, asset, await transcript_of_recording(library, asset.asset_id))
+    return {"chapters": [asdict(chapter) for chapter in chapters]}
 
 
 async def _changed(library: Library, request: Request) -> dict[str, Any]:

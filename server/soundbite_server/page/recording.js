@@ -38,7 +38,7 @@ class RecordingView {
       this.heading.focus({ preventScroll: true });
       this.sound.seek(t || 0);
       this.moved();
-      await Promise.all([this.drawLevels(id), this.ask(q || "")]);
+      await Promise.all([this.drawLevels(id), this.drawChapters(id), this.ask(q || "")]);
     } catch (error) {
       if (this.id === id && !error.isToken) this.node.replaceChildren(element("h2", {}, "It can't be shown"), element("p", {}, error.message));
     }
@@ -65,7 +65,7 @@ class RecordingView {
     this.draw(facts, true);
     this.playing(this.sound.isPlaying);
     this.moved();
-    await Promise.all([this.drawLevels(id), this.ask(question)]);
+    await Promise.all([this.drawLevels(id), this.drawChapters(id), this.ask(question)]);
   }
 
   draw(facts, keepsSound = false) {
@@ -74,8 +74,7 @@ class RecordingView {
     if (!keepsSound) this.sound.open(facts);
     const lines = facts.lines || [];
     this.voices = new Map([...new Set(lines.map((line) => line.speaker).filter(Boolean))].map((name, index) => [name, index % VOICES]));
-    this.timeline = new Timeline(facts, this.voices, (seconds) => this.seek(seconds));
-    this.timeline.drawChapters(facts.chapters || []);
+    this.timeline = new Timeline(facts, this.voices, (seconds, plays) => this.seek(seconds, plays));
     const can = (tool) => this.page.library.tools.includes(tool);
     const correct = can("correct_transcript") ? (line, text) => this.correct(line, text) : null;
     this.transcript = new Transcript(lines, this.voices, { seek: (seconds) => this.seek(seconds, true), correct });
@@ -145,6 +144,12 @@ class RecordingView {
   async drawLevels(id) {
     const { peaks } = await this.bridge.ask(`recordings/${encodeURIComponent(id)}/levels`);
     if (this.id === id && peaks) this.timeline.draw([...atob(peaks)].map((char) => char.charCodeAt(0)));
+  }
+
+  // One chapter is no map.
+  async drawChapters(id) {
+    const { chapters } = await this.bridge.ask(`recordings/${encodeURIComponent(id)}/chapters`);
+    if (this.id === id && chapters.length > 1) this.timeline.drawChapters(chapters);
   }
 
   // Marks where the recording answers a question; an empty one takes the marks away.

@@ -5,7 +5,7 @@ const SILENT_PEAK = 1;
 const STEP_SEC = 5;
 
 class Timeline {
-  // `seek(seconds)` is called when somebody chooses a place.
+  // `seek(seconds, plays)` is called when somebody chooses a place.
   constructor({ audio_seconds, segments, lines }, voices, seek) {
     this.length = Math.max(audio_seconds, 0.01);
     this.at = 0;
@@ -78,9 +78,9 @@ class Timeline {
 
   drawChapters(chapters) {
     this.chapters.hidden = !chapters.length;
-    this.chapters.replaceChildren(...chapters.map(({ title, start_sec, end_sec }) => {
-      const name = `${clock(start_sec)} ${title}`;
-      const button = element("button", { type: "button", title: name, "aria-label": name, onclick: () => this.seek(start_sec) }, title);
+    this.chapters.replaceChildren(...chapters.map(({ title, sentence = "", start_sec, end_sec }) => {
+      const name = `${clock(start_sec)} ${title}${sentence && sentence !== title ? `: ${sentence}` : ""}`;
+      const button = element("button", { type: "button", title: name, "aria-label": name, onclick: () => this.seek(start_sec, true) }, title);
       const item = element("li", {}, button);
       item.style.left = `${this.x(start_sec) / 10}%`;
       item.style.width = `${(this.x(end_sec) - this.x(start_sec)) / 10}%`;

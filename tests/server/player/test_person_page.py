@@ -41,6 +41,11 @@ def test_a_recording_opens_with_its_sound_its_time_line_and_its_words(stage: Sta
                 'new Set([...document.querySelectorAll(".script .who")].map((who) => getComputedStyle(who).color)).size'
             )
             assert await page.evaluate(colours) == 3
+            # Chapters lead to their beginnings.
+            await page.click(".chapters li:nth-child(2) button")
+            start = "Number(document.querySelector('.chapters li:nth-child(2)').style.left.replace('%', '')) / 100"
+            wave = 'document.querySelector(".player .wave")'
+            await page.until(f"Math.abs({wave}.ariaValueNow - {start} * {wave}.ariaValueMax) < 3")
             # A click on a sentence plays from there, and the words follow the sound.
             line = (
                 '[...document.querySelectorAll(".script li")].findIndex((line) => line.innerText.includes("telephone"))'
