@@ -73,10 +73,21 @@ def _parts(sentence: TimedText, words: Sequence[TimedText]) -> list[TimedText]:
 
 
 def _cut(words: list[TimedText], separator: str) -> list[list[TimedText]]:
-    if len(words) < 2 or _fits(_joined(words, separator)):
+    if _fits(_joined(words, separator)):
         return [words]
+    if len(words) < 2:
+        return [[part] for part in _halves(words[0])]
     at = max(range(1, len(words)), key=lambda number: _worth(words, number))
     return [*_cut(words[:at], separator), *_cut(words[at:], separator)]
+
+
+def _halves(word: TimedText) -> list[TimedText]:
+    """What has no border inside, in parts that fit."""
+    if _fits(word) or len(word.value) < 2:
+        return [word]
+    middle, middle_sec = len(word.value) // 2, (word.start_sec + word.end_sec) / 2
+    first = replace(word, value=word.value[:middle], end_sec=middle_sec)
+    return [*_halves(first), *_halves(replace(word, value=word.value[middle:], start_sec=middle_sec))]
 
 
 def _worth(words: Sequence[TimedText], at: int) -> float:
