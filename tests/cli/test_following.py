@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -161,6 +162,41 @@ def test_ctrl_c_embeds_what_there_is_and_leaves_what_is_still_written_to_the_nex
     ran = run("add", path)
     assert (ran.code, "interrupted" in ran.err) == (0, False)
     assert "a_" in ran.out
+
+
+def test_what_comes_on_stdin_is_a_recording_whose_file_goes_with_it(shelf: Any, run: Any) -> None:
+    listen = (sys.executable, "-m", "soundbite_server", "listen", "--json", "--title", "call", "--rate", str(RATE_HZ))
+    with subprocess.Popen(listen, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as listening:
+        assert listening.stdin
+        assert listening.stdout
+        listening.stdin.write(sound(15.0))
+        listening.stdin.flush()
+        for line in listening.stdout:
+            if json.loads(line).get("searchable_until_sec", 0.0) >= 12.0:
+                break
+        out, err = listening.communicate(timeout=LONGEST_S)  # ends the stream
+    assert listening.returncode == 0, err
+    last = json.loads(out.splitlines()[-1])
+    assert (last["status"], last["title"]) == ("ready", "call")
+    assert last["audio_seconds"] == pytest.approx(15.0, abs=0.1)
+    (answer, *_) = json.loads(run("search", "two bottles of milk", "--asset", last["asset_id"], "--json").out)["clips"]
+    assert "milk" in answer["text"]
+    (file,) = (Path(os.environ["SOUNDBITE_HOME"]) / "recordings").iterdir()
+    with wave.open(str(file)) as kept:
+        assert (kept.getframerate(), kept.getnframes()) == (RATE_HZ, 15 * RATE_HZ)
+    assert run("rm", "--yes", last["asset_id"]).code == 0
+    assert not file.exists()
+
+
+def test_a_stream_that_no_one_knows_and_a_missing_extra_are_said_in_a_sentence(
+    run: Any, shelf: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listen = (sys.executable, "-m", "soundbite_server", "listen")
+    done = subprocess.run(listen, input=b"plain words, no sound", capture_output=True, check=False, timeout=LONGEST_S)
+    assert (done.returncode, b"--rate" in done.stderr) == (2, True)
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    ran = run("listen", "--device", "0")
+    assert (ran.code, 'pip install "soundbite[live]"' in ran.err) == (2, True)
 
 
 def test_removing_a_recording_ends_its_following(shelf: Any, run: Any, tmp_path: Path) -> None:

@@ -82,6 +82,11 @@ class LibraryConfig:
         return self.home / "clips"
 
     @property
+    def recordings_folder(self) -> Path:
+        """Recordings that were made here, each of which goes with what is known of it."""
+        return self.home / "recordings"
+
+    @property
     def outgoing_folder(self) -> Path:
         """Folders with files made for an upload, deleted when it ends."""
         return self.home / "outgoing"

@@ -140,7 +140,7 @@ def _remove_files(home: Path, asset: Asset | None, asset_id: str) -> int:
     cut = re.compile(re.escape(asset_id) + r"(-[0-9a-f]{1,8})?(-t(\d+|all))?-\d+-\d+\.[a-z0-9]+")
     clips = home / "clips"
     files = [path for path in clips.iterdir() if cut.fullmatch(path.name)] if clips.is_dir() else []
-    if asset is not None and asset.source_kind == "base64":
+    if asset is not None and (asset.source_kind == "base64" or _is_made_here(home, asset)):
         files.append(Path(asset.source_uri))
     count = 0
     for path in files:
@@ -148,6 +148,10 @@ def _remove_files(home: Path, asset: Asset | None, asset_id: str) -> int:
             path.unlink(missing_ok=True)
             count += 1
     return count
+
+
+def _is_made_here(home: Path, asset: Asset) -> bool:
+    return asset.source_kind == "file" and Path(asset.source_uri).is_relative_to(home / "recordings")
 
 
 async def _delete_late_rows(library: Library, asset_id: str) -> int:

@@ -57,8 +57,10 @@ async def follow_command(word: str, request: EmbedRequest, *, as_json: bool) -> 
         await follow_file(jobs, path, request, asked, as_json=as_json)
 
 
-async def follow_file(jobs: Jobs, path: Path, request: EmbedRequest, asked: anyio.Event, *, as_json: bool) -> None:
-    """Follow a file until it has ended, or until it is asked to stop, and say how far it is.
+async def follow_file(
+    jobs: Jobs, path: Path, request: EmbedRequest, asked: anyio.Event | None, *, as_json: bool
+) -> None:
+    """Follow a file until it has ended, or until it is `asked` to stop, and say how far it is.
 
     Raises:
         ToolProblem: it can't be followed.
@@ -79,11 +81,11 @@ async def follow_file(jobs: Jobs, path: Path, request: EmbedRequest, asked: anyi
         if result.searchable_until_sec > until_sec:
             until_sec = result.searchable_until_sec
             _tell(result, as_json=as_json)
-        if asked.is_set() and not is_asked:
+        if asked and asked.is_set() and not is_asked:
             is_asked = True
             await end_following(jobs.library, task)
         with anyio.move_on_after(_LOOK_EVERY_S):
-            await (anyio.sleep(_LOOK_EVERY_S) if is_asked else asked.wait())
+            await (asked.wait() if asked and not is_asked else anyio.sleep(_LOOK_EVERY_S))
     _tell_end(result, as_json=as_json)
     if result.status == "failed":
         sys.exit(INPUT_EXIT_CODE)

@@ -7,8 +7,8 @@ import logging
 import shutil
 import time
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,19 +51,19 @@ _RETRY_S = 2.0
 # After an interruption hours may be there at once.
 _MOST_AT_ONCE_SEC = 60.0
 # Files that this process writes: it must not take itself for somebody else.
-_own_files: set[Path] = set()
+_own_files: dict[Path, Callable[[], bool]] = {}
 
 log = logging.getLogger(__name__)
 
 
-@asynccontextmanager
-async def writing(path: Path) -> AsyncIterator[None]:
-    """Say that this process writes to a file, so that it has not ended."""
-    _own_files.add(path)
+@contextmanager
+def writing(path: Path, is_over: Callable[[], bool]) -> Iterator[None]:
+    """Say that this process writes to a file, which has ended once it says so, however quiet it is."""
+    _own_files[path] = is_over
     try:
         yield
     finally:
-        _own_files.discard(path)
+        del _own_files[path]
 
 
 @raises_problems
@@ -245,12 +245,16 @@ class _Following:
         quiet_s = await anyio.to_thread.run_sync(self._growth.quiet_s, self._path)
         if (self._folder / _STOP).exists():
             return True
+        if is_over := _own_files.get(self._path):
+            return is_over()
         if quiet_s < (_QUIET_S if can_tell_writers() else _QUIET_UNTOLD_S):
             return False
         return quiet_s == float("inf") or not await self._is_written()
 
     async def _is_written(self) -> bool:
-        return self._path in _own_files or bool(await anyio.to_thread.run_sync(written_files, [self._path]))
+        if is_over := _own_files.get(self._path):
+            return not is_over()
+        return bool(await anyio.to_thread.run_sync(written_files, [self._path]))
 
 
 def _fresh(folder: Path) -> None:

@@ -1,0 +1,84 @@
+"""soundbite listen: what is said now, from a pipe or a microphone, searchable some seconds later."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from soundbite_server.cli.library import json_option, run_async
+from soundbite_server.cli.options import request_of
+from soundbite_server.cli.streams.capture import Capture, Pcm, device_blocks, ending_of, piped_blocks
+from soundbite_server.cli.streams.follow import follow_file, interruptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import anyio
+
+_DEVICE_RATE_HZ = 16_000
+_LOOK_EVERY_S = 0.2
+
+
+@click.command("listen")
+@click.option("--title", default="", help="Of the recording; the time by default.")
+@click.option("--tag", "tags", multiple=True, help="A tag of the recording; may be repeated.")
+@click.option("--rate", type=click.IntRange(4000, 192_000), help="Samples a second of raw sound on stdin.")
+@click.option(
+    "--channels", default=1, show_default=True, type=click.IntRange(1, 8), help="Of raw sound, or the device."
+)
+@click.option("--device", help="A microphone or loopback device, by number or name, instead of stdin.")
+@json_option
+@run_async
+async def listen_command(
+    title: str, tags: tuple[str, ...], rate: int | None, channels: int, device: str | None, as_json: bool
+) -> None:
+    """Record what is heard now, and search it as it comes.
+
+    Sound is taken from stdin, as WAV, Ogg, MP3 and the like or as raw samples (--rate), else from the microphone. It is
+    kept in the library's folder, and goes with its recording. Ctrl-C ends it.
+    """
+    import anyio
+    import anyio.to_thread
+
+    from soundbite_server.cli.library import personal_jobs
+    from soundbite_tools import EmbedRequest, writing
+
+    blocks, pcm, ending = await anyio.to_thread.run_sync(_source, rate, channels, device)
+    values: dict[str, Any] = {"title": title or datetime.now().astimezone().strftime("Heard %Y-%m-%d %H:%M")}
+    request = request_of(EmbedRequest, **values, tags=tags)
+    async with interruptions() as asked, personal_jobs() as jobs:
+        folder = jobs.library.config.recordings_folder
+        path = await anyio.to_thread.run_sync(_free_path, folder, ending)
+        capture = await anyio.to_thread.run_sync(Capture, path, blocks, pcm)
+        with writing(path, lambda: capture.is_over):
+            async with anyio.create_task_group() as group:
+                group.start_soon(_stop_when_asked, capture, asked)
+                await follow_file(jobs, path, request, None, as_json=as_json)
+                group.cancel_scope.cancel()
+
+
+async def _stop_when_asked(capture: Capture, asked: anyio.Event) -> None:
+    await asked.wait()
+    capture.stop()
+
+
+def _source(rate: int | None, channels: int, device: str | None) -> tuple[Iterator[bytes], Pcm | None, str]:
+    """The blocks of sound, what they are where they are raw, and the ending of the file."""
+    if device is not None or (sys.stdin.isatty() and rate is None):
+        pcm = Pcm(rate or _DEVICE_RATE_HZ, channels)
+        return device_blocks(device or "", pcm), pcm, ".wav"
+    if rate is not None:
+        return piped_blocks(), Pcm(rate, channels), ".wav"
+    blocks = piped_blocks()
+    first = next(blocks, b"")
+    return chain([first], blocks), None, ending_of(first)
+
+
+def _free_path(folder: Path, ending: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / (datetime.now().astimezone().strftime("%Y-%m-%d %H.%M.%S.%f") + ending)
