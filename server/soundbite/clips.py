@@ -57,6 +57,8 @@ class Facts:
     """What is said, as recognised."""
     speaker: str = ""
     """Who says it: a name that somebody gave, or `Speaker 2`; empty where only one speaks who has no name."""
+    unsure: tuple[str, ...] = ()
+    """Words of the text that may be misheard."""
     sounds: str = ""
     """What is heard, in words."""
     tags: tuple[str, ...] = ()

@@ -220,7 +220,7 @@ class Library:
 
 def _facts(clip: ClipResult | Facts) -> dict[str, Any]:
     facts = {fact.name: getattr(clip, fact.name) for fact in dataclasses.fields(Facts)}
-    return facts | {"tags": tuple(clip.tags)}
+    return facts | {"tags": tuple(clip.tags), "unsure": tuple(clip.unsure)}
 
 
 def _source(source: str | Path) -> Source:

@@ -27,7 +27,9 @@ from soundbite_server.bulk import cluster
 from soundbite_server.bulk.share import Embedded
 from soundbite_server.cli import COMMANDS
 from soundbite_server.cli.failures import EXIT_CODES
+from soundbite_server.cli.render.hits import print_hits
 from soundbite_server.settings import Settings
+from soundbite_tools import ClipResult, SearchResult
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SLOW = ("mcp", "httpx", "numpy", "lancedb", "rich", "anyio")
@@ -647,3 +649,19 @@ def test_what_was_asked_for_and_not_done_is_a_failure(shelf: Any, run: Any, tmp_
         away.rename(shelf.folder)
     assert done.code == 1
     assert "no clip to play or to write" in done.err
+
+
+def test_words_that_may_be_misheard_are_named_below_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    clip = ClipResult(
+        clip_id="c_1",
+        asset_id="a_1",
+        title="Field log",
+        start_sec=20.48,
+        end_sec=25.89,
+        time_range="00:20-00:26",
+        score=0.7,
+        text="the river is rising",
+        unsure=["river"],
+    )
+    print_hits(SearchResult(clips=[clip], query="water"), "water", [])
+    assert "   unsure: river\n" in capsys.readouterr().out

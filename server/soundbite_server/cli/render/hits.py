@@ -39,6 +39,8 @@ def print_hits(result: SearchResult, question: str, files: Sequence[str]) -> Non
         if clip.text:
             speaker = (f"{clip.speaker}: ", "bold") if clip.speaker else ""
             _print_below(out, Text.assemble(speaker, _marked(clip.text, asked)))
+        if clip.unsure:
+            _print_below(out, Text(f"unsure: {', '.join(clip.unsure)}", "dim"))
         if clip.context:
             _print_below(out, Text(f"Around it: {clip.context}", "dim"))
         if clip.sounds:
