@@ -38,7 +38,9 @@ LEAST_CHANNEL_SHARE = 0.03
 _STARTS, _ROUNDS, _PATIENCE = 12, 25, 2
 _GRID_TICKS = 4
 _CHANGE_COST = 0.3  # in likeness times steps of the grid
-_BORDER_SEC = 0.7
+_BORDER_SEC = 0.5
+# A word is where it begins: the recogniser lets the last one before a pause last into it.
+_WORD_SEC = 0.2
 _Labels = npt.NDArray[np.int64]
 
 
@@ -231,7 +233,7 @@ def with_speakers(words: Sequence[Word], turns: Sequence[Turn]) -> list[Word]:
     ends = np.array([turn.end_sec for turn in turns])
     speakers: list[int] = []
     for word in words:
-        middle = (word.start_sec + word.end_sec) / 2
+        middle = word.start_sec + min(word.end_sec - word.start_sec, _WORD_SEC) / 2
         distance = np.maximum(np.maximum(starts - middle, middle - ends), 0.0)
         speakers.append(turns[int(distance.argmin())].speaker)
     at = 1

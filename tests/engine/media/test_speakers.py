@@ -132,6 +132,19 @@ async def test_a_new_speaker_begins_where_a_sentence_does() -> None:
     assert with_speakers(words, []) == words
 
 
+async def test_the_last_word_of_a_turn_is_that_speakers_though_the_recogniser_lets_it_last() -> None:
+    texts = [
+        ("Great,", 3.01, 3.41),
+        ("thank", 3.73, 3.77),
+        ("you", 3.77, 3.91),
+        ("for", 3.91, 4.01),
+        ("it.", 4.01, 4.85),
+    ]
+    words = [Word(*text) for text in (*texts, ("Okay,", 5.41, 5.5), ("what", 5.67, 5.81))]
+    told = with_speakers(words, [Turn(2.77, 4.32, 1), Turn(4.32, 7.35, 2)])
+    assert [word.speaker for word in told] == ["1"] * 5 + ["2"] * 2
+
+
 async def test_the_front_end_is_that_of_the_reference() -> None:
     """Numbers of librosa 0.11, `melspectrogram(sr=16000, n_fft=400, hop_length=160, n_mels=40)`, over a chirp."""
     at = np.arange(8000) / 16_000
