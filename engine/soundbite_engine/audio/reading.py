@@ -45,6 +45,8 @@ _PREROLL_SEC = 2.0
 _SOUGHT_PCM = frozenset({"wav", "w64", "aiff", "au", "caf"})
 SOUGHT_MATROSKA_BYTES = 256 * 1024 * 1024
 _LONGEST_PACKET_SEC = 0.5
+# The first of the frame types that hold no speech.
+_PAUSE_FRAMES = {"amrnb": 8, "amrwb": 9}
 
 Approach = Literal["start", "skip", "seek"]
 
@@ -149,7 +151,7 @@ class Reading:
         self._end_sec = guessed_end_sec(container, source)
         has_pictures = self._kind in ("mpeg", "mpegts") and bool(container.streams.video)
         self._picture_seconds: set[int] | None = set() if has_pictures else None
-        self._damage = 0
+        self._lost = self._pauses = 0
         self._is_exact = self._kind in _SOUGHT_PCM and stream.codec_context.name.startswith("pcm_")
         self._is_exact |= self._kind == "mov" and not is_fragmented(source)
         self._is_exact |= self._kind == "matroska" and source.size_bytes >= SOUGHT_MATROSKA_BYTES
@@ -177,7 +179,10 @@ class Reading:
             try:
                 decoded = packet.decode()
             except (FFmpegError, ValueError):
-                self._tally.note_damage()
+                if self._is_pause(packet):
+                    self._pauses += 1
+                else:
+                    self._tally.note_damage()
                 continue
             for frame in decoded:
                 if not isinstance(frame, AudioFrame) or frame.samples <= 0:
@@ -270,8 +275,17 @@ class Reading:
 
     def _piece(self, pts: int | None, time_base: Fraction | None, seconds: float) -> Piece:
         at_sec = None if pts is None or time_base is None else float(pts * time_base) - self._origin_sec
-        damage, self._damage = self._tally.damaged_packets - self._damage, self._tally.damaged_packets
-        return Piece(at_sec, seconds, damage > 0)
+        lost = self._tally.damaged_packets + self._pauses
+        is_after_loss, self._lost = lost > self._lost, lost
+        return Piece(at_sec, seconds, is_after_loss)
+
+    def _is_pause(self, packet: Packet[Any]) -> bool:
+        """Whether a packet of a telephone's codec says that nobody speaks, which FFmpeg can't decode.
+
+        Source: 3GPP TS 26.101 and 26.201, frame types of comfort noise and of no data.
+        """
+        least = _PAUSE_FRAMES.get(self._stream.codec_context.name)
+        return least is not None and packet.size > 0 and bytes(packet)[0] >> 3 & 15 >= least
 
     def _stamp_of(self, packet: Packet[Any]) -> float | None:
         if packet.pts is None or packet.time_base is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from odd_recordings import RATE_HZ, Format, Sound, joined, tone, with_edits, write, write_pieces
@@ -132,6 +133,27 @@ def test_kinds_of_joined_files(suffix: str, forms: tuple[Format, Format], tmp_pa
     assert_alike(spans_of(sound), [(0.0, 20.0), (21.0, 41.0)], 0.15)
     window = np.concatenate(list(decoded_blocks(str(path), 40.0, 42.0)))
     assert_alike(spans_of(window), [(0.0, 1.0)], 0.15)
+
+
+@pytest.mark.parametrize(("container", "pause"), [("amr", 1.0), ("3gp", 1.0), ("amr", 0.06), ("3gp", 30.0)])
+def test_kinds_of_pauses_that_a_telephone_does_not_send(container: str, pause: float, tmp_path: Path) -> None:
+    form = Format("amr", "libopencore_amrnb", 8000, bit_rate=12_200)
+    data = write(tmp_path / "whole.amr", tone(4.0, rate_hz=8000), form).read_bytes()
+    head, frames = data[:6], [data[at : at + 32] for at in range(6, len(data), 32)]
+    comfort, nothing = bytes.fromhex("44e364339b20"), b"\x7c"
+    silent = [comfort if number % 8 == 0 else nothing for number in range(round(pause * 50))]
+    path = tmp_path / "pauses.amr"
+    path.write_bytes(head + b"".join([*frames[:100], *silent, *frames[100:]]))
+    if container == "3gp":
+        with av.open(str(path)) as source, av.open(str(tmp_path / "a.3gp"), "w", format="3gp") as out:
+            stream = out.add_stream_from_template(source.streams.audio[0])
+            for packet in source.demux(source.streams.audio[0]):
+                if packet.size:
+                    packet.stream = stream
+                    out.mux(packet)
+        path = tmp_path / "a.3gp"
+    expected = [(0.0, 2.0), (2.0 + pause, 4.0 + pause)] if pause > 0.1 else [(0.0, 4.0)]
+    assert_heard(path, expected, tmp_path)
 
 
 STEPS: dict[str, tuple[list[float], list[float]]] = {
