@@ -211,11 +211,12 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
     if is_unanswered:
         ranges = ranges[:_NEAREST_SHOWN]
     shown = ranges[first:last]
-    page, files = await asyncio.gather(
+    # What the ledger and the disk say of the same recordings, side by side: each waits for a thread.
+    page, files, labels = await asyncio.gather(
         complete_ranges(library, selection.space, shown, with_room=is_detailed, context_sec=request.context_sec),
         _file_states(library, shown),
+        speaker_labels(library, (entry.asset_id for entry in shown)),
     )
-    labels = await speaker_labels(library, (entry.asset_id for entry in page))
     doubts = await (await library.ledger()).doubtful_words_at(
         library.config.platform, [(entry.asset_id, entry.start_sec, entry.end_sec) for entry in page]
     )
