@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from soundbite_server.lifespan import Services, serve_library
 from soundbite_server.mcp.boundary import CallCount
+from soundbite_server.mcp.notifications import Notifications, register_notifications
 from soundbite_server.mcp.prompts import register_completions, register_prompts
 from soundbite_server.mcp.resources import register_resources
 from soundbite_server.mcp.skills import SkillsExtension
@@ -59,13 +60,14 @@ def build_server(
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[Services]) -> AsyncIterator[Services]:
-        async with serve_library(settings, http) as services:
+        async with serve_library(settings, http) as services, notifications.running():
             running.append(services)
             try:
                 yield services
             finally:
                 running.remove(services)
 
+    notifications = Notifications()
     server = MCPServer[Services](
         "soundbite",
         title="Soundbite",
@@ -77,6 +79,7 @@ def build_server(
         log_level=settings.log_level,
         tools=offered_tools(read_only=settings.read_only),
         middleware=[CallCount()],
+        subscriptions=notifications.bus,
         extensions=[
             player_app(),
             TasksExtension({"embed_audio": EmbeddingTasks(), **(more_tasks or {})}),
@@ -88,6 +91,8 @@ def build_server(
         return running[-1] if running else None
 
     register_resources(server, current)
+    if not (http and http.has_own_libraries):  # one bus tells all who ask the same
+        register_notifications(server, notifications, current)
     register_prompts(server)
     register_completions(server, current)
     _register_health(server, current)

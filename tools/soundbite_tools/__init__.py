@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     )
     from soundbite_tools.search.examples import has_id_form
     from soundbite_tools.search.search_clips import search_clips
+    from soundbite_tools.search.standing import StandingQuestion
     from soundbite_tools.search.words import distinct_terms, terms_of
     from soundbite_tools.sources.files import (
         UPLOAD_SCHEME,
@@ -165,6 +166,7 @@ _NAMES = {
     ),
     "search.examples": "has_id_form",
     "search.search_clips": "search_clips",
+    "search.standing": "StandingQuestion",
     "search.words": "distinct_terms terms_of",
     "sources.files": "UPLOAD_SCHEME allowed_file is_unchanged received_folder received_name sound_file write_whole",
     "sources.local_media": "Heard Levels Media MediaProblem",
@@ -242,6 +244,7 @@ __all__ = [
     "SpeakerListing",
     "SpeakerNamed",
     "SpeakersRequest",
+    "StandingQuestion",
     "Stray",
     "TaskRequest",
     "TaskResult",

@@ -23,6 +23,7 @@ _TABLE = (
     ("tasks", "records", "Show the embedding tasks."),
     ("tag", "records", "Give a recording tags, or take some away."),
     ("listen", "streams.listen", "Record what is heard now, and search it as it comes."),
+    ("notify", "streams.notify", "Say when something new answers a question."),
     ("rename", "records", "Give a recording another title."),
     ("chapters", "transcripts.chapters", "Show what a recording is about, chapter by chapter."),
     ("correct", "transcripts.correct", "Put right words that were recognised wrongly."),
@@ -42,7 +43,7 @@ _TABLE = (
 )
 # Under these headings they stand in --help; what is new and in no group comes last.
 _GROUPS = {
-    "Ask": "search show chapters plot list speakers",
+    "Ask": "search notify show chapters plot list speakers",
     "Recordings": "add listen name-speaker tag rename correct rm tasks reembed",
     "Agents and servers": "config serve engine",
     "The library": "usage doctor models export import bulk completion",

@@ -130,6 +130,11 @@ class TaskRecords:
 
         return await self._ledger.read(work)
 
+    async def changed_at(self) -> str:
+        """When a task last changed, as the ledger writes it; empty where there is none."""
+        sql = "SELECT coalesce(max(updated_at), '') FROM tasks"
+        return await self._ledger.read(lambda db: str(db.execute(sql).fetchone()[0]))
+
     def task_lock(self, task_id: str) -> OwnerLock:
         """The lock whose holder runs the task.
 
