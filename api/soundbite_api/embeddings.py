@@ -70,6 +70,15 @@ class Segmentation(Request):
         return self.fixed.duration_sec if self.fixed else DEFAULT_SEGMENT_SEC
 
 
+class SpokenText(Request):
+    """Words that are said from one second of a recording to another; an extension of the embedded engine."""
+
+    start: float = Field(ge=0, allow_inf_nan=False)
+    end: float = Field(ge=0, allow_inf_nan=False)
+    value: str = Field(max_length=20_000)
+    speaker: str = Field(default="", max_length=60)
+
+
 class AudioInput(Request):
     """The `audio` object of an embedding request, with the platform's defaults (contract 3.2, 3.9)."""
 
@@ -88,6 +97,9 @@ class AudioInput(Request):
     )
     track: Annotated[int, Field(ge=1)] | Literal["all"] | None = None
     """An extension of the embedded engine: the number of an audio track from 1, or all; None is what a player takes."""
+
+    spoken: list[SpokenText] | None = Field(default=None, min_length=1)
+    """An extension of the embedded engine: the words that are said, in order of time, instead of recognising them."""
 
     @field_validator("embedding_option", "embedding_scope", "embedding_type")
     @classmethod
@@ -110,15 +122,6 @@ class AudioInput(Request):
         if len(self.embedding_option) < 2:
             del body["embedding_type"]
         return body
-
-
-class SpokenText(Request):
-    """Words that are said from one second of a recording to another; an extension of the embedded engine."""
-
-    start: float = Field(ge=0, allow_inf_nan=False)
-    end: float = Field(ge=0, allow_inf_nan=False)
-    value: str = Field(max_length=20_000)
-    speaker: str = Field(default="", max_length=60)
 
 
 class TextInput(Request):

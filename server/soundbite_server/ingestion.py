@@ -76,7 +76,8 @@ async def _result_of_unchanged(library: Library, source: Source, request: EmbedR
 
 async def earlier_result(library: Library, asset: Asset, request: EmbedRequest) -> TaskResult | None:
     """What is known of a recording that the engine set now has embedded, if its title and tags are those asked for."""
-    if request.title not in ("", asset.title) or changed_tags(asset.tags, request.tags) != asset.tags:
+    is_labelled = request.title in ("", asset.title) and changed_tags(asset.tags, request.tags) == asset.tags
+    if request.transcript or not is_labelled:
         return None
     params = EmbedParams.of(request, knows_natural=library.config.natural_segmentation).of_recording(asset)
     task = await finished_task(library, asset, params)

@@ -58,7 +58,7 @@ ROOMS = {
         "read": {"", "embed", "search", "sources", "words"},  # chapters weigh words as a search does
         "repair": {"", "embed", "sources"},
         "search": {"", "embed", "sources"},
-        "sources": {""},
+        "sources": {"", "words"},
         "transcripts": {"", "embed", "words"},
         "voices": {"", "embed", "sources"},
         "words": {""},

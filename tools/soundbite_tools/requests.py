@@ -236,9 +236,14 @@ class EmbedRequest(Request):
         str, Field(description="File up to 36 MB, instead of source", max_length=_LONGEST_SOURCE)
     ] = ""
     asset_id: Annotated[str, Field(description="Known to the platform, instead of source", max_length=100)] = ""
+    transcript: Annotated[
+        str,
+        Field(description="VTT, SRT, JSON or text, or its path", max_length=20_000_000),
+        Flag("--transcript", help="Its transcript, a VTT, SRT, JSON or text file, for a single file", metavar="FILE"),
+    ] = ""
     title: Annotated[
         str,
-        Field(description="Shown in results; the file's name if empty", max_length=200),
+        Field(description="Shown in results", max_length=200),
         Flag("--title", help="Title, for a single file"),
     ] = ""
     tags: Annotated[
@@ -257,7 +262,7 @@ class EmbedRequest(Request):
     ] = ""
     segmentation: Annotated[
         Literal["auto", "natural", "fixed"],
-        Field(description="natural: at pauses and changes of sound; fixed: every segment_sec"),
+        Field(description="natural: at pauses; fixed: every segment_sec"),
     ] = "auto"
     segment_sec: Annotated[int, Field(description="Of fixed segments, 2 to 10", ge=2, le=10)] = DEFAULT_SEGMENT_SEC
     embedding_option: Annotated[tuple[Option, ...], Field(description="What is heard, what is said")] = BOTH_OPTIONS
@@ -266,7 +271,7 @@ class EmbedRequest(Request):
     )
     embedding_type: Annotated[
         tuple[Structure, ...],
-        Field(description="fused_embedding adds one vector for both options"),
+        Field(description="fused_embedding adds one for both"),
     ] = SEPARATE
     wait_seconds: Annotated[float, Field(description="Wait at most so long, to 25", ge=0, le=LONGEST_WAIT_S)] = 20.0
 

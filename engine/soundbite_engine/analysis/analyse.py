@@ -19,7 +19,7 @@ from soundbite_engine.errors import duration_exceeded
 from soundbite_engine.profiles import Profile, base_profile
 from soundbite_engine.sound.described import Described
 from soundbite_engine.speech.doubts import warnings_about, words_of
-from soundbite_engine.speech.transcripts import Recognition, Transcript, sayings, transcript
+from soundbite_engine.speech.transcripts import Recognition, Transcript, Word, sayings, transcript
 from soundbite_engine.speech.turns import Turn, with_speakers
 from soundbite_engine.workers.media import MediaFile
 from soundbite_engine.workers.plans import PARTS_FROM_SEC, SAMPLE_RATE_HZ, DecodeReport, Passage, Segment, TrackChoice
@@ -50,6 +50,9 @@ class AnalysisRequest:
     types: tuple[str, ...] = ("separate_embedding",)
     longest_sec: float | None = None
     track: TrackChoice = None
+
+    spoken: tuple[Word, ...] | None = None
+    """The words that are said, where they are known: then none is recognised."""
 
     @property
     def decoded_until_sec(self) -> float | None:
@@ -161,6 +164,7 @@ class _PartByPart:
         self.turns: tuple[Turn, ...] = ()
         self._windows = 0
         """So many segments of one length were given."""
+        self._first_sec = report.start_sec
 
     async def all(self, passages: tuple[Passage, ...], records: PartRecords | None) -> list[Part]:
         """Every part; those of `records` as they are, and the others kept there, except for the last one."""
@@ -170,15 +174,17 @@ class _PartByPart:
         groups: list[Sequence[Passage]] = [*part_passages(whole)] if is_long and has_speech else [whole]
         earlier = [records.of_number(at, group) if records else None for at, group in enumerate(groups, 1)]
         spoken = [passage for group in groups for passage in group]
+        self._first_sec = self._begin_of(spoken[0]) if spoken else report.start_sec
         self._work.expect(spoken, report, len(groups))
         parts: list[Part] = []
         # The first part waits for who speaks: that must not wait behind the words of all parts.
         self._work.is_beside = len(groups) > 1
         async with failing_as_one() as tasks:
             # Before the words, and of the whole: where a speaker begins a clip ends, so no part is final without them.
-            speakers = tasks.create_task(self._work.speakers(spoken, report))
+            speakers = tasks.create_task(self._speakers(spoken))
             recognised = [
-                tasks.create_task(self._recognise(group, known)) for group, known in zip(groups, earlier, strict=True)
+                tasks.create_task(self._recognise(group, known, after))
+                for group, known, after in zip(groups, earlier, [*groups[1:], ()], strict=True)
             ]
             for number, (group, known) in enumerate(zip(groups, earlier, strict=True), 1):
                 recognition, is_last = await recognised[number - 1], number == len(groups)
@@ -195,7 +201,26 @@ class _PartByPart:
         first_sample, _ = passage[0]
         return self._report.start_sec + first_sample / SAMPLE_RATE_HZ
 
-    async def _recognise(self, passages: Sequence[Passage], known: Part | None) -> Recognition:
+    async def _speakers(self, passages: Sequence[Passage]) -> tuple[Turn, ...]:
+        words = self._request.spoken
+        if words and any(word.speaker for word in words):
+            return ()
+        return await self._work.speakers(passages, self._report)
+
+    def _known_words(self, passages: Sequence[Passage], after: Sequence[Passage]) -> Recognition:
+        """The words that were given, from where a part begins to where the next one does."""
+        is_first = not passages or self._begin_of(passages[0]) <= self._first_sec
+        start_sec = self._report.start_sec if is_first else self._begin_of(passages[0])
+        end_sec = self._begin_of(after[0]) if after else self._report.end_sec
+        words = self._request.spoken or ()
+        return Recognition(tuple(word for word in words if start_sec <= (word.start_sec + word.end_sec) / 2 < end_sec))
+
+    async def _recognise(
+        self, passages: Sequence[Passage], known: Part | None, after: Sequence[Passage]
+    ) -> Recognition:
+        if self._request.spoken is not None and self._request.has_speech:
+            self._work.skip(passages)
+            return self._known_words(passages, after)
         if known is not None:
             self._work.skip(passages)
             return known.facts.recognition

@@ -34,7 +34,7 @@ from soundbite_engine.platform.errors import invalid
 from soundbite_engine.platform.task_records import StoredPart, StoredResult
 from soundbite_engine.platform.transcription import Transcriptions, timed_values
 from soundbite_engine.profiles import Profile
-from soundbite_engine.speech.transcripts import Sentence
+from soundbite_engine.speech.transcripts import Sentence, Word
 from soundbite_engine.workers.media import MediaFile
 from soundbite_engine.workers.pool import WorkerPool
 
@@ -166,7 +166,12 @@ def analysis_request(media: MediaFile, audio: AudioInput, profile: Profile) -> A
         scopes=tuple(audio.embedding_scope),
         types=tuple(audio.embedding_type),
         track=audio.track,
+        spoken=tuple(_word(text) for text in audio.spoken) if audio.spoken else None,
     )
+
+
+def _word(text: SpokenText) -> Word:
+    return Word(text.value, text.start, max(text.start, text.end), speaker=text.speaker)
 
 
 def metadata(record: AssetRecord, audio: AudioInput, analysis: Analysis) -> dict[str, Any]:

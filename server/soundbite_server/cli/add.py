@@ -64,7 +64,7 @@ async def add_command(
     from soundbite_server.watching import FolderWatch
     from soundbite_tools import EmbedRequest
 
-    request = request_of(EmbedRequest, **asked)
+    request = request_of(EmbedRequest, **asked | {"transcript": _transcript_text(asked["transcript"])})
     if is_followed:
         if is_watched or len(words) != 1:
             raise click.UsageError("--follow goes with exactly one file, and not with --watch.")
@@ -78,8 +78,7 @@ async def add_command(
             raise click.UsageError(str(exc)) from exc
         sources = []
     folders = source_folders(words)
-    if request.title and (len(sources) != 1 or folders):
-        raise click.UsageError("--title goes with exactly one file.")
+    _check_alone(request, is_alone=len(sources) == 1 and not folders)
     if is_watched and not folders:
         raise click.UsageError("--watch goes with a folder.")
     readable = [*folders, *(source.path for source in sources if source.path)]
@@ -95,6 +94,23 @@ async def add_command(
             await _watch(jobs, watch, request, as_json=as_json)
     if outcome.failed:
         sys.exit(INPUT_EXIT_CODE if outcome.failed == outcome.count else FAILED_EXIT_CODE)
+
+
+def _check_alone(request: EmbedRequest, *, is_alone: bool) -> None:
+    for name in ("title", "transcript"):
+        if getattr(request, name) and not is_alone:
+            raise click.UsageError(f"--{name} goes with exactly one file.")
+
+
+def _transcript_text(name: str) -> str:
+    from pathlib import Path
+
+    if not name:
+        return ""
+    try:
+        return Path(name).read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as exc:
+        raise click.UsageError(f"The transcript {name} can't be read: {exc.strerror}.") from exc
 
 
 async def _add(jobs: Jobs, sources: list[Source], request: EmbedRequest, *, as_json: bool) -> _Outcome:

@@ -183,7 +183,7 @@ TOOLS = (
         TaskResult,
         title="Embed audio",
         description="""\
-Add a recording to the library, so that search_clips can find what is said and heard in it.
+Add a recording, so that search_clips finds what is said and heard in it.
 
 Give one source; video files count too. The answer is a task: while it is processing, call get_task; when it is \
 ready, search_clips. The same content again costs nothing. From another machine, name your file as source: the refusal \
@@ -282,7 +282,7 @@ are those of search_clips. To see which groups there are, use cluster_clips.""",
         ClusterListing,
         title="Cluster clips",
         description="""\
-Group clips that are alike, to learn what a library or a recording holds without asking for anything in particular.
+Group clips that are alike, to learn what a library or a recording holds.
 
 Each cluster comes with its size, telling words and sounds, and a representative clip. modality="speech" groups by \
 topic, "sound" by how it sounds. \

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from soundbite_store.ledger.connection import LedgerConnection
-from soundbite_store.ledger.doubts import note_doubts
 from soundbite_store.ledger.records import Asset, Envelope, StoredTranscript, TimedText
 from soundbite_store.ledger.speakers import note_speakers
 
@@ -217,11 +216,22 @@ class TranscriptRecords:
         """
         return await self._ledger.write(lambda db: insert_transcript(db, transcript))
 
+    async def put_brought(self, transcript: StoredTranscript) -> None:
+        """Keep a transcript that was brought, in place of an earlier one; who speaks is told of what is made of it."""
+
+        def work(db: sqlite3.Connection) -> None:
+            about = (transcript.asset_id,)
+            db.execute("DELETE FROM transcripts WHERE asset_id = ? AND source LIKE 'brought:%'", about)
+            db.execute("INSERT INTO transcripts VALUES (?, ?, ?, ?, ?)", _row(transcript))
+
+        await self._ledger.write(work)
+
     async def drop_transcripts(self, asset_id: str) -> None:
         """Forget what every source understood of an asset; the names of its speakers wait for the next transcript."""
 
         def work(db: sqlite3.Connection) -> None:
-            for table in ("transcripts", "speakers", "doubts"):
+            db.execute("DELETE FROM transcripts WHERE asset_id = ? AND source NOT LIKE 'brought:%'", (asset_id,))
+            for table in ("speakers", "doubts"):
                 db.execute(f"DELETE FROM {table} WHERE asset_id = ?", (asset_id,))  # noqa: S608 - names from above
 
         await self._ledger.write(work)
@@ -268,8 +278,14 @@ def insert_transcript(db: sqlite3.Connection, transcript: StoredTranscript) -> t
 
     Returns what `put_transcript` does.
     """
+    db.execute("INSERT OR REPLACE INTO transcripts VALUES (?, ?, ?, ?, ?)", _row(transcript))
+    note_doubts(db, transcript)
+    return note_speakers(db, transcript)
+
+
+def _row(transcript: StoredTranscript) -> tuple[str | float | bytes, ...]:
     body = {"words": packed(transcript.words), "sentences": packed(transcript.sentences)}
-    values = (
+    return (
         transcript.asset_id,
         transcript.source,
         transcript.start_sec,
@@ -277,9 +293,6 @@ def insert_transcript(db: sqlite3.Connection, transcript: StoredTranscript) -> t
         # Words repeat: this makes a tenth of it.
         zlib.compress(json.dumps(body, ensure_ascii=False).encode()),
     )
-    db.execute("INSERT OR REPLACE INTO transcripts VALUES (?, ?, ?, ?, ?)", values)
-    note_doubts(db, transcript)
-    return note_speakers(db, transcript)
 
 
 @functools.lru_cache(maxsize=_SENTENCES_REMEMBERED)

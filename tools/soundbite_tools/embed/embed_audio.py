@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.to_thread
 
 from soundbite_tools.embed.adoption import adopt_task
 from soundbite_tools.embed.get_task import task_result
@@ -17,9 +19,11 @@ from soundbite_tools.embed.steps import check_start
 from soundbite_tools.errors import WorkFailed, raises_problems
 from soundbite_tools.sources.files import forget_refused
 from soundbite_tools.sources.sources import TASK_SCHEME, choose, resolve
+from soundbite_tools.sources.spoken import Brought, given_transcript, transcript_beside
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Task
+    from soundbite_tools.config import LibraryConfig
     from soundbite_tools.embed.jobs import Jobs, ProgressListener
     from soundbite_tools.embed.spending import Allowance
     from soundbite_tools.library import Library
@@ -60,10 +64,15 @@ async def embed_audio(
         params = params.of_recording(asset)
         await check_track(library, named, params)
         asset = with_track(asset, params.track)
+        brought = await anyio.to_thread.run_sync(_brought, request, asset, library.config)
+        if brought:
+            params = params.model_copy(update={"transcript": brought.digest})
         async with registry.admission(allowance):
             ready = await _ready_or_allowed(library, asset, params, allowance)
             # Kept from here on: what was refused is no recording of the library.
             asset = await registry.enter(asset, title=request.title, tags=request.tags)
+            if brought and not ready:
+                await (await library.ledger()).put_brought(brought.of(asset))
             task = ready or await registry.begin(asset, params, allowance)
     finally:
         await forget_refused(library, named.path, asset_id)
@@ -75,6 +84,14 @@ async def embed_audio(
         raise WorkFailed(task.error_message, task.error_hint, code=task.error_code)
     ledger = await library.ledger()
     return task_result(task, await ledger.get_asset(asset.asset_id))
+
+
+def _brought(request: EmbedRequest, asset: Asset, config: LibraryConfig) -> Brought | None:
+    if "transcription" not in request.embedding_option:
+        return None
+    if request.transcript:
+        return given_transcript(request.transcript, config)
+    return transcript_beside(Path(asset.source_uri), config) if asset.source_kind == "file" else None
 
 
 async def _ready_or_allowed(

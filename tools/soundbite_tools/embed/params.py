@@ -50,6 +50,8 @@ class EmbedParams(BaseModel):
     end_sec: float = 0.0
     track: str = ""
     """The number of an audio track, from 1, or `all`; empty is the one that a player would take."""
+    transcript: str = ""
+    """The digest of a transcript that was brought; empty where the speech is recognised."""
     segmentation: Literal["natural", "fixed"] = "fixed"
     segment_sec: int = DEFAULT_SEGMENT_SEC
     embedding_option: tuple[Option, ...] = BOTH_OPTIONS
@@ -122,6 +124,7 @@ class EmbedParams(BaseModel):
         return (
             (self.start_sec, self.end_sec, self.track, self.segmentation_label)
             == (other.start_sec, other.end_sec, other.track, other.segmentation_label)
+            and other.transcript in ("", self.transcript)
             and set(self.embedding_option) >= set(other.embedding_option)
             and set(self.embedding_scope) >= set(other.embedding_scope)
             and set(self.embedding_type) >= set(other.embedding_type)

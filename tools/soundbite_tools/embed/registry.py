@@ -139,6 +139,9 @@ class Registry:
     async def _create_task(self, asset: Asset, params: EmbedParams, platform_task_id: str = "") -> Task:
         ledger = await self._library.ledger()
         known = await ledger.get_asset(asset.asset_id)
+        # Clips cut after the words that were recognised give way to those of the words that were brought.
+        is_embedded = bool(await ledger.list_tasks(1, asset_id=asset.asset_id, status="ready"))
+        is_renewal = known is not None and (not is_same_sound(known, asset) or bool(params.transcript and is_embedded))
         return await ledger.create_task(
             asset_id=asset.asset_id,
             space="",
@@ -146,7 +149,7 @@ class Registry:
             params_json=params.model_dump_json(),
             stage="queued",
             platform_task_id=platform_task_id,
-            renewal_json=to_json(asset) if known and not is_same_sound(known, asset) else "",
+            renewal_json=to_json(asset) if is_renewal else "",
         )
 
 

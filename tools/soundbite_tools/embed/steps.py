@@ -19,6 +19,7 @@ from soundbite_api import (
     PlatformFault,
     PlatformUnreachable,
     PollPolicy,
+    SpokenText,
     TaskFailed,
 )
 from soundbite_store import ClipFilter, Space
@@ -31,6 +32,7 @@ from soundbite_tools.embed.uploads import earlier_upload, ready_asset, remove_up
 from soundbite_tools.embed.writing import Answer, finish, write
 from soundbite_tools.errors import RecordingRemoved, WorkFailed
 from soundbite_tools.sources.presence import is_live
+from soundbite_tools.sources.spoken import BROUGHT
 
 if TYPE_CHECKING:
     from soundbite_api import AudioInput, EmbeddingData, EmbeddingMetadata, EmbeddingTask, TaskAnswer
@@ -62,7 +64,7 @@ async def embed_upload(
         PlatformError, WorkFailed, StoreError: it could not be embedded.
     """
     start_sec, end_sec = params.window(upload.duration_sec)
-    audio = _audio_input(params, upload)
+    audio = await _with_words(library, task, params, _audio_input(params, upload))
     if 0.0 < end_sec - start_sec <= library.config.longest_sync_sec:
         await report("embedding", 0.1)
         try:
@@ -115,6 +117,20 @@ def is_worth_repeating(error: PlatformError) -> bool:
 def has_ended(error: PlatformError) -> bool:
     """Return whether the platform's task is over, so that following it again is of no use."""
     return isinstance(error, TaskFailed | NotFound)
+
+
+async def _with_words(library: Library, task: Task, params: EmbedParams, audio: AudioInput) -> AudioInput:
+    """Return the request with the words that were brought, for a platform that takes them."""
+    if not (params.transcript and library.config.natural_segmentation):
+        return audio
+    brought = await (await library.ledger()).get_transcript(task.asset_id, BROUGHT + params.transcript)
+    if brought is None:
+        return audio
+    words = [
+        SpokenText(start=word.start_sec, end=word.end_sec, value=word.value, speaker=word.speaker)
+        for word in brought.words
+    ]
+    return audio.model_copy(update={"spoken": words})
 
 
 def _audio_input(params: EmbedParams, upload: Upload) -> AudioInput:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from soundbite_api import PlatformError, PollPolicy
 from soundbite_store import StoredTranscript, TimedText
 from soundbite_tools.sources.files import recorded_file
 from soundbite_tools.sources.local_media import MediaProblem
+from soundbite_tools.sources.spoken import BROUGHT
 from soundbite_tools.text import LONGEST_SPEAKER, plain_text
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from soundbite_tools.library import Library
 
 
+_BROUGHT_THERE = (
+    "The words are those of the transcript that was brought; the platform's vectors hold what it heard itself."
+)
 _TRIES = 20
 _POLLS = PollPolicy(first_s=0.25, longest_s=10.0)
 
@@ -57,6 +61,10 @@ async def find_transcript(
     `window_transcript` came with the embeddings of a window: the rest of the recording is not transcribed for it. A
     missing transcript costs the words of the clips, never their vectors, so nothing is raised for it.
     """
+    if params.transcript and not library.config.natural_segmentation:
+        known = await (await library.ledger()).get_transcript(asset.asset_id, BROUGHT + params.transcript)
+        if known is not None:
+            return WindowTranscript(replace(known, source=library.config.platform), _BROUGHT_THERE)
     wire = window_transcript
     if wire is None and upload.id:
         wire = await _from_platform(library.client, upload.id)

@@ -191,7 +191,7 @@ async def _write(
     # Of a recording that was followed they say where that was interrupted.
     earlier = json.loads(before.notes_json) if TaskFigures.of(before).is_live else []
     notes = [*earlier, *upload.notes, *_notes(asset, params, figures, answer.metadata, clips)]
-    notes += [*([spoken.note] if spoken.note else []), *correction_notes]
+    notes += [*_brought_note(library, params), *([spoken.note] if spoken.note else []), *correction_notes]
     duration_sec = _duration_sec(asset, answer, figures)
     language = language or asset.language  # an embedding of its sound alone says nothing of it
     noted = await ledger.update_task(
@@ -358,6 +358,11 @@ def _lost_names(names: Sequence[str]) -> str:
         f"Nobody is told apart any more who speaks at most of the times of {listed(names)}: list_speakers shows who "
         "there is now, name_speaker names them again."
     )
+
+
+def _brought_note(library: Library, params: EmbedParams) -> list[str]:
+    is_ours = params.transcript and library.config.natural_segmentation
+    return ["The words are those of the transcript that was brought: the speech was not recognised."] if is_ours else []
 
 
 def _as_sentence(warning: str) -> str:

@@ -1,0 +1,34 @@
+"""A transcript brought from the command line: its words are found, those that were recognised are not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def test_a_brought_transcript_takes_the_place_of_what_was_recognised(shelf: Any, run: Any, tmp_path: Path) -> None:
+    (recording,) = [one for one in json.loads(run("list", "--json").out)["assets"] if one["title"] == "spoken words"]
+    recognised = json.loads(run("search", "storm", "--asset", "spoken words", "--json").out)["clips"][0]["text"]
+    vtt = tmp_path / "words.vtt"
+    first, second = (
+        "00:00.500 --> 00:03.000\n<v Ann>A zeppelin lands.",
+        "00:04.000 --> 00:07.000\n<v Bob>Nobody saw it.",
+    )
+    vtt.write_text(f"WEBVTT\n\n{first}\n\n{second}\n")
+    added = run("add", shelf.spoken, "--transcript", vtt, "--json")
+    assert added.code == 0, added.err
+    task = json.loads(added.out)
+    assert (task["status"], task["asset_id"]) == ("ready", recording["asset_id"])
+    (clip,) = json.loads(run("search", "zeppelin", "--match", "words", "--json").out)["clips"]
+    assert (clip["text"], clip["speaker"]) == ("A zeppelin lands.", "Ann")
+    assert 0 <= clip["start_sec"] < 3 < clip["end_sec"] + 3
+    word = max(recognised.split(), key=len).strip(".,")
+    gone = run("search", word, "--match", "words", "--asset", "spoken words", "--json")
+    assert not json.loads(gone.out)["clips"]
+    assert json.loads(run("search", "a landing airship", "--json").out)["clips"][0]["text"] == "A zeppelin lands."
+    (listed,) = [one for one in json.loads(run("list", "--json").out)["assets"] if one["title"] == "spoken words"]
+    assert listed["clip_count"] >= 2
+    assert json.loads(run("doctor", "--json").out)["findings"]
+    missing = run("add", shelf.spoken, "--transcript", tmp_path / "none.vtt")
+    assert (missing.code, "can't be read" in missing.err) == (2, True)

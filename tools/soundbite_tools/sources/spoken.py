@@ -1,0 +1,259 @@
+"""Transcripts that are brought: WebVTT, SubRip, Whisper's JSON, and text as Zoom, Teams, Otter and people write it."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from soundbite_store import StoredTranscript, TimedText
+from soundbite_tools.errors import SourceProblem
+from soundbite_tools.sources.files import allowed_file
+from soundbite_tools.text import LONGEST_SPEAKER, file_label, plain_text
+from soundbite_tools.words.timed_words import spread_words
+
+if TYPE_CHECKING:
+    from soundbite_store import Asset
+    from soundbite_tools.config import LibraryConfig
+
+ENDINGS = (".vtt", ".srt", ".json", ".txt")
+BROUGHT = "brought:"
+"""What the source of a brought transcript in the ledger begins with; its digest follows."""
+_LARGEST_BYTES = 20 * 1024 * 1024
+_LONGEST_PATH = 1024
+_LONGEST_SENTENCE = 2000
+# How long a line lasts whose end is not known, at the most.
+_A_WORD_SEC, _LONGEST_SEC = 0.6, 30.0
+_CLOCK = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?"
+_CUE = re.compile(rf"^\s*{_CLOCK}\s*-->\s*{_CLOCK}")
+# "[00:01:02] Ann: words", "00:01:02 Ann Lee: words", "(1:02) words"
+_STAMPED = re.compile(rf"^\s*[\[(]?{_CLOCK}[\])]?[\s:–-]+(\S.*)$")  # noqa: RUF001
+# Otter and Teams: "Ann Lee  0:03" on a line of its own, the words below.
+_HEAD = re.compile(rf"^(\S.{{0,60}}?)\s{{1,}}{_CLOCK}\s*$")
+_SPEAKER = re.compile(r"^([A-Z\u00c0-\u024f][\w.'()\- ]{0,58}?):\s+(\S.*)$", re.DOTALL)
+_VOICE = re.compile(r"<v(?:\.[^ >]*)?\s+([^>]*)>")
+_TAG = re.compile(r"<[^>]*>")
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A transcript that was given or lies beside the file, and what it is called in answers."""
+
+    sentences: tuple[TimedText, ...]
+    digest: str
+    name: str
+    has_times: bool
+
+    def of(self, asset: Asset) -> StoredTranscript:
+        """Return it as the ledger keeps it; without times it is spread over the recording's length."""
+        sentences = self.sentences
+        if not self.has_times:
+            length = sum(len(one.value) + 1 for one in sentences)
+            a_character_sec = (asset.duration_sec or length / 15) / max(1, length)
+            placed, at = list[TimedText](), 0.0
+            for one in sentences:
+                end_sec = at + (len(one.value) + 1) * a_character_sec
+                placed.append(replace(one, start_sec=round(at, 3), end_sec=round(end_sec, 3)))
+                at = end_sec
+            sentences = tuple(placed)
+        return StoredTranscript(
+            asset_id=asset.asset_id,
+            source=BROUGHT + self.digest,
+            start_sec=sentences[0].start_sec,
+            end_sec=max(one.end_sec for one in sentences),
+            words=tuple(word for one in sentences for word in spread_words(one)),
+            sentences=sentences,
+        )
+
+
+def given_transcript(text: str, config: LibraryConfig) -> Brought:
+    """Return a transcript given as its text, or as the path of a file that may be read.
+
+    Raises:
+        SourceProblem: it can't be read, or holds no words.
+    """
+    if "\n" not in text and len(text) < _LONGEST_PATH and text.lower().endswith(ENDINGS):
+        path = allowed_file(text, config)
+        return parsed(_read(path), path.name)
+    return parsed(text, "the transcript given")
+
+
+def transcript_beside(path: Path, config: LibraryConfig) -> Brought | None:
+    """Return the transcript in a file of the same stem beside a recording; None where there is none that is one."""
+    for ending in ENDINGS:
+        beside = path.with_suffix(ending)
+        if beside != path and beside.is_file() and config.may_read(beside.resolve()):
+            try:
+                return parsed(_read(beside), beside.name)
+            except SourceProblem:
+                continue
+    return None
+
+
+def parsed(text: str, name: str) -> Brought:
+    """Return the sentences of a transcript in any of the forms that are known.
+
+    Raises:
+        SourceProblem: it holds none.
+    """
+    plain = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    has_times = True
+    if plain.lstrip().startswith(("{", "[")) and (entries := _json(plain, name)) is not None:
+        sentences = entries
+    elif any(_CUE.match(line) for line in plain.split("\n")):
+        sentences = _cues(plain)
+    elif stamped := _stamped(plain):
+        sentences = stamped
+    else:
+        sentences, has_times = _untimed(plain.removeprefix("WEBVTT")), False
+    kept = [one for sentence in sentences if (one := _clean(sentence)).value]
+    if not any(character.isalnum() for one in kept for character in one.value):
+        raise SourceProblem(
+            f"{file_label(name)} holds no words that can be read as a transcript.",
+            "Give WebVTT, SubRip, the JSON of Whisper, or plain text.",
+            code="transcript_unreadable",
+        )
+    kept.sort(key=lambda one: (one.start_sec, one.end_sec))
+    digest = hashlib.sha256(json.dumps([[one.value, one.start_sec, one.speaker] for one in kept]).encode()).hexdigest()
+    return Brought(tuple(kept), digest[:16], name, has_times)
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > _LARGEST_BYTES:
+            raise SourceProblem(
+                f"{file_label(path.name)} is too large for a transcript.", "Give one up to 20 MB.", code="too_large"
+            )
+        content = path.read_bytes()
+    except OSError as exc:
+        raise SourceProblem(
+            f"{file_label(path.name)} can't be read: {exc.strerror}.", "Give a file that can.", code="file_missing"
+        ) from exc
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    return content.decode(encoding, errors="replace")
+
+
+def _json(text: str, name: str) -> list[TimedText] | None:
+    """The sentences of Whisper's JSON (OpenAI, faster-whisper, whisper.cpp, WhisperX) or of an export of ours."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return None
+    if isinstance(document, dict):
+        entries = next((document[key] for key in ("segments", "transcription", "sentences") if document.get(key)), None)
+    else:
+        entries = document
+    if not isinstance(entries, list):
+        raise SourceProblem(
+            f"{file_label(name)} is JSON without segments.",
+            'Give the JSON of Whisper: {"segments": [{"start": 0.0, "end": 2.5, "text": "..."}]}.',
+            code="transcript_unreadable",
+        )
+    return [sentence for entry in entries if isinstance(entry, dict) and (sentence := _of_entry(entry))]
+
+
+def _of_entry(entry: dict[str, Any]) -> TimedText | None:
+    offsets = entry.get("offsets") or {}
+    try:
+        if offsets:  # whisper.cpp, in milliseconds
+            start_sec, end_sec = float(offsets["from"]) / 1000, float(offsets["to"]) / 1000
+        else:
+            start_sec = float(entry.get("start", entry.get("start_sec", -1.0)))
+            end_sec = float(entry.get("end", entry.get("end_sec", start_sec)))
+    except (TypeError, ValueError, KeyError):
+        return None
+    value = str(entry.get("text", entry.get("value", "")))
+    return _timed(value, start_sec, end_sec, str(entry.get("speaker") or "")) if start_sec >= 0 else None
+
+
+def _cues(text: str) -> list[TimedText]:
+    """The cues of WebVTT and SubRip; speakers by `<v Name>` or "Name: ", which stay until another is named."""
+    sentences: list[TimedText] = []
+    for block in re.split(r"\n\s*\n", text):
+        lines = block.split("\n")
+        at = next((number for number, line in enumerate(lines) if _CUE.match(line)), None)
+        if at is None:
+            continue
+        match = _CUE.match(lines[at])
+        assert match
+        start_sec, end_sec = _seconds(match.groups()[:4]), _seconds(match.groups()[4:])
+        content = "\n".join(lines[at + 1 :])
+        voices = list(_VOICE.finditer(content))
+        if len(voices) > 1:  # several in one cue share its time
+            firsts = [voice.start() for voice in voices]
+            parts = [content[first:last] for first, last in zip(firsts, [*firsts[1:], len(content)], strict=True)]
+        else:
+            parts = [content]
+        whole = _timed(" ".join(_TAG.sub("", part) for part in parts), start_sec, end_sec)
+        lengths = [len(_TAG.sub("", part)) for part in parts]
+        begin_sec = start_sec
+        for part, length in zip(parts, lengths, strict=True):
+            voice = _VOICE.search(part)
+            until_sec = begin_sec + (whole.end_sec - start_sec) * length / max(1, sum(lengths))
+            sentences.append(_timed(_TAG.sub("", part), begin_sec, until_sec, html.unescape(voice[1]) if voice else ""))
+            begin_sec = until_sec
+    return sentences
+
+
+def _stamped(text: str) -> list[TimedText]:
+    """Lines that begin with a time, or stand below a line of a speaker and a time; each lasts until the next."""
+    begun: list[tuple[float, str, list[str]]] = []
+    stamps = 0
+    for line in text.split("\n"):
+        if match := _STAMPED.match(line):
+            begun.append((_seconds(match.groups()[:4]), "", [match[5]]))
+            stamps += 1
+        elif match := _HEAD.match(line):
+            begun.append((_seconds(match.groups()[1:5]), match[1].strip(), []))
+            stamps += 1
+        elif begun and line.strip():
+            begun[-1][2].append(line)
+    if not stamps or sum(bool(words) for _, _, words in begun) < max(1, stamps / 2):
+        return []
+    ends = [*(start_sec for start_sec, _, _ in begun[1:]), float("inf")]
+    sentences = []
+    for (start_sec, speaker, lines), next_sec in zip(begun, ends, strict=True):
+        value = " ".join(lines)
+        longest_sec = min(_LONGEST_SEC * max(1, len(lines)), _A_WORD_SEC * (len(value.split()) + 1))
+        end_sec = max(start_sec, min(next_sec, start_sec + longest_sec))
+        sentences.append(_timed(value, start_sec, end_sec, speaker))
+    return sentences
+
+
+def _untimed(text: str) -> list[TimedText]:
+    """Plain text: a sentence each, and "Name: " at the begin of a paragraph says who speaks."""
+    sentences: list[TimedText] = []
+    for paragraph in text.split("\n"):
+        speaker = ""
+        if match := _SPEAKER.match(paragraph.strip()):
+            speaker, paragraph = match[1], match[2]
+        values = filter(None, re.split(r"(?<=[.!?])\s+", paragraph.strip()))
+        sentences += [TimedText(value=value, start_sec=0.0, end_sec=0.0, speaker=speaker) for value in values]
+    return sentences
+
+
+def _timed(value: str, start_sec: float, end_sec: float, speaker: str = "") -> TimedText:
+    start_sec = max(0.0, start_sec)
+    return TimedText(value=value, start_sec=start_sec, end_sec=max(start_sec + 0.05, end_sec), speaker=speaker)
+
+
+def _clean(sentence: TimedText) -> TimedText:
+    value, speaker = " ".join(html.unescape(sentence.value).split()), sentence.speaker
+    if not speaker and (match := _SPEAKER.match(value)):
+        speaker, value = match[1], match[2]
+    return replace(
+        sentence,
+        value=plain_text(re.sub(r"^[-–]\s+", "", value), _LONGEST_SENTENCE),  # noqa: RUF001
+        speaker=plain_text(speaker, LONGEST_SPEAKER),
+        start_sec=round(sentence.start_sec, 3),
+        end_sec=round(sentence.end_sec, 3),
+    )
+
+
+def _seconds(parts: tuple[str | None, ...]) -> float:
+    hours, minutes, seconds, fraction = parts
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0) + float(f"0.{fraction or 0}")
