@@ -89,7 +89,7 @@ async def embed_audio(
 def _brought(request: EmbedRequest, asset: Asset, config: LibraryConfig) -> Brought | None:
     if "transcription" not in request.embedding_option:
         return None
-    if request.transcript:
+    if request.transcript.strip():
         return given_transcript(request.transcript, config)
     return transcript_beside(Path(asset.source_uri), config) if asset.source_kind == "file" else None
 
