@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from soundbite_store.ledger.connection import LedgerConnection
+from soundbite_store.ledger.doubts import note_doubts
 from soundbite_store.ledger.records import Asset, Envelope, StoredTranscript, TimedText
 from soundbite_store.ledger.speakers import note_speakers
 
