@@ -93,6 +93,15 @@ async def test_a_named_voice_is_known_elsewhere_with_how_sure_until_somebody_say
         assert {clip.speaker for clip in hers.clips} == {"Ann", "probably Ann (.95)"}
         [ann, *_] = (await list_speakers(library)).speakers
         assert {one.asset_id: one.likeness for one in ann.recordings} == {log: 0.0, memo: 0.95}
+        near = (await list_speakers(library, like="ann")).speakers
+        assert [(one.recordings[0].asset_id, one.recordings[0].likeness) for one in near[:2]] == [
+            (memo, 0.95),
+            (talk, 0.89),
+        ]
+        second = (await list_speakers(library, like="Speaker 2", asset_ids=[log])).speakers
+        assert len(second) == 4  # of the other three voices without a name, and Ann's
+        with pytest.raises(QuestionProblem, match='No voice of "Bob" is kept'):
+            await list_speakers(library, like="Bob")
         # Naming again corrects; and whom somebody has found in a recording is not its other speaker as well.
         assert (await search_clips(library, "river", speakers=["probably Ann (.95)"])).clips_searched == 4
         await name_speaker(library, memo, "probably Ann (.95)", "Bea")
@@ -103,6 +112,8 @@ async def test_a_named_voice_is_known_elsewhere_with_how_sure_until_somebody_say
     async with open_library() as library:  # off again: what is kept is not used
         await name_speaker(library, memo, "Ann", "")
         assert await speakers_in(library, memo) == ["Speaker 1", "Speaker 2"]
+        with pytest.raises(QuestionProblem, match="not kept here"):
+            await list_speakers(library, like="Ann")
 
 
 async def test_without_consent_nothing_is_heard_and_nothing_is_written(

@@ -295,11 +295,11 @@ class Appearance(Result):
     asset_id: str
     title: str
     seconds: float
-    likeness: float = Field(default=0.0, description="How like the voice is, where nobody said who it is")
+    likeness: float = Field(default=0.0, description="Of the voice, where nobody said who it is; or to like")
 
     def to_text(self) -> str:
         """Return the recording in words."""
-        probably = f"probably ({number(self.likeness)}) in " if self.likeness else ""
+        probably = f"{number(self.likeness)} alike, " if self.likeness else ""
         return f"{probably}{quoted(self.title)} {number(self.seconds)} s, asset_id {self.asset_id}"
 
 

@@ -37,6 +37,7 @@ NEXT_STEPS = {
     "space_empty": "`soundbite reembed` embeds them all again; or go back to the engine or profile that made them.",
     "still_embedding": "Repeat the command in a few seconds.",
     "task_slow": "Add it again, in shorter files if it is long.",
+    "voices_off": "SOUNDBITE_VOICES=on keeps them.",
     "unknown_asset": "`soundbite list` shows what there is.",
     "unknown_clip": "Give the id of a clip as a search shows it, a recording of `soundbite list`, or a file.",
 }

@@ -79,7 +79,7 @@ def _print_speakers(listing: SpeakerListing) -> None:
     for speaker in listing.speakers:
         for number, one in enumerate(speaker.recordings):
             name = Text(speaker.name, "bold" if speaker.is_named else "") if not number else ""
-            title = f"{one.title} (probably, {one.likeness:.2f})" if one.likeness else one.title
+            title = f"{one.title} ({one.likeness:.2f} alike)" if one.likeness else one.title
             rows.append((name, clock_length(one.seconds), title, Text(one.asset_id, "dim")))
     print_table(columns, rows)
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from soundbite_tools.text import folded
+from soundbite_tools.errors import QuestionProblem
+from soundbite_tools.text import LONGEST_SPEAKER, folded, plain_text, quoted, speakers_of
 
 if TYPE_CHECKING:
     from soundbite_store import Speaker, Voice, Voices
@@ -69,6 +70,45 @@ async def likely_in(
     where = None if asset_ids is None else {one.asset_id for one in (*named, *unnamed)}
     kept = {(one.asset_id, one.speaker): one for one in await voices.of_assets(source, where)}
     return _likely(_with_voices(unnamed, kept), _with_voices(named, kept))
+
+
+async def likenesses(library: Library, like: str, asset_ids: Sequence[str]) -> dict[tuple[str, str], float]:
+    """Return how like the voice of somebody all others are, by recording and speaker; without the own ones.
+
+    Raises:
+        QuestionProblem: voices are not kept, or none of whom `like` names, in these recordings or in all.
+        StoreError: the ledger or the voices can't be read.
+    """
+    import numpy as np
+
+    voices = await library.voices()
+    if voices is None:
+        raise QuestionProblem(
+            "Voices are not kept here.", "SOUNDBITE_VOICES=on keeps them, if the user wants that.", code="voices_off"
+        )
+    ledger, source = await library.ledger(), library.config.platform
+    speakers = await ledger.speakers_of(source)
+    pairs = _with_voices(speakers, {(one.asset_id, one.speaker): one for one in await voices.of_assets(source)})
+    labels, name = speakers_of([like]), folded(name_in(like))
+    own = [
+        (one, voice)
+        for one, voice in pairs
+        if (one.name and folded(one.name) == name)
+        or (len(asset_ids) == 1 and one.asset_id == asset_ids[0] and one.speaker in labels)
+    ]
+    if not own:
+        raise QuestionProblem(
+            f"No voice of {quoted(plain_text(like, LONGEST_SPEAKER))} is kept.",
+            "Give a name, or a speaker's number with the one asset_id; who speaks for less than 3 s has none.",
+            code="unknown_speaker",
+        )
+    target = np.stack([voice.vector for _, voice in own])
+    mine = {(one.asset_id, one.speaker) for one, _ in own}
+    return {
+        (one.asset_id, one.speaker): float((target @ voice.vector).max())
+        for one, voice in pairs
+        if (one.asset_id, one.speaker) not in mine
+    }
 
 
 def _with_voices(speakers: Sequence[Speaker], kept: dict[tuple[str, str], Voice]) -> list[tuple[Speaker, Voice]]:

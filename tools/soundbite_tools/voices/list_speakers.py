@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from soundbite_tools.errors import raises_problems
 from soundbite_tools.results import Appearance, SpeakerEntry, SpeakerListing
 from soundbite_tools.text import Room, first_that_fits, folded, plain_text, rounded_sec, shorten, speaker_label
-from soundbite_tools.voices.likeness import LikelyPerson, likely_people
+from soundbite_tools.voices.likeness import LikelyPerson, likely_people, likenesses
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Speaker
@@ -26,23 +26,30 @@ _Key = tuple[str, str]
 async def list_speakers(library: Library, request: SpeakersRequest) -> SpeakerListing:
     """Return one page of the speakers: people with a name first, who speaks most before the others; then the rest.
 
+    With `like` those with a voice, the most like it first.
+
     Raises:
         ToolProblem: the ledger can't be read.
     """
     ledger = await library.ledger()
     assets = {asset.asset_id: asset for asset in await ledger.list_assets(limit=_ASSETS_READ)}
-    asked = request.asset_ids or None
+    asked = request.asset_ids if request.asset_ids and not request.like else None
     speakers = [one for one in await ledger.speakers_of(library.config.platform, asked) if one.asset_id in assets]
-    likely = {(one.speaker.asset_id, one.speaker.speaker): one for one in await likely_people(library, asked)}
+    likely = {_key(one.speaker): one for one in await likely_people(library, asked)}
     speakers = [_called(one, likely) for one in speakers]
     groups = [group for group in _groups(speakers, list(assets)) if _is_called(group, request.name)]
+    alike = {key: person.likeness for key, person in likely.items()}
+    if request.like:
+        alike = await likenesses(library, request.like, request.asset_ids)
+        groups = [near for group in groups if (near := [one for one in group if _key(one) in alike])]
+        groups.sort(key=lambda group: -max(alike[_key(one)] for one in group))
     first = (request.page - 1) * request.page_limit
     page = groups[first : first + request.page_limit]
     left = max(0, len(groups) - first - len(page))
 
     def answer(room: Room) -> SpeakerListing:
         return SpeakerListing(
-            speakers=[_entry(group, assets, room, likely) for group in page],
+            speakers=[_entry(group, assets, room, alike) for group in page],
             total_speakers=len(groups),
             next_step=_next_step(groups, left, request),
         )
@@ -71,21 +78,23 @@ def _is_called(group: Sequence[Speaker], name: str) -> bool:
     return folded(name.strip()) in folded(label)
 
 
+def _key(speaker: Speaker) -> _Key:
+    return (speaker.asset_id, speaker.speaker)
+
+
 def _called(speaker: Speaker, likely: dict[_Key, LikelyPerson]) -> Speaker:
     """A speaker under the name of who it probably is."""
-    person = likely.get((speaker.asset_id, speaker.speaker))
+    person = likely.get(_key(speaker))
     return replace(speaker, name=person.name) if person else speaker
 
 
-def _entry(
-    group: Sequence[Speaker], assets: dict[str, Asset], room: Room, likely: dict[_Key, LikelyPerson]
-) -> SpeakerEntry:
+def _entry(group: Sequence[Speaker], assets: dict[str, Asset], room: Room, alike: dict[_Key, float]) -> SpeakerEntry:
     seconds: dict[str, float] = defaultdict(float)
     likeness: dict[str, float] = {}
     for one in group:
         seconds[one.asset_id] += one.seconds
-        if person := likely.get((one.asset_id, one.speaker)):
-            likeness[one.asset_id] = round(person.likeness, 2)
+        if _key(one) in alike:
+            likeness[one.asset_id] = max(likeness.get(one.asset_id, 0.0), round(alike[_key(one)], 2))
     order = sorted(seconds, key=lambda asset_id: -seconds[asset_id])
     return SpeakerEntry(
         name=group[0].name or speaker_label(group[0].speaker),

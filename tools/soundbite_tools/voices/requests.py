@@ -32,6 +32,12 @@ class SpeakersRequest(Request):
         Field(description="Only who is called so", max_length=200),
         AfterValidator(str.strip),
     ] = ""
+    like: Annotated[
+        str,
+        Field(description="Whose voices are like this one's: a name, or Speaker 2 with its asset_ids", max_length=200),
+        AfterValidator(str.strip),
+        Flag("--like", help="By likeness to the voice of this one: a name, or a number and its --asset", metavar="WHO"),
+    ] = ""
     asset_ids: AssetIds = ()
     page: Annotated[int, Field(description="Which page", ge=1), Flag("--page")] = 1
     page_limit: Annotated[int, Field(description="Speakers a page, at most 50", ge=1, le=50), Flag("--limit")] = 20
