@@ -21,7 +21,9 @@ from mcp_types import TextContent
 
 from soundbite_api import FileChanged, PlatformClient, SourceFile
 from soundbite_engine import Engine, EngineConfig
+from soundbite_engine.analysis.growing import decode_growing
 from soundbite_engine.audio.encode import cut
+from soundbite_engine.errors import MediaError
 from soundbite_tools import LibraryConfig
 from soundbite_tools.sources import sources
 from soundbite_tools.sources.files import allowed_file
@@ -271,3 +273,15 @@ def test_a_link_in_a_name_is_followed_once_and_checked_where_it_leads(grounds: A
     (grounds.root / "named").symlink_to(own.parent)
     config = LibraryConfig(home=grounds.home, roots=(grounds.root,))
     assert allowed_file(str(grounds.root / "named" / "own.wav"), config) == own
+
+
+def test_a_file_that_is_followed_is_not_reached_through_a_link(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    own, outside = pair
+    over = tmp_path / "over"
+    over.touch()
+    assert decode_growing(lambda _: None, str(own), str(tmp_path / "own.pcm"), str(over)) == pytest.approx(2.0, abs=0.1)
+    own.unlink()
+    own.symlink_to(outside)
+    with pytest.raises(MediaError, match="can't be read while it grows"):
+        decode_growing(lambda _: None, str(own), str(tmp_path / "outside.pcm"), str(over))
+    assert not (tmp_path / "outside.pcm").exists()

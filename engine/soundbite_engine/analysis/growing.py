@@ -17,6 +17,7 @@ from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 from av.error import FFmpegError
 
+from soundbite_api.files import open_pinned
 from soundbite_engine.audio.containers import OPEN_OPTIONS, audio_stream, reason
 from soundbite_engine.audio.spectra import Samples
 from soundbite_engine.errors import MediaError
@@ -49,17 +50,17 @@ class _Growing:
 
 
 def decode_growing(report: Report, path: str, sound: str, over: str) -> float:
-    """Append the sound of the file at `path` to `sound` (int16, mono, 16 kHz) as it comes, until a file `over` exists.
+    """Append the sound of a file to `sound` (int16, mono, 16 kHz) as it comes, until a file `over` exists.
 
-    Returns the seconds of sound.
+    `path` is absolute and without links. Returns the seconds of sound.
 
     Raises:
-        MediaError: it can't be opened, or is of no format that can be read from its beginning.
+        MediaError: it can't be opened without following a link, or is of no format that can be read from its beginning.
     """
     name, count = Path(path).name, 0
     try:
         with (
-            Path(path).open("rb", buffering=0) as file,
+            open_pinned(Path(path)) as file,
             Path(sound).open("wb", buffering=0) as out,
             av.open(_Growing(file, Path(over)), mode="r", options=_OPTIONS, buffer_size=_BUFFER_BYTES) as container,
         ):
