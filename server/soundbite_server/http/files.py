@@ -57,7 +57,9 @@ async def sound_link(library: Library, asset: Asset, http: HttpServices, file: s
     """
     from soundbite_tools import sound_file, track_of, why_silent
 
-    if file or await sound_file(library, asset) is None:
+    # The content of a file is compared when it is played: that takes seconds for a large one.
+    is_file = asset.source_kind in ("file", "base64")
+    if file or (not is_file and await sound_file(library, asset) is None):
         return {"why_not": await why_silent(asset)}
     return {"url": _link(asset, http, "sound"), "is_cut": bool(track_of(asset))}
 

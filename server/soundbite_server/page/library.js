@@ -29,8 +29,7 @@ class Library {
     this.uploads = new Uploads(bridge, this.part("sent"), (taskId, row) => this.sent(taskId, row));
     this.part("more").addEventListener("click", () => this.load(this.page + 1).catch((error) => this.tell(error)));
     // The next recordings come as one gets to the end of the list.
-    new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && this.part("more").click())
-      .observe(this.part("more"));
+    this.sight = new IntersectionObserver((seen) => seen.some((entry) => entry.isIntersecting) && this.part("more").click());
     this.part("find").addEventListener("input", () => {
       clearTimeout(this.typing);
       this.typing = setTimeout(() => this.load().catch((error) => this.tell(error)), TYPING_MS);
@@ -63,6 +62,9 @@ class Library {
     for (const asset of assets) this.entries.set(asset.asset_id, new Entry(asset));
     this.draw();
     this.part("more").hidden = this.entries.size >= total_assets;
+    // Looked at anew: it may be in sight still, which would be no news.
+    this.sight.unobserve(this.part("more"));
+    this.sight.observe(this.part("more"));
     if (!title && !this.tags.length) {
       const count = `${total_assets} ${total_assets === 1 ? "recording" : "recordings"}`;
       this.part("count").textContent = total_assets ? `${count}, ${lasting(total_seconds)}` : "nothing yet";
