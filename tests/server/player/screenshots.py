@@ -51,6 +51,11 @@ PIECES = (
     Picture("empty-dark", 900, 240, "dark", search={"query": "a whale", "modality": "sound"}),
 )
 PAGES = (Picture("page-light", 1200, 760), Picture("page-dark", 1200, 760, "dark"), Picture("page-narrow", 400, 760))
+OPENED = (
+    Picture("recording-light", 1200, 860),
+    Picture("recording-dark", 1200, 860, "dark"),
+    Picture("recording-narrow", 400, 860),
+)
 IS_DRAWN = """[...document.querySelectorAll(".wave")]
   .every((each) => each.getAttribute("role") || each.getBoundingClientRect().top > innerHeight)"""
 
@@ -90,6 +95,22 @@ async def take_page(browser: Browser, url: str, wanted: Picture) -> None:
     await keep(page, wanted)
 
 
+async def take_recording(browser: Browser, url: str, wanted: Picture) -> None:
+    """A recording opened from the library, with a question asked in it."""
+    page = await browser.open(wanted.width, wanted.height, wanted.scheme)
+    await page.go(url)
+    await page.until('document.querySelector(".entry[title=standup]")')
+    await page.evaluate('document.querySelector(".entry[title=standup]").click()')
+    await page.until('document.querySelector(".chapters button")')
+    await page.until('document.querySelector(".timeline .bars").getAttribute("d").length > 1000')
+    await page.write(".here input", wanted.search["query"])
+    await page.press("Enter")
+    await page.until('document.querySelector(".hits button")')
+    await page.evaluate('document.querySelector(".script li:nth-child(4)").scrollIntoView({ block: "center" })')
+    await page.evaluate("scrollTo(0, Math.min(scrollY, 90))")
+    await keep(page, wanted)
+
+
 async def keep(page: Page, wanted: Picture) -> None:
     assert page.complaints == [], page.complaints
     await page.picture(PICTURES / f"{wanted.name}.png")
@@ -105,6 +126,8 @@ async def main(home: Path) -> None:
     async with serving(home, SAMPLES) as url, chromium() as browser:
         for wanted in PAGES:
             await take_page(browser, url, wanted)
+        for wanted in OPENED:
+            await take_recording(browser, url, wanted)
 
 
 if __name__ == "__main__":
