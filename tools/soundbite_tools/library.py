@@ -190,10 +190,11 @@ class Library:
         Raises:
             StoreError: they can't be opened.
         """
+        if not (is_erasing or self.config.voices):
+            return None
         path = self._ledger_path.with_name(VOICES_FILE)
         is_there = await anyio.to_thread.run_sync(path.exists)
-        is_wanted = is_there if is_erasing else self.config.voices and (is_there or not self.config.is_read_only)
-        if not is_wanted:
+        if not is_there and (is_erasing or self.config.is_read_only):
             return None
         async with self._opening:
             if self._voices is None:
