@@ -11,6 +11,7 @@ import itertools
 import random
 import re
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 
@@ -33,7 +34,8 @@ from soundbite_tools import (
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "standup.flac"
 FIRST = "advertising"  # said once in it
-LONGEST_LIFE_S = 2.0
+# A process is killed within so many times what its first correction takes on this machine.
+LIVES = 2.5
 # A word of ten letters of its own for each number, which no stem of another is equal to.
 _LETTERS = "bcdfghjklm"
 _OURS = re.compile(f"qu(?:[{_LETTERS}]o){{6}}")
@@ -91,6 +93,20 @@ async def started(home: Path, turn: int) -> Process:
     return process
 
 
+async def first_correction_s(home: Path) -> float:
+    """How long it takes from the start signal to the first correction that is acknowledged."""
+    process = await started(home, 900)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"go\n")
+    begun = time.perf_counter()
+    await process.stdout.readline()
+    seconds = time.perf_counter() - begun
+    process.kill()
+    await process.communicate()
+    return seconds
+
+
 async def look(home: Path, least: int) -> int:
     """Open the library as the next process does; returns how many of its parts are not of one correction."""
     async with open_jobs(settings_of(home)) as jobs:
@@ -122,13 +138,14 @@ async def correct_run(home: Path, rounds: int) -> tuple[int, int, int, int]:
     """Kill a process that corrects `rounds` times; returns corrections acknowledged, lost or half, 0, failed opens."""
     await prepare(home)
     acked = lost = failed_opens = 0
+    longest_life_s = LIVES * await first_correction_s(home)
     upcoming = await started(home, 0)
     for turn in range(rounds):
         process = upcoming
         assert process.stdin is not None
         process.stdin.write(b"go\n")
         loading = asyncio.create_task(started(home, turn + 1))  # on the same library, while this one works
-        await asyncio.sleep(random.uniform(0, LONGEST_LIFE_S))
+        await asyncio.sleep(random.uniform(0, longest_life_s))
         process.kill()
         said, _ = await process.communicate()
         upcoming = await loading
