@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import wave
@@ -116,6 +117,31 @@ def test_an_mp4_file_without_its_index_is_not_whole(tmp_path: Path) -> None:
     assert not is_whole(path)
     path.write_bytes(head + b"\0\0\0\x20mdat" + 24 * b"x" + b"\0\0\0\x08moov")
     assert is_whole(path)
+
+
+@pytest.mark.skipif(shutil.which("lsof") is None, reason="lsof is not here")
+def test_where_there_is_no_list_of_processes_lsof_is_asked_who_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, read, own, closed = (tmp_path / name for name in ("written.wav", "re ad.wav", "own.wav", "closed.wav"))
+    for path in (written, read, closed):
+        path.touch()
+    code = "import sys; a = open(sys.argv[1], 'ab'); b = open(sys.argv[2], 'rb'); print('open', flush=True); input()"
+    command = [sys.executable, "-c", code, str(written), str(read)]
+    with (
+        own.open("wb"),
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
+        monkeypatch.context() as patch,
+    ):
+        assert process.stdout is not None
+        process.stdout.readline()
+        patch.setattr(sys, "platform", "darwin")
+        told = written_files([written, read, own, closed, tmp_path / "none.wav"])
+        patch.setenv("PATH", str(tmp_path))
+        untold = written_files([written])
+        patch.undo()
+        process.communicate(b"\n")
+    assert (told, untold) == ({written}, set())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
