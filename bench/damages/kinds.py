@@ -25,6 +25,8 @@ class Damage:
     do: Callable[[Library], object]
     says: str
     """What `soundbite doctor --deep` has to say of it; empty where all may be well."""
+    loses_words: bool = False
+    """Whether the only copy of a transcript is gone: repair makes what clips hold of it, says so, ends with 1."""
 
 
 def _clips(library: Library) -> list[Clip]:
@@ -163,10 +165,10 @@ DAMAGES = (
     Damage("index files deleted", lambda of: _delete_all(of, f"store/{TABLE}/_indices/*/*"), "search indexes"),
     Damage("table of another space", _other_space, "table of something else"),
     Damage("older copy of the store", _older_store, "lost:"),
-    Damage("removed recording came back", _newer_store_of_others, "not in the ledger"),
+    Damage("removed recording came back", _newer_store_of_others, "not in the ledger", True),
     Damage("older copy of the ledger", lambda of: shutil.copyfile(of.older / "ledger.sqlite", of.ledger), "not"),
-    Damage("ledger deleted", lambda of: of.ledger.unlink(), "not in the ledger"),
-    Damage("ledger cut", lambda of: _cut(of.ledger), "is damaged"),
+    Damage("ledger deleted", lambda of: of.ledger.unlink(), "not in the ledger", True),
+    Damage("ledger cut", lambda of: _cut(of.ledger), "is damaged", True),
     Damage("ledger zeroed inside", lambda of: _zero(of.ledger), "is damaged"),
     Damage(
         "ledger: a recording's row deleted", lambda of: _sql(of, "DELETE FROM assets WHERE title = 'talk'"), "not in"

@@ -64,10 +64,6 @@ class Library:
     def copy(self, folder: Path) -> Library:
         """The same library in another folder, to be damaged; the recordings stay where they are."""
         shutil.copytree(self.home, folder / "home", symlinks=True)
-        with closing(sqlite3.connect(folder / "home" / "engine" / "engine.db")) as engine, engine:
-            # The engine remembers its own media by absolute path.
-            homes = (f"{self.home}/", f"{folder / 'home'}/")
-            engine.execute("UPDATE assets SET path = replace(path, ?, ?)", homes)
         return Library(folder / "home", self.older, self.recordings, self.port)
 
     def run(self, *arguments: str) -> Ran:
@@ -139,10 +135,10 @@ def contents_of(library: Library) -> set[tuple[str, ...]]:
             clips = await store.embeddings(SPACE)
         async with await Ledger.open(library.ledger) as ledger:
             assets = await ledger.list_assets()
-            worded = await ledger.assets_with_transcripts()
+            transcripts = [one for asset in assets for one in await ledger.transcripts_of(asset.asset_id)]
         rows = {(clip.row_id(SPACE), clip.transcript) for clip in clips}
         records = {(asset.asset_id, asset.title, asset.source_uri, asset.source_kind) for asset in assets}
-        return {*rows, *records, *((asset_id,) for asset_id in worded)}
+        return {*rows, *records, *((one.asset_id,) for one in transcripts if one.sentences)}
 
     return asyncio.run(read())
 

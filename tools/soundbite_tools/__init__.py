@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from soundbite_tools.embed.live.follow import LEFT_STAGE, begin_following, end_following, writing
     from soundbite_tools.embed.params import EmbedParams, track_of
     from soundbite_tools.embed.registry import finished_task, relabel
-    from soundbite_tools.embed.remove_audio import remove_audio
+    from soundbite_tools.embed.remove_audio import removal_question, remove_audio
     from soundbite_tools.embed.renewal import missing_files, relink
     from soundbite_tools.embed.results import RemovalResult, TaskResult
     from soundbite_tools.errors import (
@@ -135,7 +135,7 @@ _NAMES = {
     "embed.params": "EmbedParams track_of",
     "embed.results": "RemovalResult TaskResult",
     "embed.registry": "finished_task relabel",
-    "embed.remove_audio": "remove_audio",
+    "embed.remove_audio": "removal_question remove_audio",
     "embed.renewal": "missing_files relink",
     "errors": (
         "EmptyLibrary QuestionProblem RecordingRemoved SourceProblem ToolProblem UnknownId WorkFailed "
@@ -311,6 +311,7 @@ __all__ = [
     "recording_status",
     "relabel",
     "relink",
+    "removal_question",
     "remove_audio",
     "round_step_sec",
     "rounded_sec",

@@ -164,7 +164,7 @@ class Assets:
         """The asset with its bytes where they stay."""
         if record.is_reference:
             return record
-        received, filename = record.path, record.filename
+        received, filename = self._own_path(record), record.filename
         if received is None:
             assert record.source_url is not None
             received = self.folder.incoming(f"{record.id}.download")
@@ -232,10 +232,15 @@ class Assets:
         Raises:
             EngineError: a referenced file is gone or has changed.
         """
-        assert record.path is not None
         if record.reference is not None:
             return await asyncio.to_thread(same_file, record.reference, record.size, record.mtime_ns)
-        return await asyncio.to_thread(SourceFile.at, record.path)
+        path = self._own_path(record)
+        assert path is not None
+        return await asyncio.to_thread(SourceFile.at, path)
+
+    def _own_path(self, record: AssetRecord) -> Path | None:
+        """Where the bytes are that the engine keeps itself; None for a reference, and where there are none yet."""
+        return None if record.path is None or record.is_reference else self.folder.located(record.path)
 
     async def kept_file(self, asset_id: str) -> SourceFile | None:
         """The file of a ready asset; None where its bytes are not here, or not any more."""
@@ -269,8 +274,8 @@ class Assets:
             await asyncio.wait([settling])
         record = await self.get(asset_id)
         await self._database.write(lambda c: asset_records.delete(c, asset_id))
-        if record.path is not None and not record.is_reference:
-            await asyncio.to_thread(remove, record.path)
+        if (path := self._own_path(record)) is not None:
+            await asyncio.to_thread(remove, path)
 
     async def discard(self, asset_id: str) -> None:
         """Delete what came inside a request and is needed no more, if it is there still; a cancelled caller too."""

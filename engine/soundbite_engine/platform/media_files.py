@@ -152,6 +152,10 @@ class MediaFolder:
         suffix = Path(filename).suffix.lower()
         return self._media / (asset_id + (suffix if _SUFFIX.match(suffix) else ""))
 
+    def located(self, path: Path) -> Path:
+        """Where a file of this home is that was recorded under a path: the home may have been moved since."""
+        return (self._incoming if path.parent.name == self._incoming.name else self._media) / path.name
+
     def keep(self, arrived: Path, asset_id: str, filename: str) -> Path:
         """Move a file that has arrived whole to where it stays."""
         self._media.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from mcp import MCPError
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import CallToolResult, TextContent
+from mcp_types import CallToolResult, InputRequiredResult, TextContent
 
 from soundbite_server.http.callers import LOCAL, LimitReached, principal
 from soundbite_server.http.sessions import SESSION_HEADER
@@ -43,14 +43,16 @@ async def jobs_of(ctx: ToolContext) -> Jobs:
     return await ctx.request_context.lifespan_context.jobs()
 
 
-async def answer(call: Callable[[], Awaitable[Result | CallToolResult]]) -> CallToolResult:
-    """Run a tool and return its result, the same facts as text and as structured content.
+async def answer(
+    call: Callable[[], Awaitable[Result | CallToolResult | InputRequiredResult]],
+) -> CallToolResult | InputRequiredResult:
+    """Run a tool and return its result, the same facts as text and as structured content, or what it asks the user.
 
     Raises:
         ToolError: it can't be done; the text says why and what to do next.
     """
     result = await guarded(call)
-    return result if isinstance(result, CallToolResult) else as_result(result)
+    return result if isinstance(result, CallToolResult | InputRequiredResult) else as_result(result)
 
 
 async def guarded(call: Callable[[], Awaitable[T]]) -> T:

@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
-from mcp_types import CallToolResult, TextContent, ToolAnnotations
+from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import ValidationError, create_model
 
 from soundbite_server.mcp.boundary import ToolContext, answer, count_call, guarded
@@ -63,7 +63,7 @@ class Declaration:
     """A tool: what calls it, what it is asked, what it answers, and what it says."""
 
     name: str
-    call: Callable[[ToolContext, Any], Awaitable[Result | CallToolResult]]
+    call: Callable[[ToolContext, Any], Awaitable[Result | CallToolResult | InputRequiredResult]]
     request: type[Request]
     result: type[Result]
     title: str
@@ -81,7 +81,7 @@ class Declaration:
         assert metadata.output_schema
         metadata.output_schema = _without(metadata.output_schema, _OUTPUT_NOISE)
 
-        async def run(ctx: ToolContext, **given: Any) -> CallToolResult:
+        async def run(ctx: ToolContext, **given: Any) -> CallToolResult | InputRequiredResult:
             # Validated already, by the same fields.
             return await answer(lambda: self.call(ctx, self.request.model_construct(**given)))
 

@@ -6,10 +6,11 @@ import base64
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mcp_types import AudioContent, CallToolResult
+from mcp_types import AudioContent, CallToolResult, InputRequiredResult
 
 from soundbite_server.http.callers import principal
 from soundbite_server.mcp.boundary import ToolContext, allowance, as_result, jobs_of, library_of, reporter
+from soundbite_server.mcp.confirmation import confirmation
 from soundbite_server.mcp.declaration import Declaration
 from soundbite_server.page.player import PLAYER_URI
 from soundbite_tools import (
@@ -150,10 +151,14 @@ async def _correct_transcript(ctx: ToolContext, request: CorrectRequest) -> Corr
     return await correct_transcript(await library_of(ctx), request)
 
 
-async def _remove_audio(ctx: ToolContext, request: RemoveRequest) -> RemovalResult:
-    from soundbite_tools import remove_audio
+async def _remove_audio(ctx: ToolContext, request: RemoveRequest) -> RemovalResult | InputRequiredResult:
+    from soundbite_tools import removal_question, remove_audio
 
-    return await remove_audio(await jobs_of(ctx), request)
+    jobs = await jobs_of(ctx)
+    question = await removal_question(jobs.library, request)
+    if question and (asked := await confirmation(ctx, question)):
+        return asked
+    return await remove_audio(jobs, request)
 
 
 async def _list_speakers(ctx: ToolContext, request: SpeakersRequest) -> SpeakerListing:

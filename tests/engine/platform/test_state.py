@@ -6,7 +6,9 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -175,3 +177,22 @@ asyncio.run(main())
 """
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False"]
+
+
+async def test_a_home_that_is_moved_has_its_media_with_it(
+    opened: Callable[..., Any], asking: Callable[..., dict[str, Any]], sounds: Callable[[float], Path], tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    async with opened(first) as (_, http):
+        files = {"file": ("tone.wav", sounds(5).read_bytes())}
+        asset = (await http.post("assets", data={"method": "direct"}, files=files)).json()
+        assert asset["status"] == "ready", asset
+    first.rename(second)
+    async with opened(second) as (engine, http):
+        answer = await http.post("embed-v2", json=asking({"asset_id": asset["_id"]}))
+        assert answer.status_code == 200, answer.text
+        kept = await engine.kept_file(asset["_id"])
+        assert kept is not None
+        assert kept.path.is_relative_to(second)
+        assert (await http.delete(f"assets/{asset['_id']}")).status_code == 204
+        assert not kept.path.exists()

@@ -14,6 +14,7 @@ from soundbite_api import NotFound, PlatformError
 from soundbite_store import ClipFilter, StoreBusy
 from soundbite_tools.embed.results import RemovalResult
 from soundbite_tools.errors import QuestionProblem, RecordingRemoved, WorkFailed, raises_problems, sentence
+from soundbite_tools.text import quoted
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Ledger, OwnerLock, Task
@@ -23,6 +24,19 @@ if TYPE_CHECKING:
 
 # Clients give up on calls that take much longer.
 _LONGEST_WAIT_S = 15.0
+
+
+@raises_problems
+async def removal_question(library: Library, request: RemoveRequest) -> str:
+    """Return what a user is asked before a recording is removed; empty where there is none to remove.
+
+    Raises:
+        WorkFailed: the ledger can't be read.
+    """
+    asset = await (await library.ledger()).get_asset(request.asset_id)
+    if asset is None:
+        return ""
+    return f"Remove the recording {quoted(asset.title)} from the library for good? The file it came from is left alone."
 
 
 @raises_problems

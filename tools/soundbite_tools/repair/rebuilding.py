@@ -45,10 +45,11 @@ _FUSED: tuple[Structure, ...] = ("fused_embedding",)
 
 
 @raises_problems
-async def rebuild_records(library: Library, stray: Stray) -> Asset:
-    """Enter a recording that only the store knows into the ledger again, and return it.
+async def rebuild_records(library: Library, stray: Stray) -> tuple[Asset, bool]:
+    """Enter a recording that only the store knows into the ledger; return it, and whether its transcript is whole.
 
-    Its title, tags, source and times are those of its clips. Of its transcript there is what the clips hold.
+    Its title, tags, source and times are those of its clips. Where the ledger has lost its transcript too, there is of
+    it what the clips hold: texts, no times of words, and nothing of what was said between clips.
 
     Raises:
         ToolProblem: the store or the ledger can't be read or written.
@@ -63,9 +64,9 @@ async def rebuild_records(library: Library, stray: Stray) -> Asset:
         own = [clip for clip in clips if clip.task_id == task_id]
         if own:
             await ledger.put_task(_task_of(library, stray.space, asset, own))
-    if not await ledger.transcripts_of(asset.asset_id):
-        await rebuild_transcript(library, asset, clips)
-    return asset
+    if await ledger.transcripts_of(asset.asset_id):
+        return asset, True
+    return asset, not await rebuild_transcript(library, asset, clips)
 
 
 async def rebuild_transcript(library: Library, asset: Asset, clips: Sequence[StoredClip] = ()) -> bool:

@@ -151,20 +151,20 @@ async def _compare(out: Printer, jobs: Jobs, scans: Sequence[SpaceScan], *, is_d
     from soundbite_store import StoreError
     from soundbite_tools import compare
 
-    misnamed = frozenset(row.asset_id for scan in scans for row in scan.misnamed)
+    misnamed, lost = frozenset(row.asset_id for scan in scans for row in scan.misnamed), 0
     try:
         difference = await compare(jobs.library, is_deep=is_deep)
         difference = _without(difference, misnamed)
         if repair and not difference.is_equal:
-            await repair_differences(out, jobs, difference)
+            lost = await repair_differences(out, jobs, difference)
             difference = _without(await compare(jobs.library, is_deep=is_deep), misnamed)
     except StoreError as exc:
         return _print_failure(out, exc)
     if difference.is_equal:
         depth = "what the ledger calls ready is in the store, and nothing else is"
         out.print(f"[green]ok[/green]    {depth}")
-        return 0
-    return _print_difference(out, difference, repair=repair)
+        return lost
+    return lost + _print_difference(out, difference, repair=repair)
 
 
 def _without(difference: Comparison, misnamed: frozenset[str]) -> Comparison:

@@ -73,6 +73,7 @@ async def _embed_damaged_again(out: Printer, jobs: Jobs, scan: SpaceScan) -> Non
 async def _embed_again(out: Printer, jobs: Jobs, asset: Asset, params: object) -> bool:
     from rich.markup import escape
 
+    from soundbite_server.cli.failures import next_step
     from soundbite_server.cli.reembed import embed_again
     from soundbite_store import StoreError
     from soundbite_tools import EmbedParams
@@ -85,7 +86,10 @@ async def _embed_again(out: Printer, jobs: Jobs, asset: Asset, params: object) -
         out.print(f"[red]bad[/red]   {title}: {escape(str(exc))}")
         return False
     if task.status == "failed":
-        out.print(f"[red]bad[/red]   {title}: {escape(task.error_message)} {escape(task.error_hint)}")
+        out.print(
+            f"[red]bad[/red]   {title}: {escape(task.error_message)} "
+            f"{escape(next_step(task.error_code, task.error_hint))}"
+        )
         return False
     out.print(f"[yellow]note[/yellow]  {title}: embedded again")
     return True
@@ -108,31 +112,39 @@ async def _remove_misnamed(out: Printer, jobs: Jobs, scan: SpaceScan) -> None:
     out.print(f"[yellow]note[/yellow]  {count} rows with changed ids were taken out of {escape(scan.space.id)}")
 
 
-async def repair_differences(out: Printer, jobs: Jobs, difference: Comparison) -> None:
-    """Make what the ledger or the store lacks again, as far as that can be done."""
+async def repair_differences(out: Printer, jobs: Jobs, difference: Comparison) -> int:
+    """Make what the ledger or the store lacks again; returns of how many recordings something is lost for good."""
+    losses = 0
     for stray in difference.strays:
-        await _rebuild(out, jobs, stray)
+        losses += not await _rebuild(out, jobs, stray)
     for loss in difference.losses:
         await _repair_loss(out, jobs, loss)
     for asset in difference.wordless:
         await _repair_transcript(out, jobs, asset)
     await _give_again(out, jobs, difference.unheard)
+    return losses
 
 
-async def _rebuild(out: Printer, jobs: Jobs, stray: Stray) -> None:
+async def _rebuild(out: Printer, jobs: Jobs, stray: Stray) -> bool:
     from rich.markup import escape
 
     from soundbite_tools import ToolProblem, rebuild_records
 
     try:
-        asset = await rebuild_records(jobs.library, stray)
+        asset, is_whole = await rebuild_records(jobs.library, stray)
     except ToolProblem as exc:
         out.print(f"[red]bad[/red]   {escape(stray.title)}: {escape(exc.message)}")
-        return
+        return True  # it is counted with what still differs
     out.print(
         f"[yellow]note[/yellow]  {escape(asset.title)}: its record in the ledger was made again from its clips; "
         f"`soundbite rm {escape(asset.asset_id)}` removes it"
     )
+    if not is_whole:
+        out.print(
+            f"[red]lost[/red]  {escape(asset.title)}: the times of its words, and what was corrected or named in its "
+            "transcript, were in the ledger only; removed and added again it has a whole transcript"
+        )
+    return is_whole
 
 
 async def _repair_loss(out: Printer, jobs: Jobs, loss: Loss) -> None:
@@ -160,6 +172,7 @@ async def _repair_transcript(out: Printer, jobs: Jobs, asset: Asset) -> None:
 async def _give_again(out: Printer, jobs: Jobs, unheard: Sequence[Unheard]) -> None:
     from rich.markup import escape
 
+    from soundbite_server.cli.failures import next_step
     from soundbite_tools import ToolProblem, give_again
 
     for missing in unheard:
@@ -167,6 +180,6 @@ async def _give_again(out: Printer, jobs: Jobs, unheard: Sequence[Unheard]) -> N
         try:
             await give_again(jobs.library, missing)
         except ToolProblem as exc:
-            out.print(f"[red]bad[/red]   {title}: {escape(exc.message)} {escape(exc.next_step)}")
+            out.print(f"[red]bad[/red]   {title}: {escape(exc.message)} {escape(next_step(exc.code, exc.next_step))}")
             continue
         out.print(f"[yellow]note[/yellow]  {title}: given to the engine again")
