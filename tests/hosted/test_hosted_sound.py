@@ -181,3 +181,14 @@ async def test_segments_without_speech_have_no_words_and_are_kept(
         found = await clips(library, task.task_id)
     kinds = {(clip.embedding_option, clip.start_sec) for clip in found}
     assert kinds == {("audio", 0.0), ("audio", 6.0), ("audio", 12.0), ("transcription", 0.0)}
+
+
+async def test_names_of_uploads_are_cut_by_bytes(open_library: Open, tone: Tone) -> None:
+    async with open_library(cut_from_bytes=1) as library:
+        task = await embedded(library, tone(8).name)
+        asset = await (await library.ledger()).get_asset(task.asset_id)
+        named = replace(asset, title="音" * 200, source_kind="url", source_uri="https://a.example/a.wav")
+        name = shipment_of(named, EmbedParams(), library.config).filename
+    assert 150 < len(name.encode()) <= 255
+    assert name.startswith("音音")
+    assert name.endswith(".wav")

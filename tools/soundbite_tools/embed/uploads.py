@@ -35,7 +35,8 @@ _FLAC_BYTES_PER_SEC = 64_000
 _WORTH_CUTTING = 0.5
 _FLAC = ".flac"
 _HASH_SHOWN = 12
-_LONGEST_STEM = 200
+# File systems, and what is behind a platform, take names of 255 bytes; a mark and a suffix come behind a stem.
+_LONGEST_STEM_BYTES, _LONGEST_NAME_BYTES = 180, 255
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 Report = Callable[[str, float], Awaitable[None]]
 # Beside the assets of a platform, its unfinished uploads are remembered under this name.
@@ -61,7 +62,8 @@ class Shipment:
 
 def shipment_of(asset: Asset, params: EmbedParams, config: LibraryConfig) -> Shipment:
     """Return what of a recording is uploaded for these parameters."""
-    stem = Path(asset.source_uri if asset.source_kind == "file" else asset.title).stem[:_LONGEST_STEM] or "sound"
+    stem = Path(asset.source_uri if asset.source_kind == "file" else asset.title).stem
+    stem = _cut(stem, _LONGEST_STEM_BYTES) or "sound"
     mark, suffix = asset.content_hash[:_HASH_SHOWN], _suffix(asset)
     start_sec, end_sec = params.window(asset.duration_sec)
     is_local = not config.file_urls and asset.source_kind in ("file", "base64")
@@ -123,6 +125,10 @@ def _is_worth_cutting(asset: Asset, window_sec: float, config: LibraryConfig) ->
     if config.file_urls or asset.source_kind not in ("file", "base64") or asset.size_bytes < config.cut_from_bytes:
         return False
     return 0.0 < window_sec * _FLAC_BYTES_PER_SEC < asset.size_bytes * _WORTH_CUTTING
+
+
+def _cut(name: str, most_bytes: int) -> str:
+    return name.encode("utf-8", "replace")[:most_bytes].decode("utf-8", "ignore")
 
 
 def _suffix(asset: Asset) -> str:
@@ -276,7 +282,9 @@ async def _create(library: Library, asset: Asset, shipment: Shipment) -> Platfor
     if asset.source_kind == "url":
         return await client.create_asset_from_url(asset.source_uri, filename=shipment.filename, is_unique_name=True)
     if library.config.file_urls:
-        return await client.create_asset_from_url((await file_of(asset)).url, filename=asset.title[:255])
+        return await client.create_asset_from_url(
+            (await file_of(asset)).url, filename=_cut(asset.title, _LONGEST_NAME_BYTES)
+        )
     ledger, uploads = await library.ledger(), library.config.platform + _UPLOADS
 
     async def keep(ticket: UploadTicket) -> None:
