@@ -41,7 +41,7 @@ QUIET, LOUD = "the-token-of-a-quiet-caller", "the-token-of-a-loud-caller"
 QUESTIONS = ("the oven", "the river is rising", "two bottles of milk", "the wrong street", "a street", "a kitchen")
 MOST_TIMES_QUIET, MOST_LOG_BYTES, MOST_SERVER_MB, MOST_TREE_MB = 5.0, 1_000_000, 900, 3000
 SILENT, JUNK, SESSIONS, UPLOADS, UPLOAD_BYTES, BOMBS = 1150, 2000, 3000, 60, 8 << 20, 4
-CALLS, MINUTES, LONGEST_S = 40, 8, 240.0
+CALLS, MINUTES, LONGEST_S = 40, 8, 600.0
 PAUSE_S = 1.5  # as an agent thinks, and below the calls a minute
 RATE_HZ, BOMB_RATE_HZ, HOURS = 16_000, 8_000, 4
 
