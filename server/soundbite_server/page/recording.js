@@ -39,6 +39,8 @@ class RecordingView {
       this.sound.seek(t || 0);
       this.moved();
       await Promise.all([this.drawLevels(id), this.drawChapters(id), this.ask(q || "")]);
+      // Chapters and marks move the words down.
+      if (this.id === id && t && this.transcript.isFollowing) this.followed();
     } catch (error) {
       if (this.id === id && !error.isToken) this.node.replaceChildren(element("h2", {}, "It can't be shown"), element("p", {}, error.message));
     }
@@ -214,6 +216,7 @@ class RecordingView {
     if (!this.facts) return;
     this.path.setAttribute("d", isPlaying ? ICONS.pause : ICONS.play);
     this.button.setAttribute("aria-label", isPlaying ? "Pause" : "Play");
+    this.follow.hidden = !isPlaying || this.transcript.isFollowing;
     if (isPlaying) this.run();
     else this.address();
   }
@@ -224,9 +227,9 @@ class RecordingView {
   }
 
   released() {
-    if (!this.facts || !this.sound.isPlaying || !this.transcript.isFollowing) return;
+    if (!this.facts || !this.transcript.isFollowing) return;
     this.transcript.isFollowing = false;
-    this.follow.hidden = false;
+    this.follow.hidden = !this.sound.isPlaying;
   }
 
   followed() {

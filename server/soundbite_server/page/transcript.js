@@ -96,8 +96,10 @@ class Transcript {
     const box = item.getBoundingClientRect();
     const top = this.top ? this.top() : 0;
     if (box.top >= top && box.bottom <= innerHeight * COMFORT) return;
-    const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
-    scrollBy({ top: box.top - top - (innerHeight - top) / 3, behavior });
+    const distance = box.top - top - (innerHeight - top) / 3;
+    // To glide over half an hour of words would take longer than to find the place again.
+    const isFar = Math.abs(distance) > innerHeight || matchMedia("(prefers-reduced-motion: reduce)").matches;
+    scrollBy({ top: distance, behavior: isFar ? "auto" : "smooth" });
   }
 
   marked(clips) {

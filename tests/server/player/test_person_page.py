@@ -86,6 +86,13 @@ def test_an_address_leads_back_to_the_second_and_the_question(stage: Stage) -> N
             assert "map" in (await page.evaluate(texts(".script .is-hit")))[0]
             assert await page.evaluate('document.querySelectorAll(".marks i").length') > 0
             assert asset_id in await page.evaluate("location.hash")
+        # The words of the second are in sight, below the player that stays above them.
+        async with stage.page(f"#/recording/{asset_id}?t=70", height=500) as page:
+            await page.until('document.querySelector(".script [aria-current]")')
+            place = "((part) => document.querySelector(part).getBoundingClientRect())"
+            line, player = f'{place}(".script [aria-current]")', f'{place}(".player")'
+            await page.until('document.querySelector(".chapters button")')
+            await page.until(f"{line}.top >= {player}.bottom && {line}.bottom < innerHeight")
         async with stage.page("#/recording/a_nobody") as page:
             await page.until('document.querySelector("#recording").innerText.includes("no such recording")')
             page.complaints.clear()  # the browser logs the status 404
