@@ -43,7 +43,7 @@ FOLLOWING_STAGE, LEFT_STAGE = "following", "left"
 """Stages: it is followed; it was asked to end while the file is still written, and waits for the next start."""
 _SOUND, _OVER, _STOP = "sound.pcm", "over", "stop"
 _LOOK_EVERY_S = 0.25
-_EVERY_SEC = 5.0
+_EVERY_SEC = 3.5
 """So much new sound makes a new stretch: a recogniser takes a second for each."""
 _QUIET_S, _QUIET_UNTOLD_S = 4.0, 20.0
 """A file that has not grown for so long has ended, where nobody writes to it, or where that is not known."""

@@ -1,0 +1,238 @@
+"""A day of work in one library: memory, disk and time while twenty agents search, list, add, rename and remove.
+
+    python bench/day.py [--hours 100] [--agents 20] [--calls 15]
+
+The recordings are made up, with seeds, ten minutes each: a clip every six seconds with a vector for its sound and one
+for its words (clusters of vectors, words as common as words are). They go into the store and the ledger as an embedding
+would write them, a commit each; nothing is decoded or recognised, which bench/long_files.py measures. The questions are
+asked through the tools, embedding of the question included, in one process.
+
+Measured is at a quarter, a half and the whole of the hours. A line fitted through those says what double the hours
+take; that is measured as well and the difference printed, and then what the line says of ten times the hours. A run
+with --hours 6 takes two minutes. Exit codes: 0 memory and disk at double the hours are within a quarter of what was
+foretold, 1 they are not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from machine.peaks import current_mb, process_family
+from storage.data import Sounds
+
+from soundbite_server.libraries import open_jobs
+from soundbite_server.settings import Settings
+from soundbite_store import Asset, Clip, Space, StoredTranscript, TimedText, clip_id_for
+from soundbite_tools import (
+    Jobs,
+    ListRequest,
+    RemoveRequest,
+    SearchRequest,
+    ToolProblem,
+    TranscriptRequest,
+    list_audio,
+    read_transcript,
+    relabel,
+    remove_audio,
+    search_clips,
+)
+
+LENGTH_SEC, CLIP_SEC = 600.0, 6.0
+CLIPS = round(LENGTH_SEC / CLIP_SEC)
+WITHIN = 0.25
+SHARES = {"search": 0.7, "list": 0.1, "read": 0.08, "add": 0.04, "rename": 0.04, "remove": 0.04}
+
+
+@dataclass(frozen=True)
+class Day:
+    """What was measured with so many hours in the library."""
+
+    hours: float
+    memory_mb: float
+    disk_mb: float
+    p50_ms: float
+    p95_ms: float
+    add_ms: float
+
+
+async def add(jobs: Jobs, space: Space, sounds: Sounds, number: int) -> str:
+    """Write one recording as an embedding would; returns its id."""
+    ledger, store = await jobs.library.ledger(), await jobs.library.store()
+    now, asset_id = datetime.now(UTC), f"a_{number:020x}"
+    asset = Asset(
+        asset_id=asset_id,
+        content_hash=f"{number:064x}",
+        title=f"Meeting {number}",
+        source_uri=f"asset-{number}",
+        source_kind="asset",
+        size_bytes=0,
+        mtime_ns=0,
+        duration_sec=LENGTH_SEC,
+        tags=(f"team {number % 7}",),
+        metadata_json="{}",
+        created_at=now,
+    )
+    await ledger.put_asset(asset)
+    task = await ledger.create_task(asset_id=asset_id, space=space.id, platform="embedded")
+    vectors, words = sounds.vectors(2 * CLIPS), sounds.transcripts(CLIPS)
+    clips = [
+        Clip(
+            clip_id=clip_id_for(asset_id, at * CLIP_SEC, (at + 1) * CLIP_SEC),
+            asset_id=asset_id,
+            content_hash=asset.content_hash,
+            task_id=task.task_id,
+            title=asset.title,
+            source_uri=asset.source_uri,
+            embedding_option=option,
+            embedding_scope="clip",
+            start_sec=at * CLIP_SEC,
+            end_sec=(at + 1) * CLIP_SEC,
+            transcript=words[at] if option == "transcription" else "",
+            sound_words="",
+            tags=asset.tags,
+            metadata_json="{}",
+            segmentation="natural",
+            created_at=now,
+            vector=vectors[2 * at + place],
+        )
+        for at in range(CLIPS)
+        for place, option in enumerate(("audio", "transcription"))
+    ]
+    await store.upsert(space, clips)
+    said = tuple(
+        TimedText(value=text, start_sec=at * CLIP_SEC, end_sec=(at + 1) * CLIP_SEC) for at, text in enumerate(words)
+    )
+    await ledger.put_transcript(
+        StoredTranscript(
+            asset_id=asset_id, source="embedded", start_sec=0.0, end_sec=LENGTH_SEC, words=said, sentences=said
+        )
+    )
+    figures = {"start_sec": 0.0, "end_sec": LENGTH_SEC, "dimension": space.dimension}
+    await ledger.update_task(task.task_id, status="ready", progress=1.0, counts_json=json.dumps(figures))
+    return asset_id
+
+
+class Work:
+    """What the agents do, and how long each call took."""
+
+    def __init__(self, jobs: Jobs, space: Space, sounds: Sounds) -> None:
+        self._jobs = jobs
+        self._space = space
+        self._sounds = sounds
+        self.ids: list[str] = []
+        self._next = 0
+        self.adds_s: list[float] = []
+
+    async def fill(self, hours: float) -> None:
+        """Add recordings until there are so many hours."""
+        while len(self.ids) * LENGTH_SEC < hours * 3600.0:
+            await self._add()
+
+    async def _add(self) -> None:
+        self._next += 1
+        begun = time.perf_counter()
+        self.ids.append(await add(self._jobs, self._space, self._sounds, self._next))
+        self.adds_s.append(time.perf_counter() - begun)
+
+    async def agent(self, number: int, calls: int) -> list[float]:
+        """The seconds of each call of one agent: mostly questions, sometimes an addition, a new title, a removal."""
+        chance, took = np.random.default_rng(number), list[float]()
+        for _ in range(calls):
+            kind = str(chance.choice(list(SHARES), p=list(SHARES.values())))
+            asset_id = self.ids[int(chance.integers(len(self.ids)))]
+            words = " ".join(f"word{rank}" for rank in chance.integers(5, 2000, 3))
+            begun = time.perf_counter()
+            with suppress(ToolProblem):  # another agent removed it meanwhile
+                await self._call(kind, asset_id, words, int(chance.integers(100)))
+            took.append(time.perf_counter() - begun)
+        return took
+
+    async def _call(self, kind: str, asset_id: str, words: str, number: int) -> None:
+        library = self._jobs.library
+        if kind == "search":
+            await search_clips(library, SearchRequest(query=words))
+        elif kind == "list":
+            await list_audio(library, ListRequest(title=f"meeting {number}"))
+        elif kind == "read":
+            await read_transcript(library, TranscriptRequest(asset_id=asset_id))
+        elif kind == "rename":
+            await relabel(library, asset_id, tags=("renamed",))
+        elif kind == "remove" and asset_id in self.ids and len(self.ids) > 1:
+            self.ids.remove(asset_id)
+            await remove_audio(self._jobs, RemoveRequest(asset_id=asset_id))
+        else:
+            await self._add()
+
+
+async def measure(work: Work, hours: float, options: argparse.Namespace, home: Path) -> Day:
+    """Fill the library and let the agents work."""
+    await work.fill(hours)
+    work.adds_s = work.adds_s[-20:]
+    agents = (work.agent(number, options.calls) for number in range(options.agents))
+    took = sorted(second for seconds in await asyncio.gather(*agents) for second in seconds)
+    pid, *_ = process_family()
+    size = sum(path.stat().st_size for path in home.rglob("*") if path.is_file())
+    day = Day(
+        hours,
+        current_mb(pid) or 0.0,
+        size / 2**20,
+        statistics.median(took) * 1000,
+        took[round(0.95 * (len(took) - 1))] * 1000,
+        statistics.median(work.adds_s) * 1000,
+    )
+    print(
+        f"{hours:7.1f} h: {day.memory_mb:6.0f} MB of memory, {day.disk_mb:7.0f} MB of disk, a call "
+        f"p50 {day.p50_ms:.0f} ms, p95 {day.p95_ms:.0f} ms, an addition {day.add_ms:.0f} ms; load {os.getloadavg()[0]:.1f}",
+        flush=True,
+    )
+    return day
+
+
+def foretold(days: list[Day], name: str, hours: float) -> float:
+    """What a line through what was measured says of so many hours."""
+    slope, base = np.polyfit([day.hours for day in days], [getattr(day, name) for day in days], 1)
+    return float(base + slope * hours)
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Measure the points, check the line, and say what it says of ten times the hours."""
+    with tempfile.TemporaryDirectory(prefix="soundbite-day-") as name:
+        home = Path(name).resolve()
+        async with open_jobs(Settings(home=home)) as jobs:
+            work = Work(jobs, (await jobs.library.spaces.current()).space, Sounds(2))
+            days = [await measure(work, options.hours * share, options, home) for share in (0.25, 0.5, 1.0)]
+            last = await measure(work, options.hours * 2, options, home)
+    is_right = True
+    for field, unit in (("memory_mb", "MB"), ("disk_mb", "MB"), ("p50_ms", "ms"), ("p95_ms", "ms")):
+        said, measured = foretold(days, field, last.hours), getattr(last, field)
+        print(
+            f"{field}: foretold for {last.hours:g} h {said:.0f} {unit}, measured {measured:.0f}; "
+            f"for {options.hours * 10:g} h {foretold([*days, last], field, options.hours * 10):.0f}"
+        )
+        if unit == "MB":
+            is_right = is_right and abs(measured - said) <= WITHIN * measured
+    return 0 if is_right else 1
+
+
+def main() -> int:
+    """Read the options and run."""
+    parser = argparse.ArgumentParser(description="Simulate a day of work in one library.")
+    parser.add_argument("--hours", type=float, default=100.0)
+    parser.add_argument("--agents", type=int, default=20)
+    parser.add_argument("--calls", type=int, default=15, help="of each agent, at each point")
+    return asyncio.run(run(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
