@@ -193,7 +193,8 @@ async def measure(work: Work, hours: float, options: argparse.Namespace, home: P
     )
     print(
         f"{hours:7.1f} h: {day.memory_mb:6.0f} MB of memory, {day.disk_mb:7.0f} MB of disk, a call "
-        f"p50 {day.p50_ms:.0f} ms, p95 {day.p95_ms:.0f} ms, an addition {day.add_ms:.0f} ms; load {os.getloadavg()[0]:.1f}",
+        f"p50 {day.p50_ms:.0f} ms, p95 {day.p95_ms:.0f} ms, an addition {day.add_ms:.0f} ms; "
+        f"load {os.getloadavg()[0]:.1f}",
         flush=True,
     )
     return day
