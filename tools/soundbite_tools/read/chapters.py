@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from soundbite_store import ClipFilter, one_a_span
-from soundbite_tools.search.words import COMMON_WORDS, term_of, terms_of, weight_of
+from soundbite_tools.search.words import COMMON_WORDS, UNKNOWN_WEIGHT, term_of, terms_of, weight_of
 from soundbite_tools.text import distinct_sounds, plain_text, shorten
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ _FIRST_CHAPTERS, _CHAPTERS_AN_HOUR = 4, 5
 _TITLE_WORDS, _SENTENCE_WORDS = 3, 10
 _LONGEST_SENTENCE, _LEAST_WORDS, _MOST_WORDS = 110, 5, 24
 _SHORTEST_WORD = 3
+# A word of the table of rarity weighs at most 4, and one that tells something 2 to 3.
+_UNKNOWN_WEIGHT = 1.8
 _MOST_ROWS = 100_000
 
 
@@ -198,12 +200,18 @@ def telling_words(groups: Sequence[Sequence[str]]) -> list[dict[str, float]]:
     telling = []
     for count in counts:
         worth = {
-            term: math.sqrt(number) * weight_of(term) * (number / everywhere[term])
+            term: math.sqrt(number) * _weight(term) * (number / everywhere[term])
             for term, number in count.items()
             if number > 1 or everywhere[term] == 1
         }
         telling.append(dict(sorted(worth.items(), key=lambda entry: (-entry[1], entry[0]))))
     return telling
+
+
+def _weight(term: str) -> float:
+    """How much a term tells of a chapter: one that English hardly has may be a name, and is as often misheard."""
+    weight = weight_of(term)
+    return _UNKNOWN_WEIGHT if weight >= UNKNOWN_WEIGHT else weight
 
 
 def _content(text: str) -> list[str]:
