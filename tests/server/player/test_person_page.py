@@ -236,6 +236,12 @@ def test_a_search_is_filtered_says_why_and_leads_on(stage: Stage) -> None:
             await page.click(".clip .like")
             await page.until(f'{STATUS}.includes("like the example")')
             assert "like=c_" in await page.evaluate("location.hash")
+        async with stage.page("#/?q=the+map&modality=speech") as page:
+            await page.until(f'{STATUS}.includes("in speech")')
+            assert await page.evaluate('document.querySelector("[name=modality]").value') == "speech"
+            await page.evaluate('location.hash = "#/?q=the+map&added_after=2999-01-01"')
+            await page.until('!document.querySelector("#empty").hidden && !document.querySelector(".clip")')
+            assert await page.evaluate('document.querySelector("[name=added_after]").value') == "2999-01-01"
 
     stage.run(steps())
 
