@@ -28,6 +28,7 @@ from odd_files import (
     nothing,
     pieces,
     plain,
+    sends_nothing,
     silence_first,
     silent_film,
     sphere,
@@ -199,6 +200,7 @@ ODDITIES = [
         20 + SECONDS,
         (20.0,),
     ),
+    Case("pauses.amr", "AMR with pauses that were not sent", "silence in them", sends_nothing, 1.92 + SECONDS, (1.92,)),
     Case("states-less.flac", "FLAC that states 1 s", "what it holds counts", flac_that_states(1)),
     Case(
         "states-more.flac",

@@ -53,6 +53,13 @@ def amr(container: str) -> Maker:
     return lambda path: write(path, speech(8000), Format(container, "libopencore_amrnb", 8000, bit_rate=12_200))
 
 
+def sends_nothing(path: Path) -> None:
+    """AMR of a phone that sends comfort noise and nothing for two seconds, before anybody speaks."""
+    amr("amr")(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:6] + (bytes.fromhex("44e364339b20") + 7 * b"\x7c") * 12 + data[6:])
+
+
 def pieces(form: Format, *begins: float, picture_sec: float = 0.0) -> Maker:
     """The speech at each of these times."""
     return lambda path: write_pieces(path, [(at, speech(form.rate_hz)) for at in begins], form, picture_sec)
