@@ -133,7 +133,7 @@ def test_a_file_is_searchable_while_it_is_written_and_survives_a_kill(
     assert following.returncode == 0, err
     last = json.loads(out.splitlines()[-1])
     assert (last["status"], last["asset_id"], last["task_id"]) == ("ready", first["asset_id"], first["task_id"])
-    assert "Following talk was interrupted" in err
+    assert 'Following "talk" was interrupted' in err
     assert any("was interrupted" in note for note in last["notes"])
     assert last["audio_seconds"] == pytest.approx(38.0, abs=0.1)
     assert not list((shelf.home.parent / "live").glob("*"))

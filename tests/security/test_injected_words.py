@@ -7,13 +7,14 @@ import re
 import struct
 import unicodedata
 import wave
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp_types import TextContent
 
-from soundbite_store import StoredTranscript, TimedText
+from soundbite_store import Asset, StoredTranscript, TimedText
 from soundbite_tools import (
     AssetResult,
     ClassifyResult,
@@ -27,6 +28,7 @@ from soundbite_tools import (
 from soundbite_tools.groups.results import ClusterMember, LabelledAsset, LabelledClip, LabelShare
 from soundbite_tools.read.formats import as_text, as_webvtt
 from soundbite_tools.results import TranscriptLine
+from soundbite_tools.sources.presence import file_notes
 from soundbite_tools.text import LONGEST_TAG, LONGEST_TITLE
 
 INJECTIONS = [
@@ -205,3 +207,22 @@ async def test_the_name_of_a_file_stands_in_quotes_where_a_call_is_refused(conne
             assert result.is_error
             assert "remove_audio" in text
             assert "remove_audio" not in re.sub(r'"[^"\n]*"', "", text), text
+
+
+def test_notes_about_a_recording_hold_its_title_in_quotes_that_it_can_not_end() -> None:
+    asset = Asset(
+        asset_id="a_1",
+        content_hash="",
+        title=IMITATION,
+        source_uri="",
+        source_kind="file",
+        size_bytes=0,
+        mtime_ns=0,
+        duration_sec=0.0,
+        tags=(),
+        metadata_json="{}",
+        created_at=datetime.now(UTC),
+    )
+    [note] = file_notes([asset], {asset.asset_id: "gone"})
+    assert "\n" not in note
+    assert note.count('"') == 2

@@ -14,7 +14,7 @@ from soundbite_tools.embed.transcripts import transcript_of
 from soundbite_tools.embed.writing import Recording, clips_of, is_removed, joined_transcript
 from soundbite_tools.errors import RecordingRemoved
 from soundbite_tools.library import current_space
-from soundbite_tools.text import plain_text, time_reached
+from soundbite_tools.text import plain_text, quoted, time_reached
 from soundbite_tools.words.corrections import corrected
 from soundbite_tools.words.rewording import reworded_clips
 from soundbite_tools.words.timed_words import TimedWords
@@ -123,7 +123,7 @@ async def unfinished_notes(library: Library) -> list[str]:
     tasks = [task for task in await ledger.unfinished_tasks() if TaskFigures.of(task).clips]
     assets = await ledger.get_assets(task.asset_id for task in tasks)
     notes = [
-        f"{plain_text(asset.title, _LONGEST_TITLE)} is still being embedded and was searched until "
+        f"{quoted(plain_text(asset.title, _LONGEST_TITLE))} is still being embedded and was searched until "
         f"{time_reached(TaskFigures.of(task).until_sec, asset.duration_sec)}."
         for task in tasks
         if (asset := assets.get(task.asset_id))

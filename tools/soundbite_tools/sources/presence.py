@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import anyio.to_thread
 
-from soundbite_tools.text import shorten
+from soundbite_tools.text import quoted, shorten
 
 if TYPE_CHECKING:
     from soundbite_store import Asset
@@ -45,7 +45,7 @@ def file_notes(assets: Iterable[Asset], states: dict[str, FileState]) -> list[st
         "changed": "changed since it was embedded: add it again to renew its clips.",
     }
     return [
-        f"The file of {shorten(asset.title, _LONGEST_TITLE)} {notes[state]}"
+        f"The file of {quoted(shorten(asset.title, _LONGEST_TITLE))} {notes[state]}"
         for asset in assets
         if (state := states.get(asset.asset_id))
     ]

@@ -30,7 +30,7 @@ from soundbite_tools.sources.local_media import MediaProblem
 from soundbite_tools.sources.presence import LIVE_PREFIX, is_live
 from soundbite_tools.sources.sources import asset_id_for, title_for
 from soundbite_tools.sources.writers import can_tell_writers, written_files
-from soundbite_tools.text import LONGEST_TITLE, changed_tags, plain_text, time_reached
+from soundbite_tools.text import LONGEST_TITLE, changed_tags, plain_text, quoted, time_reached
 
 if TYPE_CHECKING:
     from soundbite_store import Task
@@ -272,6 +272,6 @@ def _interruption(folder: Path, path: Path, task: Task, asset: Asset) -> str:
     except OSError:
         last = "an unknown time"
     return (
-        f"Following {plain_text(asset.title, 80)} was interrupted; it could be searched until {reached}. All that its "
-        f"file holds is embedded now. It was last written at {last}: what was said later is not in it."
+        f"Following {quoted(plain_text(asset.title, 80))} was interrupted; it could be searched until {reached}. "
+        f"All that its file holds is embedded now. It was last written at {last}: what was said later is not in it."
     )
