@@ -7,7 +7,6 @@ import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal, get_args
 
-from soundbite_store import is_hardly_understood
 from soundbite_tools.read.captions import caption_lines, cues
 from soundbite_tools.text import clock, clock_length, language_label, plain_text, rounded_sec, speaker_label
 
@@ -91,6 +90,8 @@ def as_markdown(asset: Asset, transcript: StoredTranscript, chapters: Sequence[C
 
     A paragraph begins with its time and speaker; it ends with the turn, at a pause, or after some sentences.
     """
+    from soundbite_store import is_hardly_understood  # here: a server that starts has no use for a store yet
+
     facts = {
         "title": plain_text(asset.title, _LONGEST_LINE),
         "length": clock_length(asset.duration_sec),
