@@ -37,7 +37,7 @@ BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ELSEWHERE = ("make ", "pip ", "uv ", "uvx ", "pipx ", "claude ", "docker ", "npx ", "cp ")
 SERVES = ("soundbite serve", "soundbite engine")
 # What a line needs that the small world has not.
-NEEDS_MORE = ("--live", "--watch", "models pull", "soundbite bulk", "TWELVELABS_API_KEY=")
+NEEDS_MORE = ("--live", "--watch", "models pull", "soundbite bulk", "soundbite listen", "TWELVELABS_API_KEY=")
 LONGEST_S = 120
 SOURCES = [path for layer in ("api", "engine", "store", "tools", "server") for path in (ROOT / layer).rglob("*.py")]
 VARIABLE = re.compile(r'["\'](SOUNDBITE_[A-Z_]+|TWELVE_?LABS_[A-Z_]+)["\']')
