@@ -94,7 +94,7 @@ async def test_words_beside_the_file_are_given_to_the_engine_and_not_recognised(
         again = await embed_audio(library, recording.name)
     (asked,) = platform.requests
     assert [word["value"] for word in asked["spoken"]] == ["The", "river", "is", "rising.", "Nobody", "saw", "it."]
-    assert [note for note in task.notes if "transcript that was brought" in note]
+    assert [note for note in task.notes if 'words are those of "' in note and ".srt" in note]
     assert again.task_id == task.task_id
 
 
@@ -111,3 +111,27 @@ async def test_a_hosted_platform_keeps_the_words_that_were_brought(
     assert "spoken" not in platform.requests[-1]
     assert [(line.speaker, line.text) for line in lines] == [("Ann Lee", "We start now."), ("Bob", "All right.")]
     assert [note for note in task.notes if "what it heard itself" in note]
+
+
+async def test_text_beside_the_file_counts_only_where_it_can_be_what_is_said(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    notes = recording.with_suffix(".txt")
+    async with open_library() as library:
+        notes.write_text("Buy milk. Call Ann.")
+        await embed_audio(library, recording.name)
+        assert "spoken" not in platform.requests[-1]
+        notes.write_text("The river is rising and nobody saw it. We have to leave now, before the bridge is gone.")
+        await embed_audio(library, recording.name)
+        assert [word["value"] for word in platform.requests[-1]["spoken"]][:3] == ["The", "river", "is"]
+
+
+async def test_a_transcript_beside_the_file_that_leads_elsewhere_is_not_read(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    secret = tmp_path_factory.mktemp("outside") / "secret.srt"
+    secret.write_text(SUBRIP)
+    recording.with_suffix(".srt").symlink_to(secret)
+    async with open_library() as library:
+        await embed_audio(library, recording.name)
+    assert "spoken" not in platform.requests[-1]

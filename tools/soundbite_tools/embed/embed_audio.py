@@ -66,7 +66,7 @@ async def embed_audio(
         asset = with_track(asset, params.track)
         brought = await anyio.to_thread.run_sync(_brought, request, asset, library.config)
         if brought:
-            params = params.model_copy(update={"transcript": brought.digest})
+            params = params.model_copy(update={"transcript": brought.digest, "transcript_name": brought.name})
         async with registry.admission(allowance):
             ready = await _ready_or_allowed(library, asset, params, allowance)
             # Kept from here on: what was refused is no recording of the library.
@@ -91,7 +91,8 @@ def _brought(request: EmbedRequest, asset: Asset, config: LibraryConfig) -> Brou
         return None
     if request.transcript.strip():
         return given_transcript(request.transcript, config)
-    return transcript_beside(Path(asset.source_uri), config) if asset.source_kind == "file" else None
+    is_file = asset.source_kind == "file"
+    return transcript_beside(Path(asset.source_uri), asset.duration_sec, config) if is_file else None
 
 
 async def _ready_or_allowed(

@@ -52,6 +52,8 @@ class EmbedParams(BaseModel):
     """The number of an audio track, from 1, or `all`; empty is the one that a player would take."""
     transcript: str = ""
     """The digest of a transcript that was brought; empty where the speech is recognised."""
+    transcript_name: str = ""
+    """Of the file that it came in."""
     segmentation: Literal["natural", "fixed"] = "fixed"
     segment_sec: int = DEFAULT_SEGMENT_SEC
     embedding_option: tuple[Option, ...] = BOTH_OPTIONS

@@ -18,7 +18,7 @@ from soundbite_tools.embed.spending import TaskFigures, count_kinds
 from soundbite_tools.embed.transcripts import WindowTranscript, find_transcript
 from soundbite_tools.errors import RecordingRemoved, WorkFailed, sentence
 from soundbite_tools.library import current_space
-from soundbite_tools.text import BETWEEN_SOUNDS, SILENCE, listed, plain_text
+from soundbite_tools.text import BETWEEN_SOUNDS, SILENCE, file_label, listed, plain_text
 from soundbite_tools.voices.hearing import keep_voices
 from soundbite_tools.words.corrections import corrected
 from soundbite_tools.words.rewording import reworded_clips
@@ -361,8 +361,10 @@ def _lost_names(names: Sequence[str]) -> str:
 
 
 def _brought_note(library: Library, params: EmbedParams) -> list[str]:
-    is_ours = params.transcript and library.config.natural_segmentation
-    return ["The words are those of the transcript that was brought: the speech was not recognised."] if is_ours else []
+    if not (params.transcript and library.config.natural_segmentation):
+        return []
+    name = file_label(params.transcript_name) if params.transcript_name else "the transcript given"
+    return [f"The words are those of {name}: the speech was not recognised."]
 
 
 def _as_sentence(warning: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from soundbite_api import SourceFile
 from soundbite_store import StoredTranscript, TimedText
 from soundbite_tools.errors import SourceProblem
 from soundbite_tools.sources.files import allowed_file
@@ -27,6 +28,8 @@ _LARGEST_BYTES = 20 * 1024 * 1024
 _LONGEST_PATH = 1024
 _LONGEST_SENTENCE = 2000
 # How long a line lasts whose end is not known, at the most.
+# Words a second over a whole recording: of a meeting with pauses, and of a person in a hurry.
+_SLOWEST, _QUICKEST = 0.7, 5.0
 _A_WORD_SEC, _LONGEST_SEC = 0.6, 30.0
 _CLOCK = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?"
 _CUE = re.compile(rf"^\s*{_CLOCK}\s*-->\s*{_CLOCK}")
@@ -47,6 +50,11 @@ class Brought:
     digest: str
     name: str
     has_times: bool
+
+    def could_last(self, seconds: float) -> bool:
+        """Return whether somebody may need so long to say it, pauses included."""
+        words = sum(len(one.value.split()) for one in self.sentences)
+        return seconds * _SLOWEST <= words <= seconds * _QUICKEST
 
     def of(self, asset: Asset) -> StoredTranscript:
         """Return it as the ledger keeps it; without times it is spread over the recording's length."""
@@ -79,18 +87,25 @@ def given_transcript(text: str, config: LibraryConfig) -> Brought:
     if "\n" not in text and len(text) < _LONGEST_PATH and text.lower().endswith(ENDINGS):
         path = allowed_file(text, config)
         return parsed(_read(path), path.name)
-    return parsed(text, "the transcript given")
+    return parsed(text, "")
 
 
-def transcript_beside(path: Path, config: LibraryConfig) -> Brought | None:
-    """Return the transcript in a file of the same stem beside a recording; None where there is none that is one."""
+def transcript_beside(path: Path, duration_sec: float, config: LibraryConfig) -> Brought | None:
+    """Return the transcript in a file of the same stem beside a recording; None where there is none that is one.
+
+    Text without times may be notes: it counts where a person could say it in the time that the recording lasts.
+    """
     for ending in ENDINGS:
         beside = path.with_suffix(ending)
-        if beside != path and beside.is_file() and config.may_read(beside.resolve()):
-            try:
-                return parsed(_read(beside), beside.name)
-            except SourceProblem:
+        try:
+            real = beside.resolve()
+            if beside == path or not real.is_file() or not config.may_read(real):
                 continue
+            brought = parsed(_read(real), beside.name)
+        except (SourceProblem, OSError, RuntimeError):
+            continue
+        if brought.has_times or brought.could_last(duration_sec):
+            return brought
     return None
 
 
@@ -113,7 +128,7 @@ def parsed(text: str, name: str) -> Brought:
     kept = [one for sentence in sentences if (one := _clean(sentence)).value]
     if not any(character.isalnum() for one in kept for character in one.value):
         raise SourceProblem(
-            f"{file_label(name)} holds no words that can be read as a transcript.",
+            f"{_called(name)} holds no words that can be read as a transcript.",
             "Give WebVTT, SubRip, the JSON of Whisper, or plain text.",
             code="transcript_unreadable",
         )
@@ -122,17 +137,22 @@ def parsed(text: str, name: str) -> Brought:
     return Brought(tuple(kept), digest[:16], name, has_times)
 
 
+def _called(name: str) -> str:
+    return file_label(name) if name else "The transcript given"
+
+
 def _read(path: Path) -> str:
     try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise SourceProblem(
-                f"{file_label(path.name)} is too large for a transcript.", "Give one up to 20 MB.", code="too_large"
-            )
-        content = path.read_bytes()
+        with SourceFile(path).open() as file, file.reader() as stream:
+            content = stream.read(_LARGEST_BYTES + 1)
     except OSError as exc:
         raise SourceProblem(
             f"{file_label(path.name)} can't be read: {exc.strerror}.", "Give a file that can.", code="file_missing"
         ) from exc
+    if len(content) > _LARGEST_BYTES:
+        raise SourceProblem(
+            f"{file_label(path.name)} is too large for a transcript.", "Give one up to 20 MB.", code="too_large"
+        )
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
     return content.decode(encoding, errors="replace")
 
@@ -149,7 +169,7 @@ def _json(text: str, name: str) -> list[TimedText] | None:
         entries = document
     if not isinstance(entries, list):
         raise SourceProblem(
-            f"{file_label(name)} is JSON without segments.",
+            f"{_called(name)} is JSON without segments.",
             'Give the JSON of Whisper: {"segments": [{"start": 0.0, "end": 2.5, "text": "..."}]}.',
             code="transcript_unreadable",
         )
