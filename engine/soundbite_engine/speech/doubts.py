@@ -35,6 +35,8 @@ _STOCK = re.compile(
 _STOCK_VOICE = 0.5
 # Others this near show that somebody talks.
 _NEAR_SEC = 15.0
+# And so near it is one who talks on.
+_ALONG_SEC = 1.0
 _MOST_REPETITIVE = 2.4
 _REPEATED_WORDS = 4
 _MARKS = re.compile(r"[^\w' -]+")
@@ -58,11 +60,19 @@ def is_invented(phrase: Phrase, speech: Floats, others: Sequence[Phrase] = ()) -
     return all(phrase.log_probability < least or voice < _LEAST_VOICE[least] for least in _LEAST_VOICE)
 
 
-def _is_near(phrase: Phrase, other: Phrase) -> bool:
+def is_said_along(phrase: Phrase, believed: Sequence[Phrase]) -> bool:
+    """Whether the voice that says the `believed` phrases says this one too: a short one begins faintly at times."""
+    text = _MARKS.sub("", phrase.text.lower()).strip()
+    if not text or _STOCK.fullmatch(text) or phrase.repetitiveness > _MOST_REPETITIVE:
+        return False
+    return phrase.log_probability >= _DOUBTFUL and any(_is_near(phrase, other, _ALONG_SEC) for other in believed)
+
+
+def _is_near(phrase: Phrase, other: Phrase, near_sec: float = _NEAR_SEC) -> bool:
     if other is phrase:
         return False
     after, before = other.words[0].start_sec - phrase.words[-1].end_sec, phrase.words[0].start_sec
-    return max(after, before - other.words[-1].end_sec) < _NEAR_SEC
+    return max(after, before - other.words[-1].end_sec) < near_sec
 
 
 def _is_repeated(text: str, others: Sequence[Phrase]) -> bool:

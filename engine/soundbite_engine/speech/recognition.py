@@ -10,7 +10,7 @@ import numpy as np
 from soundbite_engine.audio.scratch import read_samples, speech_probabilities
 from soundbite_engine.audio.spectra import as_floats
 from soundbite_engine.audio.voice_activity import BEGIN_PROBABILITY, Floats
-from soundbite_engine.speech.doubts import is_invented
+from soundbite_engine.speech.doubts import is_invented, is_said_along
 from soundbite_engine.speech.transcripts import Recognition, Word
 from soundbite_engine.speech.whisper import Phrase, Recogniser
 from soundbite_engine.workers.jobs import Report
@@ -73,7 +73,8 @@ def _heard(
 
 def _believed(phrases: Sequence[Phrase], ticks: Floats, passage: Passage, start_sec: float) -> Recognition:
     """What of the phrases of a passage was said; `ticks` are the probabilities of speech in it."""
-    spoken = [phrase for phrase in phrases if not is_invented(phrase, _during(ticks, phrase), phrases)]
+    sure = [phrase for phrase in phrases if not is_invented(phrase, _during(ticks, phrase), phrases)]
+    spoken = [phrase for phrase in phrases if phrase in sure or is_said_along(phrase, sure)]
     words = [word for phrase in spoken for word in phrase.words]
     return Recognition(
         tuple(_placed(words, passage, start_sec)),

@@ -15,7 +15,7 @@ from soundbite_engine.audio.decode import decode_to_scratch, decoded_blocks
 from soundbite_engine.audio.spectra import as_floats
 from soundbite_engine.errors import EngineError
 from soundbite_engine.profiles import base_profile
-from soundbite_engine.speech.doubts import is_foreign, is_invented, warnings_about, words_of
+from soundbite_engine.speech.doubts import is_foreign, is_invented, is_said_along, warnings_about, words_of
 from soundbite_engine.speech.passages import passages
 from soundbite_engine.speech.recognition import _placed, recognise
 from soundbite_engine.speech.transcripts import Recognition, Word
@@ -146,6 +146,17 @@ def voice(mean: float) -> np.ndarray:
 )
 def test_words_that_nobody_said_are_refused(phrase: Phrase, mean: float, invented: bool) -> None:
     assert is_invented(phrase, voice(mean), [phrase]) is invented
+
+
+def test_a_faint_sentence_counts_beside_one_that_is_surely_said() -> None:
+    faint, sure = said("Good morning, Adam.", 0.59), said("The plumber will come on Thursday.", 0.95)
+    assert is_invented(faint, voice(0.35), [faint])
+    after = sure.later(1.2)
+    assert is_said_along(faint, [after])
+    assert not is_said_along(faint, [])
+    assert not is_said_along(faint, [sure.later(9.0)])
+    assert not is_said_along(said("Thank you.", 0.59), [after])
+    assert not is_said_along(said("Good morning, Adam.", 0.3), [after])
 
 
 def test_going_round_in_a_circle_is_no_speech() -> None:
