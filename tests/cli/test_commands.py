@@ -665,3 +665,11 @@ def test_words_that_may_be_misheard_are_named_below_an_answer(capsys: pytest.Cap
     )
     print_hits(SearchResult(clips=[clip], query="water"), "water", [])
     assert "   unsure: river\n" in capsys.readouterr().out
+
+
+def test_a_transcript_is_not_exported_over_a_recording(shelf: Any, run: Any, tmp_path: Path) -> None:
+    own = tmp_path / "own.wav"
+    own.write_bytes(b"RIFF")
+    done = run("export", "--asset", "spoken", "--format", "txt", str(own))
+    assert done.code == 2
+    assert own.read_bytes() == b"RIFF"

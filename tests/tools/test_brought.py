@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,9 @@ import pytest
 from scripted_platform import ScriptedPlatform
 from tool_calls import embed_audio, read_transcript
 
+from soundbite_store import Asset
 from soundbite_tools.errors import SourceProblem
-from soundbite_tools.sources.spoken import parsed
+from soundbite_tools.sources.spoken import parsed_transcript, read_transcript_file
 
 OpenLibrary = Callable[..., Any]
 
@@ -44,7 +48,7 @@ PLAIN = "Ann: The river is rising. Nobody saw it.\nBob: All right."
 
 
 def told(text: str) -> list[tuple[float, str, str]]:
-    return [(one.start_sec, one.speaker, one.value) for one in parsed(text, "talk").sentences]
+    return [(one.start_sec, one.speaker, one.value) for one in parsed_transcript(text, "talk").sentences]
 
 
 @pytest.mark.parametrize(
@@ -65,14 +69,14 @@ def test_words_times_and_speakers_of_each_form_are_read(text: str, expected: lis
 
 
 def test_otter_names_the_speaker_above_the_words() -> None:
-    (ann, bob) = parsed(OTTER, "talk").sentences
+    (ann, bob) = parsed_transcript(OTTER, "talk").sentences
     assert (ann.start_sec, ann.speaker, ann.value) == (3.0, "Ann Lee", "We start now. It is late.")
     assert (bob.start_sec, bob.speaker, bob.value.startswith("All right.")) == (12.0, "Bob", True)
     assert ann.end_sec <= 12.0
 
 
 def test_plain_text_is_spread_over_the_recording_by_its_length() -> None:
-    text = parsed(PLAIN, "talk")
+    text = parsed_transcript(PLAIN, "talk")
     assert not text.has_times
     assert [(one.speaker, one.value) for one in text.sentences] == [
         ("Ann", "The river is rising."), ("Ann", "Nobody saw it."), ("Bob", "All right.")
@@ -82,7 +86,7 @@ def test_plain_text_is_spread_over_the_recording_by_its_length() -> None:
 @pytest.mark.parametrize("text", ["", "WEBVTT\n", "{}", '{"segments": 3}', "[]", "\x00\x01", "--> -->", "- \n"])
 def test_what_is_no_transcript_is_refused_in_a_sentence(text: str) -> None:
     with pytest.raises(SourceProblem, match=r'"talk.vtt" (holds no words|is JSON without segments)'):
-        parsed(text, "talk.vtt")
+        parsed_transcript(text, "talk.vtt")
 
 
 async def test_words_beside_the_file_are_given_to_the_engine_and_not_recognised(
@@ -135,3 +139,45 @@ async def test_a_transcript_beside_the_file_that_leads_elsewhere_is_not_read(
     async with open_library() as library:
         await embed_audio(library, recording.name)
     assert "spoken" not in platform.requests[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("[" * 100_000, "talk.json"),
+        ('{"segments": [{"start": ' + "9" * 400 + ', "text": "x"}]}', "talk.json"),
+        ('{"segments": [{"start": 1.0, "end": Infinity, "text": "x"}]}', "talk.json"),
+        ("WEBVTT\n\n" + "9" * 5000 + ":00:00.000 --> 00:00:03.000\nx", "talk.vtt"),
+        ("garbage with no cues", "talk.vtt"),
+        ("RIFF\x00\x00\x24WAVEfmt words", "talk.txt"),
+    ],
+    ids=["nested", "number", "infinite", "hours", "no cues", "binary"],
+)
+def test_what_is_made_to_break_a_reader_is_refused(text: str, name: str) -> None:
+    with pytest.raises(SourceProblem, match="holds no words"):
+        parsed_transcript(text, name)
+
+
+def test_many_open_brackets_take_no_minutes() -> None:
+    began = time.process_time()
+    for mark in ("<", "<v "):
+        parsed_transcript(f"WEBVTT\n\n00:00.000 --> 00:03.000\nwords {mark * 200_000}", "talk.vtt")
+    assert time.process_time() - began < 20.0
+
+
+def test_words_of_captions_that_end_after_the_sound_are_kept() -> None:
+    cues = "WEBVTT\n\n00:00.000 --> 00:30.000\nHello there.\n\n00:31.000 --> 00:40.000\nGoodbye, says Rosalind.\n"
+    asset = Asset(
+        asset_id="a", content_hash="h", title="t", source_uri="", source_kind="file", size_bytes=1, mtime_ns=1,
+        duration_sec=3.0, tags=(), metadata_json="{}", created_at=datetime.now(UTC),
+    )  # fmt: skip
+    words = parsed_transcript(cues, "talk.vtt").of(asset).words
+    assert [word.value for word in words][-1] == "Rosalind."
+    assert all((word.start_sec + word.end_sec) / 2 < 3.0 for word in words)
+
+
+def test_only_a_file_is_read_as_a_transcript(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "talk.vtt")
+    for path in (tmp_path / "talk.vtt", Path("/dev/zero")):
+        with pytest.raises(SourceProblem, match="can't be read"):
+            read_transcript_file(path)

@@ -97,6 +97,7 @@ if TYPE_CHECKING:
     from soundbite_tools.sources.local_media import Heard, Levels, Media, MediaProblem
     from soundbite_tools.sources.presence import as_spelled, file_states
     from soundbite_tools.sources.sources import source_label
+    from soundbite_tools.sources.spoken import parsed_transcript, read_transcript_file
     from soundbite_tools.sources.writers import written_files
     from soundbite_tools.speakers import SpeakerLabels, speaker_labels, transcript_of_recording
     from soundbite_tools.text import (
@@ -172,6 +173,7 @@ _NAMES = {
     "sources.local_media": "Heard Levels Media MediaProblem",
     "sources.presence": "as_spelled file_states",
     "sources.sources": "source_label",
+    "sources.spoken": "parsed_transcript read_transcript_file",
     "sources.writers": "written_files",
     "speakers": "SpeakerLabels speaker_labels transcript_of_recording",
     "transcripts.correct_transcript": "correct_transcript",
@@ -300,10 +302,12 @@ __all__ = [
     "make_ready",
     "missing_files",
     "name_speaker",
+    "parsed_transcript",
     "plain_tags",
     "plain_text",
     "printable",
     "read_transcript",
+    "read_transcript_file",
     "rebuild_records",
     "rebuild_transcript",
     "received_folder",

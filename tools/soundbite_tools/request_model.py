@@ -46,7 +46,9 @@ class OfRecordings:
 class Request(BaseModel):
     """What a tool is asked."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True, coerce_numbers_to_str=True
+    )
 
     @model_validator(mode="before")
     @classmethod

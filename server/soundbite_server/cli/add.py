@@ -105,12 +105,17 @@ def _check_alone(request: EmbedRequest, *, is_alone: bool) -> None:
 def _transcript_text(name: str) -> str:
     from pathlib import Path
 
+    from soundbite_tools import ToolProblem, parsed_transcript, read_transcript_file
+
     if not name:
         return ""
     try:
-        return Path(name).read_text(encoding="utf-8-sig", errors="replace")
-    except OSError as exc:
-        raise click.UsageError(f"The transcript {name} can't be read: {exc.strerror}.") from exc
+        path = Path(name).resolve()
+        text = read_transcript_file(path)
+        parsed_transcript(text, path.name)
+    except (ToolProblem, OSError, RuntimeError, ValueError) as exc:
+        raise click.UsageError(str(exc)) from exc
+    return text
 
 
 async def _add(jobs: Jobs, sources: list[Source], request: EmbedRequest, *, as_json: bool) -> _Outcome:

@@ -280,6 +280,9 @@ async def _relabel(recording: str, *, title: str = "", tags: tuple[str, ...] = (
 @run_async
 async def export_command(file: Path, file_format: str | None, recording: str | None, as_json: bool) -> None:
     """Write the library to one Parquet file: recordings, clips, vectors, transcripts."""
+
+    import anyio
+
     from soundbite_store import export_library
 
     ending = file.suffix.lower().removeprefix(".")
@@ -292,6 +295,8 @@ async def export_command(file: Path, file_format: str | None, recording: str | N
         file_format, is_transcript = ending, True
     if recording and not is_transcript:
         raise click.UsageError("--asset takes the transcript of a recording: name its --format too.")
+    if await anyio.Path(file).is_file() and ending not in ("parquet", *_TRANSCRIPT_FORMATS):
+        raise click.UsageError(f"{file.name} is there and is no export: name another file.")
     async with personal_library() as library:
         if is_transcript:
             written, notes = await _write_transcripts(library, file, file_format, recording)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+import math
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,22 +25,23 @@ if TYPE_CHECKING:
 ENDINGS = (".vtt", ".srt", ".json", ".txt")
 BROUGHT = "brought:"
 """What the source of a brought transcript in the ledger begins with; its digest follows."""
-_LARGEST_BYTES = 20 * 1024 * 1024
+_LARGEST_BYTES = 4 * 1024 * 1024
 _LONGEST_PATH = 1024
 _LONGEST_SENTENCE = 2000
 # How long a line lasts whose end is not known, at the most.
 # Words a second over a whole recording: of a meeting with pauses, and of a person in a hurry.
 _SLOWEST, _QUICKEST = 0.7, 5.0
-_A_WORD_SEC, _LONGEST_SEC = 0.6, 30.0
-_CLOCK = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?"
+_A_WORD_SEC, _SHORTEST_SEC, _LONGEST_SEC = 0.6, 0.05, 30.0
+_CLOCK = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?"
 _CUE = re.compile(rf"^\s*{_CLOCK}\s*-->\s*{_CLOCK}")
 # "[00:01:02] Ann: words", "00:01:02 Ann Lee: words", "(1:02) words"
 _STAMPED = re.compile(rf"^\s*[\[(]?{_CLOCK}[\])]?[\s:–-]+(\S.*)$")  # noqa: RUF001
 # Otter and Teams: "Ann Lee  0:03" on a line of its own, the words below.
 _HEAD = re.compile(rf"^(\S.{{0,60}}?)\s{{1,}}{_CLOCK}\s*$")
 _SPEAKER = re.compile(r"^([A-Z\u00c0-\u024f][\w.'()\- ]{0,58}?):\s+(\S.*)$", re.DOTALL)
-_VOICE = re.compile(r"<v(?:\.[^ >]*)?\s+([^>]*)>")
-_TAG = re.compile(r"<[^>]*>")
+# Bounded: a file of many "<" must not take minutes.
+_VOICE = re.compile(r"<v(?:\.[^\s<>]{0,100})?\s{1,9}([^<>]{0,200})>")
+_TAG = re.compile(r"<[^<>]{0,300}>")
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,9 @@ class Brought:
     def of(self, asset: Asset) -> StoredTranscript:
         """Return it as the ledger keeps it; without times it is spread over the recording's length."""
         sentences = self.sentences
+        if self.has_times and asset.duration_sec:
+            # Captions often end a little after the sound: their last words must not be lost.
+            sentences = tuple(_until(asset.duration_sec, one) for one in sentences)
         if not self.has_times:
             length = sum(len(one.value) + 1 for one in sentences)
             a_character_sec = (asset.duration_sec or length / 15) / max(1, length)
@@ -86,8 +91,8 @@ def given_transcript(text: str, config: LibraryConfig) -> Brought:
     """
     if "\n" not in text and len(text) < _LONGEST_PATH and text.lower().endswith(ENDINGS):
         path = allowed_file(text, config)
-        return parsed(_read(path), path.name)
-    return parsed(text, "")
+        return parsed_transcript(read_transcript_file(path), path.name)
+    return parsed_transcript(text, "")
 
 
 def transcript_beside(path: Path, duration_sec: float, config: LibraryConfig) -> Brought | None:
@@ -101,7 +106,7 @@ def transcript_beside(path: Path, duration_sec: float, config: LibraryConfig) ->
             real = beside.resolve()
             if beside == path or not real.is_file() or not config.may_read(real):
                 continue
-            brought = parsed(_read(real), beside.name)
+            brought = parsed_transcript(read_transcript_file(real), beside.name)
         except (SourceProblem, OSError, RuntimeError):
             continue
         if brought.has_times or brought.could_last(duration_sec):
@@ -109,7 +114,7 @@ def transcript_beside(path: Path, duration_sec: float, config: LibraryConfig) ->
     return None
 
 
-def parsed(text: str, name: str) -> Brought:
+def parsed_transcript(text: str, name: str) -> Brought:
     """Return the sentences of a transcript in any of the forms that are known.
 
     Raises:
@@ -123,6 +128,8 @@ def parsed(text: str, name: str) -> Brought:
         sentences = _cues(plain)
     elif stamped := _stamped(plain):
         sentences = stamped
+    elif name.lower().endswith(ENDINGS[:-1]) or "\x00" in plain or plain.count("\ufffd") > len(plain) / 100:
+        sentences = []  # captions without a cue, JSON that is none, or no text at all
     else:
         sentences, has_times = _untimed(plain.removeprefix("WEBVTT")), False
     kept = [one for sentence in sentences if (one := _clean(sentence)).value]
@@ -141,17 +148,24 @@ def _called(name: str) -> str:
     return file_label(name) if name else "The transcript given"
 
 
-def _read(path: Path) -> str:
+def read_transcript_file(path: Path) -> str:
+    """Return the text of a file at an absolute path without links.
+
+    Raises:
+        SourceProblem: it is too large, no regular file, or can't be read.
+    """
     try:
         with SourceFile(path).open() as file, file.reader() as stream:
             content = stream.read(_LARGEST_BYTES + 1)
     except OSError as exc:
         raise SourceProblem(
-            f"{file_label(path.name)} can't be read: {exc.strerror}.", "Give a file that can.", code="file_missing"
+            f"{file_label(path.name)} can't be read: {exc.strerror or exc}.",
+            "Give a file that can.",
+            code="file_missing",
         ) from exc
     if len(content) > _LARGEST_BYTES:
         raise SourceProblem(
-            f"{file_label(path.name)} is too large for a transcript.", "Give one up to 20 MB.", code="too_large"
+            f"{file_label(path.name)} is too large for a transcript.", "Give one up to 4 MB.", code="too_large"
         )
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
     return content.decode(encoding, errors="replace")
@@ -161,7 +175,7 @@ def _json(text: str, name: str) -> list[TimedText] | None:
     """The sentences of Whisper's JSON (OpenAI, faster-whisper, whisper.cpp, WhisperX) or of an export of ours."""
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if isinstance(document, dict):
         entries = next((document[key] for key in ("segments", "transcription", "sentences") if document.get(key)), None)
@@ -184,7 +198,9 @@ def _of_entry(entry: dict[str, Any]) -> TimedText | None:
         else:
             start_sec = float(entry.get("start", entry.get("start_sec", -1.0)))
             end_sec = float(entry.get("end", entry.get("end_sec", start_sec)))
-    except (TypeError, ValueError, KeyError):
+    except (TypeError, ValueError, KeyError, OverflowError):
+        return None
+    if not (math.isfinite(start_sec) and math.isfinite(end_sec)):
         return None
     value = str(entry.get("text", entry.get("value", "")))
     return _timed(value, start_sec, end_sec, str(entry.get("speaker") or "")) if start_sec >= 0 else None
@@ -256,9 +272,17 @@ def _untimed(text: str) -> list[TimedText]:
     return sentences
 
 
+def _until(end_sec: float, sentence: TimedText) -> TimedText:
+    """The sentence, within a recording that ends then."""
+    start_sec = max(0.0, min(sentence.start_sec, end_sec - _SHORTEST_SEC))
+    return replace(
+        sentence, start_sec=start_sec, end_sec=max(min(sentence.end_sec, end_sec), start_sec + _SHORTEST_SEC)
+    )
+
+
 def _timed(value: str, start_sec: float, end_sec: float, speaker: str = "") -> TimedText:
     start_sec = max(0.0, start_sec)
-    return TimedText(value=value, start_sec=start_sec, end_sec=max(start_sec + 0.05, end_sec), speaker=speaker)
+    return TimedText(value=value, start_sec=start_sec, end_sec=max(start_sec + _SHORTEST_SEC, end_sec), speaker=speaker)
 
 
 def _clean(sentence: TimedText) -> TimedText:

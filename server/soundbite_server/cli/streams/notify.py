@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from soundbite_server.cli.library import console, json_option, personal_library, print_json_line, run_async
+from soundbite_server.cli.options import request_of
 
 _LOOK_EVERY_S = 1.0
 
@@ -25,7 +26,7 @@ async def notify_command(words: tuple[str, ...], count: int, as_json: bool) -> N
 
     told = 0
     async with personal_library() as library:
-        question = StandingQuestion(library, SearchRequest(query=" ".join(words)))
+        question = StandingQuestion(library, request_of(SearchRequest, query=" ".join(words)))
         console(stderr=True).print("Waiting for answers; Ctrl-C ends it.", style="dim")
         while not count or told < count:
             for answer in await question.new_answers():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from soundbite_server.cli.library import console, json_option, personal_library, print_json, run_async
-from soundbite_server.cli.options import seconds_of
+from soundbite_server.cli.options import request_of, seconds_of
 
 if TYPE_CHECKING:
     from soundbite_store import Correction
@@ -41,7 +41,8 @@ async def correct_command(
         if is_history:
             _print_history(await ledger.corrections_of(asset.asset_id), as_json=as_json)
             return
-        request = CorrectRequest(
+        request = request_of(
+            CorrectRequest,
             asset_id=asset.asset_id,
             start_sec=seconds_of(start),
             end_sec=seconds_of(end),
