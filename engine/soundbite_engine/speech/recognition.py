@@ -14,11 +14,12 @@ from soundbite_engine.speech.doubts import is_invented, is_said_along
 from soundbite_engine.speech.transcripts import Recognition, Word
 from soundbite_engine.speech.whisper import Phrase, Recogniser
 from soundbite_engine.workers.jobs import Report
-from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, TICK_SAMPLES, TICK_SEC, Passage
+from soundbite_engine.workers.plans import PASSAGE_BATCH, SAMPLE_RATE_HZ, TICK_SAMPLES, TICK_SEC, Passage
 
-# So much likely speech behind the last word means that the network stopped early, which it does at a long pause.
+# So much likely speech between two words means that the network left something out: it stops early at times, and at
+# times begins late.
 _LIKELY_SPEECH = 0.3
-_REST_TICKS = round(1.2 / TICK_SEC)
+_GAP_TICKS = round(1.2 / TICK_SEC)
 
 
 def recognise(
@@ -53,22 +54,25 @@ def recognise(
 def _heard(
     recogniser: Recogniser, sounds: Sequence[Floats], ticks: Sequence[Floats], hotwords: str
 ) -> list[list[Phrase]]:
-    """The phrases of each sound; what the network left out at the end of one is recognised by itself."""
+    """The phrases of each sound; what the network left out of one is recognised by itself."""
     heard = recogniser.phrases(sounds, hotwords)
-    ends = [
-        int(phrases[-1].words[-1].end_sec / TICK_SEC) if phrases else len(likely)
-        for phrases, likely in zip(heard, ticks, strict=True)
-    ]
-    left = [
-        number
-        for number, (end, likely) in enumerate(zip(ends, ticks, strict=True))
-        if (likely[end:] >= _LIKELY_SPEECH).sum() >= _REST_TICKS
-    ]
-    if left:
-        rests = recogniser.phrases([sounds[number][ends[number] * TICK_SAMPLES :] for number in left], hotwords)
-        for number, phrases in zip(left, rests, strict=True):
-            heard[number] += [phrase.later(ends[number] * TICK_SEC) for phrase in phrases]
-    return heard
+    gaps = [(number, gap) for number, phrases in enumerate(heard) for gap in _gaps(phrases, ticks[number])]
+    for at in range(0, len(gaps), PASSAGE_BATCH):
+        batch = gaps[at : at + PASSAGE_BATCH]
+        parts = [sounds[number][first * TICK_SAMPLES : last * TICK_SAMPLES] for number, (first, last) in batch]
+        for (number, (first, _)), phrases in zip(batch, recogniser.phrases(parts, hotwords), strict=True):
+            heard[number] += [phrase.later(first * TICK_SEC) for phrase in phrases]
+    return [sorted(phrases, key=lambda phrase: phrase.words[0].start_sec) for phrases in heard]
+
+
+def _gaps(phrases: Sequence[Phrase], ticks: Floats) -> Iterator[tuple[int, int]]:
+    """From which tick to which much is said that is in no phrase; none where nothing was recognised at all."""
+    words = [word for phrase in phrases for word in phrase.words]
+    begins = [0, *(int(word.end_sec / TICK_SEC) for word in words)]
+    ends = [*(int(word.start_sec / TICK_SEC) for word in words), ticks.size]
+    for first, last in zip(begins, ends, strict=True) if words else ():
+        if (ticks[first:last] >= _LIKELY_SPEECH).sum() >= _GAP_TICKS:
+            yield first, last
 
 
 def _believed(phrases: Sequence[Phrase], ticks: Floats, passage: Passage, start_sec: float) -> Recognition:
