@@ -253,8 +253,8 @@ def test_a_link_whose_words_say_that_nothing_signs_it_is_refused() -> None:
 
 async def test_audio_is_counted_for_each_caller_when_its_task_is_made(tmp_path: Path, root: Path) -> None:
     with wave.open(str(root / "minutes.wav"), "wb") as sound:
-        sound.setparams((1, 1, 2000, 0, "NONE", ""))
-        sound.writeframes(bytes(range(256)) * (2000 * 61 // 256 + 1))
+        sound.setparams((1, 1, 4000, 0, "NONE", ""))
+        sound.writeframes(bytes(range(256)) * (4000 * 61 // 256 + 1))
     async with serving(tmp_path / "home", (root,), SOUNDBITE_HTTP_AUDIO_MINUTES_PER_HOUR="1") as served:
         async with served.caller(ANN) as ann:
             long = {"source": str(root / "minutes.wav"), "wait_seconds": 0}

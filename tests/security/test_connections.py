@@ -90,6 +90,7 @@ async def test_a_caller_that_is_silent_too_long_is_put_down(tmp_path: Path) -> N
         release.set()
         server.should_exit = True
         await asyncio.wait_for(serving, 60)
+        listening.close()
 
 
 async def test_when_all_are_at_work_the_next_is_told_to_come_again(tmp_path: Path) -> None:
@@ -126,6 +127,7 @@ async def test_when_all_are_at_work_the_next_is_told_to_come_again(tmp_path: Pat
             writer.close()
         server.should_exit = True
         await asyncio.wait_for(serving, 60)
+        listening.close()
 
 
 def test_limits_leave_half_of_the_descriptors() -> None:
@@ -163,6 +165,7 @@ async def test_a_server_that_can_take_nobody_pauses_and_runs_in_no_circle(
     finally:
         server.should_exit = True
         await asyncio.wait_for(serving, 60)
+        listening.close()
 
 
 async def test_requests_that_are_no_http_fill_no_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -186,5 +189,6 @@ async def test_requests_that_are_no_http_fill_no_log(caplog: pytest.LogCaptureFi
     finally:
         server.should_exit = True
         await asyncio.wait_for(serving, 60)
+        listening.close()
     lines = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(lines) == len(told) == 1, caplog.messages

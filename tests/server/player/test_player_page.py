@@ -158,7 +158,7 @@ async def test_a_dropped_file_is_embedded_with_progress_and_a_broken_one_says_wh
 async def test_the_scores_of_a_recording_lead_to_its_other_clips(embedded: Any, tmp_path: Path) -> None:
     shutil.copytree(embedded.home, tmp_path / "home")
     async with opened(tmp_path / "home", embedded.root) as page:
-        await page.evaluate(typed("speech or silence"))
+        await page.evaluate(typed("loud noise"))
         await page.until('document.querySelector(".along")')
         await page.evaluate('document.querySelector(".along").click()')
         await page.until('document.querySelector(".strip [aria-current]")')
