@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench_scripts import load
 
-formats = load("formats")
+formats = load("formats", "media")
 
 
 def test_the_page_has_each_kind_as_the_script_expects_it() -> None:

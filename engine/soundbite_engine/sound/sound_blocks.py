@@ -27,7 +27,10 @@ DESCRIPTOR_DIMENSION = SOUND_DIMENSION - PROPERTY_DIMENSION
 
 @cache
 def _scale() -> tuple[Floats, Floats, Floats]:
-    """Mean and spread of each descriptor, and the axes (descriptors, 112); bench/fit_descriptors.py says over what."""
+    """Mean and spread of each descriptor, and the axes (descriptors, 112).
+
+    bench/acoustics/fit_descriptors.py says over what.
+    """
     with np.load(SCALE_FILE) as stored:
         return stored["mean"], stored["spread"], stored["axes"].astype(np.float32)
 

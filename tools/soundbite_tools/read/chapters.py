@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # How much what is heard counts beside what is said.
 SOUND_SHARE = 0.4
 # A border has to explain as much of the differences between clips as this many seconds of the recording hold: of joined
-# recordings Pk is .20 with 15, .26 with 22, .43 with 40 (bench/chapters.py).
+# recordings Pk is .20 with 15, .26 with 22, .43 with 40 (bench/retrieval/chapters.py).
 BORDER_SEC = 16.0
 # So much less where another speaker begins, or after a pause of a few seconds.
 TURN_BONUS, PAUSE_BONUS, PAUSE_SEC = 0.15, 0.25, 3.0

@@ -1,7 +1,7 @@
 """Swaps a folder for a link while files in it are embedded, cut and referenced, and counts what was read outside.
 
-Run `python bench/race.py [--tries 2000] [--kinds embed clip engine]`. A process of its own exchanges a folder inside
-the open root with a link to a folder outside of it (`renameat2`, in one step), at random moments, while
+Run `python bench/serving/race.py [--tries 2000] [--kinds embed clip engine]`. A process of its own exchanges a folder
+inside the open root with a link to a folder outside of it (`renameat2`, in one step), at random moments, while
 
 - `embed`   an agent embeds a recording in it by path, another recording at each try;
 - `clip`    an agent plays a recording in it that was embedded before; outside lies a file of equal name, size and date;
@@ -45,7 +45,7 @@ RATE_HZ = 16_000
 OWN_SEC, OUTSIDE_SEC = 1.0, 2.0
 OWN_STEP, OUTSIDE_STEP = 8.0, 3.0
 _WRITTEN = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-EXCHANGE = Path(__file__).parent / "machine" / "exchange.py"
+EXCHANGE = Path(__file__).parents[1] / "machine" / "exchange.py"
 
 
 def main() -> int:

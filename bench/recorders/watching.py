@@ -1,6 +1,6 @@
 """Writes files into a watched folder in real time, in five ways, and prints what the library made of each (2 minutes).
 
-python bench/watching.py
+python bench/recorders/watching.py
 
 A recorder of 64 kb/s for a minute, a writer that pauses for 8 s, a copy over a slow link, a rename into the folder, and
 a file that is replaced by another. The exit code says whether each became one recording, whole, and nothing failed.
@@ -27,7 +27,7 @@ import numpy as np
 
 from soundbite_engine.audio.decode import decoded_blocks
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RATE_HZ = 16_000
 LONGEST_S = 240.0
 _ALLOWED_SEC = 0.5

@@ -1,9 +1,9 @@
 """Measures the borders of chapters: against the topics of meetings, and against the joins of different recordings.
 
-Run `python bench/chapters.py EVAL [--library HOME] [--meetings 12]`. EVAL is the evaluation set: its meetings as true
-text (text/qmsum_val.jsonl) have topics marked by people. HOME is a library of recordings of several kinds: pieces of
-them are put one after the other, and the joins are the borders to be found. Pk and WindowDiff are shares of places
-judged wrongly (0 is best; k is half the mean length of a true chapter): the mean and the standard deviation over
+Run `python bench/retrieval/chapters.py EVAL [--library HOME] [--meetings 12]`. EVAL is the evaluation set: its meetings
+as true text (text/qmsum_val.jsonl) have topics marked by people. HOME is a library of recordings of several kinds:
+pieces of them are put one after the other, and the joins are the borders to be found. Pk and WindowDiff are shares of
+places judged wrongly (0 is best; k is half the mean length of a true chapter): the mean and the standard deviation over
 recordings, beside those of a cut into as many equal parts and of no cut.
 """
 

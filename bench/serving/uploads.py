@@ -1,6 +1,6 @@
 """Uploads files of 200 MB and 1 GB to an engine in another process, and prints the memory that both took (Linux).
 
-    python bench/uploads.py [--sizes 200 1000]
+    python bench/serving/uploads.py [--sizes 200 1000]
 
 The first goes up at once, the second in parts. The exit code says whether both stayed under 150 MB above idle.
 """

@@ -1,8 +1,8 @@
 """Makes a file of every kind on docs/formats.md, embeds each, and fails where one is not what the page says.
 
-python bench/formats.py            # compares with the page; the exit code says whether all are the same
-python bench/formats.py --write    # writes the page
-python bench/formats.py --only ogg # those whose name holds this, against what is expected of them only
+python bench/media/formats.py            # compares with the page; the exit code says whether all are the same
+python bench/media/formats.py --write    # writes the page
+python bench/media/formats.py --only ogg # those whose name holds this, against what is expected of them only
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ _ALLOWED_SEC = 0.4
 
 HEAD = f"""# Formats and oddities
 
-What Soundbite does with a recording, by kind. `bench/formats.py` makes a file of each kind, with {SECONDS:g} seconds
-of speech in most of them, embeds it, and fails where the words, their times, the length, the note or the refusal
-differ from what stands here. Times are those that a player shows. *Window* is how the sound of a clip is reached:
-**sought**, where the index of the format leads to the exact place, or **read**, from the start: all packets before it
-are read, and no stamp is trusted. `soundbite add FOLDER --left-out` names what is not taken from a folder; a file
-that is named itself is tried, whatever it is called. Read as well, but not made here for want of an encoder: Ogg
-Vorbis and Speex, AMR-WB, DTS, APE, TAK, Musepack, DSF.
+What Soundbite does with a recording, by kind. `bench/media/formats.py` makes a file of each kind, with {SECONDS:g}
+seconds of speech in most of them, embeds it, and fails where the words, their times, the length, the note or the
+refusal differ from what stands here. Times are those that a player shows. *Window* is how the sound of a clip is
+reached: **sought**, where the index of the format leads to the exact place, or **read**, from the start: all packets
+before it are read, and no stamp is trusted. `soundbite add FOLDER --left-out` names what is not taken from a folder;
+a file that is named itself is tried, whatever it is called. Read as well, but not made here for want of an encoder:
+Ogg Vorbis and Speex, AMR-WB, DTS, APE, TAK, Musepack, DSF.
 """
 
 

@@ -1,6 +1,6 @@
 """What is said now: how long until it is found, what that costs, and what a kill loses.
 
-    python bench/live.py [--seconds 180] [--kills 3] [--way follow|listen]
+    python bench/recorders/live.py [--seconds 180] [--kills 3] [--way follow|listen]
 
 The spoken samples of this repository are played in real time, one after the other, into a file that `soundbite add
 --follow` follows, or into the pipe of `soundbite listen`. Asked is, twice a second and by another process, for each
@@ -35,7 +35,7 @@ from soundbite_server.libraries import open_library
 from soundbite_server.settings import Settings
 from soundbite_tools import SearchRequest, ToolProblem, search_clips
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 RATE_HZ = 16_000
 STEP_S = 0.1
 LOOK_S = 0.5

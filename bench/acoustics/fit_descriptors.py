@@ -1,6 +1,6 @@
 """Fit how the acoustic descriptors fill a sound block: their scale, and the axes that keep most of what they say.
 
-    python bench/fit_descriptors.py ../shared/eval samples
+    python bench/acoustics/fit_descriptors.py ../shared/eval samples
 
 writes engine/soundbite_engine/data/descriptor_scale.npz: the mean and spread of each descriptor over six-second windows
 of recordings, and the principal axes of the weighted ones. The shipped file was made by this command: read speech,

@@ -15,7 +15,7 @@ from av.stream import Disposition
 
 from soundbite_engine.audio.decode import decoded_blocks
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "engine" / "kinds"))
 
 from odd_recordings import (  # noqa: E402 - after its folder is known
