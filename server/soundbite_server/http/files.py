@@ -10,7 +10,7 @@ import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
-from soundbite_server.http.callers import LinkRefused, check_caller, principal
+from soundbite_server.http.callers import LinkRefused, principal
 from soundbite_tools import ToolProblem, UnknownId, received_name
 
 if TYPE_CHECKING:
@@ -81,9 +81,7 @@ def register_files(routes: Routes, http: HttpServices, running: Callable[[], Ser
         services = running()
         assert services is not None
         try:
-            facts = http.links.read("recording", request.path_params["link"])
-            check_caller(facts["principal"])
-            http.limits.count_call(facts["principal"])
+            facts = http.link_facts("recording", request)
             library = await services.library_of(facts["principal"])
             asset = await (await library.ledger()).get_asset(facts["asset_id"])
             if asset is None:

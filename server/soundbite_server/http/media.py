@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from soundbite_server.http.callers import LinkRefused, check_caller
+from soundbite_server.http.callers import LinkRefused
 from soundbite_server.http.services import Routes
 from soundbite_tools import ToolProblem, received_name
 
@@ -44,11 +44,9 @@ def register_clip_links(routes: Routes, http: HttpServices, running: Callable[[]
         services = running()
         assert services is not None
         try:
-            facts = http.links.read("clip", request.path_params["link"])
-            principal = facts.pop("principal")
-            check_caller(principal)
-            http.limits.count_call(principal)
-            playable = await get_clip(await services.library_of(principal), ClipRequest(**facts))
+            facts = http.link_facts("clip", request)
+            library = await services.library_of(facts.pop("principal"))
+            playable = await get_clip(library, ClipRequest(**facts))
         except LinkRefused as exc:
             return JSONResponse({"error": str(exc)}, exc.status)
         except ToolProblem as exc:

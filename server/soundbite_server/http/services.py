@@ -16,7 +16,7 @@ from mcp.server.auth.middleware.auth_context import get_access_token
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from soundbite_server.http.callers import Limits, LinkRefused
+from soundbite_server.http.callers import Limits, LinkRefused, check_caller
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -143,6 +143,18 @@ class HttpServices:
     def address(self, host: str, path: str) -> str:
         """Return the address of a path of this server, for a caller that reached it as `host`."""
         return f"{self.public_url or f'http://{host}'}{path}"
+
+    def link_facts(self, kind: LinkKind, request: Request) -> dict[str, Any]:
+        """Return the facts of the link that a request came by, its `principal` among them, and count the call.
+
+        Raises:
+            LinkRefused: the link was not made here, is too old, or comes with the token of somebody else.
+            LimitReached: its owner called too often.
+        """
+        facts = self.links.read(kind, request.path_params["link"])
+        check_caller(facts["principal"])
+        self.limits.count_call(facts["principal"])
+        return facts
 
 
 class Routes:

@@ -17,7 +17,7 @@ import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from soundbite_server.http.callers import LinkRefused, check_caller, principal
+from soundbite_server.http.callers import LinkRefused, principal
 from soundbite_server.http.services import Routes, UploadRefused
 from soundbite_tools import UPLOAD_SCHEME, ToolProblem, received_folder, received_name
 
@@ -50,9 +50,7 @@ def register_uploads(routes: Routes, http: HttpServices, running: Callable[[], S
         services = running()
         assert services is not None
         try:
-            facts = http.links.read("upload", request.path_params["link"])
-            check_caller(facts["principal"])
-            http.limits.count_call(facts["principal"])
+            facts = http.link_facts("upload", request)
             library = await services.library_of(facts["principal"])
             folder = received_folder(facts["upload_id"], library.config)
             size = await _receive(request, folder, facts, http)
