@@ -24,14 +24,6 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SOUNDBITE_WORKERS", "1")
-    for name in ("TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY", "SOUNDBITE_ROOTS"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path / "library"
-
-
 def test_the_import_loads_nothing_heavy_and_names_a_dozen_things_at_most() -> None:
     code = f"import sys, soundbite; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

@@ -48,14 +48,6 @@ def likeness(played: bytes, sound: np.ndarray, start_sec: float) -> float:
     return float(np.corrcoef(heard[: expected.size], expected)[0, 1])
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SOUNDBITE_WORKERS", "1")
-    for name in ("TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY", "SOUNDBITE_ROOTS"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path / "library"
-
-
 def test_a_track_that_is_asked_for_is_kept_with_the_recording(home: Path, tmp_path: Path) -> None:
     money, milk = sound_of(MONEY), sound_of(MILK)
     path = write_tracks(tmp_path / "call.mkv", money, milk)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from handshake import HEADERS, HELLO
 from mcp import Client
 
 from soundbite_server.http.app import build_http_app
@@ -23,17 +24,6 @@ from soundbite_server.settings import SettingsError
 TOKEN = "a-long-and-secret-token-1"
 OTHER = "another-secret-token-22"
 RESOURCE = "https://ears.example.org/mcp"
-HEADERS = {
-    "accept": "application/json, text/event-stream",
-    "content-type": "application/json",
-    "mcp-protocol-version": "2025-11-25",
-}
-HELLO = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}},
-}
 
 
 @asynccontextmanager

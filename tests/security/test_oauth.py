@@ -19,6 +19,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from handshake import HEADERS, HELLO
 from jwt.algorithms import RSAAlgorithm
 
 from soundbite_server.http import tokens
@@ -26,17 +27,6 @@ from soundbite_server.http.app import build_http_app
 from soundbite_server.http.settings import HttpSettings
 
 ISSUER, RESOURCE = "https://login.example.org", "https://ears.example.org/mcp"
-HEADERS = {
-    "accept": "application/json, text/event-stream",
-    "content-type": "application/json",
-    "mcp-protocol-version": "2025-11-25",
-}
-HELLO = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}},
-}
 
 
 def new_key() -> RSAPrivateKey:

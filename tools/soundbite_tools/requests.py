@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from soundbite_tools.errors import QuestionProblem
 from soundbite_tools.request_model import Flag, Narrows, OfRecordings, Request
-from soundbite_tools.text import LONGEST_SPEAKER, distinct, plain_tags, plain_text, speakers_of
+from soundbite_tools.text import LONGEST_SPEAKER, distinct, plain_tags, plain_text, single_spaces, speakers_of
 
 Modality = Literal["any", "speech", "sound"]
 Detail = Literal["concise", "detailed"]
@@ -36,10 +36,6 @@ _LONGEST_PATH = 4096
 _LONGEST_WORDS = 2000
 _LONGEST_SOUND = 60
 _LONGEST_LANGUAGE = 10
-
-
-def _single_spaces(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _lower_case(text: str) -> str:
@@ -100,7 +96,7 @@ class Filters(Request):
     title: Annotated[
         str,
         Field(description="Only in titles with these words", max_length=200),
-        AfterValidator(_single_spaces),
+        AfterValidator(single_spaces),
         Flag("--title", help="Only in recordings with these words in their title", metavar="WORDS"),
         OfRecordings(),
     ] = ""
@@ -191,7 +187,7 @@ class Question(Request):
     query: Annotated[
         str,
         Field(description="What was said or heard, in words", max_length=_LONGEST_WORDS),
-        AfterValidator(_single_spaces),
+        AfterValidator(single_spaces),
     ] = ""
     like: Annotated[
         str,
@@ -202,7 +198,7 @@ class Question(Request):
     without: Annotated[
         str,
         Field(description="Not like this: words or an id", max_length=_LONGEST_WORDS),
-        AfterValidator(_single_spaces),
+        AfterValidator(single_spaces),
         Flag("--without", metavar="WORDS"),
     ] = ""
     modality: Annotated[Modality, Field(description="What to search"), Flag("--in")] = "any"

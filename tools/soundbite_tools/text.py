@@ -32,7 +32,7 @@ _SHARE = 0.95
 def plain_text(text: str, longest: int) -> str:
     """Return the text on one line, without invisible characters, at most `longest` characters long."""
     visible = "".join(_visible(char) for char in text)
-    return shorten(" ".join(visible.split()), longest)
+    return shorten(single_spaces(visible), longest)
 
 
 def shorten(text: str, longest: int) -> str:
@@ -53,9 +53,14 @@ def unsure_words(words: Iterable[str], text: str) -> list[str]:
     return [plain_text(word, 40) for word in words if word in text][:_MOST_UNSURE]
 
 
+def single_spaces(text: str) -> str:
+    """Return a text on one line: white space at its ends goes, other runs of it are one space."""
+    return " ".join(text.split())
+
+
 def quoted(text: str) -> str:
     """Return words of others as they stand in an answer: in quotes that they can't end, on one line."""
-    return '"' + " ".join(text.split()).replace('"', "'") + '"'
+    return '"' + single_spaces(text).replace('"', "'") + '"'
 
 
 def listed(texts: Iterable[str]) -> str:

@@ -50,8 +50,8 @@ def is_invented(phrase: Phrase, speech: Floats, others: Sequence[Phrase] = ()) -
     `speech` are the probabilities of voice activity while it is said, `others` the phrases of the same passage.
     """
     voice = float(speech.mean()) if speech.size else 0.0
-    text = _MARKS.sub("", phrase.text.lower()).strip()
-    if not text or phrase.repetitiveness > _MOST_REPETITIVE or _is_repeated(text, others):
+    text = _bare(phrase)
+    if not _is_text(phrase) or _is_repeated(text, others):
         return True
     if _STOCK.fullmatch(text) and voice < _STOCK_VOICE and not any(_is_near(phrase, other) for other in others):
         return True
@@ -62,10 +62,17 @@ def is_invented(phrase: Phrase, speech: Floats, others: Sequence[Phrase] = ()) -
 
 def is_said_along(phrase: Phrase, believed: Sequence[Phrase]) -> bool:
     """Whether the voice that says the `believed` phrases says this one too: a short one begins faintly at times."""
-    text = _MARKS.sub("", phrase.text.lower()).strip()
-    if not text or _STOCK.fullmatch(text) or phrase.repetitiveness > _MOST_REPETITIVE:
+    if not _is_text(phrase) or _STOCK.fullmatch(_bare(phrase)):
         return False
     return phrase.log_probability >= _DOUBTFUL and any(_is_near(phrase, other, _ALONG_SEC) for other in believed)
+
+
+def _bare(phrase: Phrase) -> str:
+    return _MARKS.sub("", phrase.text.lower()).strip()
+
+
+def _is_text(phrase: Phrase) -> bool:
+    return bool(_bare(phrase)) and phrase.repetitiveness <= _MOST_REPETITIVE
 
 
 def _is_near(phrase: Phrase, other: Phrase, near_sec: float = _NEAR_SEC) -> bool:
@@ -79,7 +86,7 @@ def _is_repeated(text: str, others: Sequence[Phrase]) -> bool:
     """Whether the network went round in a circle."""
     if len(text.split()) < _REPEATED_WORDS:
         return False
-    return sum(_MARKS.sub("", other.text.lower()).strip() == text for other in others) > 2
+    return sum(_bare(other) == text for other in others) > 2
 
 
 def warnings_about(recognition: Recognition, language: str) -> tuple[str, ...]:

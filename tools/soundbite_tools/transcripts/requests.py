@@ -8,13 +8,9 @@ from pydantic import AfterValidator, Field
 
 from soundbite_tools.request_model import Request
 from soundbite_tools.results import Result, closing, span
-from soundbite_tools.text import count_of, quoted
+from soundbite_tools.text import count_of, quoted, single_spaces
 
 _LONGEST_TEXT = 2000
-
-
-def _single_spaces(text: str) -> str:
-    return " ".join(text.split())
 
 
 class CorrectRequest(Request):
@@ -27,12 +23,12 @@ class CorrectRequest(Request):
     old_text: Annotated[
         str,
         Field(description="The wrong words, exactly as written, once there", max_length=_LONGEST_TEXT),
-        AfterValidator(_single_spaces),
+        AfterValidator(single_spaces),
     ] = ""
     new_text: Annotated[
         str,
         Field(description="What is said; empty: nothing is", max_length=_LONGEST_TEXT),
-        AfterValidator(_single_spaces),
+        AfterValidator(single_spaces),
     ] = ""
     undo: Annotated[bool, Field(description="Take back the last correction there")] = False
 
