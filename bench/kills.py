@@ -16,13 +16,13 @@ import shutil
 import sys
 import tempfile
 import zipfile
-from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from crashes.correcting import correct_run
 from crashes.embedding import embed_run
+from crashes.victims import killed, release, started
 from crashes.writer import OLD_SPACE, SPACE, clip
 
 from soundbite_store import ClipStore
@@ -82,26 +82,20 @@ def say(name: str, verdict: Verdict) -> None:
 async def kill_run(folder: Path, kind: str, rounds: int) -> Verdict:
     """Kill a process of one kind `rounds` times; the next one is loading while this one runs."""
     verdict, acked = Verdict(), set[int]()
-    upcoming = await started(folder, kind, 0)
+    upcoming = await started("writer", folder, kind, 0)
     for turn in range(rounds):
         process = upcoming
         if kind == "migrate":
             make_old(folder)
             acked.clear()
-        assert process.stdin is not None
-        process.stdin.write(b"go\n")
-        upcoming = await started(folder, kind, turn + 1)
+        release(process)
+        upcoming = await started("writer", folder, kind, turn + 1)
         await asyncio.sleep(random.uniform(0, LONGEST_LIFE_S))
-        process.kill()
-        said, _ = await process.communicate()
-        numbers = {
-            int(number) for line in said.splitlines(keepends=True) if line.endswith(b"\n") for number in line.split()
-        }
+        numbers = set(map(int, await killed(process)))
         acked |= numbers
         verdict.acked += len(numbers)
         await look(folder, acked, verdict, has_old=kind == "migrate")
-    upcoming.kill()
-    await upcoming.communicate()
+    await killed(upcoming)
     return verdict
 
 
@@ -147,16 +141,6 @@ def make_old(folder: Path) -> None:
         shutil.rmtree(table)
     with zipfile.ZipFile(OLD_STORE) as archive:
         archive.extractall(folder)
-
-
-async def started(folder: Path, kind: str, turn: int) -> Process:
-    script = Path(__file__).parent / "crashes" / "writer.py"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(script), str(folder), kind, str(turn), stdin=PIPE, stdout=PIPE
-    )
-    assert process.stdout is not None
-    assert (await process.stdout.readline()).strip() == b"ready"
-    return process
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Kills processes while they correct a transcript: afterwards words, clips and vectors are old or new, never half.
 
-Part of bench/kills.py. As `crashes/correcting.py HOME ROUND` it is the process that gets killed: it puts one word in
-the place of another in a recording of the samples, again and again, and prints the number of each that is done.
+Part of bench/kills.py. As a module of its own, with HOME and ROUND, it is the process that gets killed: it puts one
+word in the place of another in a recording of the samples, again and again, and prints the number of each that is done.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import random
 import re
 import sys
 import time
-from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 
 import numpy as np
+from crashes.victims import killed, release, started
 
 from soundbite_server import Settings
 from soundbite_server.libraries import open_jobs
@@ -83,32 +83,23 @@ async def prepare(home: Path) -> None:
         assert task.status == "ready", task
 
 
-async def started(home: Path, turn: int) -> Process:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(Path(__file__)), str(home), str(turn), stdin=PIPE, stdout=PIPE
-    )
-    assert process.stdout is not None
-    line = (await process.stdout.readline()).strip()
-    assert line == b"ready", line
-    return process
-
-
 async def first_correction_s(home: Path) -> float:
     """How long it takes from the start signal to the first correction that is acknowledged."""
-    process = await started(home, 900)
-    assert process.stdin is not None
+    process = await started("correcting", home, 900)
     assert process.stdout is not None
-    process.stdin.write(b"go\n")
+    release(process)
     begun = time.perf_counter()
     await process.stdout.readline()
     seconds = time.perf_counter() - begun
-    process.kill()
-    await process.communicate()
+    await killed(process)
     return seconds
 
 
-async def look(home: Path, least: int) -> int:
-    """Open the library as the next process does; returns how many of its parts are not of one correction."""
+async def look(home: Path, least: int) -> tuple[int, int]:
+    """Open the library as the next process does.
+
+    Returns how many of its parts are not of one correction, and how many rows too many hold the sentence.
+    """
     async with open_jobs(settings_of(home)) as jobs:
         library = jobs.library
         asset_id, there = await words_now(jobs)
@@ -118,41 +109,45 @@ async def look(home: Path, least: int) -> int:
         rows = await store.embeddings(current.space, where)
         texts = [row for row in rows if there in row.transcript]
         others = [row for row in rows if FIRST in row.transcript or _OURS.search(row.transcript)]
-        lost = int(len(texts) != 1) + int(there == FIRST and least > 0)
+        lost = int(not texts) + int(there == FIRST and least > 0)
         lost += len([row for row in others if there not in row.transcript])
         hits = await search_clips(library, SearchRequest(query=there, match="words"))
         lost += int(len(hits.clips) != 1)
         lost += int(len(await ledger.rewrites()) != 0)
         corrections = await ledger.corrections_of(asset_id)
         lost += int(bool(corrections) and corrections[-1].new_text != there)
+        if not texts:
+            print(f"the transcript says {there!r}, no clip does: {[row.transcript for row in others]}", file=sys.stderr)
+            return lost, 0
         # The vector is that of the words that stand there: embedded again they give it back.
-        (row,) = texts
+        row = texts[0]
         answer = await library.client.embed_text(row.transcript)
         before = float(np.asarray(answer.vector, np.float32) @ row.vector)
         others_near = await library.client.embed_text(row.transcript.replace(there, "umbrella zebra"))
         lost += int(before < float(np.asarray(others_near.vector, np.float32) @ row.vector) - 0.02)
-        return lost
+        return lost, len(texts) - 1
 
 
 async def correct_run(home: Path, rounds: int) -> tuple[int, int, int, int]:
-    """Kill a process that corrects `rounds` times; returns corrections acknowledged, lost or half, 0, failed opens."""
+    """Kill a process that corrects `rounds` times.
+
+    Returns corrections acknowledged, lost or half, doubled, failed opens.
+    """
     await prepare(home)
-    acked = lost = failed_opens = 0
+    acked = lost = doubled = failed_opens = 0
     longest_life_s = LIVES * await first_correction_s(home)
-    upcoming = await started(home, 0)
+    upcoming = await started("correcting", home, 0)
     for turn in range(rounds):
         process = upcoming
-        assert process.stdin is not None
-        process.stdin.write(b"go\n")
-        loading = asyncio.create_task(started(home, turn + 1))  # on the same library, while this one works
+        release(process)
+        loading = asyncio.create_task(
+            started("correcting", home, turn + 1)
+        )  # on the same library, while this one works
         await asyncio.sleep(random.uniform(0, longest_life_s))
-        process.kill()
-        said, _ = await process.communicate()
+        acked += len(await killed(process))
         upcoming = await loading
-        numbers = [int(line) for line in said.splitlines(keepends=True) if line.endswith(b"\n") and line.strip()]
-        acked += len(numbers)
         try:
-            half = await look(home, acked)
+            half, more = await look(home, acked)
         except Exception as exc:
             print(f"open failed: {exc!r}", file=sys.stderr)
             failed_opens += 1
@@ -160,9 +155,9 @@ async def correct_run(home: Path, rounds: int) -> tuple[int, int, int, int]:
         if half:
             print(f"round {turn}: {half} parts are not of one correction", file=sys.stderr)
         lost += half
-    upcoming.kill()
-    await upcoming.communicate()
-    return acked, lost, 0, failed_opens
+        doubled += more
+    await killed(upcoming)
+    return acked, lost, doubled, failed_opens
 
 
 if __name__ == "__main__":

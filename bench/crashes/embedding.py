@@ -1,7 +1,7 @@
 """Kills whole servers while they embed: what a tool called ready stays, and what was begun is finished, once.
 
-Part of bench/kills.py. As `crashes/embedding.py HOME ROUND` it is the process that gets killed: a server with its
-engine, and a client that adds one recording after the other and prints the number of each that is ready.
+Part of bench/kills.py. As a module of its own, with HOME and ROUND, it is the process that gets killed: a server with
+its engine, and a client that adds one recording after the other and prints the number of each that is ready.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import itertools
 import random
 import sys
 import wave
-from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from crashes.victims import killed, release, started
 from mcp import Client
 
 from soundbite_server import Settings, build_server
@@ -78,15 +78,6 @@ async def work(home: Path, turn: int) -> None:
             print(number, task["asset_id"], flush=True)
 
 
-async def started(home: Path, turn: int) -> Process:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(Path(__file__)), str(home), str(turn), stdin=PIPE, stdout=PIPE
-    )
-    assert process.stdout is not None
-    assert (await process.stdout.readline()).strip() == b"ready"
-    return process
-
-
 async def rows_of(home: Path) -> dict[str, Counter[Row]]:
     """What the store holds of each asset."""
     found: dict[str, Counter[Row]] = {}
@@ -118,27 +109,21 @@ async def embed_run(home: Path, rounds: int) -> tuple[int, int, int, int]:
     """Kill a server `rounds` times; returns recordings called ready, lost, rows doubled, failed opens."""
     ready: dict[int, str] = {}
     failed_opens = doubled = 0
-    upcoming = await started(home, 0)
+    upcoming = await started("embedding", home, 0)
     for turn in range(rounds):
         process = upcoming
-        assert process.stdin is not None
-        process.stdin.write(b"go\n")
-        loading = asyncio.create_task(started(home, turn + 1))  # on the same library, while this one works
+        release(process)
+        loading = asyncio.create_task(started("embedding", home, turn + 1))  # on the same library, while this one works
         await asyncio.sleep(random.uniform(0, LONGEST_LIFE_S))
-        process.kill()
-        said, _ = await process.communicate()
-        for line in said.splitlines(keepends=True):
-            if line.endswith(b"\n"):
-                number, asset = line.decode().split()
-                ready[int(number)] = asset
+        words = await killed(process)
+        ready |= {int(number): asset for number, asset in zip(words[::2], words[1::2], strict=True)}
         try:
             upcoming = await loading
         except (AssertionError, OSError) as exc:
             print(f"open failed: {exc!r}", file=sys.stderr)
             failed_opens += 1
             break
-    upcoming.kill()
-    await upcoming.communicate()
+    await killed(upcoming)
     before = await rows_of(home)
     assets = await finish(home, rounds)
     after = await rows_of(home)

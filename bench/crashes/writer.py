@@ -1,7 +1,7 @@
 """The process that bench/kills.py kills: says `ready`, waits for a line, then works until it is killed.
 
-Run as `crashes/writer.py STORE write|index|optimise|migrate ROUND`. Prints the number of each clip once its write was
-acknowledged.
+As a module of its own it is run with STORE, write|index|optimise|migrate, and ROUND. Prints the number of each clip
+once its write was acknowledged.
 """
 
 from __future__ import annotations
