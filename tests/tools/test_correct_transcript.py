@@ -4,11 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from scripted_platform import ScriptedPlatform
 from tool_calls import correct_transcript, embed_audio, get_clip, read_transcript, search_clips
 
-from soundbite_store import ClipFilter, Ledger, Space
+from soundbite_store import ClipFilter, Ledger, Space, finish_rewrites
 from soundbite_tools.errors import QuestionProblem, UnknownId
 
 OpenLibrary = Callable[..., Any]
@@ -139,6 +140,45 @@ async def test_a_correction_that_is_cut_off_is_made_whole_by_who_opens_the_libra
         assert await texts(library, "cake") == []
         assert await texts(library, "lake") == ["the lake is done"]
         assert not await (await library.ledger()).rewrites()
+
+
+async def test_nobody_sees_a_correction_half_while_it_is_made_whole(
+    open_library: OpenLibrary, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+
+    async def dies(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("soundbite_tools.transcripts.correct_transcript.finish_rewrites", dies)
+        async with open_library() as library:
+            with pytest.raises(KeyboardInterrupt):
+                await correct_transcript(library, asset_id=task.asset_id, old_text="cake", new_text="lake")
+    begun, may_end, opened = anyio.Event(), anyio.Event(), anyio.Event()
+
+    async def slow(*parts: Any) -> int:
+        begun.set()
+        await may_end.wait()
+        return await finish_rewrites(*parts)
+
+    async def opens(library: Any) -> None:
+        await library.ledger()
+        opened.set()
+
+    monkeypatch.setattr("soundbite_tools.library.finish_rewrites", slow)
+    async with open_library() as library, anyio.create_task_group() as group:
+        group.start_soon(library.store)
+        with anyio.fail_after(60):
+            await begun.wait()
+        group.start_soon(opens, library)
+        await anyio.wait_all_tasks_blocked()
+        assert not opened.is_set()
+        may_end.set()
+        with anyio.fail_after(60):
+            await opened.wait()
+        assert await texts(library, "lake") == ["the lake is done"]
 
 
 async def test_what_does_not_fit_is_refused_and_changes_nothing(open_library: OpenLibrary, recording: Path) -> None:

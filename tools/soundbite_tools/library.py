@@ -101,6 +101,7 @@ class Library:
         self._store_access = store_access
         self._ledger_path = ledger_path
         self._opening = anyio.Lock()
+        self._making_whole = anyio.Lock()
         self._open = AsyncExitStack()
         self._store: ClipStore | None = None
         self._ledger: Ledger | None = None
@@ -171,16 +172,19 @@ class Library:
         """Make the changes of clips that a process which was killed has left; those of one at work are its own."""
         if self._clock() < self._whole_until:
             return
-        self._whole_until = self._clock() + _CATCH_UP_EVERY_S
-        ledger = await self._opened_ledger()
-        if not await ledger.has_rewrites():
-            return
-        lock = ledger.rewriting_lock()
-        if await lock.try_acquire():
-            try:
-                await finish_rewrites(await self._opened_store(), ledger)
-            finally:
-                await lock.release()
+        async with self._making_whole:  # whoever comes meanwhile must not see it half
+            if self._clock() < self._whole_until:
+                return
+            ledger = await self._opened_ledger()
+            if await ledger.has_rewrites():
+                lock = ledger.rewriting_lock()
+                if not await lock.try_acquire():
+                    return  # looked at again at the next call: its holder may be killed
+                try:
+                    await finish_rewrites(await self._opened_store(), ledger)
+                finally:
+                    await lock.release()
+            self._whole_until = self._clock() + _CATCH_UP_EVERY_S
 
     async def voices(self, *, is_erasing: bool = False) -> Voices | None:
         """Return the voices of speakers, opened at the first call; None where they are not wanted and so not kept.
