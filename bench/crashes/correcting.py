@@ -95,10 +95,10 @@ async def first_correction_s(home: Path) -> float:
     return seconds
 
 
-async def look(home: Path, least: int) -> tuple[int, int]:
+async def look(home: Path, least: int) -> tuple[list[str], int]:
     """Open the library as the next process does.
 
-    Returns how many of its parts are not of one correction, and how many rows too many hold the sentence.
+    Returns what of it is not of one correction, and how many rows too many hold the sentence.
     """
     async with open_jobs(settings_of(home)) as jobs:
         library = jobs.library
@@ -109,23 +109,25 @@ async def look(home: Path, least: int) -> tuple[int, int]:
         rows = await store.embeddings(current.space, where)
         texts = [row for row in rows if there in row.transcript]
         others = [row for row in rows if FIRST in row.transcript or _OURS.search(row.transcript)]
-        lost = int(not texts) + int(there == FIRST and least > 0)
-        lost += len([row for row in others if there not in row.transcript])
         hits = await search_clips(library, SearchRequest(query=there, match="words"))
-        lost += int(len(hits.clips) != 1)
-        lost += int(len(await ledger.rewrites()) != 0)
         corrections = await ledger.corrections_of(asset_id)
-        lost += int(bool(corrections) and corrections[-1].new_text != there)
-        if not texts:
-            print(f"the transcript says {there!r}, no clip does: {[row.transcript for row in others]}", file=sys.stderr)
-            return lost, 0
-        # The vector is that of the words that stand there: embedded again they give it back.
-        row = texts[0]
-        answer = await library.client.embed_text(row.transcript)
-        before = float(np.asarray(answer.vector, np.float32) @ row.vector)
-        others_near = await library.client.embed_text(row.transcript.replace(there, "umbrella zebra"))
-        lost += int(before < float(np.asarray(others_near.vector, np.float32) @ row.vector) - 0.02)
-        return lost, len(texts) - 1
+        faults = {
+            "a correction is gone": there == FIRST and least > 0,
+            "no clip has the words": not texts,
+            "a clip has other words": any(there not in row.transcript for row in others),
+            "search": len(hits.clips) != 1,
+            "clips are still to follow": bool(await ledger.rewrites()),
+            "the history": bool(corrections) and corrections[-1].new_text != there,
+        }
+        if texts:
+            # The vector is that of the words that stand there: embedded again they give it back.
+            row = texts[0]
+            answer = await library.client.embed_text(row.transcript)
+            before = float(np.asarray(answer.vector, np.float32) @ row.vector)
+            near = await library.client.embed_text(row.transcript.replace(there, "umbrella zebra"))
+            likeness = float(np.asarray(near.vector, np.float32) @ row.vector)
+            faults[f"the vector ({before:.3f}, of other words {likeness:.3f})"] = before < likeness - 0.02
+        return [name for name, is_so in faults.items() if is_so], max(0, len(texts) - 1)
 
 
 async def correct_run(home: Path, rounds: int) -> tuple[int, int, int, int]:
@@ -153,8 +155,8 @@ async def correct_run(home: Path, rounds: int) -> tuple[int, int, int, int]:
             failed_opens += 1
             continue
         if half:
-            print(f"round {turn}: {half} parts are not of one correction", file=sys.stderr)
-        lost += half
+            print(f"round {turn}, not of one correction: {'; '.join(half)}", file=sys.stderr)
+        lost += len(half)
         doubled += more
     await killed(upcoming)
     return acked, lost, doubled, failed_opens
