@@ -110,6 +110,15 @@ _NINTH = (
     "CREATE INDEX doubts_by_time ON doubts (asset_id, source, start_sec)",
 )
 
+# What of a content is erased, as times, and the copy of it in the library that has silence there; and the recordings of
+# which something was deleted that may be in files still.
+_TENTH = (
+    """CREATE TABLE erasures (
+        content_hash TEXT PRIMARY KEY, spans TEXT NOT NULL, copy_hash TEXT NOT NULL DEFAULT ''
+    ) STRICT""",
+    "CREATE TABLE unscrubbed (asset_id TEXT NOT NULL, content_hash TEXT NOT NULL, source_uri TEXT NOT NULL) STRICT",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _FIRST,
     _SECOND,
@@ -120,6 +129,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _SEVENTH,
     _EIGHTH,
     _NINTH,
+    _TENTH,
 )
 _Result = TypeVar("_Result")
 
