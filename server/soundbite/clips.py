@@ -62,6 +62,8 @@ class Facts:
     sounds: str = ""
     """What is heard, in words."""
     tags: tuple[str, ...] = ()
+    origin: str = ""
+    """What tells the recording from others of its title: the ending or name of its file, or a folder."""
 
     @property
     def link(self) -> str:
@@ -74,7 +76,8 @@ class Facts:
     def to_html(self, player: str = "") -> str:
         """Return the clip as a notebook shows it; titles and words come from outside and are escaped."""
         weak = ", weak" if self.is_weak else ""
-        heading = f"<b>{html.escape(self.title)}</b> {self.time_range} ({self.score:.2f}{weak})"
+        origin = f" ({html.escape(self.origin)})" if self.origin else ""
+        heading = f"<b>{html.escape(self.title)}</b>{origin} {self.time_range} ({self.score:.2f}{weak})"
         speaker = f"{html.escape(self.speaker)}: " if self.speaker else ""
         lines = [
             heading,

@@ -23,6 +23,7 @@ CLIP = ClipResult(
     clip_id="c_1",
     asset_id="a_1",
     title="Field log",
+    origin="june",
     speaker="Speaker 2",
     start_sec=20.48,
     end_sec=25.89,
@@ -130,6 +131,7 @@ FULL: list[Result] = [
             AssetResult(
                 asset_id="a_1",
                 title="Field log",
+                origin=".flac",
                 status="ready",
                 audio_seconds=92.2,
                 length="01:32",

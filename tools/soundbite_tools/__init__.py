@@ -95,6 +95,7 @@ if TYPE_CHECKING:
         write_whole,
     )
     from soundbite_tools.sources.local_media import Heard, Levels, Media, MediaProblem
+    from soundbite_tools.sources.origins import origins
     from soundbite_tools.sources.presence import as_spelled, file_states
     from soundbite_tools.sources.sources import source_label
     from soundbite_tools.sources.spoken import parsed_transcript, read_transcript_file
@@ -171,6 +172,7 @@ _NAMES = {
     "search.words": "distinct_terms terms_of",
     "sources.files": "UPLOAD_SCHEME allowed_file is_unchanged received_folder received_name sound_file write_whole",
     "sources.local_media": "Heard Levels Media MediaProblem",
+    "sources.origins": "origins",
     "sources.presence": "as_spelled file_states",
     "sources.sources": "source_label",
     "sources.spoken": "parsed_transcript read_transcript_file",
@@ -302,6 +304,7 @@ __all__ = [
     "make_ready",
     "missing_files",
     "name_speaker",
+    "origins",
     "parsed_transcript",
     "plain_tags",
     "plain_text",

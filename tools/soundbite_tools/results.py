@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from soundbite_tools.text import clock_range, count_of, listed, number, quoted, range_id, rounded_sec, shorten
+from soundbite_tools.text import clock_range, count_of, listed, number, quoted, range_id, rounded_sec, shorten, titled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,6 +112,7 @@ def _unsure(words: Sequence[str]) -> str:
 class ClipResult(ClipPlace):
     """A time range that answers a search."""
 
+    origin: Annotated[str, UNLISTED] = ""
     score: float = Field(description="0 to 1")
     is_weak: bool = Field(default=False, description="Hardly an answer")
     matched: str = Field(default="speech", description="speech (what is said), sound (what is heard), or both")
@@ -131,7 +132,8 @@ class ClipResult(ClipPlace):
         """Return the clip in words."""
         weak = " (weak)" if self.is_weak else ""
         matched = f", matched {self.matched}" if self.matched != "speech" else ""
-        lines = [f"{quoted(self.title)} {self.time_range} ({span(self)}), score {number(self.score)}{weak}{matched}"]
+        place = f"{titled(self.title, self.origin)} {self.time_range} ({span(self)})"
+        lines = [f"{place}, score {number(self.score)}{weak}{matched}"]
         if self.text:
             lines.append(f"   {_by(self.speaker)}{quoted(self.text)}{_unsure(self.unsure)}")
         if self.context:
@@ -329,9 +331,8 @@ class SpeakerListing(Result):
 
     def to_text(self) -> str:
         """Return the page in words."""
-        lines = [f"{count_of(self.total_speakers, 'speaker')}."]
-        lines += [f"{number}. {speaker.to_text()}" for number, speaker in enumerate(self.speakers, 1)]
-        return "\n".join(closing(lines, [], self.next_step))
+        speakers = (f"{number}. {speaker.to_text()}" for number, speaker in enumerate(self.speakers, 1))
+        return "\n".join(closing([f"{count_of(self.total_speakers, 'speaker')}.", *speakers], [], self.next_step))
 
 
 class AssetResult(Result):
@@ -339,6 +340,7 @@ class AssetResult(Result):
 
     asset_id: str
     title: str
+    origin: Annotated[str, UNLISTED] = ""
     status: str = Field(description="processing, ready or failed")
     file: str = Field(default="", description="gone or changed, where the file is not what was embedded")
     audio_seconds: float = 0.0
@@ -354,7 +356,7 @@ class AssetResult(Result):
         """Return the recording in words."""
         length = f", {self.length} ({number(self.audio_seconds)} s)" if self.length else ""
         clips = count_of(self.clip_count, "clip")
-        lines = [f"{quoted(self.title)}: {self.status}{length}, {clips}, asset_id {self.asset_id}"]
+        lines = [f"{titled(self.title, self.origin)}: {self.status}{length}, {clips}, asset_id {self.asset_id}"]
         details = [f"task_id {self.task_id}" if self.task_id else "", f"added {self.added}" if self.added else ""]
         details.append(f"language: {self.language}" if self.language else "")
         details.append(f"tags: {listed(self.tags)}" if self.tags else "")

@@ -63,6 +63,11 @@ def quoted(text: str) -> str:
     return '"' + single_spaces(text).replace('"', "'") + '"'
 
 
+def titled(title: str, origin: str) -> str:
+    """Return a title as it stands in an answer, with what tells its recording from others of that title."""
+    return f"{quoted(title)} ({quoted(origin)})" if origin else quoted(title)
+
+
 def listed(texts: Iterable[str]) -> str:
     """Return several words of others in quotes, with commas between them."""
     return ", ".join(map(quoted, texts))

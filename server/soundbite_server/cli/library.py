@@ -103,7 +103,7 @@ async def find_recording(ledger: Ledger, words: str) -> Asset:
     Raises:
         UnknownId: there is none, or several.
     """
-    from soundbite_tools import UnknownId, folded
+    from soundbite_tools import UnknownId, folded, origins
 
     if asset := await ledger.get_asset(words):
         return asset
@@ -114,6 +114,10 @@ async def find_recording(ledger: Ledger, words: str) -> Asset:
     if not matches:
         raise UnknownId(f"No recording is called {words!r}.", "`soundbite list` shows what there is.")
     if len(matches) > 1:
-        names = "; ".join(f"{asset.title} ({asset.asset_id})" for asset in matches[:_NAMED])
+        told = await origins(ledger, matches[:_NAMED])
+        names = "; ".join(
+            f"{asset.title} ({', '.join(filter(None, (told.get(asset.asset_id), asset.asset_id)))})"
+            for asset in matches[:_NAMED]
+        )
         raise UnknownId(f"{len(matches)} recordings are called {words!r}: {names}.", "Name one by its id.")
     return matches[0]

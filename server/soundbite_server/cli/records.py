@@ -77,7 +77,7 @@ def _print_recordings(listing: LibraryListing) -> None:
     )
     rows = (
         (
-            asset.title,
+            f"{asset.title} ({asset.origin})" if asset.origin else asset.title,
             asset.length,
             str(asset.clip_count),
             f"{asset.status}, file {asset.file}" if asset.file else asset.status,

@@ -10,6 +10,11 @@ function element(name, properties = {}, ...children) {
   return node;
 }
 
+// The title of a recording or of a clip's, and what tells it from others of that title.
+function nameOf({ title, origin }) {
+  return origin ? `${title} (${origin})` : title;
+}
+
 function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   const two = (number) => String(number).padStart(2, "0");

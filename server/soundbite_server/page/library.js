@@ -50,15 +50,28 @@ class Library {
     if (!error.isToken) this.notices.say(error.message, { isError: true });
   }
 
-  async load(page = 1) {
+  // Shows the list anew, as far as it was shown.
+  reload() {
+    return this.load(1, this.page);
+  }
+
+  // Shows the pages from `page` to `last`: a first page takes the place of all that is shown.
+  async load(page = 1, last = page) {
     const title = this.part("find").value.trim();
     const turn = this.turn = (this.turn || 0) + 1;
-    const listed = await this.bridge.callTool("list_audio", { title, tags: this.tags, page, page_limit: PAGE_LIMIT });
-    if (turn !== this.turn) return;
-    if (listed.isError) throw new Error(reasonOf(listed));
-    const { assets, total_assets, total_seconds } = listed.structuredContent;
+    const before = page === 1 ? 0 : this.entries.size;
+    const assets = [];
+    let total_assets = Infinity;
+    let total_seconds = 0;
+    for (let next = page; next <= last && before + assets.length < total_assets; next += 1) {
+      const listed = await this.bridge.callTool("list_audio", { title, tags: this.tags, page: next, page_limit: PAGE_LIMIT });
+      if (turn !== this.turn) return;
+      if (listed.isError) throw new Error(reasonOf(listed));
+      ({ total_assets, total_seconds } = listed.structuredContent);
+      assets.push(...listed.structuredContent.assets);
+    }
     if (page === 1) this.entries.clear();
-    this.page = page;
+    this.page = last;
     for (const asset of assets) this.entries.set(asset.asset_id, new Entry(asset));
     this.draw();
     this.part("more").hidden = this.entries.size >= total_assets;
@@ -120,7 +133,7 @@ class Library {
 
   async sent(taskId, row) {
     this.begun.set(taskId, row);
-    await this.load();
+    await this.reload();
   }
 
   // Looks at what is being embedded until all of it is done.
@@ -147,7 +160,7 @@ class Library {
         this.begun.delete(task_id);
         this.paces.delete(task_id);
       }
-      if (isChanged) return await this.load();
+      if (isChanged) return await this.reload();
     } catch {
       // The server is away for a moment, or counts calls: look again.
     }
@@ -186,7 +199,7 @@ class Library {
       try {
         const removed = await this.bridge.callTool("remove_audio", { asset_id });
         if (removed.isError) throw new Error(reasonOf(removed));
-        await this.load();
+        await this.reload();
       } catch (error) {
         this.tell(error);
         this.deleted.delete(asset_id);
@@ -217,8 +230,9 @@ class Entry {
     this.asset = asset;
     const clips = asset.clip_count ? `${asset.clip_count} ${asset.clip_count === 1 ? "clip" : "clips"}` : "";
     this.facts = element("span", { className: "facts" }, [asset.length, clips, (asset.tags || []).join(", ")].filter(Boolean).join(" · "));
-    const title = element("span", { className: "title" }, asset.title);
-    this.link = element("a", { className: "entry", href: addressOf(asset.asset_id), title: asset.title }, title, this.facts);
+    const name = nameOf(asset);
+    const title = element("span", { className: "title" }, name);
+    this.link = element("a", { className: "entry", href: addressOf(asset.asset_id), title: name }, title, this.facts);
     this.node = element("li", {}, this.link);
     if (asset.status === "processing") this.progressed({ progress: 0, stage: "waiting" });
     this.node.classList.toggle("is-failed", asset.status === "failed");
@@ -236,7 +250,7 @@ class Entry {
 
   progressed({ progress = 0, stage = "" }, pace = "") {
     if (!this.bar) {
-      this.bar = element("progress", { max: 1, "aria-label": `Embedding ${this.asset.title}` });
+      this.bar = element("progress", { max: 1, "aria-label": `Embedding ${nameOf(this.asset)}` });
       this.node.append(this.bar);
     }
     this.bar.value = progress;

@@ -112,7 +112,7 @@ class Page {
 
   changed() {
     this.facets();
-    this.library.load().catch((error) => this.library.tell(error));
+    this.library.reload().catch((error) => this.library.tell(error));
   }
 
   // The library changed: what the page says while nothing is asked may be out of date.

@@ -40,7 +40,7 @@ class ClipRow {
     this.bridge = shared.bridge;
     this.sounds = shared.sounds;
     this.playback = shared.playback;
-    this.name = `${clip.title}, ${clip.time_range}`;
+    this.name = `${nameOf(clip)}, ${clip.time_range}`;
     this.path = drawing("path", { d: ICONS.play });
     this.button = element("button", { className: "play", type: "button", "aria-label": `Play ${this.name}` },
       drawing("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, this.path));
@@ -53,7 +53,8 @@ class ClipRow {
   }
 
   about() {
-    const { title, time_range, score, matched = "speech" } = this.clip;
+    const { time_range, score, matched = "speech" } = this.clip;
+    const title = nameOf(this.clip);
     const address = this.shared.links.address(this.clip, this.shared.asked.query || "");
     const name = address ? element("a", { className: "title", href: address }, title) : element("span", { className: "title" }, title);
     return element("div", { className: "about" },
@@ -77,7 +78,7 @@ class ClipRow {
     if (!this.bridge.canCall()) return [];
     this.lines = element("ol", { className: "transcript", hidden: true, "aria-label": `Transcript around ${this.name}` });
     this.more = this.fold("more", "Transcript", `Transcript around ${this.name}`, () => this.read());
-    this.along = this.fold("along", "In this recording", `In this recording: where else ${this.clip.title} answers`, () => this.lookAlong());
+    this.along = this.fold("along", "In this recording", `In this recording: where else ${nameOf(this.clip)} answers`, () => this.lookAlong());
     this.reasons = reasons(this.clip);
     this.why = this.fold("why", "Why", `Why ${this.name} answers`, () => {
       this.reasons.hidden = !this.reasons.hidden;

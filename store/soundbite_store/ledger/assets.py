@@ -97,6 +97,13 @@ class AssetRecords:
         """The assets with this content, the newest first."""
         return await self._assets("content_hash = ?", content_hash)
 
+    async def assets_titled(self, titles: Iterable[str]) -> list[Asset]:
+        """The assets with one of these titles, but for those whose tasks have all failed."""
+        wanted = tuple(titles)
+        marks = ", ".join("?" * len(wanted))
+        sql = f"SELECT * FROM assets WHERE title IN ({marks}) AND {_WITHOUT_FAILED}"  # noqa: S608
+        return [_asset(row) for row in await self._ledger.read(lambda db: db.execute(sql, wanted).fetchall())]
+
     async def list_assets(self, limit: int = 100, offset: int = 0, *, with_failed: bool = True) -> list[Asset]:
         """Assets, the newest first; those whose tasks have all failed only `with_failed`."""
         where = "" if with_failed else f"WHERE {_WITHOUT_FAILED}"

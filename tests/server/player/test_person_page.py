@@ -379,3 +379,43 @@ def test_a_task_tells_its_speed_and_the_time_that_is_left(stage: Stage) -> None:
             assert await page.evaluate('document.querySelector("#library-list progress").value') > 0.1
 
     stage.run(steps())
+
+
+# A list of pages of one recording, of which the next comes only by a click; the first has a namesake.
+SHORT_PAGES = """(() => {
+  const plain = window.fetch;
+  window.IntersectionObserver = class { observe() {} unobserve() {} disconnect() {} };
+  window.fetch = async (path, request) => {
+    const { method, id, params } = JSON.parse(request?.body || "{}");
+    if (params?.name !== "list_audio") return plain(path, request);
+    params.arguments.page_limit = 1;
+    const response = await plain(path, { ...request, body: JSON.stringify({ jsonrpc: "2.0", id, method, params }) });
+    const answer = JSON.parse((await response.text()).match(/{.*}/s)[0]);
+    if (params.arguments.page === 1) answer.result.structuredContent.assets[0].origin = "june";
+    return new Response(JSON.stringify(answer), { headers: { "Content-Type": "application/json" } });
+  };
+})()"""
+
+
+def test_the_list_tells_namesakes_apart_and_stays_as_long_as_it_was_when_something_changes(stage: Stage) -> None:
+    async def steps() -> None:
+        async with stage.page(script=SHORT_PAGES) as page:
+            entries, titles = 'document.querySelectorAll("#library-list .entry").length', texts("#library-list .title")
+            await page.until(f"{entries} === 1")
+            title = (await page.evaluate(titles))[0]
+            assert title.endswith(" (june)")
+            await page.click("#library-more")
+            await page.until(f"{entries} === 2")
+            await page.click(".entry")
+            await page.until('document.querySelector(".heading button")')
+            await page.click(".heading button")
+            await page.write(".heading input", "Another name")
+            await page.press("Enter")
+            await page.until(f'{titles}[0] === "Another name (june)"')
+            assert await page.evaluate(entries) == 2
+            await page.click(".heading button")
+            await page.write(".heading input", title.removesuffix(" (june)"))
+            await page.press("Enter")
+            await page.until(f"{titles}[0] === {json.dumps(title)}")
+
+    stage.run(steps())

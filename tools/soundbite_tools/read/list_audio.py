@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from soundbite_tools.embed.spending import TaskFigures, spending_note
 from soundbite_tools.errors import raises_problems
 from soundbite_tools.results import AssetResult, LibraryListing
+from soundbite_tools.sources.origins import origins
 from soundbite_tools.sources.presence import file_notes, file_states
 from soundbite_tools.sources.sources import source_label
 from soundbite_tools.text import Room, clock_length, first_that_fits, folded, language_label, rounded_sec, shorten
@@ -39,12 +40,19 @@ async def list_audio(library: Library, request: ListRequest) -> LibraryListing:
     left = max(0, matching.total - first - len(page_assets))
     note = await spending_note(library) if page == 1 else ""
     files = await file_states(page_assets)
+    origin = await origins(ledger, page_assets)
     tasks = await ledger.tasks_of((asset.asset_id for asset in page_assets), TASKS_READ)
 
     def answer(room: Room) -> LibraryListing:
         return LibraryListing(
             assets=[
-                _asset_result(asset, tasks[asset.asset_id], files.get(asset.asset_id, ""), room)
+                _asset_result(
+                    asset,
+                    tasks[asset.asset_id],
+                    room,
+                    file=files.get(asset.asset_id, ""),
+                    origin=origin.get(asset.asset_id, ""),
+                )
                 for asset in page_assets
             ],
             total_assets=matching.total,
@@ -70,7 +78,7 @@ def _named(title: str) -> Callable[[str, str], bool] | None:
     return (lambda name, source: wanted in folded(f"{name}\n{source}")) if wanted else None
 
 
-def _asset_result(asset: Asset, tasks: Sequence[Task], file: str, room: Room) -> AssetResult:
+def _asset_result(asset: Asset, tasks: Sequence[Task], room: Room, *, file: str, origin: str) -> AssetResult:
     ready = next((task for task in tasks if task.status == "ready"), None)
     latest = tasks[0] if tasks else None
     counts = TaskFigures.of(ready).counts if ready else ()
@@ -78,6 +86,7 @@ def _asset_result(asset: Asset, tasks: Sequence[Task], file: str, room: Room) ->
     return AssetResult(
         asset_id=asset.asset_id,
         title=shorten(asset.title, room.title),
+        origin=origin,
         status=recording_status(tasks),
         file=file,
         audio_seconds=rounded_sec(asset.duration_sec),

@@ -97,6 +97,7 @@ class TimeRange:
         *,
         is_detailed: bool,
         file: str = "",
+        origin: str = "",
         labels: SpeakerLabels = NO_NAMES,
         unsure: Sequence[str] = (),
     ) -> ClipResult:
@@ -105,6 +106,7 @@ class TimeRange:
         text = shorten(self.text, room.text) if room.text else ""
         return ClipResult(
             **place_fields(clip, room.title, (self.start_sec, self.end_sec)),
+            origin=origin,
             score=round(self.best.score, 2),
             is_weak=self.best.score < WEAK_SCORE,
             matched=self.best.matched,

@@ -32,6 +32,7 @@ from soundbite_tools.search.ranking import (
 from soundbite_tools.search.selection import maker_of, select_clips
 from soundbite_tools.search.wanted import topic_of
 from soundbite_tools.search.words import asks_for_sound, distinct_terms
+from soundbite_tools.sources.origins import origins
 from soundbite_tools.sources.presence import file_states
 from soundbite_tools.speakers import speaker_labels
 from soundbite_tools.text import Room, count_of, first_that_fits, plain_text
@@ -212,9 +213,9 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
         ranges = ranges[:_NEAREST_SHOWN]
     shown = ranges[first:last]
     # What the ledger and the disk say of the same recordings, side by side: each waits for a thread.
-    page, files, labels = await asyncio.gather(
+    page, (files, origin), labels = await asyncio.gather(
         complete_ranges(library, selection.space, shown, with_room=is_detailed, context_sec=request.context_sec),
-        _file_states(library, shown),
+        _of_sources(library, shown),
         speaker_labels(library, (entry.asset_id for entry in shown)),
     )
     doubts = await (await library.ledger()).doubtful_words_at(
@@ -230,7 +231,12 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
         return SearchResult(
             clips=[
                 entry.result(
-                    room, is_detailed=is_detailed, file=files.get(entry.asset_id, ""), labels=labels, unsure=unsure
+                    room,
+                    is_detailed=is_detailed,
+                    file=files.get(entry.asset_id, ""),
+                    origin=origin.get(entry.asset_id, ""),
+                    labels=labels,
+                    unsure=unsure,
                 )
                 for entry, unsure in zip(entries, doubts, strict=False)
             ],
@@ -256,9 +262,11 @@ def _verdict(page: Sequence[TimeRange]) -> list[str]:
     return [f"Nothing in the library answers this: {nearest} {'does' if len(page) == 1 else 'do'}."]
 
 
-async def _file_states(library: Library, page: Sequence[TimeRange]) -> dict[str, FileState]:
-    ids = dict.fromkeys(entry.best.clip.asset_id for entry in page)
-    return await file_states((await (await library.ledger()).get_assets(ids)).values())
+async def _of_sources(library: Library, page: Sequence[TimeRange]) -> tuple[dict[str, FileState], dict[str, str]]:
+    """What became of the files of recordings, and what tells those of one title apart, by id."""
+    ledger = await library.ledger()
+    assets = await ledger.get_assets(entry.asset_id for entry in page)
+    return await file_states(assets.values()), await origins(ledger, assets.values())
 
 
 async def _not_searched(library: Library, space: Space) -> list[str]:

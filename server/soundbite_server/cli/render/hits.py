@@ -82,6 +82,7 @@ def _heading(number: int, clip: ClipResult) -> Text:
     return Text.assemble(
         (f"{number}. ", "dim"),
         (clip.title, "bold"),
+        (f" ({clip.origin})" if clip.origin else "", ""),
         ("  ", ""),
         (clip.time_range, "cyan"),
         ("  ", ""),
