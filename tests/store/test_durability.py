@@ -5,10 +5,13 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import lancedb
 import pytest
 
 from soundbite_store import Clip, ClipFilter, ClipStore, Space, StoreCorrupt, StoreFull
+from soundbite_store.repair.healing import unreadable_heads
 
 MakeClip = Callable[..., Clip]
 
@@ -200,3 +203,33 @@ async def test_tidying_is_refused_when_the_disk_has_no_room_for_it(
         with pytest.raises(StoreFull, match="needs 17 MB of free disk space"):
             await store.optimise(space)
         assert await store.count(space) == 1
+
+
+async def test_what_others_commit_while_versions_are_read_is_not_set_aside(
+    tmp_path: Path, space: Space, make_clip: MakeClip
+) -> None:
+    """Machines that share no lock write at any time, so between any two steps of the search for the last good one."""
+    async with await ClipStore.open(tmp_path, lock_dir=tmp_path / "locks") as writer:
+        await writer.upsert(space, [make_clip(0)])
+        table = await (await lancedb.connect_async(tmp_path)).open_table(space.table_name)
+
+        class Slow:
+            """The table, with a commit of somebody else before each step."""
+
+            name = space.table_name
+            number = 0
+
+            def __getattr__(self, step: str) -> Any:
+                async def first_another(*values: Any) -> Any:
+                    Slow.number += 1
+                    await writer.upsert(space, [make_clip(Slow.number)])
+                    return await getattr(table, step)(*values)
+
+                return (
+                    first_another
+                    if step in {"version", "list_versions", "checkout", "checkout_latest"}
+                    else getattr(table, step)
+                )
+
+        assert await unreadable_heads(Slow(), table_dir(tmp_path, space)) == []  # type: ignore[arg-type]
+        assert await writer.count(space) == Slow.number + 1 > 3

@@ -27,10 +27,9 @@ from soundbite_store.repair.durability import TableFolder
 from soundbite_store.repair.healing import (
     HealingNotes,
     has_torn_files,
-    last_readable_version,
-    manifests_after,
     quarantine,
     torn_heads,
+    unreadable_heads,
 )
 from soundbite_store.vectors import TABLE_PREFIX, Space
 
@@ -245,11 +244,9 @@ class StoreConnection:
 
     async def _step_back(self, raw: AsyncTable, folder: Path) -> AsyncTable:
         with lance_errors():
-            head = await raw.version()
-            readable = await last_readable_version(raw)
-        if readable == head:
+            later = await unreadable_heads(raw, folder)
+        if not later:
             return raw
-        later = await asyncio.to_thread(manifests_after, folder, readable)
         await asyncio.to_thread(quarantine, later)
         await asyncio.to_thread(self._note_healing, folder, len(later))
         reopened = await self.open_raw(raw.name)

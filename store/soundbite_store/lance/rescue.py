@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from soundbite_store.errors import StoreBusy, StoreError, lance_errors, tells_of_damage
 from soundbite_store.lance.indexes import broken_indexes, drop_broken_indexes
 from soundbite_store.lance.schema import space_of
-from soundbite_store.repair.healing import last_readable_version, manifests_after, quarantine, set_table_aside
+from soundbite_store.repair.healing import quarantine, set_table_aside, unreadable_heads
 from soundbite_store.repair.holdings import Holding, read_holdings
 from soundbite_store.repair.mending import mend_rows, remove_misnamed
 from soundbite_store.vectors import TABLE_PREFIX, Space
@@ -88,12 +88,11 @@ class StoreRescue:
             space = None if raw is None else space_of(await raw.schema())
             if raw is None or space is None or space.table_name != name:
                 return []
-            readable = await last_readable_version(raw)
+            return await unreadable_heads(raw, folder)
         except StoreError as exc:
             if not tells_of_damage(exc):
                 raise
             return []
-        return await asyncio.to_thread(manifests_after, folder, readable)
 
     async def _rows_taken_out(self, name: str) -> int:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import time
@@ -80,26 +81,27 @@ class HealingNotes:
         self._path.unlink(missing_ok=True)
 
 
-async def last_readable_version(table: AsyncTable) -> int:
-    """The newest version of which every data file can be opened.
+async def unreadable_heads(table: AsyncTable, table_dir: Path) -> list[Path]:
+    """The newest manifests, back to that of the newest version of which every data file can be opened.
 
-    Raises: StoreCorrupt when none of the last 50 can.
+    What others commit meanwhile is none of them: a machine that shares no lock with this one may write at any time.
+
+    Raises: StoreCorrupt when none of the last 50 versions can be read.
     """
     head = await table.version()
     versions = sorted((int(entry["version"]) for entry in await table.list_versions()), reverse=True)
     for version in [v for v in versions if v <= head][:_MAX_STEPS_BACK]:
         async with _at_version(table, version):
             if await _can_scan(table):
-                return version
+                return await asyncio.to_thread(_manifests_between, table_dir, version, head)
     raise StoreCorrupt(
         f"The table {table.name} has data files that no recent version can do without: run `soundbite doctor --deep`."
     )
 
 
-def manifests_after(table_dir: Path, version: int) -> list[Path]:
-    """The manifests newer than a version. A manifest is named 2**64 - 1 - version."""
-    newest = 2**64 - 1 - version
-    return [path for path in _newest_first(table_dir) if int(path.stem) < newest]
+def _manifests_between(table_dir: Path, after: int, last: int) -> list[Path]:
+    # A manifest is named 2**64 - 1 - version.
+    return [path for path in _newest_first(table_dir) if after < 2**64 - 1 - int(path.stem) <= last]
 
 
 async def _can_scan(table: AsyncTable) -> bool:
