@@ -3,6 +3,8 @@
 const KINDS = { speech: "speech", music: "music", silence: "silence", sound: "other sound" };
 const SILENT_PEAK = 1;
 const STEP_SEC = 5;
+// What is shorter has no two chapters; what is longer keeps room for them, or all below would move when they come.
+const TWO_CHAPTERS_SEC = 60;
 
 class Timeline {
   // `seek(seconds, plays)` is called when somebody chooses a place.
@@ -13,7 +15,7 @@ class Timeline {
     this.segments = segments;
     this.lines = lines || [];
     this.voices = voices;
-    this.chapters = element("ol", { className: "chapters", hidden: true, "aria-label": "Chapters" });
+    this.chapters = element("ol", { className: "chapters", hidden: this.length < TWO_CHAPTERS_SEC, "aria-label": "Chapters" });
     this.marks = element("div", { className: "marks", "aria-hidden": "true" });
     this.wave = element("div", { className: "wave", role: "slider", tabIndex: 0, "aria-label": "Position in the recording" });
     this.wave.setAttribute("aria-valuemin", "0");

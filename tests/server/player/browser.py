@@ -156,12 +156,19 @@ class Page:
         await self.evaluate(look, inner=inner)
 
     async def click(self, selector: str) -> None:
-        """Click an element as a mouse does; it has to be there and not be covered."""
+        """Click an element as a mouse does; it has to be there, to have come to rest and not be covered."""
         await self.until(f"document.querySelector({json.dumps(selector)})?.getClientRects().length")
-        place = await self.evaluate(f"""(() => {{
-          const node = document.querySelector({json.dumps(selector)});
-          node.scrollIntoView({{ block: "center", behavior: "instant" }});
-          const box = node.getBoundingClientRect();
+        place = await self.evaluate(f"""(async () => {{
+          const frame = () => new Promise(requestAnimationFrame);
+          let node, box, before;
+          do {{
+            before = box;
+            node = document.querySelector({json.dumps(selector)});
+            node.scrollIntoView({{ block: "center", behavior: "instant" }});
+            await frame();
+            await frame();
+            box = node.getBoundingClientRect();
+          }} while (!node.isConnected || JSON.stringify(box) !== JSON.stringify(before));
           const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
           const top = document.elementFromPoint(x, y);
           const isFree = node.contains(top) || Boolean(top?.contains(node));
@@ -175,6 +182,7 @@ class Page:
     async def write(self, selector: str, text: str) -> None:
         """Click a field and type a text in place of what is in it."""
         await self.click(selector)
+        await self.until(f"document.activeElement === document.querySelector({json.dumps(selector)})")
         await self.evaluate("document.activeElement.select()")
         await self.send("Input.insertText", text=text)
 
