@@ -95,7 +95,7 @@ def searches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searches]:
         table = await store.connection.table_for_writing(SPACE)
         resident = await table.resident()
         assert resident is not None
-        return store, LanceSearch(table.lance, table.facts, CLIP_COLUMNS, FOLDER), resident
+        return store, LanceSearch(table.facts, CLIP_COLUMNS, FOLDER), resident
 
     with asyncio.Runner() as runner:
         store, lance, memory = runner.run(opened())

@@ -10,7 +10,7 @@ import lancedb
 import pytest
 
 from soundbite_store import Clip, ClipStore, Space
-from soundbite_store.lance import clip_store, upkeep
+from soundbite_store.lance import clip_store, connection, upkeep
 
 MakeClip = Callable[..., Clip]
 FOR_EVER = 3_600.0
@@ -123,3 +123,27 @@ async def test_what_is_remembered_of_old_versions_is_bounded(
         for index in range(80):  # 5.5 MB
             await store.upsert(space, [make_clip(index)])
         assert 3 << 20 < sessions[0].size_bytes < 5 << 20
+
+
+def open_index_files(folder: Path) -> int:
+    files = [one.readlink() for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    return sum(one.is_relative_to(folder) and "_indices" in one.parts for one in files)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed by Linux")
+async def test_indexes_that_newer_ones_have_replaced_are_let_go(
+    tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_VERSIONS_OF_A_SESSION", 8)
+    monkeypatch.setattr(clip_store, "_FIRST_LOOK_S", FOR_EVER)
+    words = [f"word{number}" for number in range(3_000)]  # what is small is read at once, and its file closed
+    async with await ClipStore.open(tmp_path) as store, await ClipStore.open(tmp_path) as reader:
+        for index in range(12):
+            said = [" ".join([f"日本 number{index}", *words[first::15]]) for first in range(15)]
+            clips = [make_clip(place, f"a_{index}", transcript=text) for place, text in enumerate(said)]
+            await store.upsert(space, clips)
+            await store.optimise(space)
+            # Words of such scripts are looked up by LanceDB, in its indexes.
+            hits = await reader.text_search(space, f"日本 number{index}", limit=200)
+            assert (hits[0].clip.asset_id, len(hits)) == (f"a_{index}", 15 * (index + 1))
+        assert open_index_files(tmp_path) < 45

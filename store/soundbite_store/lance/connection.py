@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import logging
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soundbite_store.errors import StoreCorrupt, lance_errors
+from soundbite_store.errors import StoreCorrupt, StoreError, lance_errors
 from soundbite_store.lance.indexes import create_text_indexes, drop_broken_indexes, has_text_indexes
 from soundbite_store.lance.places import FOLDER, StoreAccess, capabilities_of, reaching
 from soundbite_store.lance.schema import (
@@ -43,6 +44,9 @@ _log = logging.getLogger(__name__)
 # as fast with 1 MB as with 16.
 _INDEX_CACHE_BYTES = 256 << 20
 _METADATA_CACHE_BYTES = 4 << 20
+# In the index cache stay indexes that newer ones have replaced, each with its files open: six files for each tidying,
+# and a process may often have no more than 1,024, on a Mac 256. It can't be emptied, only be left for another one.
+_VERSIONS_OF_A_SESSION = 100
 # In the format after this one a search reads its clips by decoding all rows between them in each column that has one
 # value throughout: at a million rows that takes 26 ms for 20 clips, and 6 in this one.
 _NEW_TABLES = {"new_table_data_storage_version": "2.1"}
@@ -103,12 +107,25 @@ class StoreConnection:
         Raises: StoreTooNew, SpaceMismatch, StoreCorrupt, StoreUnavailable.
         """
         if ready := self._tables.get(space.table_name):
+            if ready.facts.versions >= _VERSIONS_OF_A_SESSION and self._local_dir:
+                await self._renew(ready)
             return ready
         async with self._opening:
             if ready := self._tables.get(space.table_name):
                 return ready
             raw = await self.open_healed(space.table_name)
             return None if raw is None else await self._opened(space, raw)
+
+    async def _renew(self, outdated: ClipTable) -> None:
+        """Have all tables use a new connection, with caches of its own; what runs on the earlier one ends on it."""
+        async with self._opening:
+            if outdated.facts.versions < _VERSIONS_OF_A_SESSION:  # another call has done it
+                return
+            self._database = None
+            with contextlib.suppress(StoreError):  # whoever reads or writes meets it too
+                for name, table in [*self._tables.items()]:
+                    if raw := await self.open_raw(name):
+                        table.renew(raw)
 
     async def table_for_writing(self, space: Space) -> ClipTable:
         """The space's table, created if need be."""

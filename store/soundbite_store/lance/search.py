@@ -90,11 +90,8 @@ class TableSearch:
 class LanceSearch:
     """Searches through LanceDB."""
 
-    def __init__(
-        self, table: AsyncTable, facts: TableFacts, columns: Sequence[str], capabilities: StoreCapabilities
-    ) -> None:
+    def __init__(self, facts: TableFacts, columns: Sequence[str], capabilities: StoreCapabilities) -> None:
         """`columns` are those of a clip."""
-        self._table = table
         self._facts = facts
         self._columns = columns
         self._capabilities = capabilities
@@ -112,7 +109,7 @@ class LanceSearch:
         condition = where.to_sql()
         if not await self._facts.count(condition):  # remembered, where LanceDB would look through the rows each time
             return []
-        query = self._table.query().nearest_to(_as_arrow(vector)).distance_type("cosine").limit(count)
+        query = self._facts.table.query().nearest_to(_as_arrow(vector)).distance_type("cosine").limit(count)
         if condition:
             query = query.where(condition)
         plan = EXACT if exact else await self._plan(condition)
@@ -151,7 +148,7 @@ class LanceSearch:
         return plan_search(index, rows, await self._facts.count(condition))
 
     def _column_search(self, words: str, column: str, condition: str) -> Any:
-        query = self._table.query().nearest_to_text(matching(words, column))
+        query = self._facts.table.query().nearest_to_text(matching(words, column))
         return query.where(condition) if condition else query
 
 
@@ -159,13 +156,22 @@ class TableFacts:
     """Numbers of rows and the state of the vector index, by version of the table."""
 
     def __init__(self, table: AsyncTable, folder: Path | None = None) -> None:
-        self._table = table
+        self.table = table
         # Where directories tell at once that a file came; on Windows they may be late.
         self._manifests = folder / "_versions" if folder and os.name == "posix" else None
         self._commit: tuple[int, int] | None = None
-        self._version = -1
+        self._version = self._first_version = -1
         self._counts: OrderedDict[str, int] = OrderedDict()
         self._index: VectorIndex | None = None
+
+    @property
+    def versions(self) -> int:
+        """How many versions there have been since the table was opened."""
+        return self._version - self._first_version
+
+    def renew(self, table: AsyncTable) -> None:
+        """Ask another handle on the table from now on."""
+        self.table, self._first_version = table, self._version
 
     async def version(self) -> int:
         """The version that the facts are about: the newest."""
@@ -173,9 +179,11 @@ class TableFacts:
         if commit is not None and commit == self._commit:
             return self._version
         with lance_errors():
-            version = int(await self._table.version())
+            version = int(await self.table.version())
             if version != self._version:
-                index = vector_index_of(await self._table.schema())
+                index = vector_index_of(await self.table.schema())
+                if self._version < 0:
+                    self._first_version = version
                 self._version, self._index = version, index
                 self._counts.clear()
         self._commit = commit
@@ -198,7 +206,7 @@ class TableFacts:
         if condition in self._counts:
             return self._counts[condition]
         with lance_errors():
-            count = int(await self._table.count_rows(condition or None))
+            count = int(await self.table.count_rows(condition or None))
         if version == self._version:  # another task may have seen a newer version meanwhile
             self._counts[condition] = count
             if len(self._counts) > _REMEMBERED_COUNTS:

@@ -50,7 +50,6 @@ class ClipTable:
         `reopen` gives another handle on the table; with it the clips of a table in a folder are held in memory.
         """
         self.space = space
-        self.lance = table
         self.facts = TableFacts(table, folder.path if folder else None)
         self.gate = gate
         self.optimiser = optimiser
@@ -61,8 +60,20 @@ class ClipTable:
         self._presence = AssetPresence(self.facts, folder, reopen)
         self._info: tuple[int, SpaceInfo] | None = None
         self._resident = ResidentIndex(space.dimension, self.facts, reopen) if folder and reopen else None
-        lance_search = LanceSearch(table, self.facts, self._columns, capabilities)
+        lance_search = LanceSearch(self.facts, self._columns, capabilities)
         self.search = TableSearch(space.dimension, lance_search, self.resident)
+
+    @property
+    def lance(self) -> AsyncTable:
+        """LanceDB's table."""
+        return self.facts.table
+
+    def renew(self, table: AsyncTable) -> None:
+        """Use another handle on the table, and let go of those there were; what is in memory stays."""
+        self.facts.renew(table)
+        self._presence.let_go()
+        if self._resident:
+            self._resident.let_go()
 
     async def resident(self) -> ResidentClips | None:
         """The clips of the newest version in memory; None where they are too many, elsewhere, or not read yet."""
@@ -256,6 +267,10 @@ class AssetPresence:
         """Have the answer ready where finding it takes long: at the first writes, and after those of others."""
         if self._base is None:
             await self.holds_any(asset_ids)
+
+    def let_go(self) -> None:
+        """Hold no version of the table; the next question opens one."""
+        self._base = None
 
     def note_added(self, asset_ids: Iterable[str], version: int) -> None:
         """Note which assets a version has rows of that this process wrote just now, in its turn."""

@@ -97,6 +97,10 @@ class ResidentIndex:
         self._own_writes += 1
         self._newest_at = -math.inf
 
+    def let_go(self) -> None:
+        """Hold no handle on the table; the next reading opens one."""
+        self._pinned = None
+
     async def _look(self) -> None:
         with contextlib.suppress(StoreError):  # whatever it is, the search that has to wait meets it too
             await self._newest()
@@ -237,12 +241,11 @@ class ResidentIndex:
         self._copy, self._failed_at = None, version
 
     async def _at(self, version: int) -> AsyncTable:
-        if self._pinned is None:
-            self._pinned = await self._reopen()
-            if self._pinned is None:
-                raise StoreError("The clips table is gone.")
-        await self._pinned.checkout(version)
-        return self._pinned
+        if (table := self._pinned or await self._reopen()) is None:
+            raise StoreError("The clips table is gone.")
+        self._pinned = table
+        await table.checkout(version)
+        return table
 
 
 async def _addresses(table: AsyncTable) -> NDArray[np.int64]:
