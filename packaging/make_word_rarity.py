@@ -16,9 +16,9 @@ import math
 from collections import defaultdict
 from pathlib import Path
 
-from soundbite_tools.search.words import UNKNOWN_WEIGHT, term_of
+from soundbite_tools.words.rarity import UNKNOWN_WEIGHT, term_of
 
-TABLE = Path(__file__).parents[1] / "tools" / "soundbite_tools" / "search" / "english_rarity.txt"
+TABLE = Path(__file__).parents[1] / "tools" / "soundbite_tools" / "words" / "english_rarity.txt"
 # Zipf-Mandelbrot: the frequency of the word at a place is proportional to 1 / (place + 3).
 OFFSET = 3
 # A term of this frequency, as a share of the sum over 1 / (place + OFFSET), tells nothing.

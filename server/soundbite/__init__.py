@@ -17,7 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from soundbite.clips import AsyncClip, Clip, Recording, Speaker
+    from soundbite.clips import AsyncClip, Clip, Recording, Replacement, Speaker
     from soundbite.errors import NotFound, SoundbiteError, SourceError
     from soundbite.library import AsyncLibrary, Library
     from soundbite.opening import open  # noqa: A004 - as in `soundbite.open()`
@@ -29,6 +29,7 @@ _MODULE_OF = {
     "Library": "library",
     "NotFound": "errors",
     "Recording": "clips",
+    "Replacement": "clips",
     "SoundbiteError": "errors",
     "SourceError": "errors",
     "Speaker": "clips",
@@ -42,6 +43,7 @@ __all__ = [
     "Library",
     "NotFound",
     "Recording",
+    "Replacement",
     "SoundbiteError",
     "SourceError",
     "Speaker",

@@ -40,6 +40,21 @@ class Speaker:
 
 
 @dataclass(frozen=True)
+class Replacement:
+    """Words of a recording that gave way to a name that was taught, or would."""
+
+    before: str
+    after: str
+    title: str
+    start_sec: float
+    time_range: str
+    """mm:ss-mm:ss in the recording."""
+    nearness: float
+    """How near in sound they are, 0 to 1."""
+    clip_id: str
+
+
+@dataclass(frozen=True)
 class Facts:
     """Where a clip is, what is said and heard in it, and how sure it is that it answers."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from soundbite.clips import AsyncClip, Clip, Facts, Recording, Speaker
+from soundbite.clips import AsyncClip, Clip, Facts, Recording, Replacement, Speaker
 from soundbite.errors import NotFound, SoundbiteError, translated
 from soundbite_server.ingestion import add_one
 from soundbite_server.sources import Source
@@ -22,6 +22,7 @@ from soundbite_tools import (
     SearchRequest,
     SourceProblem,
     SpeakersRequest,
+    TeachRequest,
     UnknownId,
     WorkFailed,
     correct_transcript,
@@ -31,6 +32,7 @@ from soundbite_tools import (
     name_speaker,
     remove_audio,
     search_clips,
+    teach_words,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from soundbite_tools import AssetResult, ClipResult, Jobs, SpeakerEntry, TaskResult
 
 _PAGE = 50
+_ALL = 100_000
 
 
 class AsyncLibrary:
@@ -155,6 +158,22 @@ class AsyncLibrary:
             )
             await correct_transcript(self._jobs.library, request)
 
+    async def teach(
+        self, *names: str, remove: Iterable[str] = (), undo: bool = False, dry_run: bool = False
+    ) -> list[Replacement]:
+        """Teach names as they are spelled and put them where words that may be misheard sound like them.
+
+        A name may say what it was heard as: "Cheryl: Charles". Without names the whole glossary is applied again.
+        `undo` takes back what these names, or all, replaced; with `dry_run` nothing changes.
+
+        Raises:
+            SoundbiteError: a name is none, or the glossary can't be read or written.
+        """
+        with translated():
+            request = TeachRequest(words=names, remove=tuple(remove), undo=undo, dry_run=dry_run)
+            done = await teach_words(self._jobs.library, request, most_shown=_ALL)
+        return [Replacement(**one.model_dump()) for one in done.replacements]
+
     async def audio(self, clip: Facts, audio_format: Format = "mp3") -> bytes:
         """Return the sound of a clip as a small file.
 
@@ -212,6 +231,13 @@ class Library:
     def correct(self, clip: Facts, old_text: str, new_text: str) -> None:
         """Put words in the place of others that a clip's text has once, as `AsyncLibrary.correct` does."""
         self._portal.call(self._library.correct, clip, old_text, new_text)
+
+    def teach(
+        self, *names: str, remove: Iterable[str] = (), undo: bool = False, dry_run: bool = False
+    ) -> list[Replacement]:
+        """Teach names as they are spelled, as `AsyncLibrary.teach` does."""
+        call = functools.partial(self._library.teach, *names, remove=remove, undo=undo, dry_run=dry_run)
+        return self._portal.call(call)
 
     def audio(self, clip: Facts, audio_format: Format = "mp3") -> bytes:
         """Return the sound of a clip, as `AsyncLibrary.audio` does."""

@@ -156,6 +156,7 @@ def library_config(settings: Settings, *, is_over_http: bool = False) -> Library
         file_urls=settings.is_embedded,
         keep_assets=settings.keep_assets,
         voices=settings.voices and settings.speakers,
+        glossary=settings.glossary,
         local_transcripts=settings.local_transcripts,
         budget_file_minutes=settings.budget_file_minutes,
         budget_day_minutes=settings.budget_day_minutes,
@@ -253,7 +254,9 @@ class LibraryPool:
             return self._settings
         place = f"{CALLERS_FOLDER}/{folder}"
         store = f"{self._settings.store.rstrip('/')}/{place}" if self._settings.store else ""
-        return self._settings.model_copy(update={"home": self._settings.home / place, "store": store})
+        # The glossary of the settings is whoever set it's: a caller has one of their own.
+        own = {"home": self._settings.home / place, "store": store, "glossary": None}
+        return self._settings.model_copy(update=own)
 
     def _close_idle(self) -> None:
         if len(self._libraries) >= _MOST_OPEN:

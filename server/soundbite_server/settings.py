@@ -168,6 +168,8 @@ class Settings(BaseSettings):
     """Whether transcripts say who speaks."""
     voices: bool = Field(False, description="on or off")
     """Whether voices are kept, so that people who were named are known in other recordings."""
+    glossary: _Folder | None = None
+    """A text file of names as they are spelled, one a line; None means one in `home`."""
     local_transcripts: bool = Field(True, description="1 or 0")
     """Whether words the hosted platform does not give are recognised on this machine."""
     budget_file_minutes: float = Field(0.0, ge=0.0, lt=1e6, description=_MINUTES)

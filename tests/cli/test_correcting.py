@@ -50,6 +50,25 @@ def test_words_are_put_right_and_back_with_the_vectors_that_an_embedding_gives(s
     assert (refused.code, "is not written there" in refused.err) == (2, True)
 
 
+def test_a_name_is_taught_shown_first_and_taken_back(shelf: Any, run: Any) -> None:
+    (recording,) = [one for one in json.loads(run("list", "--json").out)["assets"] if one["title"] == "spoken words"]
+    first = next(row for row in clips(shelf.home, recording["asset_id"]).values() if row.transcript)
+    word = max(first.transcript.split(), key=len).strip(".,")
+    shown = run("teach", f"Zeppelin: {word}", "--dry-run")
+    assert "nothing is changed yet" in shown.out, shown.err
+    assert not (shelf.home / "glossary.txt").exists()
+    done = json.loads(run("teach", f"Zeppelin: {word}", "--json").out)
+    assert word in done["replacements"][0]["before"]
+    assert json.loads(run("search", "Zeppelin", "--match", "words", "--json").out)["clips"]
+    assert run("teach", "--list").out == f"Zeppelin: {word}\n"
+    assert "glossary" in run("correct", "spoken words", "--history").out
+    assert "1 name in the glossary" in run("teach", "--undo").out
+    again = clips(shelf.home, recording["asset_id"])
+    assert not [row for row in again.values() if "Zeppelin" in row.transcript]
+    run("teach", "--remove", "zeppelin")
+    assert run("teach", "--list", "--json").out == "[]\n"
+
+
 @pytest.mark.parametrize("rounds", [3])
 def test_a_correction_that_is_killed_is_old_or_new(rounds: int, tmp_path: Path) -> None:
     bench = Path(__file__).parents[2] / "bench" / "kills.py"

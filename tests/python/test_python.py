@@ -59,6 +59,10 @@ def test_a_script_adds_searches_and_hears_and_others_may_have_the_library_open(h
             with pytest.raises(kind) as refusal:
                 wrong()
             assert refusal.value.code == code
+        (taught,) = library.teach("Moneyback: money back")
+        assert taught.after.startswith("Moneyback")
+        assert "Moneyback" in other.search("Moneyback", top_k=1, match="words")[0].text
+        assert library.teach(undo=True)[0].before == taught.after
         library.remove(added)
         assert other.recordings() == []
     assert "data:audio" not in clip._repr_html_()  # closed: it is still shown, without its sound

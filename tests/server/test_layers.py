@@ -52,12 +52,13 @@ ROOMS = {
             "sources",
             "transcripts",
             "voices",
+            "words",
         },  # the face, which names what the server may use
         "embed": {"", "sources", "voices", "words"},
         "groups": {"", "search"},
         "read": {"", "embed", "search", "sources", "words"},  # chapters weigh words as a search does
         "repair": {"", "embed", "sources"},
-        "search": {"", "embed", "sources"},
+        "search": {"", "embed", "sources", "words"},  # how rare a word is
         "sources": {"", "words"},
         "transcripts": {"", "embed", "words"},
         "voices": {"", "embed", "sources"},

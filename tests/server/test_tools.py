@@ -104,6 +104,7 @@ async def test_embedding_the_same_again_computes_nothing_and_says_so(connect: An
         ("name_speaker", {"asset_id": "ASSET", "speaker": "1", "name": "Ann"}),
         ("list_speakers", {}),
         ("correct_transcript", {"asset_id": "ASSET", "old_text": "still dark", "new_text": "still bright"}),
+        ("teach_words", {"words": ["Starke: bright, dark"], "dry_run": True}),
         ("remove_audio", {"asset_id": "ASSET"}),
     ],
     ids=str,
@@ -192,6 +193,7 @@ BAD_CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("list_audio", {"page": 0}, "page"),
     ("correct_transcript", {"asset_id": "ASSET", "old_text": "nobody said this"}, "is not written there"),
     ("correct_transcript", {"asset_id": "ASSET"}, "words to correct were not given"),
+    ("teach_words", {"words": [": nothing"]}, "is no name"),
 ]
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from soundbite_tools.search.words import (
     MOST_TERMS,
-    UNKNOWN_WEIGHT,
     QuestionWords,
     content_terms,
     distinct_terms,
@@ -15,8 +14,8 @@ from soundbite_tools.search.words import (
     sound_share,
     sound_terms,
     terms_of,
-    weight_of,
 )
+from soundbite_tools.words.rarity import UNKNOWN_WEIGHT, weight_of
 
 
 def test_words_are_folded_as_the_index_folds_them() -> None:

@@ -29,7 +29,8 @@ from soundbite_tools.results import (
 )
 from soundbite_tools.search import search_clips as searching
 from soundbite_tools.transcripts import correct_transcript as correcting
-from soundbite_tools.transcripts.requests import CorrectionResult, CorrectRequest
+from soundbite_tools.transcripts import teach_words as teaching
+from soundbite_tools.transcripts.requests import CorrectionResult, CorrectRequest, TeachRequest, TeachResult
 from soundbite_tools.voices import forget_voice as forgetting
 from soundbite_tools.voices import list_speakers as speakers
 from soundbite_tools.voices import name_speaker as naming
@@ -87,6 +88,10 @@ async def name_speaker(library: Library, asset_id: str, speaker: str, name: str)
 
 async def correct_transcript(library: Library, **asked: Any) -> CorrectionResult:
     return await correcting.correct_transcript(library, CorrectRequest(**asked))
+
+
+async def teach_words(library: Library, *words: str, **asked: Any) -> TeachResult:
+    return await teaching.teach_words(library, TeachRequest(words=words, **asked))
 
 
 async def forget_voice(library: Library, name: str) -> VoiceForgotten:

@@ -121,11 +121,19 @@ if TYPE_CHECKING:
         speaker_label,
     )
     from soundbite_tools.transcripts.correct_transcript import correct_transcript
-    from soundbite_tools.transcripts.requests import CorrectionResult, CorrectRequest
+    from soundbite_tools.transcripts.requests import (
+        CorrectionResult,
+        CorrectRequest,
+        TaughtWords,
+        TeachRequest,
+        TeachResult,
+    )
+    from soundbite_tools.transcripts.teach_words import teach_words
     from soundbite_tools.voices.forget_voice import forget_all_voices, forget_voice
     from soundbite_tools.voices.list_speakers import list_speakers
     from soundbite_tools.voices.name_speaker import name_speaker
     from soundbite_tools.voices.requests import NameRequest, SpeakersRequest, VoiceRequest
+    from soundbite_tools.words.glossary import Glossary
 
 _NAMES = {
     "config": "EMBEDDED LibraryConfig UrlRules",
@@ -179,7 +187,8 @@ _NAMES = {
     "sources.writers": "written_files",
     "speakers": "SpeakerLabels speaker_labels transcript_of_recording",
     "transcripts.correct_transcript": "correct_transcript",
-    "transcripts.requests": "CorrectRequest CorrectionResult",
+    "transcripts.requests": "CorrectRequest CorrectionResult TaughtWords TeachRequest TeachResult",
+    "transcripts.teach_words": "teach_words",
     "text": (
         "LONGEST_TITLE MOST_TAGS SILENCE changed_tags clock clock_length clock_range count_of file_label folded "
         "plain_tags plain_text "
@@ -189,6 +198,7 @@ _NAMES = {
     "voices.list_speakers": "list_speakers",
     "voices.name_speaker": "name_speaker",
     "voices.requests": "NameRequest SpeakersRequest VoiceRequest",
+    "words.glossary": "Glossary",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 
@@ -221,6 +231,7 @@ __all__ = [
     "EmbedRequest",
     "EmptyLibrary",
     "Flag",
+    "Glossary",
     "Heard",
     "Jobs",
     "Levels",
@@ -252,6 +263,9 @@ __all__ = [
     "Stray",
     "TaskRequest",
     "TaskResult",
+    "TaughtWords",
+    "TeachRequest",
+    "TeachResult",
     "ToolProblem",
     "TranscriptFormat",
     "TranscriptRequest",
@@ -330,6 +344,7 @@ __all__ = [
     "speaker_label",
     "speaker_labels",
     "task_result",
+    "teach_words",
     "terms_of",
     "track_of",
     "transcript_file",

@@ -39,6 +39,8 @@ class LibraryConfig:
     """Whether nothing is embedded and no task taken in: unfinished ones are left to who may write."""
     natural_segmentation: bool = True
     """Whether `segmentation=auto` means natural (the platform must know it) rather than fixed."""
+    glossary: Path | None = None
+    """A text file of names as they are spelled; None is one in `home`."""
     only_own_ids: bool = False
     """Whether assets and tasks of the platform that this library did not make are unknown to it."""
     file_urls: bool = False
@@ -75,6 +77,11 @@ class LibraryConfig:
     """Pause before the second try; each later one is twice as long."""
     longest_task_s: float = 12 * 3600.0
     """How long a task of the platform is waited for."""
+
+    @property
+    def glossary_file(self) -> Path:
+        """The text file of names as they are spelled."""
+        return self.glossary or self.home / "glossary.txt"
 
     @property
     def clips_folder(self) -> Path:

@@ -36,6 +36,8 @@ from soundbite_tools import (
     SpeakersRequest,
     TaskRequest,
     TaskResult,
+    TeachRequest,
+    TeachResult,
     TranscriptRequest,
     TranscriptResult,
     VoiceForgotten,
@@ -149,6 +151,12 @@ async def _correct_transcript(ctx: ToolContext, request: CorrectRequest) -> Corr
     from soundbite_tools import correct_transcript
 
     return await correct_transcript(await library_of(ctx), request)
+
+
+async def _teach_words(ctx: ToolContext, request: TeachRequest) -> TeachResult:
+    from soundbite_tools import teach_words
+
+    return await teach_words(await library_of(ctx), request)
 
 
 async def _remove_audio(ctx: ToolContext, request: RemoveRequest) -> RemovalResult | InputRequiredResult:
@@ -342,6 +350,19 @@ Put right what was recognised wrongly; search, clips, captions and exports have 
 
 Give the place, old_text and new_text. Only what the user says, or what you know for sure; undo=true takes the last \
 correction there back.""",
+        is_read_only=False,
+    ),
+    Declaration(
+        "teach_words",
+        _teach_words,
+        TeachRequest,
+        TeachResult,
+        title="Teach names",
+        description="""\
+Teach names, places and terms as they are spelled; where words that may be misheard sound like one, it takes their \
+place in the whole library.
+
+First dry_run=true, and show the user what would change. Without words the whole glossary is applied again.""",
         is_read_only=False,
     ),
     Declaration(

@@ -78,7 +78,7 @@ async def correct_transcript(library: Library, request: CorrectRequest) -> Corre
         if request.undo:
             known = in_force(await ledger.corrections_of(asset.asset_id))
             undone = _last_there(known, place)
-            passage = _passage_of(transcript, undone)
+            passage = passage_of(transcript, undone)
             replacement = Replacement(passage, undone.old_words, undone.old_text)
             clips = await replace_words(library, asset, transcript, [replacement], undone=(undone.correction_id,))
         else:
@@ -222,8 +222,12 @@ def _last_there(known: Sequence[Correction], place: _Place) -> Correction:
     return there[-1]
 
 
-def _passage_of(transcript: StoredTranscript, correction: Correction) -> Passage:
-    """Where the words of a correction stand now."""
+def passage_of(transcript: StoredTranscript, correction: Correction) -> Passage:
+    """Return where the words of a correction stand now.
+
+    Raises:
+        QuestionProblem: nowhere.
+    """
     words, new = timed_words(transcript), list(correction.new_words)
     if not new:
         at = sum(word.start_sec < correction.start_sec for word in words)

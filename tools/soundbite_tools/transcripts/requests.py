@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from soundbite_tools.request_model import Request
-from soundbite_tools.results import Result, closing, span
-from soundbite_tools.text import count_of, quoted, single_spaces
+from soundbite_tools.results import UNTOLD, Result, closing, span
+from soundbite_tools.text import count_of, distinct, number, quoted, single_spaces
 
 _LONGEST_TEXT = 2000
 
@@ -53,4 +53,62 @@ class CorrectionResult(Result):
         lines = [f"{quoted(self.title)} {self.time_range} ({span(self)}), asset_id {self.asset_id}: {clips} changed."]
         lines.append(f"Was: {quoted(self.old_text)}")
         lines.append(f"Now: {quoted(self.text)}")
+        return "\n".join(closing(lines, self.notes, self.next_step))
+
+
+class TeachRequest(Request):
+    """What teach_words is asked: names to add, to remove, or whose replacements to take back."""
+
+    words: Annotated[
+        tuple[str, ...],
+        Field(description='As spelled: "Giltspur"; or "Cheryl: Charles, Sheryl", as it was heard', max_length=100),
+        AfterValidator(distinct),
+    ] = ()
+    remove: Annotated[
+        tuple[str, ...],
+        Field(description="Names to forget; what they replaced stays", max_length=100),
+        AfterValidator(distinct),
+    ] = ()
+    undo: Annotated[bool, Field(description="Take back what these words, or all, replaced")] = False
+    dry_run: Annotated[bool, Field(description="Only show what would be replaced")] = False
+
+
+class TaughtWords(Result):
+    """Words that gave way to others, or would: the earlier ones, and how near in sound, 0 to 1."""
+
+    before: str
+    after: str
+    clip_id: str
+    title: str
+    start_sec: float
+    time_range: str
+    nearness: float
+
+
+class TeachResult(Result):
+    """What the glossary holds, and what it replaced."""
+
+    names: int = Field(default=0, description="In the glossary")
+    glossary: Annotated[list[str], UNTOLD] = Field(default_factory=list)
+    replacements: Annotated[list[TaughtWords], UNTOLD] = Field(
+        default_factory=list, description="before, after, clip_id, title, start_sec, nearness in sound (0 to 1)"
+    )
+    replaced: int = 0
+    clips_changed: int = 0
+    is_dry_run: bool = False
+    notes: list[str] = Field(default_factory=list)
+    next_step: str = ""
+
+    def to_text(self) -> str:
+        """Return the replacements in words, a line each."""
+        places = count_of(self.replaced, "replacement")
+        changed = "nothing is changed yet" if self.is_dry_run else f"{count_of(self.clips_changed, 'clip')} changed"
+        lines = [f"{count_of(self.names, 'name')} in the glossary; {places}, {changed}."]
+        if self.glossary:
+            lines.append(f"Glossary: {'; '.join(map(quoted, self.glossary))}")
+        lines += [
+            f"{quoted(one.title)} {one.time_range} (from {number(one.start_sec)} s, {one.clip_id}): "
+            f"{quoted(one.before)} becomes {quoted(one.after)}, nearness {number(one.nearness)}"
+            for one in self.replacements
+        ]
         return "\n".join(closing(lines, self.notes, self.next_step))

@@ -1,0 +1,103 @@
+"""teach_words: names take the place of what sounds like them; it is shown first, and taken back at will."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripted_platform import ScriptedPlatform
+from tool_calls import correct_transcript, embed_audio, get_clip, read_transcript, search_clips, teach_words
+
+from soundbite_tools.errors import QuestionProblem
+
+OpenLibrary = Callable[..., Any]
+SAYS = ("the train goes to lester now", "a stewart was chosen at last")
+
+
+@pytest.fixture
+def says(platform: ScriptedPlatform) -> ScriptedPlatform:
+    platform.says, platform.doubts = SAYS, ("lester", "stewart")
+    return platform
+
+
+async def lines(library: Any, asset_id: str) -> list[str]:
+    return [line.text for line in (await read_transcript(library, asset_id)).lines]
+
+
+async def found(library: Any, word: str) -> list[str]:
+    return [clip.text for clip in (await search_clips(library, word, match="words")).clips]
+
+
+async def test_a_name_is_shown_first_then_found_then_taken_back_for_good(
+    open_library: OpenLibrary, recording: Path, says: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        preview = await teach_words(library, "Leicester", "steward", dry_run=True)
+        assert [(one.before, one.after) for one in preview.replacements] == [
+            ("lester", "Leicester"),
+            ("stewart", "steward"),
+        ]
+        assert preview.is_dry_run
+        assert not library.config.glossary_file.exists()
+        assert await lines(library, task.asset_id) == [*SAYS]
+
+        done = await teach_words(library, "Leicester", "steward")
+        assert (done.replaced, done.clips_changed, done.names) == (2, 2, 2)
+        assert library.config.glossary_file.read_text() == "Leicester\nsteward\n"
+        (clip,) = done.replacements[:1]
+        assert "Leicester" in (await get_clip(library, clip.clip_id)).detail.text
+        assert clip.nearness > 0.8
+        assert await found(library, "Leicester") == ["the train goes to Leicester now"]
+        assert await found(library, "lester") == []
+        (near, *_) = (await search_clips(library, "the train goes to Leicester now", modality="speech")).clips
+        assert near.text == "the train goes to Leicester now"
+        assert near.score > 0.9
+
+        back = await teach_words(library, "Leicester", undo=True)
+        assert [(one.before, one.after) for one in back.replacements] == [("Leicester", "lester")]
+        assert await lines(library, task.asset_id) == [SAYS[0], "a steward was chosen at last"]
+        again = await teach_words(library)
+        assert again.replaced == 0
+        assert again.notes == ["Left as it is where a name was taken back: 1 place."]
+        kinds = [(one.kind, one.undone_at is None) for one in await history(library, task.asset_id)]
+        assert kinds == [("glossary", False), ("glossary", True)]
+        await correct_transcript(library, asset_id=task.asset_id, start_sec=6.0, undo=True)
+        assert await lines(library, task.asset_id) == [*SAYS]
+
+
+async def history(library: Any, asset_id: str) -> Any:
+    return await (await library.ledger()).corrections_of(asset_id)
+
+
+async def test_what_somebody_corrected_is_left_alone_and_all_is_taken_back_at_once(
+    open_library: OpenLibrary, recording: Path, says: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        await correct_transcript(library, asset_id=task.asset_id, old_text="lester", new_text="Lester")
+        done = await teach_words(library, "Leicester", "steward: chosen")
+        assert [one.before for one in done.replacements] == ["stewart", "chosen"]
+        await teach_words(library, undo=True)
+        assert await lines(library, task.asset_id) == ["the train goes to Lester now", SAYS[1]]
+        assert (await teach_words(library, dry_run=True)).glossary == ["Leicester", "steward: chosen"]
+        assert (await teach_words(library, remove=("STEWARD",))).names == 1
+
+
+async def test_a_glossary_that_cannot_be_used_is_refused_and_changes_nothing(
+    open_library: OpenLibrary, recording: Path, says: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        with pytest.raises(QuestionProblem, match="is no name"):
+            await teach_words(library, "Leicester", ": lester")
+        with pytest.raises(QuestionProblem, match="not in the glossary"):
+            await teach_words(library, remove=("Leicester",))
+        library.config.home.mkdir(exist_ok=True)
+        library.config.glossary_file.write_bytes(b"\xff\xfeL")
+        with pytest.raises(QuestionProblem, match=r"can't be read: it is no text in UTF-8"):
+            await teach_words(library, "Leicester")
+        library.config.glossary_file.write_text("# of our lines\nsteward\n\n")
+        await teach_words(library, "Leicester")
+        assert library.config.glossary_file.read_text() == "# of our lines\nsteward\nLeicester\n"
+        assert await lines(library, task.asset_id) == ["the train goes to Leicester now", SAYS[1]]
