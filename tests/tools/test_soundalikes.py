@@ -72,6 +72,8 @@ def test_common_and_short_words_stay_where_they_sound_like_a_name() -> None:
 def test_what_a_name_was_heard_as_gives_way_however_sure_it_is() -> None:
     assert replaced(["Cheryl: Charles, Sheryl"], ("Charles", 0.99), ("Turner", 0.99)) == [("Charles", "Cheryl")]
     assert replaced(["Cheryl"], ("Charles", 0.46)) == []
+    assert replaced(["Newgate: new gate"], ("new", 0.99), ("gate.", 0.99)) == [("new gate.", "Newgate.")]
+    assert replaced(["Newgate: new gate"], ("Newgate", 0.99)) == []
 
 
 def test_words_of_another_language_stay() -> None:

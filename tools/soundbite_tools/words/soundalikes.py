@@ -96,10 +96,10 @@ def _is_border(word: TimedText, following: TimedText) -> bool:
 
 
 def _is_apart(words: Sequence[TimedText], sought: _Sought) -> bool:
-    """Whether a name stands there in other words than it has ("new gate"), under doubt."""
-    name = sought.names["".join(letters(word.value) for word in words)]
+    """Whether a name stands there in more words than it has ("new gate"), under doubt or as the glossary has it."""
+    bare = "".join(letters(word.value) for word in words)
     is_doubtful = min(word.probability for word in words) <= MOST_PROBABLE
-    return is_doubtful and len(words) > len(name.text.split())
+    return (is_doubtful or bare in sought.heard_as) and len(words) > len(sought.names[bare].text.split())
 
 
 class _Sought:
@@ -107,7 +107,7 @@ class _Sought:
 
     def __init__(self, names: Sequence[Name]) -> None:
         self.names = {letters(name.text): name for name in names}
-        self._heard_as = {letters(text): name for name in names for text in name.heard_as}
+        self.heard_as = {letters(text): name for name in names for text in name.heard_as}
         heard_as = {letters(word) for name in names for text in name.heard_as for word in text.split()}
         self.parts = frozenset().union(heard_as, *(name.parts for name in names))
         self.most_words = max((name.most_words for name in names), default=0)
@@ -115,7 +115,7 @@ class _Sought:
     def listed(self, passage: Passage) -> NewName | None:
         """The name that the glossary says is heard as these very words."""
         before, plain, after = _parts(passage.text)
-        name = self._heard_as.get(letters(plain))
+        name = self.heard_as.get(letters(plain))
         if name is None:
             return None
         return NewName(passage, name.text, f"{before}{name.text}{after}", 1.0, is_listed=True)
