@@ -70,6 +70,34 @@ async def history(library: Any, asset_id: str) -> Any:
     return await (await library.ledger()).corrections_of(asset_id)
 
 
+async def test_what_is_recognised_later_has_the_names_and_what_was_taken_back_stays_so(
+    open_library: OpenLibrary, recording: Path, says: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        await teach_words(library, "Leicester", "steward")
+        task = await embed_audio(library, recording.name)
+        assert [note for note in task.notes if "Names of the glossary took the place" in note and "2 times" in note]
+        assert await lines(library, task.asset_id) == [
+            "the train goes to Leicester now",
+            "a steward was chosen at last",
+        ]
+        assert await found(library, "Leicester") == ["the train goes to Leicester now"]
+        assert [one.old_text for one in await history(library, task.asset_id)] == ["lester", "stewart"]
+        await teach_words(library, "steward", undo=True)
+        says.space = "scripted-2"
+        library.spaces._current = None
+        again = await embed_audio(library, recording.name)
+        assert again.task_id != task.task_id
+        assert await lines(library, task.asset_id) == ["the train goes to Leicester now", SAYS[1]]
+        assert len(await history(library, task.asset_id)) == 2
+        library.config.glossary_file.write_bytes(b"\xff")
+        says.space = "scripted-3"
+        library.spaces._current = None
+        third = await embed_audio(library, recording.name)
+        assert third.status == "ready"
+        assert [note for note in third.notes if "can't be read" in note]
+
+
 async def test_what_somebody_corrected_is_left_alone_and_all_is_taken_back_at_once(
     open_library: OpenLibrary, recording: Path, says: ScriptedPlatform
 ) -> None:

@@ -360,7 +360,7 @@ correction there back.""",
         title="Teach names",
         description="""\
 Teach names, places and terms as they are spelled; where words that may be misheard sound like one, it takes their \
-place in the whole library.
+place in the whole library, and in what is added from now on.
 
 First dry_run=true, and show the user what would change. Without words the whole glossary is applied again.""",
         is_read_only=False,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from soundbite_api import PlatformError
-from soundbite_store import ClipFilter, Space
+from soundbite_store import ClipFilter, LedgerChange, Space
 from soundbite_tools.embed.spending import TaskFigures
 from soundbite_tools.embed.transcripts import transcript_of
 from soundbite_tools.embed.writing import Recording, clips_of, is_removed, joined_transcript
@@ -74,7 +74,8 @@ class PartWriter:
         if is_removed(await ledger.get_task(task.task_id)):
             raise RecordingRemoved()
         transcript = transcript_of(part.transcription, asset.asset_id, platform) if part.transcription else None
-        done = await corrected(library, asset, transcript) if transcript else None
+        is_recognised = not self._params.transcript
+        done = await corrected(library, asset, transcript, is_recognised=is_recognised) if transcript else None
         figures = self._figures.model_copy(update={"parts": part.number, "until_sec": part.until_sec})
         space = task.space
         # A commit that has begun can't be stopped: whoever stops the job to remove its recording waits for the end.
@@ -89,6 +90,8 @@ class PartWriter:
                 await store.upsert(current.space, clips)
                 count = figures.clips + len({clip.clip_id for clip in clips})
                 figures = figures.model_copy(update={"clips": count, "dimension": current.space.dimension})
+            if done and done.made:
+                await ledger.apply_change(LedgerChange(asset_id=asset.asset_id, made=done.made))
             if done and done.transcript.words:
                 earlier = await ledger.get_transcript(asset.asset_id, platform)
                 await ledger.put_transcript(joined_transcript(earlier, done.transcript))

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING
 import anyio
 
 from soundbite_api import EmbeddedSpace, EmbeddingData, EmbeddingMetadata
-from soundbite_store import Asset, Clip, ClipFilter, Envelope, Space, Task, clip_id_for, digest_of, to_json
+from soundbite_store import (
+    Asset,
+    Clip,
+    ClipFilter,
+    Correction,
+    Envelope,
+    LedgerChange,
+    Space,
+    Task,
+    clip_id_for,
+    digest_of,
+    to_json,
+)
 from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.renewal import recording_of
 from soundbite_tools.embed.spending import TaskFigures, count_kinds
@@ -180,10 +192,11 @@ async def _write(
     """Write clips and their transcript, with the corrections that were made in it, while nobody corrects it."""
     asset, task, params, language = recording.asset, recording.task, recording.params, recording.language
     ledger, store = await library.ledger(), await library.store()
-    correction_notes = tuple[str, ...]()
+    correction_notes, names = tuple[str, ...](), tuple[Correction, ...]()
     if spoken.transcript is not None:
-        done = await corrected(library, asset, spoken.transcript)
+        done = await corrected(library, asset, spoken.transcript, is_recognised=not params.transcript)
         spoken, correction_notes = replace(spoken, transcript=done.transcript), done.notes
+        names = done.made
         if done.spans:
             clips = await reworded_clips(library, clips, space, done.transcript, done.spans)
     before = await ledger.get_task(task.task_id) or task
@@ -203,7 +216,7 @@ async def _write(
     )
     if is_removed(noted):
         raise RecordingRemoved()
-    if lost := await _keep_words(library, task, asset, spoken):
+    if lost := await _keep_words(library, task, asset, spoken, names):
         await ledger.update_task(task.task_id, notes_json=json.dumps([*notes, _lost_names(lost)]))
     if answer.metadata and answer.metadata.peaks:
         await ledger.put_envelope(asset, Envelope(duration_sec=duration_sec, peaks=answer.metadata.peaks))
@@ -226,9 +239,13 @@ async def _write(
     return figures
 
 
-async def _keep_words(library: Library, task: Task, asset: Asset, spoken: WindowTranscript) -> Sequence[str]:
-    """Keep what is said; returns the names of speakers that fit nobody in it any more."""
+async def _keep_words(
+    library: Library, task: Task, asset: Asset, spoken: WindowTranscript, names: Sequence[Correction]
+) -> Sequence[str]:
+    """Keep what is said, and which names of the glossary were put there; returns the names of speakers who are gone."""
     ledger = await library.ledger()
+    if names:
+        await ledger.apply_change(LedgerChange(asset_id=asset.asset_id, made=names))
     if task.renewal_json:
         await ledger.drop_transcripts(asset.asset_id)  # of what was said before
     if spoken.transcript is None:

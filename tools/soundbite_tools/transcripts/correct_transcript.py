@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from soundbite_store import (
@@ -18,6 +17,7 @@ from soundbite_tools.errors import QuestionProblem, UnknownId, raises_problems
 from soundbite_tools.text import clock, clock_range, plain_text, quoted, rounded_sec, shorten
 from soundbite_tools.transcripts.figures import changed_counts
 from soundbite_tools.transcripts.requests import CorrectionResult
+from soundbite_tools.words.corrections import correction_of
 from soundbite_tools.words.rewording import clip_changes
 from soundbite_tools.words.timed_words import (
     LONGEST_TRANSCRIPT,
@@ -135,7 +135,7 @@ async def replace_words(
         transcript = with_words(transcript, one.passage, one.words)
         spans.append((one.passage.start_sec, one.passage.end_sec))
         if kind:
-            made.insert(0, _correction(asset, one, kind))
+            made.insert(0, correction_of(asset, one.passage, one.words, one.new_text, kind))
     ledger, store = await library.ledger(), await library.store()
     changes = await clip_changes(library, asset.asset_id, transcript, spans)
     tasks = await ledger.list_tasks(None, asset_id=asset.asset_id, status="ready")
@@ -152,19 +152,6 @@ async def replace_words(
     if sharing := await library.sharing():
         await sharing.publish(asset.asset_id)
     return ChangedClips(len(changes.reworded), changes.notes)
-
-
-def _correction(asset: Asset, one: Replacement, kind: CorrectionKind) -> Correction:
-    return Correction(
-        asset_id=asset.asset_id,
-        content_hash=asset.content_hash,
-        kind=kind,
-        old_words=one.passage.words,
-        new_words=one.words,
-        old_text=one.passage.text,
-        new_text=one.new_text,
-        created_at=datetime.now(UTC),
-    )
 
 
 async def _place(library: Library, request: CorrectRequest) -> _Place:

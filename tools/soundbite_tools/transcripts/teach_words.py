@@ -13,9 +13,10 @@ from soundbite_tools.errors import QuestionProblem, raises_problems
 from soundbite_tools.text import clock_range, count_of, plain_text, range_id, rounded_sec, shorten
 from soundbite_tools.transcripts.correct_transcript import Replacement, passage_of, replace_words
 from soundbite_tools.transcripts.requests import TaughtWords, TeachResult
+from soundbite_tools.words.corrections import was_taken_back
 from soundbite_tools.words.glossary import Glossary, Name
 from soundbite_tools.words.pronunciation import likeness
-from soundbite_tools.words.soundalikes import NewName, bare_name, matches
+from soundbite_tools.words.soundalikes import bare_name, matches
 from soundbite_tools.words.timed_words import letters, reworded
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ _MOST_NOTES = 5
 _MOST_LISTED = 200
 _LONGEST_QUOTE = 80
 _READ_AT_ONCE = 500
-# Of one place after another recognition: a word comes a little earlier or later.
-_SLACK_SEC = 1.0
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,9 @@ class _Changes:
         wanted = {letters(name.text) for name in names}
         async for recording in self._recordings():
             there = await anyio.to_thread.run_sync(matches, recording.transcript, all_names)
-            new = [one for one in there if letters(one.name) in wanted and not self._was_taken_back(one, recording)]
+            there = [one for one in there if letters(one.name) in wanted]
+            new = [one for one in there if not was_taken_back(one, recording.corrections)]
+            self._left += len(there) - len(new)
             replacements = [Replacement(one.passage, reworded(one.passage.words, one.text), one.text) for one in new]
             likenesses = [one.nearness for one in new]
             await self._replace(recording, replacements, likenesses)
@@ -141,18 +142,6 @@ class _Changes:
                 transcript = await ledger.get_transcript(asset.asset_id, self._library.config.platform)
                 if transcript is not None:
                     yield _Recording(asset, transcript, await ledger.corrections_of(asset.asset_id))
-
-    def _was_taken_back(self, new: NewName, recording: _Recording) -> bool:
-        was = any(
-            one.undone_at is not None
-            and one.kind == "glossary"
-            and letters(bare_name(one.new_text)) == letters(new.name)
-            and one.start_sec < new.passage.end_sec + _SLACK_SEC
-            and one.end_sec > new.passage.start_sec - _SLACK_SEC
-            for one in recording.corrections
-        )
-        self._left += was
-        return was
 
     async def _replace(
         self,

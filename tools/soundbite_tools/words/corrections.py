@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from soundbite_store import in_force
+import anyio.to_thread
+
+from soundbite_store import Correction, in_force
+from soundbite_tools.errors import QuestionProblem
 from soundbite_tools.text import clock, count_of, quoted, shorten
+from soundbite_tools.words.glossary import Glossary
+from soundbite_tools.words.soundalikes import NewName, bare_name, matches
 from soundbite_tools.words.timed_words import Passage, letters, passages, reworded, timed_words, with_words
 
 if TYPE_CHECKING:
-    from soundbite_store import Asset, Correction, StoredTranscript
+    from soundbite_store import Asset, CorrectionKind, StoredTranscript, TimedText
     from soundbite_tools.library import Library
     from soundbite_tools.words.rewording import Span
 
@@ -28,18 +34,84 @@ class Corrected:
     transcript: StoredTranscript
     spans: tuple[Span, ...] = ()
     notes: tuple[str, ...] = ()
+    made: tuple[Correction, ...] = ()
+    """Those that the ledger does not have yet: names of the glossary."""
 
 
-async def corrected(library: Library, asset: Asset, transcript: StoredTranscript) -> Corrected:
+async def corrected(
+    library: Library, asset: Asset, transcript: StoredTranscript, *, is_recognised: bool = True
+) -> Corrected:
     """Return a transcript with the corrections that were made in the recording, of those it reaches.
+
+    Where it was recognised, names of the glossary take the place of what sounds like them as well.
 
     Raises:
         StoreError: the ledger can't be read.
     """
-    known = in_force(await (await library.ledger()).corrections_of(asset.asset_id))
+    all_known = await (await library.ledger()).corrections_of(asset.asset_id)
+    known = in_force(all_known)
     first_sec, last_sec = transcript.start_sec - _SLACK_SEC, transcript.end_sec + _SLACK_SEC
     reached = [one for one in known if first_sec <= (one.start_sec + one.end_sec) / 2 <= last_sec]
-    return with_corrections(transcript, reached, asset.content_hash)
+    done = with_corrections(transcript, reached, asset.content_hash)
+    if not is_recognised:
+        return done
+    try:
+        glossary = await anyio.to_thread.run_sync(Glossary.read, library.config.glossary_file)
+    except QuestionProblem as problem:  # no reason to lose an embedding
+        return replace(done, notes=(*done.notes, str(problem)))
+    named = await anyio.to_thread.run_sync(_with_names, asset, done.transcript, glossary, all_known)
+    return Corrected(
+        named.transcript, (*done.spans, *named.spans), (*done.notes, *_note_of_names(reached, named.made)), named.made
+    )
+
+
+def _with_names(
+    asset: Asset, transcript: StoredTranscript, glossary: Glossary, corrections: Sequence[Correction]
+) -> Corrected:
+    """A transcript with the names of a glossary where words sound like them; where one was taken back it stays out."""
+    spans: list[Span] = []
+    made = list[Correction]()
+    for one in reversed(matches(transcript, glossary.names)):  # so that the earlier places stay what they are
+        if not was_taken_back(one, corrections):
+            words = reworded(one.passage.words, one.text)
+            transcript = with_words(transcript, one.passage, words)
+            spans.append((one.passage.start_sec, one.passage.end_sec))
+            made.insert(0, correction_of(asset, one.passage, words, one.text, "glossary"))
+    return Corrected(transcript, tuple(spans), made=tuple(made))
+
+
+def _note_of_names(known: Iterable[Correction], made: Sequence[Correction]) -> list[str]:
+    count = len(made) + sum(one.kind == "glossary" for one in known)
+    where = "teach_words with undo takes them back"
+    return [f"Names of the glossary took the place of what was recognised, {count} times; {where}."] if count else []
+
+
+def was_taken_back(new: NewName, corrections: Iterable[Correction]) -> bool:
+    """Return whether somebody took this name back at this place."""
+    return any(
+        one.undone_at is not None
+        and one.kind == "glossary"
+        and letters(bare_name(one.new_text)) == letters(new.name)
+        and one.start_sec < new.passage.end_sec + _SLACK_SEC
+        and one.end_sec > new.passage.start_sec - _SLACK_SEC
+        for one in corrections
+    )
+
+
+def correction_of(
+    asset: Asset, passage: Passage, words: tuple[TimedText, ...], text: str, kind: CorrectionKind
+) -> Correction:
+    """Return the correction that puts words in the place of a passage, as the ledger keeps it."""
+    return Correction(
+        asset_id=asset.asset_id,
+        content_hash=asset.content_hash,
+        kind=kind,
+        old_words=passage.words,
+        new_words=words,
+        old_text=passage.text,
+        new_text=text,
+        created_at=datetime.now(UTC),
+    )
 
 
 def with_corrections(transcript: StoredTranscript, corrections: Iterable[Correction], content_hash: str) -> Corrected:
