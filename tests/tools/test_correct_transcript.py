@@ -142,8 +142,9 @@ async def test_a_correction_that_is_cut_off_is_made_whole_by_who_opens_the_libra
         assert not await (await library.ledger()).rewrites()
 
 
+@pytest.mark.parametrize("is_of_another_process", [False, True])
 async def test_nobody_sees_a_correction_half_while_it_is_made_whole(
-    open_library: OpenLibrary, recording: Path, monkeypatch: pytest.MonkeyPatch
+    open_library: OpenLibrary, recording: Path, monkeypatch: pytest.MonkeyPatch, is_of_another_process: bool
 ) -> None:
     async with open_library() as library:
         task = await embed_audio(library, recording.name)
@@ -168,8 +169,9 @@ async def test_nobody_sees_a_correction_half_while_it_is_made_whole(
         opened.set()
 
     monkeypatch.setattr("soundbite_tools.library.finish_rewrites", slow)
-    async with open_library() as library, anyio.create_task_group() as group:
-        group.start_soon(library.store)
+    monkeypatch.setattr("soundbite_tools.library._WAIT_FOR_OTHERS_S", 60.0)
+    async with open_library() as other, open_library() as library, anyio.create_task_group() as group:
+        group.start_soon((other if is_of_another_process else library).store)
         with anyio.fail_after(60):
             await begun.wait()
         group.start_soon(opens, library)

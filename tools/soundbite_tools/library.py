@@ -19,6 +19,7 @@ from soundbite_store import (
     Sharing,
     Space,
     StoreAccess,
+    StoreBusy,
     StoreError,
     Voices,
     capabilities_of,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 # What other machines wrote shows this much later at the most; each look is a request or two.
 _CATCH_UP_EVERY_S = 5.0
+_WAIT_FOR_OTHERS_S = 2.0
 _CATCH_UP_AGAIN_S = 60.0
 # A write of the clips of four hours takes a few seconds.
 _REWRITING_S = 60.0
@@ -102,6 +104,7 @@ class Library:
         self._ledger_path = ledger_path
         self._opening = anyio.Lock()
         self._making_whole = anyio.Lock()
+        self._is_rewriting = False
         self._open = AsyncExitStack()
         self._store: ClipStore | None = None
         self._ledger: Ledger | None = None
@@ -162,15 +165,17 @@ class Library:
         store, ledger = await self.store(), await self.ledger()
         lock = ledger.rewriting_lock()
         await lock.acquire(_REWRITING_S)
+        self._is_rewriting = True
         try:
             await finish_rewrites(store, ledger)
             yield
         finally:
+            self._is_rewriting = False
             await lock.release()
 
     async def _make_whole(self) -> None:
-        """Make the changes of clips that a process which was killed has left; those of one at work are its own."""
-        if self._clock() < self._whole_until:
+        """Make the changes of clips that a killed process has left; wait a moment for one that makes its own."""
+        if self._is_rewriting or self._clock() < self._whole_until:
             return
         async with self._making_whole:  # whoever comes meanwhile must not see it half
             if self._clock() < self._whole_until:
@@ -178,8 +183,11 @@ class Library:
             ledger = await self._opened_ledger()
             if await ledger.has_rewrites():
                 lock = ledger.rewriting_lock()
-                if not await lock.try_acquire():
-                    return  # looked at again at the next call: its holder may be killed
+                try:
+                    await lock.acquire(_WAIT_FOR_OTHERS_S)
+                except StoreBusy:  # it changes many: looked at again soon, for its holder may be killed
+                    self._whole_until = self._clock() + _WAIT_FOR_OTHERS_S
+                    return
                 try:
                     await finish_rewrites(await self._opened_store(), ledger)
                 finally:
