@@ -13,6 +13,7 @@ from soundbite_tools import (
     TaskResult,
     ToolProblem,
     allowed_file,
+    brought_transcript,
     changed_tags,
     embed_audio,
     finished_task,
@@ -80,5 +81,8 @@ async def earlier_result(library: Library, asset: Asset, request: EmbedRequest) 
     if request.transcript or not is_labelled:
         return None
     params = EmbedParams.of(request, knows_natural=library.config.natural_segmentation).of_recording(asset)
-    task = await finished_task(library, asset, params)
+    # A transcript may lie beside it since then: its words take the place of those that were recognised.
+    task = await finished_task(
+        library, asset, params.with_transcript(await brought_transcript(library, request, asset))
+    )
     return task_result(task, asset).model_copy(update={"is_reused": True}) if task else None

@@ -32,3 +32,28 @@ def test_a_brought_transcript_takes_the_place_of_what_was_recognised(shelf: Any,
     assert json.loads(run("doctor", "--json").out)["findings"]
     missing = run("add", shelf.spoken, "--transcript", tmp_path / "none.vtt")
     assert (missing.code, "can't be read" in missing.err) == (2, True)
+
+
+def test_a_transcript_put_beside_a_recording_later_is_taken_when_it_is_added_again(
+    shelf: Any, run: Any, tmp_path: Path
+) -> None:
+    sound = tmp_path / "talk.wav"
+    sound.write_bytes(shelf.spoken.read_bytes() + b"\0\0")  # another recording than that of the library
+    assert run("add", sound).code == 0
+    before = json.loads(run("list", "--title", "talk", "--json").out)["assets"][0]
+    beside = tmp_path / "talk.vtt"
+    for words in ("A zeppelin lands.", "An airship rises."):
+        beside.write_text(f"WEBVTT\n\n00:00.500 --> 00:03.000\n{words}\n")
+        renewed = run("add", tmp_path)
+        assert "talk.vtt" in renewed.out, renewed
+        assert "there already" in run("add", tmp_path).out
+        (clip,) = json.loads(run("search", words, "--asset", before["asset_id"], "--top", "1", "--json").out)["clips"]
+        assert clip["text"] == words
+    after = json.loads(run("list", "--title", "talk", "--json").out)["assets"]
+    assert [(one["asset_id"], one["added"]) for one in after] == [(before["asset_id"], before["added"])]
+    # What was given by hand stays.
+    given = tmp_path / "elsewhere.txt"
+    given.write_text("Nobody saw the dirigible at all.")
+    assert run("add", sound, "--transcript", given).code == 0
+    assert "there already" in run("add", sound).out
+    assert json.loads(run("search", "dirigible", "--match", "words", "--json").out)["clips"]

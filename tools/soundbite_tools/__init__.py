@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from soundbite_tools.config import EMBEDDED, LibraryConfig, UrlRules
-    from soundbite_tools.embed.embed_audio import embed_audio
+    from soundbite_tools.embed.embed_audio import brought_transcript, embed_audio
     from soundbite_tools.embed.get_task import get_task, task_result
     from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.embed.live.follow import LEFT_STAGE, begin_following, end_following, writing
@@ -137,7 +137,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "config": "EMBEDDED LibraryConfig UrlRules",
-    "embed.embed_audio": "embed_audio",
+    "embed.embed_audio": "brought_transcript embed_audio",
     "embed.live.follow": "LEFT_STAGE begin_following end_following writing",
     "embed.get_task": "get_task task_result",
     "housekeeping": "forget_unused make_ready",
@@ -281,6 +281,7 @@ __all__ = [
     "as_text",
     "as_webvtt",
     "begin_following",
+    "brought_transcript",
     "changed_tags",
     "chapters_of",
     "classify_clips",

@@ -23,7 +23,6 @@ from soundbite_tools.sources.spoken import Brought, given_transcript, transcript
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Task
-    from soundbite_tools.config import LibraryConfig
     from soundbite_tools.embed.jobs import Jobs, ProgressListener
     from soundbite_tools.embed.spending import Allowance
     from soundbite_tools.library import Library
@@ -64,9 +63,8 @@ async def embed_audio(
         params = params.of_recording(asset)
         await check_track(library, named, params)
         asset = with_track(asset, params.track)
-        brought = await anyio.to_thread.run_sync(_brought, request, asset, library.config)
-        if brought:
-            params = params.model_copy(update={"transcript": brought.digest, "transcript_name": brought.name})
+        brought = await brought_transcript(library, request, asset)
+        params = params.with_transcript(brought)
         async with registry.admission(allowance):
             ready = await _ready_or_allowed(library, asset, params, allowance)
             # Kept from here on: what was refused is no recording of the library.
@@ -86,13 +84,29 @@ async def embed_audio(
     return task_result(task, await ledger.get_asset(asset.asset_id))
 
 
-def _brought(request: EmbedRequest, asset: Asset, config: LibraryConfig) -> Brought | None:
+async def brought_transcript(library: Library, request: EmbedRequest, asset: Asset) -> Brought | None:
+    """Return the transcript that is given with a recording, else the one in a file beside it.
+
+    One that was given with the recording before stays, whatever lies beside it.
+
+    Raises:
+        SourceProblem: the transcript given can't be read, or holds no words.
+        StoreError: the ledger can't be read.
+    """
     if "transcription" not in request.embedding_option:
         return None
     if request.transcript.strip():
-        return given_transcript(request.transcript, config)
-    is_file = asset.source_kind == "file"
-    return transcript_beside(Path(asset.source_uri), asset.duration_sec, config) if is_file else None
+        return await anyio.to_thread.run_sync(given_transcript, request.transcript, library.config)
+    if asset.source_kind != "file":
+        return None
+    beside = await anyio.to_thread.run_sync(
+        transcript_beside, Path(asset.source_uri), asset.duration_sec, library.config
+    )
+    if beside is None:
+        return None
+    ready = await (await library.ledger()).list_tasks(limit=1, asset_id=asset.asset_id, status="ready")
+    before = EmbedParams.model_validate_json(ready[0].params_json) if ready else EmbedParams()
+    return beside if not before.transcript or before.transcript_name == beside.name else None
 
 
 async def _ready_or_allowed(

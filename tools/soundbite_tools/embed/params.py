@@ -26,6 +26,7 @@ from soundbite_tools.text import number
 
 if TYPE_CHECKING:
     from soundbite_store import Asset
+    from soundbite_tools.sources.spoken import Brought
 
 Value = TypeVar("Value", bound=str)
 _TRACK = "track"
@@ -120,6 +121,12 @@ class EmbedParams(BaseModel):
         """Return the same with the track that a recording is embedded of, where no other is asked for."""
         track = self.track or track_of(asset)
         return self if track == self.track else self.model_copy(update={"track": track})
+
+    def with_transcript(self, brought: Brought | None) -> Self:
+        """Return the same with the words of a transcript in place of those that are recognised."""
+        if brought is None:
+            return self
+        return self.model_copy(update={"transcript": brought.digest, "transcript_name": brought.name})
 
     def covers(self, other: EmbedParams) -> bool:
         """Return whether vectors made with these parameters hold all that the others would make."""
