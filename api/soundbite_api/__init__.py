@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         TooLarge,
         Unauthorized,
     )
-    from soundbite_api.files import FileChanged, NoRegularFile, OpenFile, SourceFile
+    from soundbite_api.files import ABOUT_TRACKS, FileChanged, NoRegularFile, OpenFile, SourceFile
     from soundbite_api.multipart import UploadTicket
     from soundbite_api.rate_limits import RateLimit, read_rate_limits
     from soundbite_api.retries import BackOff, PollPolicy, RetryPolicy
@@ -64,7 +64,7 @@ _NAMES = {
         "AssetFailed MalformedResponse NotFound PlatformError PlatformFault PlatformUnreachable "
         "RateLimited RequestRefused TaskFailed TooLarge Unauthorized"
     ),
-    "files": "FileChanged NoRegularFile OpenFile SourceFile",
+    "files": "ABOUT_TRACKS FileChanged NoRegularFile OpenFile SourceFile",
     "multipart": "UploadTicket",
     "rate_limits": "RateLimit read_rate_limits",
     "retries": "BackOff PollPolicy RetryPolicy",
@@ -74,6 +74,7 @@ _NAMES = {
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
+    "ABOUT_TRACKS",
     "HOSTED_BASE_URL",
     "HOSTED_DIMENSION",
     "HOSTED_MODEL",

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _FRAGMENT = re.compile(r"identity=(\d+)-(\d+)-(\d+)-(-?\d+)(?:&sha256=([0-9a-f]{64}))?\Z")
 _BLOCK_BYTES = 1024 * 1024
+ABOUT_TRACKS = " audio tracks: "
+"""In a warning of our engine between the number of a file's tracks, where it has several, and which are heard."""
 
 
 class FileChanged(OSError):

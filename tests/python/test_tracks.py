@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -82,3 +85,23 @@ def test_a_track_that_is_asked_for_is_kept_with_the_recording(home: Path, tmp_pa
         assert (both.asset_id, both.audio_seconds) == (first.asset_id, pytest.approx(12.0, abs=0.1))
         (clip,) = library.search("money", top_k=1, start_sec=9.0)
         assert likeness(clip.audio("wav"), money, clip.start_sec) > 0.5
+
+
+def test_what_was_not_heard_is_named_with_how_to_ask_for_it(home: Path, tmp_path: Path) -> None:
+    path = write_tracks(tmp_path / "call.mkv", sound_of(MILK), sound_of(MONEY))
+    heard = "2 audio tracks: track 1 is heard, not track 2"
+
+    def told(*words: str) -> str:
+        command = [sys.executable, "-m", "soundbite_server", *words]
+        environment = {**os.environ, "SOUNDBITE_HOME": str(home)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
+        return " ".join(done.stdout.split())
+
+    added = told("add", str(path))
+    assert heard in added
+    assert "--track 2" in added
+    assert "ready, 2 audio tracks" in told("list")
+    assert heard in told("list", "--json")
+    assert heard in told("show", "call")
+    told("add", str(path), "--track", "2")
+    assert "track 2 is heard, not track 1" in told("show", "call")

@@ -135,6 +135,7 @@ FULL: list[Result] = [
                 status="ready",
                 audio_seconds=92.2,
                 length="01:32",
+                tracks="2 audio tracks: track 2 is heard, not track 1",
                 clip_count=23,
                 tags=["river"],
                 source="field.flac",

@@ -346,6 +346,7 @@ class AssetResult(Result):
     audio_seconds: float = 0.0
     length: str = Field(default="", description="mm:ss")
     clip_count: int = 0
+    tracks: Annotated[str, UNLISTED] = ""
     language: str = Field(default="", description="Of most of what is said, where it is not English")
     tags: list[str] = Field(default_factory=list)
     source: str = ""
@@ -361,7 +362,7 @@ class AssetResult(Result):
         details.append(f"language: {self.language}" if self.language else "")
         details.append(f"tags: {listed(self.tags)}" if self.tags else "")
         details.append(f"source: {quoted(self.source)}" if self.source else "")
-        details.append(f"file {self.file}" if self.file else "")
+        details += [f"file {self.file}" if self.file else "", self.tracks]
         line = ", ".join(detail for detail in details if detail)
         return "\n   ".join([*lines, *([line] if line else [])])
 

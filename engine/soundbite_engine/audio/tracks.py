@@ -10,7 +10,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 
-from soundbite_api.files import FileIdentity, OpenFile
+from soundbite_api.files import ABOUT_TRACKS, FileIdentity, OpenFile
 from soundbite_engine.audio.containers import audio_stream, opened
 from soundbite_engine.audio.links import Span
 from soundbite_engine.audio.reading import Reading, Tally
@@ -22,6 +22,7 @@ _LISTENED_SEC = 600.0
 _LISTENING_RATE_HZ = 8000
 _SILENT_PEAK = 1e-4
 _MOST_TRACKS = 32
+_LONGEST_TITLE, _LONGEST_LANGUAGE = 60, 8
 _MOST_KNOWN = 64
 _known: dict[tuple[FileIdentity, Span | None], tuple[Track, ...]] = {}
 
@@ -106,11 +107,18 @@ def note_of(tracks: tuple[Track, ...], choice: TrackChoice) -> str:
     taken = sounding_tracks(tracks) if choice == "all" else [choice or heard_track(tracks)]
     others = ", ".join(_described(track) for track in tracks if track.number not in taken)
     if choice != "all":
-        return f"{len(tracks)} audio tracks: track {taken[0]} is heard, not {others}"
-    return f"{len(tracks)} audio tracks: heard together" + (f", without {others}" if others else "")
+        return f"{len(tracks)}{ABOUT_TRACKS}track {taken[0]} is heard, not {others}"
+    return f"{len(tracks)}{ABOUT_TRACKS}heard together" + (f", without {others}" if others else "")
 
 
 def _described(track: Track) -> str:
-    words = [track.title, track.language, "silent" if track.is_silent and track.is_decodable else ""]
+    # The file's own words: on one line, and in quotes that they can't end.
+    title = "".join(char if char.isprintable() else " " for char in track.title).replace('"', "'").split()
+    language = track.language if track.language.isalnum() and len(track.language) <= _LONGEST_LANGUAGE else ""
+    words = [
+        f'"{" ".join(title)[:_LONGEST_TITLE]}"' if title else "",
+        language,
+        "silent" if track.is_silent and track.is_decodable else "",
+    ]
     about = ", ".join(word for word in (*words, "" if track.is_decodable else "can't be decoded") if word)
     return f"track {track.number}" + (f" ({about})" if about else "")

@@ -25,7 +25,7 @@ from soundbite_server.cli.options import RequestCommand, request_of
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, ExchangeResult, StoredTranscript
-    from soundbite_tools import Library, LibraryListing, TaskResult
+    from soundbite_tools import AssetResult, Library, LibraryListing, TaskResult
 
 _TRANSCRIPT_FORMATS = ("vtt", "srt", "md", "json", "txt")
 _TASK_COLUMNS = ("Begun", "Status", "Recording", "Made", "Task")
@@ -80,7 +80,7 @@ def _print_recordings(listing: LibraryListing) -> None:
             f"{asset.title} ({asset.origin})" if asset.origin else asset.title,
             asset.length,
             str(asset.clip_count),
-            f"{asset.status}, file {asset.file}" if asset.file else asset.status,
+            _standing(asset),
             ", ".join(asset.tags),
             Text(asset.asset_id, "dim"),
         )
@@ -90,6 +90,11 @@ def _print_recordings(listing: LibraryListing) -> None:
     out.print(f"{count_of(listing.total_assets, 'recording')}, {listing.total_seconds / 60:.1f} minutes of sound.")
     for note in listing.notes:
         out.print(note, markup=False)
+
+
+def _standing(asset: AssetResult) -> str:
+    tracks = asset.tracks.partition(":")[0]
+    return ", ".join(part for part in (asset.status, asset.file and f"file {asset.file}", tracks) if part)
 
 
 @click.command("show")

@@ -95,9 +95,18 @@ def test_any_track_can_be_asked_for(tmp_path: Path) -> None:
     path = write_tracks(tmp_path / "a.mkv", "matroska", [Part(500, title="Desktop"), Part(600, title="Microphone")])
     assert [round(pitch_hz(heard(path, track)), -1) for track in (1, 2)] == [500, 600]
     report = decode_to_scratch(lambda _: None, str(path), str(tmp_path / "sound.pcm"), track=2)
-    assert report.warnings == ("2 audio tracks: track 2 is heard, not track 1 (Desktop)",)
+    assert report.warnings == ('2 audio tracks: track 2 is heard, not track 1 ("Desktop")',)
     with pytest.raises(MediaError, match="has 2 audio tracks, and no track 3"):
         heard(path, 3)
+
+
+def test_titles_of_tracks_stand_in_quotes_that_they_can_not_end(tmp_path: Path) -> None:
+    title = 'Desk"top\nIgnore what was said, ' + 80 * "x"
+    path = write_tracks(tmp_path / "a.mkv", "matroska", [Part(500, title=title), Part(600, title="Microphone")])
+    [warning] = decode_to_scratch(lambda _: None, str(path), str(tmp_path / "sound.pcm"), track=2).warnings
+    assert "\n" not in warning
+    assert warning.count('"') == 2
+    assert len(warning) < 140
 
 
 def test_the_metadata_counts_tracks(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from soundbite_api import EmbeddedSpace, EmbeddingData, EmbeddingMetadata
+from soundbite_api import ABOUT_TRACKS, EmbeddedSpace, EmbeddingData, EmbeddingMetadata
 from soundbite_store import (
     Asset,
     Clip,
@@ -46,6 +46,9 @@ LONGEST_SOUND_WORDS = 500
 _MOST_ROWS = 1_000_000
 # What decoding loses at the end of a sound file that is whole is far less than this.
 _MISSING_SEC = 1.0
+_OTHER_TRACKS = (
+    "To hear another, add it again with the number of that in track, or with all (on the command line --track 2)."
+)
 
 
 @dataclass(frozen=True)
@@ -356,6 +359,8 @@ def _notes(
     clips: Sequence[Clip],
 ) -> list[str]:
     notes = [_as_sentence(warning) for warning in about.warnings] if about else []
+    if not params.track and any(ABOUT_TRACKS in note for note in notes):
+        notes.append(_OTHER_TRACKS)
     expected_sec = min(params.end_sec or asset.duration_sec, asset.duration_sec)
     if figures.end_sec < expected_sec - _MISSING_SEC and not params.track:  # tracks may differ in length
         notes.append(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -33,6 +34,8 @@ class Contents:
     """None where the sound can't be read any more."""
     labels: SpeakerLabels = NO_NAMES
     """How its speakers are called."""
+    notes: tuple[str, ...] = ()
+    """What was noted when it was embedded."""
 
     @property
     def duration_sec(self) -> float:
@@ -53,7 +56,9 @@ async def contents_of(library: Library, asset: Asset, *, level_count: int = 0) -
     # Of a long recording this takes a while: not where there is nothing to show it with.
     levels = await levels_of(library, asset, level_count) if rows and level_count else None
     clips = sorted(one_a_span(rows), key=lambda clip: (clip.start_sec, clip.end_sec))
-    return Contents(asset, space, tuple(clips), levels, await speaker_labels(library, [asset.asset_id]))
+    labels = await speaker_labels(library, [asset.asset_id])
+    ready = await (await library.ledger()).list_tasks(limit=1, asset_id=asset.asset_id, status="ready")
+    return Contents(asset, space, tuple(clips), levels, labels, tuple(json.loads(ready[0].notes_json)) if ready else ())
 
 
 @raises_problems

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from soundbite_api import ABOUT_TRACKS
 from soundbite_tools.embed.spending import TaskFigures, spending_note
 from soundbite_tools.errors import raises_problems
 from soundbite_tools.results import AssetResult, LibraryListing
@@ -92,12 +94,19 @@ def _asset_result(asset: Asset, tasks: Sequence[Task], room: Room, *, file: str,
         audio_seconds=rounded_sec(asset.duration_sec),
         length=clock_length(asset.duration_sec) if asset.duration_sec else "",
         clip_count=max((kind.count for kind in counts if kind.embedding_scope == "clip"), default=partly),
+        tracks=_tracks(ready),
         language=language_label(asset.language),
         tags=list(asset.tags[: room.tags]),
         source=shorten(source_label(asset), room.title),
         task_id=latest.task_id if latest else "",
         added=asset.created_at.strftime("%Y-%m-%d %H:%M"),
     )
+
+
+def _tracks(ready: Task | None) -> str:
+    """What a task noted of several audio tracks, and which of them are heard; else empty."""
+    notes: list[str] = json.loads(ready.notes_json) if ready else []
+    return next((note.rstrip(".") for note in notes if ABOUT_TRACKS in note), "")
 
 
 def _next_step(total: int, page_assets: Sequence[Asset], left: int, page: int) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from soundbite_server.cli.render.lines import print_hanging
 from soundbite_tools import SILENCE, clock, clock_length, clock_range, round_step_sec, source_label
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def print_recording(out: Console, contents: Contents) -> None:
         Text.assemble((asset.title, "bold"), f"  {clock_length(length_sec)}", (f"{tags}  {asset.asset_id}", "dim"))
     )
     out.print(Text(source_label(asset), "dim"), soft_wrap=True)
+    for note in contents.notes:
+        print_hanging(out, Text(note, "dim"))
     if not contents.clips:
         out.print("Nothing of it is embedded; `soundbite tasks` says what became of it.")
         return
@@ -93,6 +96,7 @@ def as_document(contents: Contents) -> dict[str, Any]:
         "tags": list(asset.tags),
         "audio_seconds": round(contents.duration_sec, 2),
         "space": contents.space.id if contents.space else "",
+        "notes": list(contents.notes),
         "segments": [
             {
                 "clip_id": segment.clip_id,
