@@ -115,6 +115,16 @@ async def test_a_whole_recording_is_a_range(open_library: OpenLibrary, recording
     assert found.detail.text == "the river is rising the cake is done"
 
 
+@pytest.mark.parametrize("times", ["0-0", "5000-0", "3000-3000", "4000-2000"])
+async def test_an_id_of_a_range_without_a_length_is_refused(
+    times: str, open_library: OpenLibrary, recording: Path
+) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        with pytest.raises(UnknownId, match="no clip"):
+            await get_clip(library, f"{task.asset_id}.{times}")
+
+
 async def test_a_range_beside_a_clip_is_said_to_be_left_out(open_library: OpenLibrary, recording: Path) -> None:
     async with open_library() as library:
         await embed_audio(library, recording.name)

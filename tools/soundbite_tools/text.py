@@ -133,9 +133,14 @@ def range_id(asset_id: str, start_sec: float, end_sec: float) -> str:
 
 
 def range_of(identifier: str) -> tuple[str, float, float] | None:
-    """Return the recording, start and end in seconds that a range's id names; None for any other id."""
+    """Return the recording, start and end in seconds that a range's id names; None for any other id.
+
+    A range has a length: an end of 0 stands for that of the recording only in arguments of their own.
+    """
     match = _RANGE_ID.fullmatch(identifier)
-    return (match[1], int(match[2]) / 1000, int(match[3]) / 1000) if match else None
+    if match is None or int(match[3]) <= int(match[2]):
+        return None
+    return match[1], int(match[2]) / 1000, int(match[3]) / 1000
 
 
 def running_text(pieces: Iterable[tuple[float, float, str]]) -> str:
