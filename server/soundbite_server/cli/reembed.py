@@ -101,25 +101,35 @@ async def embed_missing(jobs: Jobs, done: list[tuple[Asset, Task]], *, quietly: 
 async def relink_command(folders: tuple[Path, ...], as_json: bool) -> None:
     """Look through FOLDERS for the files of recordings that moved: by their content, whatever they are called now.
 
-    Recordings whose files are still missing are named, and the exit code is 1 then.
+    Recordings whose files are still missing are named, and the exit code is 1 then; so are those whose files changed.
     """
     from soundbite_server.sources import files_in
-    from soundbite_tools import count_of, missing_files, relink
+    from soundbite_tools import count_of, file_states, missing_files, printable, relink
 
     async with personal_jobs(folders) as jobs:
         relinked = await relink(jobs.library, [path for folder in folders for path in files_in(folder)])
         left = await missing_files(jobs.library)
+        states = await file_states(left)
+    changed = [asset for asset in left if states.get(asset.asset_id) == "changed"]
+    missing = [asset for asset in left if asset not in changed]
     if as_json:
         moves = [
             {"asset_id": found.asset.asset_id, "from": found.path, "to": found.asset.source_uri} for found in relinked
         ]
-        print_json({"relinked": moves, "missing": [asset.asset_id for asset in left]})
+        named = {"missing": missing, "changed": changed}
+        ids = {name: [asset.asset_id for asset in assets] for name, assets in named.items()}
+        print_json({"relinked": moves, **ids})
     else:
         out = console()
         for found in relinked:
-            out.print(f"{found.asset.title}: {found.asset.source_uri}", markup=False)
-        for asset in left[:_MISSING_NAMED]:
-            out.print(f"missing: {asset.title} ({asset.asset_id}), it was {asset.source_uri}", markup=False)
-        out.print(f"{count_of(len(relinked), 'file')} found, {len(left)} missing.")
-    if left:
+            out.print(f"{found.asset.title}: {printable(found.asset.source_uri)}", markup=False)
+        for asset in missing[:_MISSING_NAMED]:
+            source = printable(asset.source_uri)
+            out.print(f"missing: {asset.title} ({asset.asset_id}), it was {source}", markup=False)
+        for asset in changed[:_MISSING_NAMED]:
+            source = printable(asset.source_uri)
+            out.print(f"changed: {asset.title} ({asset.asset_id}), add {source} again to renew it", markup=False)
+        others = f", {len(changed)} changed" if changed else ""
+        out.print(f"{count_of(len(relinked), 'file')} found, {len(missing)} missing{others}.")
+    if missing:
         sys.exit(FAILED_EXIT_CODE)

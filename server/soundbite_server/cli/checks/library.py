@@ -63,14 +63,14 @@ async def _print_missing_files(out: Printer, jobs: Jobs) -> None:
     """Name recordings whose files are not what and where they were: nothing of them is lost but their sound."""
     from rich.markup import escape
 
-    from soundbite_tools import count_of, file_states, missing_files
+    from soundbite_tools import count_of, file_states, missing_files, printable
 
     missing = await missing_files(jobs.library)
     states = await file_states(missing)
     remedies = {"gone": "`soundbite relink FOLDER` finds it", "changed": "`soundbite add` renews its clips"}
     for asset in missing[:_TOLD_AT_ONCE]:
         state = states.get(asset.asset_id, "gone")
-        name, source = escape(asset.title), escape(asset.source_uri)
+        name, source = escape(asset.title), escape(printable(asset.source_uri))
         out.print(f"[yellow]note[/yellow]  {state}: the file of {name}, {source}; {remedies[state]}")
     if len(missing) > _TOLD_AT_ONCE:
         out.print(f"[yellow]note[/yellow]  and {count_of(len(missing) - _TOLD_AT_ONCE, 'more file')}")
@@ -196,6 +196,8 @@ def _print_difference(out: Printer, difference: Comparison, *, repair: bool) -> 
 def _loss_lines(difference: Comparison) -> list[str]:
     from rich.markup import escape
 
+    from soundbite_tools import printable
+
     lines = []
     for loss in difference.losses:
         what = f"{loss.missing} of {loss.recorded} vectors are not in the store"
@@ -203,7 +205,7 @@ def _loss_lines(difference: Comparison) -> list[str]:
             what = f"some of its {loss.recorded} vectors are not those that were written"
         elif loss.missing == loss.recorded:
             what = f"all {loss.recorded} vectors are lost from the store"
-        name, source = escape(loss.asset.title), escape(loss.source)
+        name, source = escape(loss.asset.title), escape(printable(loss.source))
         lines.append(f"lost: {name} ({escape(loss.asset.asset_id)}): {what}; it came from {source}")
     lines += [
         f"lost: the transcript of {escape(asset.title)} ({escape(asset.asset_id)}) is not in the ledger"
@@ -215,9 +217,11 @@ def _loss_lines(difference: Comparison) -> list[str]:
 def _stray_lines(difference: Comparison) -> list[str]:
     from rich.markup import escape
 
+    from soundbite_tools import printable
+
     return [
         f"not in the ledger: {escape(stray.title)} ({escape(stray.asset_id)}): {stray.vectors} vectors in the store "
-        f"answer questions, and can't be listed or removed; it came from {escape(stray.source_uri)}"
+        f"answer questions, and can't be listed or removed; it came from {escape(printable(stray.source_uri))}"
         for stray in difference.strays
     ]
 

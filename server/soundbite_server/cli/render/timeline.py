@@ -116,7 +116,8 @@ def _table(contents: Contents) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(ratio=1)
-    for segment in contents.clips:
+    for run in _runs(contents):
+        segment = run[0]
         kind = _kind(segment, contents)
         is_named = segment.sound_words and kind != SILENCE
         words = Text(segment.transcript) if segment.transcript or is_named else Text(f"({kind})", "dim")
@@ -124,10 +125,27 @@ def _table(contents: Contents) -> Table:
             words = Text.assemble((f"{speaker}: ", "bold"), words)
         if is_named:
             words = Text.assemble(words, " " if segment.transcript else "", (f"({segment.sound_words})", _SOUND))
+        if len(run) > 1:
+            words = Text.assemble(words, (f" {len(run)} segments", "dim"))
         table.add_row(
-            Text(clock_range(segment.start_sec, segment.end_sec), _SPEECH if segment.transcript else _SOUND), words
+            Text(clock_range(segment.start_sec, run[-1].end_sec), _SPEECH if segment.transcript else _SOUND), words
         )
     return table
+
+
+def _runs(contents: Contents) -> list[list[StoredClip]]:
+    """The segments in time order; those of the same sound, or of silence, that follow each other are one run."""
+    runs: list[list[StoredClip]] = []
+    before = None
+    for segment in contents.clips:
+        kind = _kind(segment, contents)
+        alike = None if segment.transcript else (kind, segment.sound_words if kind != SILENCE else "")
+        if alike is not None and alike == before:
+            runs[-1].append(segment)
+        else:
+            runs.append([segment])
+        before = alike
+    return runs
 
 
 def _kind(segment: StoredClip, contents: Contents) -> str:
