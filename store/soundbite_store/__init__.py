@@ -54,7 +54,7 @@ from soundbite_store.repair.holdings import Holding, digest_of
 from soundbite_store.repair.mending import DamagedRow, MendResult, SpaceScan
 from soundbite_store.rewriting import RowChange, changed_rows, encoded_changes, encoded_vector, finish_rewrites
 from soundbite_store.shared.catalogue import Sharing
-from soundbite_store.shared.exchange import ExchangeResult, export_library, import_library
+from soundbite_store.shared.exchange import ExchangeResult, export_library, import_library, is_export
 from soundbite_store.vectors import Space, SpaceInfo, VectorIndex
 
 __all__ = [
@@ -121,6 +121,7 @@ __all__ = [
     "finish_rewrites",
     "import_library",
     "in_force",
+    "is_export",
     "is_hardly_understood",
     "is_same_speaker",
     "ledger_damage",

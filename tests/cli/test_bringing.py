@@ -51,9 +51,29 @@ def test_a_transcript_put_beside_a_recording_later_is_taken_when_it_is_added_aga
         assert clip["text"] == words
     after = json.loads(run("list", "--title", "talk", "--json").out)["assets"]
     assert [(one["asset_id"], one["added"]) for one in after] == [(before["asset_id"], before["added"])]
+    assert "talk.vtt" not in run("add", tmp_path, "--left-out").err
+    # Nor is it written over.
+    refused = run("export", beside, "--asset", "talk")
+    assert (refused.code, "is there and is no export" in refused.err) == (2, True)
     # What was given by hand stays.
     given = tmp_path / "elsewhere.txt"
     given.write_text("Nobody saw the dirigible at all.")
     assert run("add", sound, "--transcript", given).code == 0
     assert "there already" in run("add", sound).out
     assert json.loads(run("search", "dirigible", "--match", "words", "--json").out)["clips"]
+
+
+def test_an_export_beside_a_recording_brings_nothing_new(shelf: Any, run: Any, tmp_path: Path) -> None:
+    sound = tmp_path / "talk.wav"
+    sound.write_bytes(shelf.spoken.read_bytes() + b"\0\0")
+    assert run("add", sound).code == 0
+    for ending in ("vtt", "srt", "json", "txt", "md"):
+        target = tmp_path / f"talk.{ending}"
+        for _ in range(2):  # what an export wrote it may write again
+            assert run("export", target, "--asset", "talk").code == 0
+        assert "there already" in run("add", sound).out
+        target.unlink()
+        target.write_text("My own notes.\n" if ending != "json" else '{"mine": 1}')
+        assert run("export", target, "--asset", "talk").code == 2
+        assert target.read_text().startswith(("My own", '{"mine'))
+        target.unlink()

@@ -420,7 +420,9 @@ def test_add_and_list_say_the_same_length_and_what_is_skipped_counts_as_saved(
     again = run("add", folder).out
     for title, name in (("an hour", "an hour.flac"), ("five", "five.mp3")):
         assert f"{name}: there already, {listed[title]['length']}" in again
-    saved = sum(day["seconds_saved"] for day in document(run("usage", "--json").out))
+    days = document(run("usage", "--json").out)
+    assert all(day[name] == round(day[name], 2) for day in days for name in ("seconds_saved", "seconds_embedded"))
+    saved = sum(day["seconds_saved"] for day in days)
     assert saved == pytest.approx(10.0, abs=0.3)
 
 
@@ -667,9 +669,48 @@ def test_words_that_may_be_misheard_are_named_below_an_answer(capsys: pytest.Cap
     assert "   unsure: river\n" in capsys.readouterr().out
 
 
-def test_a_transcript_is_not_exported_over_a_recording(shelf: Any, run: Any, tmp_path: Path) -> None:
-    own = tmp_path / "own.wav"
-    own.write_bytes(b"RIFF")
-    done = run("export", "--asset", "spoken", "--format", "txt", str(own))
-    assert done.code == 2
-    assert own.read_bytes() == b"RIFF"
+@pytest.mark.parametrize("words", [("--asset", "spoken", "--format", "txt"), ("--format", "parquet")])
+def test_an_export_is_not_written_over_a_recording_whatever_that_is_called(
+    words: tuple[str, ...], shelf: Any, run: Any, tmp_path: Path
+) -> None:
+    own, named, made = tmp_path / "own.txt", tmp_path / "own.parquet", tmp_path / "all.parquet"
+    own.write_bytes(shelf.spoken.read_bytes() + b"\0\0")
+    named.write_bytes(b"PAR1")
+    assert run("add", own).code == 0
+    assert "is a recording of the library" in run("export", *words, own).err
+    assert run("export", *words, named).code == 2
+    assert named.read_bytes() == b"PAR1"
+    for _ in range(2):
+        assert run("export", made).code == 0
+
+
+def test_what_is_alike_and_lasts_is_one_row(shelf: Any, run: Any, tmp_path: Path) -> None:
+    long = tmp_path / "long.wav"
+    with wave.open(str(long), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(2 * 8000 * 600))
+    assert run("add", long).code == 0
+    shown = run("show", "long").out
+    rows = [line for line in shown.splitlines() if "(silence)" in line]
+    assert len(rows) == 1
+    assert rows[0].startswith("00:00-10:00")
+    assert re.search(r"\(silence\) \d+ segments", rows[0])
+    assert len(json.loads(run("show", "long", "--json").out)["segments"]) > 5
+
+
+def test_relink_tells_changed_files_from_missing_ones_on_a_line_each(shelf: Any, run: Any, tmp_path: Path) -> None:
+    name = tmp_path / "two\nlines.wav"
+    name.write_bytes(shelf.spoken.read_bytes() + b"\0\0")
+    assert run("add", name).code == 0
+    os.utime(name, (1, 1))
+    (tmp_path / "folder").mkdir()
+    told = run("relink", tmp_path / "folder")
+    assert (told.code, told.out.splitlines()[-1]) == (0, "0 files found, 0 missing, 1 changed.")
+    assert told.out.startswith("changed: two lines (")
+    assert len(told.out.splitlines()) == 2
+    name.unlink()
+    told = run("relink", tmp_path / "folder", "--json")
+    assert (told.code, len(json.loads(told.out)["missing"]), json.loads(told.out)["changed"]) == (1, 1, [])
+    assert len(run("relink", tmp_path / "folder").out.splitlines()) == 2

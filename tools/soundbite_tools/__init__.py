@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         TranscriptFormat,
         as_text,
         as_webvtt,
+        is_transcript_file,
         transcript_file,
         transcript_file_name,
     )
@@ -157,7 +158,9 @@ _NAMES = {
     "groups.kmeans": "group_vectors",
     "groups.results": "ClassifyResult ClusterListing",
     "library": "Library",
-    "read.formats": "TRANSCRIPT_FORMATS TranscriptFormat as_text as_webvtt transcript_file transcript_file_name",
+    "read.formats": (
+        "TRANSCRIPT_FORMATS TranscriptFormat as_text as_webvtt is_transcript_file transcript_file transcript_file_name"
+    ),
     "read.chapters": "Chapter chapters_of",
     "read.contents": "Contents contents_of levels_of",
     "read.get_clip": "PlayableClip get_clip why_silent",
@@ -312,6 +315,7 @@ __all__ = [
     "give_again",
     "group_vectors",
     "has_id_form",
+    "is_transcript_file",
     "is_unchanged",
     "levels_of",
     "list_audio",

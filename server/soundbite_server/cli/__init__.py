@@ -38,7 +38,7 @@ _TABLE = (
     ("config", "setup", "Print or write the configuration of an agent host."),
     ("reembed", "reembed", "Embed again what another engine embedded."),
     ("relink", "reembed", "Find the files of recordings that moved."),
-    ("export", "records", "Write the library to a Parquet file."),
+    ("export", "transcripts.export", "Write the library to a Parquet file."),
     ("import", "records", "Read a library that was exported."),
     ("completion", "setup", "Print what makes a shell complete commands."),
 )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from soundbite_server.cli.render.progress import AddProgress
     from soundbite_server.watching import FolderWatch
-    from soundbite_tools import EmbedRequest, Jobs, TaskResult
+    from soundbite_tools import EmbedRequest, Jobs, Library, TaskResult
 
 _AT_ONCE = 2
 _LOOK_EVERY_S = 2.0
@@ -70,11 +70,12 @@ async def add_command(
             raise click.UsageError("--follow goes with exactly one file, and not with --watch.")
         await follow_command(words[0], request, as_json=as_json)
         return
-    _tell_left_out(left_out(words), names_left_out, is_quiet=as_json)
+    others = left_out(words)
     try:
         sources = find_sources(words)
     except NoSource as exc:
         if not is_watched:
+            _tell_left_out(others, names_left_out, is_quiet=as_json)
             raise click.UsageError(str(exc)) from exc
         sources = []
     folders = source_folders(words)
@@ -90,10 +91,27 @@ async def add_command(
             sources = [source for source in sources if source.path is None or source.path in ready]
         watch.take([source.path for source in sources if source.path])
         outcome = await _add(jobs, sources, request, as_json=as_json)
+        used = await _transcripts_beside(jobs.library, sources, others)
+        _tell_left_out([path for path in others if path not in used], names_left_out, is_quiet=as_json)
         if is_watched:
             await _watch(jobs, watch, request, as_json=as_json)
     if outcome.failed:
         sys.exit(INPUT_EXIT_CODE if outcome.failed == outcome.count else FAILED_EXIT_CODE)
+
+
+async def _transcripts_beside(library: Library, sources: Sequence[Source], others: Sequence[Path]) -> set[Path]:
+    """Return those of the `others` whose words the recordings beside them have."""
+    from soundbite_tools import EmbedParams
+
+    ledger = await library.ledger()
+    used: set[Path] = set()
+    stems = {path.absolute().with_suffix("") for path in others}
+    for path in (source.path for source in sources if source.path and source.path.with_suffix("") in stems):
+        for asset in await ledger.assets_of_source(str(path.resolve())):
+            for task in await ledger.list_tasks(limit=1, asset_id=asset.asset_id, status="ready"):
+                if name := EmbedParams.model_validate_json(task.params_json).transcript_name:
+                    used.add(path.with_name(name))
+    return {path for path in others if path.absolute() in used}
 
 
 def _check_alone(request: EmbedRequest, *, is_alone: bool) -> None:

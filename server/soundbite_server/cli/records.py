@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -24,10 +23,9 @@ from soundbite_server.cli.library import (
 from soundbite_server.cli.options import RequestCommand, request_of
 
 if TYPE_CHECKING:
-    from soundbite_store import Asset, ExchangeResult, StoredTranscript
-    from soundbite_tools import AssetResult, Library, LibraryListing, TaskResult
+    from soundbite_store import ExchangeResult
+    from soundbite_tools import AssetResult, LibraryListing, TaskResult
 
-_TRANSCRIPT_FORMATS = ("vtt", "srt", "md", "json", "txt")
 _TASK_COLUMNS = ("Begun", "Status", "Recording", "Made", "Task")
 _STATUS_STYLES = {"ready": "green", "processing": "yellow", "failed": "red"}
 _USAGE_COLUMNS = ("Day (UTC)", "Platform", "Minutes embedded", "Minutes saved")
@@ -178,7 +176,8 @@ async def usage_command(days: int, as_json: bool) -> None:
     async with await Ledger.open(settings.home / "ledger.sqlite") as ledger:
         days_of_use = await ledger.usage_between(today - timedelta(days=days - 1), today)
     if as_json:
-        print_json([asdict(day) for day in days_of_use])
+        seconds = ("seconds_embedded", "seconds_saved")
+        print_json([asdict(day) | {name: round(getattr(day, name), 2) for name in seconds} for day in days_of_use])
         return
     out = console()
     if days_of_use:
@@ -272,105 +271,6 @@ async def _relabel(recording: str, *, title: str = "", tags: tuple[str, ...] = (
         console().print(f"{asset.title}{labels}", markup=False)
 
 
-@click.command("export")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option(
-    "--format",
-    "file_format",
-    type=click.Choice(["parquet", *_TRANSCRIPT_FORMATS]),
-    help="Other than parquet: transcripts, a file a recording, into the folder FILE; by default what FILE ends with.",
-)
-@click.option("--asset", "recording", metavar="ID|TITLE", help="Only the transcript of this recording, into FILE.")
-@json_option
-@run_async
-async def export_command(file: Path, file_format: str | None, recording: str | None, as_json: bool) -> None:
-    """Write the library to one Parquet file: recordings, clips, vectors, transcripts."""
-
-    import anyio
-
-    from soundbite_store import export_library
-
-    ending = file.suffix.lower().removeprefix(".")
-    is_transcript = file_format in _TRANSCRIPT_FORMATS
-    if file_format is None and ending in _TRANSCRIPT_FORMATS:
-        if not recording:
-            raise click.UsageError(
-                f"{file.name} would hold one transcript: name its recording (--asset), or a folder and the --format."
-            )
-        file_format, is_transcript = ending, True
-    if recording and not is_transcript:
-        raise click.UsageError("--asset takes the transcript of a recording: name its --format too.")
-    if await anyio.Path(file).is_file() and ending not in ("parquet", *_TRANSCRIPT_FORMATS):
-        raise click.UsageError(f"{file.name} is there and is no export: name another file.")
-    async with personal_library() as library:
-        if is_transcript:
-            written, notes = await _write_transcripts(library, file, file_format, recording)
-            if as_json:
-                print_json({"files": written, **({"notes": notes} if notes else {})})
-            else:
-                console().print("\n".join([*written, *notes]), markup=False)
-            return
-        done = await export_library(await library.store(), await library.ledger(), file)
-    _print_counts(done, "written", as_json=as_json)
-
-
-async def _write_transcripts(
-    library: Library, target: Path, file_format: Any, recording: str | None
-) -> tuple[list[str], list[str]]:
-    """Write transcripts: one to `target`, or those of all recordings into the folder `target`.
-
-    Returns the files, and a sentence for each in which nothing is said.
-    """
-    from soundbite_server.cli.library import find_recording
-    from soundbite_tools import transcript_file_name, transcript_of_recording
-
-    ledger = await library.ledger()
-    assets = [await find_recording(ledger, recording)] if recording else await ledger.list_assets(1_000_000)
-    written, notes = list[str](), list[str]()
-    for asset in assets:
-        transcript = await transcript_of_recording(library, asset.asset_id)
-        if transcript is None:
-            continue
-        path = target if recording else target / transcript_file_name(asset, file_format)
-        text = await _transcript_text(library, asset, transcript, file_format)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write_whole(path, text)
-            if not recording:
-                # The file of a recording that had another title then.
-                for other in path.parent.glob(f"*-{asset.asset_id}.{file_format}"):
-                    if other != path:
-                        other.unlink()
-        except OSError as exc:
-            raise click.UsageError(f"{path} cannot be written: {exc.strerror}.") from exc
-        written.append(str(path))
-        if not (transcript.sentences or transcript.words):
-            notes.append(f"Nothing is said in {asset.title}: {path.name} has no words.")
-    if recording and not written:
-        raise click.UsageError(f"{assets[0].title} has no transcript: nothing is said in it, or it is not ready yet.")
-    return written, notes
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file that is there whole or as it was before; what is no file (a pipe) is written to as it is."""
-    if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8")
-        return
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-async def _transcript_text(library: Library, asset: Asset, transcript: StoredTranscript, file_format: Any) -> str:
-    from soundbite_tools import chapters_of, transcript_file
-
-    chapters = await chapters_of(library, asset, transcript) if file_format in ("md", "json") else ()
-    return transcript_file(asset, transcript, file_format, chapters)
-
-
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @json_option
@@ -381,13 +281,14 @@ async def import_command(file: Path, as_json: bool) -> None:
 
     async with personal_library() as library:
         done = await import_library(await library.store(), await library.ledger(), file)
-    _print_counts(done, "read", as_json=as_json)
+    print_counts(done, "read", as_json=as_json)
     if done.damaged:
         console(stderr=True).print(f"{done.damaged} vectors were damaged in the file and left out.")
         sys.exit(FAILED_EXIT_CODE)
 
 
-def _print_counts(done: ExchangeResult, verb: str, *, as_json: bool) -> None:
+def print_counts(done: ExchangeResult, verb: str, *, as_json: bool) -> None:
+    """Print how much an export wrote or an import read."""
     from soundbite_tools import count_of
 
     if as_json:

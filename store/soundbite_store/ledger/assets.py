@@ -271,6 +271,11 @@ class TranscriptRecords:
         sql = "SELECT DISTINCT asset_id FROM transcripts"
         return set(await self._ledger.read(lambda db: [str(row[0]) for row in db.execute(sql)]))
 
+    async def brought_digests(self) -> set[str]:
+        """The digests of all transcripts that were brought."""
+        sql = "SELECT DISTINCT substr(source, 9) FROM transcripts WHERE source LIKE 'brought:%'"
+        return set(await self._ledger.read(lambda db: [str(row[0]) for row in db.execute(sql)]))
+
     async def transcripts_of(self, asset_id: str) -> list[StoredTranscript]:
         """What every source understood of an asset."""
         sql = "SELECT source, start_sec, end_sec, body FROM transcripts WHERE asset_id = ? ORDER BY source"

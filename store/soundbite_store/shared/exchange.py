@@ -116,6 +116,18 @@ async def import_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchan
         raise ExportProblem(f"{path} cannot be read: {_reason(exc)}.") from exc
 
 
+def is_export(path: Path) -> bool:
+    """Return whether a file is an export of a library."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (pa.ArrowInvalid, OSError):
+        return False
+    return not _FORMAT.keys() - metadata.keys()
+
+
 def _reason(exc: OSError) -> str:
     # Arrow puts its own words and the name of the file around those of the system.
     return os.strerror(exc.errno) if exc.errno else str(exc)

@@ -87,7 +87,8 @@ async def embed_audio(
 async def brought_transcript(library: Library, request: EmbedRequest, asset: Asset) -> Brought | None:
     """Return the transcript that is given with a recording, else the one in a file beside it.
 
-    One that was given with the recording before stays, whatever lies beside it.
+    One that was given with the recording before stays, whatever lies beside it; and a file that says what was
+    recognised brings nothing.
 
     Raises:
         SourceProblem: the transcript given can't be read, or holds no words.
@@ -104,9 +105,14 @@ async def brought_transcript(library: Library, request: EmbedRequest, asset: Ass
     )
     if beside is None:
         return None
-    ready = await (await library.ledger()).list_tasks(limit=1, asset_id=asset.asset_id, status="ready")
+    ledger = await library.ledger()
+    ready = await ledger.list_tasks(limit=1, asset_id=asset.asset_id, status="ready")
     before = EmbedParams.model_validate_json(ready[0].params_json) if ready else EmbedParams()
-    return beside if not before.transcript or before.transcript_name == beside.name else None
+    if before.transcript:
+        return beside if before.transcript_name == beside.name else None
+    known = await ledger.get_transcript(asset.asset_id, library.config.platform) if ready else None
+    # An export of what was recognised, as some write it beside their recordings.
+    return None if known and beside.says_the_same(known) else beside
 
 
 async def _ready_or_allowed(

@@ -23,6 +23,14 @@ MISHEARD = (
     "understand. `soundbite models pull full` on the command line brings a recogniser of about 100 languages."
 )
 """Said of a transcript that is not to be trusted."""
+_STAMP = r"\d{2,}:\d\d:\d\d"
+_BEGINNINGS = {
+    "vtt": re.compile(rf"WEBVTT\n(\Z|\n{_STAMP}\.\d{{3}} --> )"),
+    "srt": re.compile(rf"1\n{_STAMP},\d{{3}} --> "),
+    "md": re.compile(r"---\n(?:[a-z]+: .*\n)*asset_id: "),
+    "json": re.compile(r'\{\n "asset_id": '),
+    "txt": re.compile(r"\[\d\d:\d\d(:\d\d)?\] "),
+}
 _LONGEST_LINE = 500
 _LONGEST_NAME = 60
 # A pause after which a paragraph of the same speaker ends.
@@ -52,6 +60,11 @@ def transcript_file_name(asset: Asset, file_format: TranscriptFormat) -> str:
     """Return a name for the file of a recording that no other recording has."""
     title = re.sub(r"[^\w.-]+", "-", plain_text(asset.title, _LONGEST_NAME)).strip("-.")
     return f"{title or 'recording'}-{asset.asset_id}.{file_format}"
+
+
+def is_transcript_file(text: str, file_format: TranscriptFormat) -> bool:
+    """Return whether a text begins as those of `transcript_file` do."""
+    return bool(_BEGINNINGS[file_format].match(text))
 
 
 def as_text(transcript: StoredTranscript) -> str:

@@ -7,6 +7,7 @@ import html
 import json
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from soundbite_api import SourceFile
 from soundbite_store import StoredTranscript, TimedText
 from soundbite_tools.errors import SourceProblem
 from soundbite_tools.sources.files import allowed_file
-from soundbite_tools.text import LONGEST_SPEAKER, file_label, plain_text
+from soundbite_tools.text import LONGEST_SPEAKER, file_label, folded, plain_text
 from soundbite_tools.words.timed_words import spread_words
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ class Brought:
         """Return whether somebody may need so long to say it, pauses included."""
         words = sum(len(one.value.split()) for one in self.sentences)
         return seconds * _SLOWEST <= words <= seconds * _QUICKEST
+
+    def says_the_same(self, other: StoredTranscript) -> bool:
+        """Return whether it has the words of another transcript, and tells no more people apart."""
+        texts, others = (_bare(one.value for one in of) for of in (self.sentences, other.sentences or other.words))
+        return texts == others and len({one.speaker for one in self.sentences}) <= max(1, len(other.speakers))
 
     def of(self, asset: Asset) -> StoredTranscript:
         """Return it as the ledger keeps it; without times it is spread over the recording's length."""
@@ -142,6 +148,11 @@ def parsed_transcript(text: str, name: str) -> Brought:
     kept.sort(key=lambda one: (one.start_sec, one.end_sec))
     digest = hashlib.sha256(json.dumps([[one.value, one.start_sec, one.speaker] for one in kept]).encode()).hexdigest()
     return Brought(tuple(kept), digest[:16], name, has_times)
+
+
+def _bare(values: Iterable[str]) -> list[str]:
+    """Words without punctuation, case and the marks of speakers."""
+    return re.findall(r"\w+", folded(" ".join(values)))
 
 
 def _called(name: str) -> str:

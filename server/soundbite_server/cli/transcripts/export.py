@@ -1,0 +1,150 @@
+"""soundbite export: the library as one Parquet file, or what is said in it as files that others read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from soundbite_server.cli.library import console, json_option, personal_library, print_json, run_async
+from soundbite_server.cli.records import print_counts
+
+if TYPE_CHECKING:
+    from soundbite_store import Asset, StoredTranscript
+    from soundbite_tools import Library
+
+_HEAD_BYTES = 16 * 1024
+_TRANSCRIPT_FORMATS = ("vtt", "srt", "md", "json", "txt")
+
+
+@click.command("export")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["parquet", *_TRANSCRIPT_FORMATS]),
+    help="Other than parquet: transcripts, a file a recording, into the folder FILE; by default what FILE ends with.",
+)
+@click.option("--asset", "recording", metavar="ID|TITLE", help="Only the transcript of this recording, into FILE.")
+@json_option
+@run_async
+async def export_command(file: Path, file_format: str | None, recording: str | None, as_json: bool) -> None:
+    """Write the library to one Parquet file: recordings, clips, vectors, transcripts."""
+
+    from soundbite_store import export_library
+
+    ending = file.suffix.lower().removeprefix(".")
+    is_transcript = file_format in _TRANSCRIPT_FORMATS
+    if file_format is None and ending in _TRANSCRIPT_FORMATS:
+        if not recording:
+            raise click.UsageError(
+                f"{file.name} would hold one transcript: name its recording (--asset), or a folder and the --format."
+            )
+        file_format, is_transcript = ending, True
+    if recording and not is_transcript:
+        raise click.UsageError("--asset takes the transcript of a recording: name its --format too.")
+    async with personal_library() as library:
+        await _check_target(library, file, file_format if is_transcript else "parquet")
+        if is_transcript:
+            written, notes = await _write_transcripts(library, file, file_format, recording)
+            if as_json:
+                print_json({"files": written, **({"notes": notes} if notes else {})})
+            else:
+                console().print("\n".join([*written, *notes]), markup=False)
+            return
+        done = await export_library(await library.store(), await library.ledger(), file)
+    print_counts(done, "written", as_json=as_json)
+
+
+async def _check_target(library: Library, file: Path, file_format: Any) -> None:
+    """Refuse to write over a file that no export wrote, whatever it is called."""
+    import anyio
+
+    from soundbite_tools import file_label
+
+    path = await anyio.to_thread.run_sync(file.resolve)
+    if not await anyio.Path(path).is_file():
+        return
+    ledger = await library.ledger()
+    name = file_label(file.name)
+    if await ledger.assets_of_source(str(path)):
+        raise click.UsageError(f"{name} is a recording of the library: name another file.")
+    brought = await ledger.brought_digests()
+    if not await anyio.to_thread.run_sync(_is_written_by_export, path, file_format, brought):
+        raise click.UsageError(f"{name} is there and is no export: name another file.")
+
+
+def _is_written_by_export(path: Path, file_format: Any, brought: set[str]) -> bool:
+    from soundbite_store import is_export
+    from soundbite_tools import ToolProblem, is_transcript_file, parsed_transcript, read_transcript_file
+
+    if file_format == "parquet":
+        return not path.stat().st_size or is_export(path)
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES).decode(errors="replace")
+    if head and not is_transcript_file(head, file_format):
+        return False
+    try:
+        # One that was brought may look the same, and is somebody's work.
+        return parsed_transcript(read_transcript_file(path), path.name).digest not in brought
+    except ToolProblem:
+        return True  # without words, or larger than any that is brought
+
+
+async def _write_transcripts(
+    library: Library, target: Path, file_format: Any, recording: str | None
+) -> tuple[list[str], list[str]]:
+    """Write transcripts: one to `target`, or those of all recordings into the folder `target`.
+
+    Returns the files, and a sentence for each in which nothing is said.
+    """
+    from soundbite_server.cli.library import find_recording
+    from soundbite_tools import transcript_file_name, transcript_of_recording
+
+    ledger = await library.ledger()
+    assets = [await find_recording(ledger, recording)] if recording else await ledger.list_assets(1_000_000)
+    written, notes = list[str](), list[str]()
+    for asset in assets:
+        transcript = await transcript_of_recording(library, asset.asset_id)
+        if transcript is None:
+            continue
+        path = target if recording else target / transcript_file_name(asset, file_format)
+        text = await _transcript_text(library, asset, transcript, file_format)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_whole(path, text)
+            if not recording:
+                # The file of a recording that had another title then.
+                for other in path.parent.glob(f"*-{asset.asset_id}.{file_format}"):
+                    if other != path:
+                        other.unlink()
+        except OSError as exc:
+            raise click.UsageError(f"{path} cannot be written: {exc.strerror}.") from exc
+        written.append(str(path))
+        if not (transcript.sentences or transcript.words):
+            notes.append(f"Nothing is said in {asset.title}: {path.name} has no words.")
+    if recording and not written:
+        raise click.UsageError(f"{assets[0].title} has no transcript: nothing is said in it, or it is not ready yet.")
+    return written, notes
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file that is there whole or as it was before; what is no file (a pipe) is written to as it is."""
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8")
+        return
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+async def _transcript_text(library: Library, asset: Asset, transcript: StoredTranscript, file_format: Any) -> str:
+    from soundbite_tools import chapters_of, transcript_file
+
+    chapters = await chapters_of(library, asset, transcript) if file_format in ("md", "json") else ()
+    return transcript_file(asset, transcript, file_format, chapters)
