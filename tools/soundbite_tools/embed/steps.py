@@ -200,6 +200,9 @@ async def embed(library: Library, registry: Registry, task: Task, report: Report
     if is_live(asset):
         asset = await follow_to_end(library, task, asset)
         task = await ledger.get_task(task.task_id) or task
+        if await _is_written(library, task):
+            await finish(library, task, TaskFigures.of(task))
+            return
     params = EmbedParams.model_validate_json(task.params_json)
     try:
         upload, answer = await _answer_patiently(library, registry, task, asset, params, report)

@@ -26,7 +26,7 @@ _LONGEST_TITLE = 60
 
 def is_live(asset: Asset) -> bool:
     """Return whether a recording is still being written."""
-    return asset.content_hash.startswith(LIVE_PREFIX)
+    return asset.content_hash.startswith(LIVE_PREFIX) and asset.mtime_ns != NO_FILE_NS
 
 
 async def file_states(assets: Iterable[Asset]) -> dict[str, FileState]:

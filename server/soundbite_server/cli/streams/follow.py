@@ -15,6 +15,7 @@ from soundbite_server.cli.library import console, print_json_line
 if TYPE_CHECKING:
     import anyio
 
+    from soundbite_store import Task
     from soundbite_tools import EmbedRequest, Jobs, TaskResult
 
 _LOOK_EVERY_S = 0.5
@@ -51,25 +52,26 @@ async def follow_command(word: str, request: EmbedRequest, *, as_json: bool) -> 
     import anyio
 
     from soundbite_server.cli.library import personal_jobs
+    from soundbite_tools import begin_following
 
     path = Path(await anyio.Path(word).resolve())
     async with interruptions() as asked, personal_jobs([path]) as jobs:
-        await follow_file(jobs, path, request, asked, as_json=as_json)
+        task = await begin_following(jobs.library, request.model_copy(update={"source": str(path)}))
+        result = await follow_task(jobs, task, asked, as_json=as_json)
+    if result.status == "failed":
+        sys.exit(INPUT_EXIT_CODE)
 
 
-async def follow_file(
-    jobs: Jobs, path: Path, request: EmbedRequest, asked: anyio.Event | None, *, as_json: bool
-) -> None:
-    """Follow a file until it has ended, or until it is `asked` to stop, and say how far it is.
+async def follow_task(jobs: Jobs, task: Task, asked: anyio.Event | None, *, as_json: bool) -> TaskResult:
+    """Say how far a recording is until it has ended, or until it is `asked` to stop, and return what it came to.
 
     Raises:
-        ToolProblem: it can't be followed.
+        ToolProblem: the library can't be read.
     """
     import anyio
 
-    from soundbite_tools import LEFT_STAGE, TaskRequest, begin_following, end_following, get_task
+    from soundbite_tools import LEFT_STAGE, TaskRequest, end_following, get_task
 
-    task = await begin_following(jobs.library, request.model_copy(update={"source": str(path)}))
     jobs.start(task.task_id)
     if not as_json:
         console(stderr=True).print(_ON_UNTIL_CTRL_C, style="dim")
@@ -87,8 +89,7 @@ async def follow_file(
         with anyio.move_on_after(_LOOK_EVERY_S):
             await (asked.wait() if asked and not is_asked else anyio.sleep(_LOOK_EVERY_S))
     _tell_end(result, as_json=as_json)
-    if result.status == "failed":
-        sys.exit(INPUT_EXIT_CODE)
+    return result.model_copy(update={"searchable_until_sec": until_sec})
 
 
 def _tell(result: TaskResult, *, as_json: bool) -> None:

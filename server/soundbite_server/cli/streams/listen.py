@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from soundbite_server.cli.failures import INPUT_EXIT_CODE
 from soundbite_server.cli.library import json_option, run_async
 from soundbite_server.cli.options import request_of
 from soundbite_server.cli.streams.capture import Capture, Pcm, device_blocks, ending_of, piped_blocks
-from soundbite_server.cli.streams.follow import follow_file, interruptions
+from soundbite_server.cli.streams.follow import follow_task, interruptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
     import anyio
 
+    from soundbite_tools import TaskResult
+
 _DEVICE_RATE_HZ = 16_000
-_LOOK_EVERY_S = 0.2
+_UNREADABLE = "asset_failed"
 
 
 @click.command("listen")
@@ -46,7 +49,7 @@ async def listen_command(
     import anyio.to_thread
 
     from soundbite_server.cli.library import personal_jobs
-    from soundbite_tools import EmbedRequest, writing
+    from soundbite_tools import EmbedRequest, begin_following, writing
 
     blocks, pcm, ending = await anyio.to_thread.run_sync(_source, rate, channels, device)
     values: dict[str, Any] = {"title": title or datetime.now().astimezone().strftime("Heard %Y-%m-%d %H:%M")}
@@ -54,12 +57,17 @@ async def listen_command(
     async with interruptions() as asked, personal_jobs() as jobs:
         folder = jobs.library.config.recordings_folder
         path = await anyio.to_thread.run_sync(_free_path, folder, ending)
-        capture = await anyio.to_thread.run_sync(Capture, path, blocks, pcm)
         with writing(path, lambda: capture.is_over):
+            # Before the file is there: refused, nothing is left behind.
+            task = await begin_following(jobs.library, request.model_copy(update={"source": str(path)}))
+            capture = await anyio.to_thread.run_sync(Capture, path, blocks, pcm)
             async with anyio.create_task_group() as group:
                 group.start_soon(_stop_when_asked, capture, asked)
-                await follow_file(jobs, path, request, None, as_json=as_json)
+                result = await follow_task(jobs, task, None, as_json=as_json)
                 group.cancel_scope.cancel()
+    if result.status == "failed":
+        await anyio.to_thread.run_sync(_clear, path, result)
+        sys.exit(INPUT_EXIT_CODE)
 
 
 async def _stop_when_asked(capture: Capture, asked: anyio.Event) -> None:
@@ -77,6 +85,14 @@ def _source(rate: int | None, channels: int, device: str | None) -> tuple[Iterat
     blocks = piped_blocks()
     first = next(blocks, b"")
     return chain([first], blocks), None, ending_of(first)
+
+
+def _clear(path: Path, result: TaskResult) -> None:
+    """Delete a file that holds no sound; any other may be the only one there is of what was heard."""
+    if result.error_code == _UNREADABLE and not result.searchable_until_sec:
+        path.unlink(missing_ok=True)
+    elif path.exists():
+        click.echo(f"What was heard is kept in {path}.", err=True)
 
 
 def _free_path(folder: Path, ending: str) -> Path:

@@ -19,7 +19,7 @@ import anyio.to_thread
 
 from soundbite_api import PlatformError, SourceFile
 from soundbite_store import Asset
-from soundbite_tools.embed.live.parts import LiveParts
+from soundbite_tools.embed.live.parts import LiveParts, keep_parts
 from soundbite_tools.embed.live.sound import LiveSound
 from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.renewal import release_path
@@ -80,7 +80,9 @@ async def begin_following(library: Library, request: EmbedRequest) -> Task:
             "Unset TWELVELABS_API_KEY and SOUNDBITE_STORE, or add the file once it is whole.",
             code="not_followed",
         )
-    path = await anyio.to_thread.run_sync(allowed_file, request.source, library.config)
+    path = Path(request.source)
+    if path not in _own_files:  # those lie in the home folder, which need not be open to agents
+        path = await anyio.to_thread.run_sync(allowed_file, request.source, library.config)
     if task := await live_task(library, str(path)):
         return task
     ledger, number = await library.ledger(), uuid.uuid4().hex
@@ -136,6 +138,8 @@ async def end_following(library: Library, task: Task) -> None:
 async def follow_to_end(library: Library, task: Task, asset: Asset) -> Asset:
     """Make clips of a recording while it is written, and return it as it is once it has ended.
 
+    Where its file was deleted meanwhile, the task has the figures of what was made of it, and nothing is left to do.
+
     Raises:
         SourceProblem: it holds nothing, or is gone.
         StoreError: it can't be written.
@@ -143,7 +147,6 @@ async def follow_to_end(library: Library, task: Task, asset: Asset) -> Asset:
     ledger = await library.ledger()
     folder, path = live_folder(library, task), Path(asset.source_uri)
     if interruption := await anyio.to_thread.run_sync(_interruption, folder, path, task, asset):
-        log.warning("%s", interruption)
         notes = [*json.loads(task.notes_json), interruption]
         task = await ledger.update_task(task.task_id, notes_json=json.dumps(notes)) or task
     await anyio.to_thread.run_sync(_fresh, folder)
@@ -156,7 +159,15 @@ async def follow_to_end(library: Library, task: Task, asset: Asset) -> Asset:
     finally:
         # What a killed process leaves behind says so to the next one.
         shutil.rmtree(folder, ignore_errors=True)
-    facts = await anyio.to_thread.run_sync(read_facts, SourceFile(path), library.config)
+    if interruption:
+        log.warning("%s", interruption)
+    asset = await ledger.get_asset(asset.asset_id) or asset  # its title or tags may have changed
+    try:
+        facts = await anyio.to_thread.run_sync(read_facts, SourceFile(path), library.config)
+    except SourceProblem:
+        if not await anyio.Path(path).exists() and (gone := await keep_parts(library, task, asset)):
+            return gone
+        raise
     whole = replace(
         asset,
         content_hash=facts.content_hash,
@@ -273,5 +284,5 @@ def _interruption(folder: Path, path: Path, task: Task, asset: Asset) -> str:
         last = "an unknown time"
     return (
         f"Following {quoted(plain_text(asset.title, 80))} was interrupted; it could be searched until {reached}. "
-        f"All that its file holds is embedded now. It was last written at {last}: what was said later is not in it."
+        f"Its file was last written at {last}: what was said later is not in it."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,12 +13,14 @@ import anyio
 import anyio.to_thread
 
 from soundbite_api import AudioInput, MediaSource, Segmentation
-from soundbite_store import ClipFilter
-from soundbite_tools.embed.spending import TaskFigures
+from soundbite_store import ClipFilter, Space, digest_of
+from soundbite_tools.embed.spending import TaskFigures, count_kinds
 from soundbite_tools.embed.transcripts import transcript_of
 from soundbite_tools.embed.writing import Recording, clips_of, is_removed, joined_transcript
 from soundbite_tools.errors import RecordingRemoved
 from soundbite_tools.library import current_space
+from soundbite_tools.sources.presence import NO_FILE_NS
+from soundbite_tools.text import time_reached
 from soundbite_tools.words.timed_words import TimedWords
 
 if TYPE_CHECKING:
@@ -142,6 +145,32 @@ class LiveParts:
             return tuple(replace(text, speaker=names.get(text.speaker, "")) for text in texts)
 
         return replace(transcript, words=named(transcript.words), sentences=named(transcript.sentences))
+
+
+async def keep_parts(library: Library, task: Task, asset: Asset) -> Asset | None:
+    """Have a recording whose file is gone stay as far as it can be searched; None where nothing of it can.
+
+    Raises:
+        StoreError: the store can't be read, or the ledger not written.
+    """
+    ledger, store = await library.ledger(), await library.store()
+    task = await ledger.get_task(task.task_id) or task
+    figures = TaskFigures.of(task)
+    if not figures.dimension:
+        return None
+    space = Space(task.space, figures.dimension)
+    rows = await store.embeddings(space, ClipFilter(task_id=task.task_id))
+    if not rows:
+        return None
+    gone = replace(asset, mtime_ns=NO_FILE_NS, duration_sec=figures.until_sec)
+    digest = f"{digest_of({row.row_id(space) for row in rows}):x}"
+    whole = figures.model_copy(update={"end_sec": figures.until_sec, "counts": count_kinds(rows), "digest": digest})
+    until = time_reached(figures.until_sec, 0.0)
+    note = f"Its file was deleted before the recording had ended: it can be searched until {until}, and not played."
+    notes_json = json.dumps([*json.loads(task.notes_json), note])
+    await ledger.put_asset(gone)
+    await ledger.update_task(task.task_id, counts_json=whole.model_dump_json(), notes_json=notes_json)
+    return gone
 
 
 def _settled_until(clips: Sequence[Clip], start_sec: float, end_sec: float) -> float:
