@@ -68,6 +68,8 @@ class EngineConfig:
     worker_memory_mb: int = 1024
     speakers: bool = True
     """Whether transcripts say who speaks."""
+    glossary: Path | None = None
+    """A text file of names that the recogniser holds for likelier, one a line."""
     file_urls: bool = False
     allow_urls: UrlPolicy = UrlPolicy()
     api_key: str | None = field(default=None, repr=False)

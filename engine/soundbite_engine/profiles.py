@@ -27,16 +27,36 @@ if TYPE_CHECKING:
     from soundbite_engine.text.sentence_embedder import SentenceEmbedder
 
 
+# Whisper's prompt has room for 223 tokens, of 2.8 characters each in names.
+_LONGEST_HOTWORDS = 600
+
+
 @dataclass(frozen=True)
 class SpeechRecogniser:
     """A Whisper model in a folder. `language` is the only one it is asked for; empty where it detects one of many.
 
-    The worker job `recognise` takes both.
+    The worker job `recognise` takes both, and its hotwords.
     """
 
     id: str
     folder: Path
     language: str = ""
+    glossary: Path | None = None
+    """A text file of names that are likelier than the recogniser knows, one a line; behind a colon what is no name."""
+
+    def hotwords(self) -> str:
+        """The names that were added last, as many as fit, the newest first; read anew, since the file changes."""
+        try:
+            lines = self.glossary.read_text("utf-8-sig").splitlines() if self.glossary else []
+        except (OSError, UnicodeDecodeError):  # whoever keeps the glossary says so
+            lines = []
+        names = [line.partition(":")[0].strip() for line in lines if not line.startswith("#")]
+        chosen = list[str]()
+        for name in reversed([*filter(None, names)]):
+            if len(", ".join([*chosen, name])) > _LONGEST_HOTWORDS:
+                break
+            chosen.append(name)
+        return ", ".join(chosen)
 
 
 @dataclass(frozen=True)
@@ -108,6 +128,10 @@ class Profile:
     def without_speakers(self) -> Profile:
         """The same profile, whose transcripts don't say who speaks; vectors are compared with those of this one."""
         return replace(self, voices=None)
+
+    def with_glossary(self, glossary: Path | None) -> Profile:
+        """The same profile, whose recogniser holds the names of a file for likelier."""
+        return replace(self, recogniser=replace(self.recogniser, glossary=glossary))
 
     @property
     def blocks(self) -> Mapping[str, int]:

@@ -68,6 +68,7 @@ async def _open_embedded(settings: Settings) -> AsyncIterator[Platform]:
         profile=settings.profile,
         models=settings.models,
         speakers=settings.speakers,
+        glossary=settings.glossary_file,
         file_urls=True,
         allow_urls=config_module.UrlPolicy.parse(settings.allow_urls),
         **({"workers": settings.workers} if settings.workers else {}),
@@ -89,7 +90,10 @@ async def _open_hosted(settings: Settings) -> AsyncIterator[Platform]:
         httpx.AsyncClient(base_url=settings.base_url, timeout=_TIMEOUT) as http,
     ):
         client = PlatformClient(http, api_key=settings.api_key, include=_EXTENSIONS)
-        yield Platform(client, media_module.EngineMediaReader(pool, has_speakers=settings.speakers))
+        yield Platform(
+            client,
+            media_module.EngineMediaReader(pool, glossary=settings.glossary_file, has_speakers=settings.speakers),
+        )
 
 
 async def _import(name: str) -> Any:
@@ -156,7 +160,7 @@ def library_config(settings: Settings, *, is_over_http: bool = False) -> Library
         file_urls=settings.is_embedded,
         keep_assets=settings.keep_assets,
         voices=settings.voices and settings.speakers,
-        glossary=settings.glossary,
+        glossary=settings.glossary_file,
         local_transcripts=settings.local_transcripts,
         budget_file_minutes=settings.budget_file_minutes,
         budget_day_minutes=settings.budget_day_minutes,

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 class EngineMediaReader:
     """Reads and cuts local files in worker processes, so that a hostile file can end a worker and never the server."""
 
-    def __init__(self, pool: WorkerPool, engine: Engine | None = None, *, has_speakers: bool = True) -> None:
+    def __init__(
+        self,
+        pool: WorkerPool,
+        engine: Engine | None = None,
+        *,
+        glossary: Path | None = None,
+        has_speakers: bool = True,
+    ) -> None:
+        self._glossary = glossary
         self._has_speakers = has_speakers
         self._pool = pool
         self._engine = engine
@@ -77,7 +85,8 @@ class EngineMediaReader:
         from soundbite_engine.analysis.analyse import transcribe
         from soundbite_engine.profiles import base_profile
 
-        profile = base_profile() if self._has_speakers else base_profile().without_speakers()
+        profile = base_profile().with_glossary(self._glossary)
+        profile = profile if self._has_speakers else profile.without_speakers()
         async with _translated():
             transcript = await transcribe(source, self._pool, start_sec, end_sec, profile=profile, track=_choice(track))
         return Heard(_timed(transcript.words), _timed(transcript.sentences))
@@ -122,7 +131,13 @@ def _choice(track: str) -> TrackChoice:
 
 def _timed(texts: Iterable[Word | Sentence]) -> tuple[TimedText, ...]:
     return tuple(
-        TimedText(value=text.value, start_sec=text.start_sec, end_sec=text.end_sec, speaker=text.speaker)
+        TimedText(
+            value=text.value,
+            start_sec=text.start_sec,
+            end_sec=text.end_sec,
+            speaker=text.speaker,
+            probability=text.probability,
+        )
         for text in texts
     )
 

@@ -187,6 +187,11 @@ class Settings(BaseSettings):
         return self.store or str(self.home / "store")
 
     @property
+    def glossary_file(self) -> Path:
+        """The text file of names as they are spelled."""
+        return self.glossary or self.home / "glossary.txt"
+
+    @property
     def store_access(self) -> StoreAccess:
         """How a store that is no folder is reached."""
         from soundbite_store import StoreAccess

@@ -203,7 +203,9 @@ class Work:
     async def recognise(self, passages: Sequence[Passage], report: DecodeReport) -> Recognition:
         """What is said, some passages at a time, and those side by side."""
         size = min(PASSAGE_BATCH, -(-len(passages) // 2))  # a short recording is spread over two processes
-        model = (report.start_sec, str(self._profile.recogniser.folder), self.language)
+        recogniser = self._profile.recogniser
+        hotwords = await asyncio.to_thread(recogniser.hotwords)
+        model = (report.start_sec, str(recogniser.folder), recogniser.language, hotwords)
         jobs = [
             self._run(
                 "recognise",

@@ -162,6 +162,7 @@ class Engine:
         self._app: Starlette | None = None
         self._assets: Assets | None = None
         profile = load_profile(config.profile, config.models)
+        profile = profile.with_glossary(config.glossary)
         self._profile = profile if config.speakers else profile.without_speakers()
         memory_mb = max(config.worker_memory_mb, self._profile.worker_memory_mb)
         self._pool = WorkerPool(size=config.workers, memory_mb=memory_mb)

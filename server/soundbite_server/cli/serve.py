@@ -99,6 +99,7 @@ def _engine_config(settings: EngineSettings) -> EngineConfig:
         profile=settings.profile,
         models=settings.models,
         speakers=settings.speakers,
+        glossary=settings.glossary,
         allow_urls=UrlPolicy.parse(settings.allow_urls),
         api_key=settings.engine_key.get_secret_value() if settings.engine_key else None,
         limits=RateLimits(

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from soundbite_engine.analysis.listening import listen, plan
+from soundbite_engine.analysis.progress import Meter
+from soundbite_engine.analysis.work import Work
 from soundbite_engine.audio.decode import decode_to_scratch, decoded_blocks
 from soundbite_engine.audio.spectra import as_floats
 from soundbite_engine.errors import EngineError
@@ -26,6 +29,7 @@ from soundbite_engine.workers.plans import (
     SOUND_FILE,
     TICK_SAMPLES,
     TICK_SEC,
+    DecodeReport,
 )
 
 # Where somebody speaks in the sample recordings, of two voices and rooms.
@@ -249,3 +253,31 @@ def test_what_the_network_leaves_out_is_recognised_by_itself(
     text = " ".join(word.value for word in found.words)
     assert [part for part in texts if part not in text] == []
     assert [word.start_sec for word in found.words] == sorted(word.start_sec for word in found.words)
+
+
+async def test_the_newest_names_of_a_glossary_go_to_the_recogniser(tmp_path: Path) -> None:
+    given: list[Any] = []
+
+    class Pool:
+        size = 1
+
+        async def run(self, job: str, *arguments: Any, **_: Any) -> Recognition:
+            given.append((job, arguments[-1]))
+            return Recognition(())
+
+    glossary = tmp_path / "glossary.txt"
+    profile = base_profile().with_glossary(glossary)
+    pool: Any = Pool()
+    for text in (
+        "",
+        "# ours\nGiltspur: guilt spur\n\nLeicester\n",
+        "\n".join(f"Name{number}" for number in range(999)),
+    ):
+        if text:
+            glossary.write_text(text, encoding="utf-8")
+        work = Work(pool, tmp_path, profile, Meter(True, None))
+        await work.recognise([((0, 8000),)], DecodeReport(8000, 0.0, 0.5, ()))
+    assert [job for job, _ in given] == ["recognise"] * 3
+    assert [hotwords for _, hotwords in given[:2]] == ["", "Leicester, Giltspur"]
+    assert given[2][1].startswith("Name998, Name997, ")
+    assert 550 < len(given[2][1]) <= 600

@@ -170,6 +170,11 @@ def nearness(one: str, other: str, least: float = 0.0) -> float:
     return max(0.0, 1.0 - row[-1] / whole) if row[-1] <= most else 0.0
 
 
+def begins_alike(one: str, other: str) -> bool:
+    """Return whether the first of their sounds are heard for one another."""
+    return _cost(one[:1], other[:1]) < _OTHER_CONSONANT
+
+
 @lru_cache(maxsize=100_000)
 def sound_weight(sounds: str) -> float:
     """Return how much sound a string of sounds has: about 1 a consonant, half of it a vowel."""

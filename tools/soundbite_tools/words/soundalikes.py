@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from soundbite_store import is_hardly_understood
-from soundbite_tools.words.pronunciation import nearness, readings
+from soundbite_tools.words.pronunciation import begins_alike, nearness, readings
 from soundbite_tools.words.rarity import UNKNOWN_WEIGHT, term_of, weight_of
 from soundbite_tools.words.timed_words import Passage, letters, timed_words
 
@@ -24,8 +24,10 @@ _NEVER = 2.0
 _SAME = 1e-9
 # How near in sound words must be to a name: the more, the likelier they are, the commoner in English, and the less
 # sound the name has. Chosen on one half of the recordings (bench/retrieval/glossary.py), which reads the other.
-_LEAST_NEAR, _BY_PROBABILITY, _BY_COMMONNESS, _BY_SHORTNESS = 0.57, 0.2, 0.3, 0.3
+LEAST_NEAR, _BY_PROBABILITY, _BY_COMMONNESS, _BY_SHORTNESS = 0.57, 0.2, 0.3, 0.3
 _ENOUGH_SOUND = 4.0
+# The first sound is seldom misheard for a very different one.
+_BY_BEGINNING = 0.1
 # Words beside some of the name's own ("Shirley Hinton" for Cherry Hinton) are no common ones in their place.
 _ANCHORED_COMMONNESS = 0.5
 _LEAST_ANCHOR = 3
@@ -153,7 +155,15 @@ def _parts(text: str) -> tuple[str, str, str]:
 
 
 def _nearness(text: str, name: Name, least: float) -> float:
-    return max((nearness(one, other, least) for one in readings(text) for other in name.readings), default=0.0)
+    """How near a text is to a name; one that begins otherwise has to be nearer than `least`."""
+    return max(
+        (
+            nearness(one, other, least if begins_alike(one, other) else least + _BY_BEGINNING)
+            for one in readings(text)
+            for other in name.readings
+        ),
+        default=0.0,
+    )
 
 
 def _are_numbers(words: Sequence[TimedText]) -> bool:
@@ -175,7 +185,7 @@ def _least_near(words: Sequence[TimedText], name: Name) -> float:
     if any(len(bare) >= _LEAST_ANCHOR and bare in name.parts for bare in (letters(word.value) for word in words)):
         commonness = min(commonness, _ANCHORED_COMMONNESS)
     return (
-        _LEAST_NEAR
+        LEAST_NEAR
         + _BY_PROBABILITY * sum(probabilities) / len(probabilities)
         + _BY_COMMONNESS * commonness
         + _BY_SHORTNESS * max(0.0, 1.0 - name.weight / _ENOUGH_SOUND)
