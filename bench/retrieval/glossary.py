@@ -28,7 +28,7 @@ from mcp import Client
 from retrieval.embedded_library import Library, call, embed_all, settings_for
 from retrieval.evaluation_set import read_eval_set
 from retrieval.passages import read_long_set
-from retrieval.words import spoken_words
+from retrieval.words import spoken_words, word_errors
 
 from soundbite_server import build_server
 from soundbite_store import Ledger, StoredTranscript
@@ -122,31 +122,49 @@ def _mentions(path: str, text: str, start_sec: float, end_sec: float) -> list[Me
     return [Mention(name, path, start_sec, end_sec) for name in NAMES if f" {' '.join(spoken_words(name))} " in said]
 
 
-async def main(folder: Path, home: Path, again: Path | None) -> int:
+async def main(folder: Path, home: Path, told: Path | None, count: int) -> int:
     speech = Speech.read(folder)
     async with Client(build_server(settings_for(home, folder, "base"))) as client:
         library = await embed_all(client, folder, list(speech.texts))
     with tempfile.TemporaryDirectory(prefix="soundbite-glossary-") as temporary:
         copy = shutil.copytree(home, Path(temporary) / "home")
-        await measure(folder, copy, speech, library, await embedded_again(folder, again, speech) if again else {})
+        again = await embedded_again(folder, told, count, speech) if told else None
+        await measure(folder, copy, speech, library, {"embedded again": again[1]} if again else {})
+    print(f"word errors: {errors(speech, await transcripts(home, library))}")
+    if told and again:
+        print(f"with {count} names told: {errors(speech, await transcripts(told, again[0]))}")
     return 0
 
 
-async def embedded_again(folder: Path, home: Path, speech: Speech) -> dict[str, dict[Mention, bool]]:
-    """What is found in a library that had the glossary before its recordings, made at need."""
+async def embedded_again(folder: Path, home: Path, count: int, speech: Speech) -> tuple[Library, dict[Mention, bool]]:
+    """A library that had a glossary of so many names before its recordings, and what is found in it."""
     home.mkdir(parents=True, exist_ok=True)
-    (home / "glossary.txt").write_text("\n".join(TAUGHT), encoding="utf-8")
+    names = [*other_names()[: max(0, count - len(TAUGHT))], *TAUGHT]  # the last ones are told first
+    (home / "glossary.txt").write_text("\n".join(names), encoding="utf-8")
     async with Client(build_server(settings_for(home, folder, "base"))) as client:
         library = await embed_all(client, folder, list(speech.texts))
-        return {"embedded again": await searched(client, library, speech.mentions)}
+        return library, await searched(client, library, speech.mentions)
+
+
+def errors(speech: Speech, every: dict[str, StoredTranscript]) -> str:
+    """Word errors of a library by kind of recording."""
+    counts: dict[str, list[int]] = {}
+    for path, transcript in every.items():
+        said = spoken_words(speech.texts[path])
+        heard = spoken_words(" ".join(word.value for word in timed_words(transcript)))
+        kind = counts.setdefault(path.rpartition("/")[2].partition("_")[0] if "long/" in path else "sentences", [0, 0])
+        kind[0] += word_errors(said, heard)
+        kind[1] += len(said)
+    return ", ".join(f"{kind} {wrong} of {said} ({wrong / said:.3f})" for kind, (wrong, said) in counts.items())
 
 
 async def measure(
     folder: Path, home: Path, speech: Speech, library: Library, again: dict[str, dict[Mention, bool]]
 ) -> None:
     """Teach names to a library, and print what is found and what is broken."""
+    # Read while no server has it open: a second connection of this process would drop the locks of the first.
+    before = await transcripts(home, library)
     async with Client(build_server(settings_for(home, folder, "base"))) as client:
-        before = await transcripts(home, library)
         at_first = await searched(client, library, speech.mentions)
         missed = [mention for mention, is_there in at_first.items() if not is_there]
         print(f"{len(speech.texts)} recordings; names that are said and not found: ", end="")
@@ -159,7 +177,7 @@ async def measure(
         by_sound = await searched(client, library, speech.mentions)
         reports.append(await call(client, "teach_words", words=list(HEARD_AS)))
         afterwards = await searched(client, library, speech.mentions)
-        after = await transcripts(home, library)
+    after = await transcripts(home, library)
     print(f"\ntaught: {len(TAUGHT)} names and {len(others)} that are said nowhere")
     columns = {"found before": at_first, "by sound": by_sound, "and as heard": afterwards} | again
     print(f"{'name':20} {'said':>5}" + "".join(f" {title:>16}" for title in columns))
@@ -253,6 +271,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Measure the glossary.")
     parser.add_argument("eval", type=Path)
     parser.add_argument("--library", type=Path, required=True, help="a library of the set's speech, made at need")
-    parser.add_argument("--again", type=Path, help="one that has the glossary from the beginning, made at need")
+    parser.add_argument("--told", type=Path, help="one that has the glossary from the beginning, made at need")
+    parser.add_argument("--names", type=int, default=len(TAUGHT), help="so many names in that glossary")
     options = parser.parse_args()
-    sys.exit(asyncio.run(main(options.eval.resolve(), options.library.resolve(), options.again)))
+    home, told = options.library.resolve(), options.told and options.told.resolve()
+    sys.exit(asyncio.run(main(options.eval.resolve(), home, told, options.names)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -171,7 +172,7 @@ class AsyncLibrary:
         """
         with translated():
             request = TeachRequest(words=names, remove=tuple(remove), undo=undo, dry_run=dry_run)
-            done = await teach_words(self._jobs.library, request, most_shown=_ALL)
+            done = await teach_words(self._jobs.library, request, most_shown=_ALL, longest_s=math.inf)
         return [Replacement(**one.model_dump()) for one in done.replacements]
 
     async def audio(self, clip: Facts, audio_format: Format = "mp3") -> bytes:

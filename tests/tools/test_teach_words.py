@@ -112,6 +112,19 @@ async def test_what_somebody_corrected_is_left_alone_and_all_is_taken_back_at_on
         assert (await teach_words(library, remove=("STEWARD",))).names == 1
 
 
+async def test_a_large_library_is_told_to_be_too_much_for_one_call(
+    open_library: OpenLibrary, recording: Path, says: ScriptedPlatform
+) -> None:
+    from soundbite_tools.transcripts.requests import TeachRequest
+    from soundbite_tools.transcripts.teach_words import teach_words as teach
+
+    async with open_library() as library:
+        await embed_audio(library, recording.name)
+        done = await teach(library, TeachRequest(words=("Leicester",)), longest_s=-1.0)
+        assert (done.replaced, done.names) == (0, 1)
+        assert "Only the newest 0 of 1 recordings were looked at" in done.notes[0]
+
+
 async def test_a_glossary_that_cannot_be_used_is_refused_and_changes_nothing(
     open_library: OpenLibrary, recording: Path, says: ScriptedPlatform
 ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import anyio
 import anyio.to_thread
 
 from soundbite_store import in_force
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from soundbite_tools.transcripts.requests import TeachRequest
 
 MOST_SHOWN = 40
+LONGEST_S = 15.0
 _MOST_NOTES = 5
 _MOST_LISTED = 200
 _LONGEST_QUOTE = 80
@@ -41,8 +43,12 @@ class _Recording:
 
 
 @raises_problems
-async def teach_words(library: Library, request: TeachRequest, *, most_shown: int = MOST_SHOWN) -> TeachResult:
+async def teach_words(
+    library: Library, request: TeachRequest, *, most_shown: int = MOST_SHOWN, longest_s: float = LONGEST_S
+) -> TeachResult:
     """Add names to the glossary and put them where they were misheard, or take back what was put; in one answer.
+
+    After `longest_s` seconds no further recording is looked at, and the answer says so.
 
     Raises:
         ToolProblem: a name is none, the glossary can't be read or written, or new words can't be embedded.
@@ -67,7 +73,7 @@ async def teach_words(library: Library, request: TeachRequest, *, most_shown: in
             await anyio.to_thread.run_sync(after.write, path)
         keys = {letters(name.text) for name in wanted}
         names = [name for name in after.names if not keys or letters(name.text) in keys]
-        changes = _Changes(library, is_dry_run=request.dry_run)
+        changes = _Changes(library, is_dry_run=request.dry_run, longest_s=longest_s)
         if request.undo:
             await changes.take_back(keys)
         elif not request.remove or wanted:
@@ -95,8 +101,9 @@ def _next_step(request: TeachRequest, changes: _Changes) -> str:
 class _Changes:
     """What is changed in the library, recording by recording, by one call."""
 
-    def __init__(self, library: Library, *, is_dry_run: bool) -> None:
+    def __init__(self, library: Library, *, is_dry_run: bool, longest_s: float) -> None:
         self._library = library
+        self._until = anyio.current_time() + longest_s
         self._is_dry_run = is_dry_run
         self.shown: list[TaughtWords] = []
         self.clips = 0
@@ -133,12 +140,19 @@ class _Changes:
 
     async def _recordings(self) -> AsyncIterator[_Recording]:
         ledger = await self._library.ledger()
-        spoken, at = await ledger.assets_with_transcripts(), 0
+        spoken, at, seen = await ledger.assets_with_transcripts(), 0, 0
         while assets := await ledger.list_assets(_READ_AT_ONCE, at, with_failed=False):
             at += len(assets)
             for asset in assets:
                 if asset.asset_id not in spoken:
                     continue
+                if anyio.current_time() > self._until:
+                    self._notes.append(
+                        f"Only the newest {seen} of {len(spoken)} recordings were looked at in the time there is; "
+                        "`soundbite teach` on the command line looks at all."
+                    )
+                    return
+                seen += 1
                 transcript = await ledger.get_transcript(asset.asset_id, self._library.config.platform)
                 if transcript is not None:
                     yield _Recording(asset, transcript, await ledger.corrections_of(asset.asset_id))

@@ -131,9 +131,10 @@ class _Sought:
         for name in self.names.values():
             if len(passage.words) > name.most_words:
                 continue
-            least = _least_near(passage.words, name)
-            if best:
-                least = max(least, best.nearness + _SAME)
+            least = best.nearness + _SAME if best else LEAST_NEAR
+            if not _nearness(plain, name, least):  # far quicker than what follows, and true of nearly all
+                continue
+            least = max(least, _least_near(passage.words, name))
             if least <= 1.0 and (near := _nearness(plain, name, least)):
                 best = NewName(passage, name.text, f"{before}{name.text}{after}", near)
         return best

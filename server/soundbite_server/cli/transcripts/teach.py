@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import click
@@ -44,7 +45,7 @@ async def teach_command(
             else:
                 click.echo("\n".join(lines) or "The glossary is empty: `soundbite teach NAME` adds to it.")
             return
-        done = await teach_words(library, request, most_shown=_ALL)
+        done = await teach_words(library, request, most_shown=_ALL, longest_s=math.inf)
     if as_json:
         print_json(done)
     else:
