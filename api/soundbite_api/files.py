@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
     from _typeshed import WriteableBuffer
 
-_FRAGMENT = re.compile(r"identity=(\d+)-(\d+)-(\d+)-(-?\d+)(?:&sha256=([0-9a-f]{64}))?\Z")
+_FRAGMENT = re.compile(
+    r"identity=(\d+)-(\d+)-(\d+)-(-?\d+)(?:&sha256=([0-9a-f]{64}))?(?:&silent=(\d+\.\d+-\d+\.\d+(?:,\d+\.\d+-\d+\.\d+)*))?\Z"
+)
+Span = tuple[float, float]
+"""From one second to another."""
 _BLOCK_BYTES = 1024 * 1024
 ABOUT_TRACKS = " audio tracks: "
 """In a warning of our engine between the number of a file's tracks, where it has several, and which are heard."""
@@ -82,6 +86,8 @@ class SourceFile:
     """None takes the file that lies there."""
     content_hash: str = ""
     """Compared with what was read; empty is not known."""
+    silences: tuple[Span, ...] = ()
+    """Where whoever decodes it has silence, in seconds of the sound, whatever the file holds."""
 
     @classmethod
     def at(cls, path: Path) -> Self:
@@ -96,7 +102,11 @@ class SourceFile:
     def of_fragment(cls, path: Path, fragment: str) -> Self:
         """Return the file at a path with what a fragment of its URL says of it."""
         match = _FRAGMENT.match(fragment)
-        return cls(path, FileIdentity.of_fragment(fragment), (match[5] or "") if match else "")
+        if match is None:
+            return cls(path)
+        spans = (span.split("-") for span in match[6].split(",")) if match[6] else ()
+        silences = tuple((float(start), float(end)) for start, end in spans)
+        return cls(path, FileIdentity.of_fragment(fragment), match[5] or "", silences)
 
     @property
     def name(self) -> str:
@@ -108,7 +118,9 @@ class SourceFile:
         """What is known of the file, as the fragment of its URL; empty where that is nothing."""
         if self.identity is None:
             return ""
-        return self.identity.fragment + (f"&sha256={self.content_hash}" if self.content_hash else "")
+        spans = ",".join(f"{start:.3f}-{end:.3f}" for start, end in self.silences)
+        content = f"&sha256={self.content_hash}" if self.content_hash else ""
+        return self.identity.fragment + content + (f"&silent={spans}" if spans else "")
 
     @property
     def url(self) -> str:

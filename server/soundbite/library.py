@@ -17,6 +17,7 @@ from soundbite_tools import (
     ClipRequest,
     CorrectRequest,
     EmbedRequest,
+    EraseRequest,
     ListRequest,
     NameRequest,
     RemoveRequest,
@@ -27,6 +28,7 @@ from soundbite_tools import (
     UnknownId,
     WorkFailed,
     correct_transcript,
+    erase_span,
     get_clip,
     list_audio,
     list_speakers,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 _PAGE = 50
 _ALL = 100_000
+_PATIENCE_S = 3600.0
 
 
 class AsyncLibrary:
@@ -139,9 +142,21 @@ class AsyncLibrary:
         """
         asset_id = recording if isinstance(recording, str) else recording.asset_id
         with translated():
-            removed = await remove_audio(self._jobs, RemoveRequest(asset_id=asset_id))
+            removed = await remove_audio(self._jobs, RemoveRequest(asset_id=asset_id), wait_s=_PATIENCE_S)
         if not removed.is_removed:
             raise NotFound(f"There is no recording {asset_id!r}.", code="unknown_asset")
+
+    async def erase(self, recording: Recording | str, start_sec: float, end_sec: float) -> None:
+        """Erase a span of a recording for good: its words, vectors and sound leave the library; the file stays.
+
+        Raises:
+            NotFound: there is no such recording.
+            SoundbiteError: there is no such span, or the recording is being embedded.
+        """
+        asset_id = recording if isinstance(recording, str) else recording.asset_id
+        with translated():
+            request = EraseRequest(asset_id=asset_id, start_sec=start_sec, end_sec=end_sec)
+            await erase_span(self._jobs, request, wait_s=_PATIENCE_S)
 
     async def correct(self, clip: Facts, old_text: str, new_text: str) -> None:
         """Put words in the place of others that a clip's text has once; the earlier ones are kept in the library.
@@ -228,6 +243,10 @@ class Library:
     def remove(self, recording: Recording | str) -> None:
         """Forget a recording, as `AsyncLibrary.remove` does."""
         self._portal.call(self._library.remove, recording)
+
+    def erase(self, recording: Recording | str, start_sec: float, end_sec: float) -> None:
+        """Erase a span of a recording for good, as `AsyncLibrary.erase` does."""
+        self._portal.call(self._library.erase, recording, start_sec, end_sec)
 
     def correct(self, clip: Facts, old_text: str, new_text: str) -> None:
         """Put words in the place of others that a clip's text has once, as `AsyncLibrary.correct` does."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundbite_api import SourceFile
+from soundbite_api.files import Span
 from soundbite_engine.errors import EngineError
 from soundbite_engine.speech.transcripts import Sentence, Word
 from soundbite_engine.workers import media
@@ -42,6 +43,28 @@ class EngineMediaReader:
     async def asset_file(self, platform_asset_id: str) -> SourceFile | None:
         """Return the file in which the engine of this process keeps an asset."""
         return await self._engine.kept_file(platform_asset_id) if self._engine else None
+
+    async def silence(self, platform_asset_id: str, silences: tuple[Span, ...]) -> None:
+        """Have the engine's own copy of an asset hold silence in some spans; nothing where it keeps none.
+
+        Raises:
+            MediaProblem: it can't be read or written.
+        """
+        if self._engine:
+            async with _translated():
+                await self._engine.silence(platform_asset_id, silences)
+
+    async def forget_file(self, path: Path, content_hash: str) -> None:
+        """Have the engine forget what it made of a local file, and keep the file."""
+        if self._engine:
+            async with _translated():
+                await self._engine.forget_file(path, content_hash)
+
+    async def scrub(self) -> None:
+        """Have the engine leave nothing of what was deleted in its files."""
+        if self._engine:
+            async with _translated():
+                await self._engine.scrub()
 
     async def probe(self, source: SourceFile) -> Media:
         """Return what the file holds.

@@ -27,9 +27,10 @@ from soundbite_store.filters import AssetSpeaker, ClipFilter
 from soundbite_store.lance.clip_store import ClipStore
 from soundbite_store.lance.places import StoreAccess, StoreCapabilities, capabilities_of
 from soundbite_store.lance.rescue import LostTable, StoreRescue
-from soundbite_store.ledger.corrections import LedgerChange, in_force
+from soundbite_store.ledger.corrections import Erased, LedgerChange, in_force
 from soundbite_store.ledger.damage import Salvage, ledger_damage, salvage_ledger
 from soundbite_store.ledger.doubts import doubtful_words, is_hardly_understood
+from soundbite_store.ledger.erasures import Unscrubbed
 from soundbite_store.ledger.ledger import ForgottenRecords, Ledger
 from soundbite_store.ledger.records import (
     Asset,
@@ -47,7 +48,7 @@ from soundbite_store.ledger.records import (
     asset_from,
     to_json,
 )
-from soundbite_store.ledger.turns import length_of
+from soundbite_store.ledger.turns import is_touched, joined, length_of
 from soundbite_store.ledger.voices import ErasedVoice, Voice, Voices, is_same_speaker
 from soundbite_store.locks import OwnerLock
 from soundbite_store.repair.holdings import Holding, digest_of
@@ -70,6 +71,7 @@ __all__ = [
     "DamagedRow",
     "EmbeddingCount",
     "Envelope",
+    "Erased",
     "ErasedVoice",
     "ExchangeResult",
     "ExportProblem",
@@ -104,6 +106,7 @@ __all__ = [
     "TaskChanges",
     "TaskStatus",
     "TimedText",
+    "Unscrubbed",
     "UpsertResult",
     "Usage",
     "VectorIndex",
@@ -124,6 +127,8 @@ __all__ = [
     "is_export",
     "is_hardly_understood",
     "is_same_speaker",
+    "is_touched",
+    "joined",
     "ledger_damage",
     "length_of",
     "one_a_span",

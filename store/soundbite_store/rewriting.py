@@ -40,6 +40,8 @@ class RowChange:
     transcript: str
     vector: str = ""
     """Base64 of float32, little endian; empty where the vector stays."""
+    sound_words: str | None = None
+    """None where they stay."""
     is_deleted: bool = False
 
     @property
@@ -104,7 +106,10 @@ def changed_rows(rows: Sequence[Clip], changes: Iterable[RowChange]) -> list[Cli
         elif row is not None and (change.vector or change.key in by_key):
             vector = _vector(change.vector) if change.vector else row.vector
             option, words = change.embedding_option, change.transcript
-            by_key[change.key] = replace(row, embedding_option=option, transcript=words, vector=vector)
+            sounds = row.sound_words if change.sound_words is None else change.sound_words
+            by_key[change.key] = replace(
+                row, embedding_option=option, transcript=words, sound_words=sounds, vector=vector
+            )
     return list(by_key.values())
 
 

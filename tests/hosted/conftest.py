@@ -44,6 +44,15 @@ class ThreadMediaReader:
 
     heard = "recognised here"
 
+    async def silence(self, platform_asset_id: str, silences: Any) -> None:
+        """Keep nothing to silence."""
+
+    async def forget_file(self, path: Path, content_hash: str) -> None:
+        """Keep nothing to forget."""
+
+    async def scrub(self) -> None:
+        """Keep nothing to scrub."""
+
     async def probe(self, source: SourceFile) -> Media:
         """Return what the file holds."""
         info = await _in_thread(partial(probe, _ignore, source))

@@ -45,6 +45,7 @@ ROOMS = {
     "tools": {
         "": {
             "embed",
+            "erase",
             "groups",
             "read",
             "repair",
@@ -55,6 +56,7 @@ ROOMS = {
             "words",
         },  # the face, which names what the server may use
         "embed": {"", "sources", "voices", "words"},
+        "erase": {"", "embed", "sources", "transcripts", "voices", "words"},
         "groups": {"", "search"},
         "read": {"", "embed", "search", "sources", "words"},  # chapters weigh words as a search does
         "repair": {"", "embed", "sources"},

@@ -20,7 +20,7 @@ REQUESTS = [declaration.request for declaration in TOOLS]
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 MOST_INPUT_TOKENS, MOST_OUTPUT_TOKENS = 2600, 1500
 # Counted apart, one by one.
-BY_ITSELF = ("list_speakers", "name_speaker", "correct_transcript", "teach_words", "forget_voice")
+BY_ITSELF = ("list_speakers", "name_speaker", "correct_transcript", "teach_words", "forget_voice", "erase_span")
 MOST_OWN_INPUT_TOKENS, MOST_OWN_OUTPUT_TOKENS = 220, 120
 
 

@@ -221,7 +221,7 @@ async def test_what_models_write_for_nothing_is_the_default(connect: Any, embedd
             "read_transcript": {"asset_id": embedded.asset_id},
             "name_speaker": {"asset_id": embedded.asset_id, "speaker": "1"},
         }
-        changing = ("remove_audio", "correct_transcript", "forget_voice")
+        changing = ("remove_audio", "erase_span", "correct_transcript", "forget_voice")
         tools = [tool for tool in (await client.list_tools()).tools if tool.name not in changing]
         assert len(tools) > len(needed)
         for tool in tools:

@@ -39,6 +39,15 @@ class WavMediaReader:
         self.voices: dict[tuple[str, int], NDArray[np.float32]] = {}
         """By the name of a file and the second in which its speaker begins."""
 
+    async def silence(self, platform_asset_id: str, silences: Any) -> None:
+        """Keep nothing to silence."""
+
+    async def forget_file(self, path: Path, content_hash: str) -> None:
+        """Keep nothing to forget."""
+
+    async def scrub(self) -> None:
+        """Keep nothing to scrub."""
+
     async def asset_file(self, platform_asset_id: str) -> SourceFile | None:
         """Return a file of the platform."""
         path = self.files.get(platform_asset_id)

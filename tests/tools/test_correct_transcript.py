@@ -40,6 +40,17 @@ async def test_the_new_words_are_found_at_once_and_the_old_no_longer(
         assert (await get_clip(library, found.clip_id)).detail.text == "the lake is gone"
 
 
+async def test_the_id_of_a_joined_range_names_a_place(open_library: OpenLibrary, recording: Path) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        joined = (await get_clip(library, asset_id=task.asset_id, start_sec=0.0, end_sec=11.5)).detail.clip_id
+        assert joined.startswith(f"{task.asset_id}.")
+        done = await correct_transcript(library, clip_id=joined, old_text="cake", new_text="lake")
+        assert done.clips_changed == 1
+        with pytest.raises(UnknownId, match="no clip"):
+            await correct_transcript(library, clip_id="a_none.0-11500", old_text="cake", new_text="lake")
+
+
 async def test_the_earlier_words_are_kept_and_come_back(open_library: OpenLibrary, recording: Path) -> None:
     async with open_library() as library:
         task = await embed_audio(library, recording.name)

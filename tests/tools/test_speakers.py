@@ -124,6 +124,23 @@ async def test_a_name_stays_with_its_turns_when_a_changed_file_is_recognised_aga
         assert await speakers_in(library, asset_id) == ["Ann", "Bob", "Ann"]
 
 
+async def test_a_name_does_not_move_to_who_says_something_else_at_those_times_in_a_changed_file(
+    open_library: OpenLibrary, recording: Path, write_wav: Callable[..., Path], platform: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        asset_id = await embedded(library, platform, recording)
+        await name_speaker(library, asset_id, "1", "Ann")
+        await name_speaker(library, asset_id, "2", "Bob")
+        sentences = list(platform.says)
+        write_wav(recording, 18.0, level=3)
+        platform.says = (sentences[0], "quite another matter altogether", sentences[2])
+        platform.speakers = ("2", "1", "2")
+        task = await embed_audio(library, recording.name)
+        assert task.asset_id == asset_id
+        assert await speakers_in(library, asset_id) == ["Ann", "Speaker 1", "Ann"]
+        assert any('other words are said now where "Bob" spoke' in note for note in task.notes)
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_a_name_is_data_on_one_line_whatever_it_holds(
     open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform, name: str

@@ -10,8 +10,10 @@ from running_library import RunningLibrary
 from soundbite_tools import requests
 from soundbite_tools.embed import embed_audio as embedding
 from soundbite_tools.embed import get_task as tasks
-from soundbite_tools.embed import remove_audio as removal
 from soundbite_tools.embed.results import RemovalResult, TaskResult
+from soundbite_tools.erase import erase_span as erasing
+from soundbite_tools.erase import remove_audio as removal
+from soundbite_tools.erase.requests import EraseRequest, ErasureResult
 from soundbite_tools.groups import classify_clips as classification
 from soundbite_tools.groups import cluster_clips as clustering
 from soundbite_tools.groups.results import ClassifyResult, ClusterListing
@@ -75,6 +77,11 @@ async def cluster_clips(library: Library, **asked: Any) -> ClusterListing:
 
 async def remove_audio(library: RunningLibrary, asset_id: str) -> RemovalResult:
     return await removal.remove_audio(library.jobs, requests.RemoveRequest(asset_id=asset_id))
+
+
+async def erase_span(library: RunningLibrary, asset_id: str, start_sec: float, end_sec: float) -> ErasureResult:
+    request = EraseRequest(asset_id=asset_id, start_sec=start_sec, end_sec=end_sec)
+    return await erasing.erase_span(library.jobs, request)
 
 
 async def list_speakers(library: Library, **asked: Any) -> SpeakerListing:

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from soundbite_tools.embed.live.follow import LEFT_STAGE, begin_following, end_following, writing
     from soundbite_tools.embed.params import EmbedParams, track_of
     from soundbite_tools.embed.registry import finished_task, relabel
-    from soundbite_tools.embed.remove_audio import removal_question, remove_audio
     from soundbite_tools.embed.renewal import missing_files, relink
     from soundbite_tools.embed.results import RemovalResult, TaskResult
+    from soundbite_tools.erase.erase_span import erase_span, erasure_question
+    from soundbite_tools.erase.remove_audio import removal_question, remove_audio
+    from soundbite_tools.erase.requests import EraseRequest, ErasureResult
     from soundbite_tools.errors import (
         EmptyLibrary,
         QuestionProblem,
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
         transcript_file,
         transcript_file_name,
     )
-    from soundbite_tools.read.get_clip import PlayableClip, get_clip, why_silent
+    from soundbite_tools.read.get_clip import PlayableClip, get_clip, playable_file, why_silent
     from soundbite_tools.read.list_audio import TASKS_READ, list_audio, recording_status
     from soundbite_tools.read.read_transcript import read_transcript
     from soundbite_tools.repair.comparison import Comparison, Loss, Stray, Unheard, compare
@@ -146,8 +148,10 @@ _NAMES = {
     "embed.params": "EmbedParams track_of",
     "embed.results": "RemovalResult TaskResult",
     "embed.registry": "finished_task relabel",
-    "embed.remove_audio": "removal_question remove_audio",
     "embed.renewal": "missing_files relink",
+    "erase.erase_span": "erase_span erasure_question",
+    "erase.remove_audio": "removal_question remove_audio",
+    "erase.requests": "EraseRequest ErasureResult",
     "errors": (
         "EmptyLibrary QuestionProblem RecordingRemoved SourceProblem ToolProblem UnknownId WorkFailed "
         "from_platform from_store sentence"
@@ -163,7 +167,7 @@ _NAMES = {
     ),
     "read.chapters": "Chapter chapters_of",
     "read.contents": "Contents contents_of levels_of",
-    "read.get_clip": "PlayableClip get_clip why_silent",
+    "read.get_clip": "PlayableClip get_clip playable_file why_silent",
     "read.list_audio": "TASKS_READ list_audio recording_status",
     "read.read_transcript": "read_transcript",
     "repair.comparison": "Comparison Loss Stray Unheard compare",
@@ -233,6 +237,8 @@ __all__ = [
     "EmbedParams",
     "EmbedRequest",
     "EmptyLibrary",
+    "EraseRequest",
+    "ErasureResult",
     "Flag",
     "Glossary",
     "Heard",
@@ -301,6 +307,8 @@ __all__ = [
     "distinctive_words",
     "embed_audio",
     "end_following",
+    "erase_span",
+    "erasure_question",
     "file_label",
     "file_states",
     "finished_task",
@@ -327,6 +335,7 @@ __all__ = [
     "parsed_transcript",
     "plain_tags",
     "plain_text",
+    "playable_file",
     "printable",
     "read_transcript",
     "read_transcript_file",

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from soundbite_store import StoreError
+from soundbite_tools.erase.scrubbing import scrub
 from soundbite_tools.sources.files import INLINE_FOLDER, UPLOADS_FOLDER, delete
+from soundbite_tools.sources.local_media import MediaProblem
 
 if TYPE_CHECKING:
     from soundbite_tools.embed.jobs import Jobs
@@ -29,8 +31,10 @@ async def make_ready(jobs: Jobs) -> None:
     try:
         await jobs.resume_unfinished()
         await (await jobs.library.store()).warm()
+        if not jobs.library.config.is_read_only:
+            await scrub(jobs.library)  # what a process that was killed has left
         await tidy(jobs.library)
-    except (StoreError, OSError) as exc:
+    except (StoreError, MediaProblem, OSError) as exc:
         # The call that needs the store says it again, to someone who can act on it.
         log.warning("The library can't be made ready: %s", exc)
 

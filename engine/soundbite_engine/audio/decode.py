@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
@@ -183,14 +184,30 @@ def blocks_of(
 def _float_blocks(
     source: OpenFile, start_sec: float, end_sec: float | None, rate_hz: int, tally: Tally, track: TrackChoice
 ) -> Iterator[Floats]:
-    if track != "all":
-        yield from _track_blocks(source, start_sec, end_sec, rate_hz, tally, track)
-        return
-    numbers = sounding_tracks(tracks_of(source))
-    if len(numbers) == 1:
-        yield from _track_blocks(source, start_sec, end_sec, rate_hz, tally, numbers[0])
+    numbers = sounding_tracks(tracks_of(source)) if track == "all" else []
+    if len(numbers) > 1:
+        blocks = _mixed_tracks(source, start_sec, end_sec, rate_hz, tally, numbers)
     else:
-        yield from _mixed_tracks(source, start_sec, end_sec, rate_hz, tally, numbers)
+        number = numbers[0] if numbers else None if track == "all" else track
+        blocks = _track_blocks(source, start_sec, end_sec, rate_hz, tally, number)
+    yield from _silenced(blocks, source.source.silences, start_sec, rate_hz)
+
+
+def _silenced(
+    blocks: Iterator[Floats], silences: Sequence[tuple[float, float]], start_sec: float, rate_hz: int
+) -> Iterator[Floats]:
+    """The blocks from `start_sec` on, with zeros where the file is not to be heard."""
+    spans = [
+        (math.floor((begin - start_sec) * rate_hz), math.ceil((end - start_sec) * rate_hz)) for begin, end in silences
+    ]
+    count = 0
+    for block in blocks:
+        for first, last in spans:
+            begin, end = max(0, first - count), min(block.size, last - count)
+            if begin < end:
+                block = np.concatenate([block[:begin], np.zeros(end - begin, block.dtype), block[end:]])
+        count += block.size
+        yield block
 
 
 def _mixed_tracks(

@@ -179,6 +179,23 @@ def delete(connection: sqlite3.Connection, asset_id: str) -> None:
     connection.execute("DELETE FROM assets WHERE id = ?", (asset_id,))
 
 
+def references(connection: sqlite3.Connection, path: Path, content_hash: str) -> list[str]:
+    """The ids of the assets that reference a path, or a file of this content."""
+    rows = connection.execute(
+        "SELECT id FROM assets WHERE is_reference = 1 AND (path = ? OR instr(identity, ?) > 0)",
+        (str(path), f"sha256={content_hash}"),
+    )
+    return [row["id"] for row in rows]
+
+
+def put_silenced(connection: sqlite3.Connection, asset_id: str, path: Path, size: int) -> None:
+    """Record that an asset's bytes are others now, and forget what was understood of the earlier ones."""
+    connection.execute(
+        "UPDATE assets SET path = ?, size = ?, file_type = 'audio/flac' WHERE id = ?", (str(path), size, asset_id)
+    )
+    connection.execute("DELETE FROM transcriptions WHERE asset_id = ?", (asset_id,))
+
+
 def unfinished(connection: sqlite3.Connection) -> list[tuple[AssetRecord, str | None]]:
     """Assets in the making, and the engine that works on each; a multipart upload counts once its bytes are here."""
     rows = connection.execute(

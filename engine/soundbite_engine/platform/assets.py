@@ -8,10 +8,11 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from soundbite_api.files import SourceFile
+from soundbite_api.files import SourceFile, Span
 from soundbite_engine.config import EngineConfig
 from soundbite_engine.errors import EngineError, MediaError
 from soundbite_engine.platform import asset_records
@@ -31,7 +32,7 @@ from soundbite_engine.platform.media_files import (
 )
 from soundbite_engine.platform.requests import Page
 from soundbite_engine.platform.work import Background, Owner
-from soundbite_engine.workers.media import probe
+from soundbite_engine.workers.media import probe, to_flac
 from soundbite_engine.workers.pool import WorkerPool
 
 logger = logging.getLogger(__name__)
@@ -252,6 +253,29 @@ class Assets:
         except EngineError:
             return None
         return media if await asyncio.to_thread(media.path.is_file) else None
+
+    async def silence(self, asset_id: str, silences: tuple[Span, ...]) -> None:
+        """Have the bytes that are kept of an asset hold silence in some spans; those of a reference stay as they are.
+
+        Raises:
+            EngineError: they can't be read or written.
+        """
+        record = await self.get(asset_id)
+        if (path := self._own_path(record)) is None or not path.is_file():
+            return
+        arrived = self.folder.incoming(f"{asset_id}.silenced")
+        arrived.parent.mkdir(parents=True, exist_ok=True)
+        await to_flac(replace(await self.media_file(record), silences=silences), arrived, self._pool)
+        stored = await asyncio.to_thread(self.folder.keep, arrived, asset_id, "sound.flac")
+        size = (await asyncio.to_thread(stored.stat)).st_size
+        await self._database.write(lambda c: asset_records.put_silenced(c, asset_id, stored, size))
+        for other in await asyncio.to_thread(self.folder.media_of, asset_id):
+            if other != stored:
+                await asyncio.to_thread(remove, other)
+
+    async def references(self, path: Path, content_hash: str) -> list[str]:
+        """The ids of the assets that reference a path, or a file of this content."""
+        return await self._database.read(lambda c: asset_records.references(c, path, content_hash))
 
     async def change_user_metadata(self, asset_id: str, change: Callable[[dict[str, Any]], Mapping[str, Any]]) -> None:
         """Make of an asset's user metadata what `change` makes of it; no other change comes between.

@@ -124,6 +124,20 @@ class Database:
         """The result of `change(connection)`, run in one transaction: all of it happens or nothing."""
         return await self._in_thread(lambda: self._in_transaction(change))
 
+    async def scrub(self) -> None:
+        """Write the file anew and empty its log, so that nothing that was deleted is in either.
+
+        Raises:
+            sqlite3.OperationalError: another process reads or writes it for too long.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("VACUUM")
+            if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                raise sqlite3.OperationalError("another process reads the engine's database")
+
+        await self.read(work)
+
     def _in_transaction(self, change: Callable[[sqlite3.Connection], ResultT]) -> ResultT:
         connection = self._opened()
         # IMMEDIATE: a transaction that reads first and then fails to become a writer could not wait its turn.

@@ -8,6 +8,7 @@ import hmac
 import logging
 import re
 import time
+from pathlib import Path
 from typing import Self
 
 from starlette.applications import Starlette
@@ -19,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from soundbite_api.files import SourceFile
+from soundbite_api.files import SourceFile, Span
 from soundbite_api.turns import claim, claimed
 from soundbite_engine.config import EngineConfig
 from soundbite_engine.errors import EngineError
@@ -160,7 +161,8 @@ class Engine:
         self.config = config
         self._stack = contextlib.AsyncExitStack()
         self._app: Starlette | None = None
-        self._assets: Assets | None = None
+        self._open: Services | None = None
+        self._database: Database | None = None
         profile = load_profile(config.profile, config.models)
         profile = profile.with_glossary(config.glossary)
         self._profile = profile if config.speakers else profile.without_speakers()
@@ -186,7 +188,36 @@ class Engine:
 
     async def kept_file(self, asset_id: str) -> SourceFile | None:
         """The file of a ready asset, while the engine is open; None where its bytes are not here, or not any more."""
-        return await self._assets.kept_file(asset_id) if self._assets else None
+        return await self._open.assets.kept_file(asset_id) if self._open else None
+
+    async def silence(self, asset_id: str, silences: tuple[Span, ...]) -> None:
+        """Have what is kept of an asset hold silence in some spans, and forget what was made of it before.
+
+        Raises:
+            EngineError: it can't be read or written.
+        """
+        services = self._running()
+        await services.tasks.forget(asset_id)
+        with contextlib.suppress(Refused):  # deleted meanwhile
+            await services.assets.silence(asset_id, silences)
+
+    async def forget_file(self, path: Path, content_hash: str) -> None:
+        """Forget the assets that reference a file, with what was made of them; the file stays."""
+        services = self._running()
+        for asset_id in await services.assets.references(path, content_hash):
+            await services.tasks.forget(asset_id)
+            with contextlib.suppress(Refused):
+                await services.assets.delete(asset_id)
+
+    async def scrub(self) -> None:
+        """Leave nothing of what was deleted in the engine's database."""
+        if self._database is not None:
+            await self._database.scrub()
+
+    def _running(self) -> Services:
+        if self._open is None:
+            raise RuntimeError("the engine is not open: use `async with Engine(config) as engine`")
+        return self._open
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
@@ -204,12 +235,12 @@ class Engine:
             await _take_over(services)
             background.start(_keep_taking_over(services), "taking over")
             background.start(_keep_tidy(services, owner), "tidying")
-            self._app, self._assets = build_app(services), services.assets
+            self._app, self._open, self._database = build_app(services), services, database
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        self._app = self._assets = None
+        self._app = self._open = self._database = None
         await self._stack.aclose()
 
     def _services(self, database: Database, owner: Owner, background: Background, fetcher: Fetcher) -> Services:

@@ -170,6 +170,10 @@ class MediaFolder:
         """The media that has been here since before a time (seconds since 1970), by the id of its asset."""
         return {path.name.partition(".")[0]: path for path in _older(self._media, before)}
 
+    def media_of(self, asset_id: str) -> list[Path]:
+        """The files that hold an asset's bytes: one, unless a process was killed while it changed them."""
+        return [path for path in self._media.glob(f"{asset_id}*") if path.stem == asset_id]
+
 
 def _older(folder: Path, before: float) -> Iterator[Path]:
     for path in folder.glob("*"):

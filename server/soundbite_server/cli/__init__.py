@@ -28,6 +28,7 @@ _TABLE = (
     ("chapters", "transcripts.chapters", "Show what a recording is about, chapter by chapter."),
     ("correct", "transcripts.correct", "Put right words that were recognised wrongly."),
     ("teach", "transcripts.teach", "Teach names as they are spelled, and put them where they were misheard."),
+    ("erase", "transcripts.erase", "Erase a part of a recording for good."),
     ("rm", "records", "Remove recordings from the library."),
     ("speakers", "speakers", "Show who speaks in which recordings."),
     ("name-speaker", "speakers", "Say who a speaker of a recording is."),
@@ -45,7 +46,7 @@ _TABLE = (
 # Under these headings they stand in --help; what is new and in no group comes last.
 _GROUPS = {
     "Ask": "search notify show chapters plot list speakers",
-    "Recordings": "add listen name-speaker tag rename correct teach rm tasks reembed",
+    "Recordings": "add listen name-speaker tag rename correct teach erase rm tasks reembed",
     "Agents and servers": "config serve engine",
     "The library": "usage doctor models export import bulk completion",
 }

@@ -35,6 +35,7 @@ NEXT_STEPS = {
     "recording_removed": "`soundbite add` its file to have it again.",
     "source_changed": "Add it again.",
     "space_empty": "`soundbite reembed` embeds them all again; or go back to the engine or profile that made them.",
+    "span_invalid": "Give START before END, both within the recording, as 12:30 or 750.",
     "still_embedding": "Repeat the command in a few seconds.",
     "task_slow": "Add it again, in shorter files if it is long.",
     "voices_off": "SOUNDBITE_VOICES=on keeps them.",

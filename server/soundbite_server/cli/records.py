@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from soundbite_store import ExchangeResult
     from soundbite_tools import AssetResult, LibraryListing, TaskResult
 
+# A person waits for the end.
+_PATIENCE_S = 3600.0
 _TASK_COLUMNS = ("Begun", "Status", "Recording", "Made", "Task")
 _STATUS_STYLES = {"ready": "green", "processing": "yellow", "failed": "red"}
 _USAGE_COLUMNS = ("Day (UTC)", "Platform", "Minutes embedded", "Minutes saved")
@@ -217,7 +219,7 @@ async def rm_command(recordings: tuple[str, ...], is_sure: bool, as_json: bool) 
         for asset in assets.values():
             if not (is_sure or _is_confirmed(asset.title, asset.asset_id)):
                 continue
-            removed = await remove_audio(jobs, RemoveRequest(asset_id=asset.asset_id))
+            removed = await remove_audio(jobs, RemoveRequest(asset_id=asset.asset_id), wait_s=_PATIENCE_S)
             if as_json:
                 print_json_line(removed.model_dump(mode="json"))
             else:

@@ -53,7 +53,8 @@ _GUARDED = {
 async def sound_link(library: Library, asset: Asset, http: HttpServices, file: str) -> dict[str, Any]:
     """Return the address of the sound, below the page's, or why there is none; `file` is gone or changed if known.
 
-    With `is_cut` a player would choose another track of the file, so it has to be cut.
+    With `is_cut` the file is not to be played as it is, so it has to be cut: a player would choose another track, or
+    something of it is erased.
     """
     from soundbite_tools import sound_file, track_of, why_silent
 
@@ -61,7 +62,7 @@ async def sound_link(library: Library, asset: Asset, http: HttpServices, file: s
     is_file = asset.source_kind in ("file", "base64")
     if file or (not is_file and await sound_file(library, asset) is None):
         return {"why_not": await why_silent(asset)}
-    return {"url": _link(asset, http, "sound"), "is_cut": bool(track_of(asset))}
+    return {"url": _link(asset, http, "sound"), "is_cut": bool(track_of(asset) or asset.erased)}
 
 
 def transcript_links(asset: Asset, http: HttpServices) -> dict[str, str]:
@@ -111,9 +112,9 @@ async def _transcript(library: Library, asset: Asset, name: str) -> Response:
 
 
 async def _sound(library: Library, asset: Asset, request: Request) -> Response:
-    from soundbite_tools import sound_file, why_silent
+    from soundbite_tools import playable_file, why_silent
 
-    source = await sound_file(library, asset)
+    source = await playable_file(library, asset)
     if source is None:
         return JSONResponse({"error": await why_silent(asset)}, 404)
     try:

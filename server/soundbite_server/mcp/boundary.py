@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,7 +10,7 @@ from mcp import MCPError
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import CallToolResult, InputRequiredResult, TextContent
+from mcp_types import AudioContent, CallToolResult, InputRequiredResult, TextContent
 
 from soundbite_server.http.callers import LOCAL, LimitReached, principal
 from soundbite_server.http.sessions import SESSION_HEADER
@@ -18,10 +19,11 @@ from soundbite_tools import ToolProblem
 
 if TYPE_CHECKING:
     from soundbite_server.http.callers import AudioAllowance
-    from soundbite_tools import Jobs, Library, Result
+    from soundbite_tools import Jobs, Library, PlayableClip, Result
 
 T = TypeVar("T")
 _LIMIT_REACHED = -32029
+_MOST_INLINE_BYTES = 1024 * 1024
 ToolContext = Context[Services, Any]
 
 
@@ -134,3 +136,17 @@ def _claimant(ctx: ServerRequestContext[Any, Any]) -> str:
         return caller
     # Without tokens the sessions are told apart, and where there are none the addresses.
     return request.headers.get(SESSION_HEADER) or (request.client.host if request.client else caller)
+
+
+def with_sound(clip: PlayableClip) -> CallToolResult:
+    """Return the facts of a clip with its sound, unless that is too much to be returned inline."""
+    if len(clip.sound) > _MOST_INLINE_BYTES:
+        note = (
+            f"{len(clip.sound) / 2**20:.1f} MB of sound is more than the 1 MB that is returned inline; "
+            "ask for a shorter range, or for audio_format mp3 or opus."
+        )
+        return as_result(clip.detail.model_copy(update={"notes": [*clip.detail.notes, note]}))
+    data = base64.b64encode(clip.sound).decode("ascii")
+    facts = as_result(clip.detail)
+    sound = AudioContent(type="audio", data=data, mime_type=clip.mime_type)
+    return facts.model_copy(update={"content": [*facts.content, sound]})

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mcp_types import AudioContent, CallToolResult, InputRequiredResult
+from mcp_types import CallToolResult, InputRequiredResult
 
 from soundbite_server.http.callers import principal
-from soundbite_server.mcp.boundary import ToolContext, allowance, as_result, jobs_of, library_of, reporter
+from soundbite_server.mcp.boundary import ToolContext, allowance, as_result, jobs_of, library_of, reporter, with_sound
 from soundbite_server.mcp.confirmation import confirmation
 from soundbite_server.mcp.declaration import Declaration
 from soundbite_server.page.player import PLAYER_URI
@@ -23,6 +22,8 @@ from soundbite_tools import (
     CorrectionResult,
     CorrectRequest,
     EmbedRequest,
+    EraseRequest,
+    ErasureResult,
     LibraryListing,
     ListRequest,
     NameRequest,
@@ -47,9 +48,7 @@ from soundbite_tools import (
 if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
 
-    from soundbite_tools import PlayableClip
 
-MOST_INLINE_BYTES = 1024 * 1024
 _NOT_HERE = frozenset({"path_refused", "path_relative", "file_missing", "upload_unknown"})
 
 
@@ -97,7 +96,7 @@ async def _get_clip(ctx: ToolContext, request: ClipRequest) -> CallToolResult:
 
     clip = await get_clip(await library_of(ctx), request)
     clip = replace(clip, detail=_with_link(ctx, clip.detail))
-    return _with_sound(clip) if request.include_audio and clip.sound else as_result(clip.detail)
+    return with_sound(clip) if request.include_audio and clip.sound else as_result(clip.detail)
 
 
 def _with_link(ctx: ToolContext, clip: ClipDetail) -> ClipDetail:
@@ -108,19 +107,6 @@ def _with_link(ctx: ToolContext, clip: ClipDetail) -> ClipDetail:
 
     url = clip_link(http, (ctx.headers or {}).get("host", ""), principal(), clip)
     return clip.model_copy(update={"url": url, "path": clip.path if http.shows_paths else ""})
-
-
-def _with_sound(clip: PlayableClip) -> CallToolResult:
-    if len(clip.sound) > MOST_INLINE_BYTES:
-        note = (
-            f"{len(clip.sound) / 2**20:.1f} MB of sound is more than the 1 MB that is returned inline; "
-            "ask for a shorter range, or for audio_format mp3 or opus."
-        )
-        return as_result(clip.detail.model_copy(update={"notes": [*clip.detail.notes, note]}))
-    data = base64.b64encode(clip.sound).decode("ascii")
-    facts = as_result(clip.detail)
-    sound = AudioContent(type="audio", data=data, mime_type=clip.mime_type)
-    return facts.model_copy(update={"content": [*facts.content, sound]})
 
 
 async def _read_transcript(ctx: ToolContext, request: TranscriptRequest) -> TranscriptResult:
@@ -167,6 +153,15 @@ async def _remove_audio(ctx: ToolContext, request: RemoveRequest) -> RemovalResu
     if question and (asked := await confirmation(ctx, question)):
         return asked
     return await remove_audio(jobs, request)
+
+
+async def _erase_span(ctx: ToolContext, request: EraseRequest) -> ErasureResult | InputRequiredResult:
+    from soundbite_tools import erase_span, erasure_question
+
+    jobs = await jobs_of(ctx)
+    if asked := await confirmation(ctx, await erasure_question(jobs.library, request)):
+        return asked
+    return await erase_span(jobs, request)
 
 
 async def _list_speakers(ctx: ToolContext, request: SpeakersRequest) -> SpeakerListing:
@@ -376,6 +371,20 @@ Erase the voice of a person from everywhere it is kept (it is kept only with SOU
 not known in other recordings any more. Names stay.
 
 It can't be undone: do it only when the user asked for it.""",
+        is_read_only=False,
+        is_destructive=True,
+    ),
+    Declaration(
+        "erase_span",
+        _erase_span,
+        EraseRequest,
+        ErasureResult,
+        title="Erase a span",
+        description="""\
+Erase a part of a recording for good: what is said and heard from start_sec to end_sec leaves transcript, clips, \
+search, exports and playback, and does not come back when the file is embedded again. The file itself is left alone.
+
+It can't be undone: do it only when the user asked for it, with the times they mean (read_transcript).""",
         is_read_only=False,
         is_destructive=True,
     ),

@@ -333,6 +333,18 @@ class ClipStore:
             return False
         return await self._unstoppable(self._upkeep_of(table).run())
 
+    @_traced
+    async def purge(self) -> None:
+        """Leave nothing of rows that were deleted or replaced in the files of a local store.
+
+        Of a store that is elsewhere nothing is purged: others may be reading its earlier versions.
+
+        Raises: StoreBusy, StoreFull.
+        """
+        for table in await self._all_tables():
+            if table.folder:
+                await self._unstoppable(self._upkeep_of(table).purge())
+
     async def measure(self, space: Space) -> VectorIndex | None:
         """Measure a vector index that was built by others, and keep what was found with it for every search.
 

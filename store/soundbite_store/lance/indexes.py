@@ -39,6 +39,9 @@ _TRAINING_ITERATIONS = 10
 _FACTS_KEY = "soundbite_vector_index"
 KEEP_VERSIONS_FOR = timedelta(hours=1)
 """Other processes may still be reading an older version."""
+_NO_TIME = timedelta(milliseconds=1)
+_FRAGMENT_SHIFT = 32  # a row's id is its fragment, and its place there
+_ROWS_AT_ONCE = 20_000
 _FRAGMENTS_BEFORE_COMPACTION = 16
 _ROWS_OF_A_FULL_FRAGMENT = 1 << 20  # LanceDB's own
 _UNINDEXED_ROWS_BEFORE_REFRESH = 1_000
@@ -176,16 +179,17 @@ async def _nearest(table: AsyncTable, query: NDArray[np.float32], plan: SearchPl
     return set((await near.with_row_id().to_arrow()).column("_rowid").to_pylist())
 
 
-async def create_text_indexes(table: AsyncTable) -> None:
+async def create_text_indexes(table: AsyncTable, *, is_anew: bool = False) -> None:
     """Full-text indexes for any language: no stemming, no stop words, positions for phrases.
 
-    Made on the empty table: rows written later are found before the index has taken them in.
+    Made on the empty table: rows written later are found before the index has taken them in. One that is made anew
+    holds no word of rows that were deleted.
     """
     from lancedb.index import FTS
 
     indexed = await _indexed_columns(table)
     for column in TEXT_COLUMNS:
-        if column not in indexed:
+        if is_anew or column not in indexed:
             config = FTS(
                 base_tokenizer="icu",
                 with_position=True,
@@ -194,6 +198,21 @@ async def create_text_indexes(table: AsyncTable) -> None:
                 ascii_folding=True,
             )
             await table.create_index(column, config=config)
+
+
+async def drop_versions(table: AsyncTable) -> None:
+    """Compact a table, and delete all that belongs to none but earlier versions."""
+    # The version that a compaction replaces goes with the next one.
+    for _ in range(2):
+        await table.optimize(cleanup_older_than=_NO_TIME, delete_unverified=True)
+
+
+async def rows_of_fragment(table: AsyncTable, fragment: int) -> pa.Table | None:
+    """Some rows of a fragment; None where it has none any more."""
+    first, last = fragment << _FRAGMENT_SHIFT, (fragment + 1) << _FRAGMENT_SHIFT
+    where = f"_rowid >= {first} AND _rowid < {last}"
+    rows = await table.query().where(where).limit(_ROWS_AT_ONCE).to_arrow()
+    return rows if rows.num_rows else None
 
 
 async def has_text_indexes(table: AsyncTable) -> bool:

@@ -11,15 +11,19 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from soundbite_store.errors import StoreBusy, StoreError, lance_errors
+from soundbite_store.filters import quoted
 from soundbite_store.lance.indexes import (
     KEEP_VERSIONS_FOR,
     build_filter_indexes,
     build_vector_index,
     create_text_indexes,
+    drop_versions,
     is_compact,
     measure_recall,
     note_vector_index,
     order_vector_index,
+    rows_of_fragment,
+    vector_index_of,
     wants_ordered_index,
     wants_upkeep,
     wants_vector_index,
@@ -29,6 +33,7 @@ from soundbite_store.repair.mending import MendResult, mend_rows
 
 if TYPE_CHECKING:
     from soundbite_store.lance.table import ClipTable
+    from soundbite_store.repair.durability import TableFolder
     from soundbite_store.vectors import VectorIndex
 
 _log = logging.getLogger(__name__)
@@ -39,6 +44,7 @@ _PAUSE_S = 0.5
 _LONGEST_WAIT_S = 2.0
 _REST = 3
 _CLOSING_S = 2.0
+_LONGEST_TIDYING_S = 120.0
 
 
 class Upkeep:
@@ -175,6 +181,51 @@ class Upkeep:
         async with self._table.gate.entered():
             await until_committed(note)
         return index
+
+    async def purge(self) -> None:
+        """Leave nothing of rows that were deleted or replaced: not in data, indexes, or earlier versions.
+
+        Other processes that are reading an earlier version find it gone, and read the newest one.
+
+        Raises:
+            StoreBusy: another process tidies the table for too long.
+            StoreFull: the disk has no room for a second copy of the table.
+        """
+        table, lock = self._table, self._table.optimiser
+        assert table.folder
+        async with self._turn, table.gate.entered():  # nobody writes: whatever belongs to no version is left over
+            if lock:
+                await lock.acquire(_LONGEST_TIDYING_S)
+            try:
+                with lance_errors():
+                    await table.lance.checkout_latest()
+                    stats: Any = await table.lance.stats()  # a dict, whatever its annotation says
+                    await asyncio.to_thread(table.folder.check_room, stats["total_bytes"])
+                    await self._rewrite_deleted(table.folder)
+                    await create_text_indexes(table.lance, is_anew=True)
+                    await drop_versions(table.lance)
+                await table.make_durable(with_indexes=True)
+                await table.make_durable()  # and the rows in memory are read anew
+            finally:
+                if lock:
+                    await lock.release()
+
+    async def _rewrite_deleted(self, folder: TableFolder) -> None:
+        """Write all rows anew that share a file with deleted ones."""
+        table = self._table.lance
+        if await asyncio.to_thread(folder.fragments_with_deletions):
+            # LanceDB compacts what lies in several files, and leaves a single one with few deletions as it is.
+            for row in await table.query().select(["row_id"]).limit(1).to_list():
+                await table.update(updates_sql={"title": "title"}, where=f"row_id = {quoted(row['row_id'])}")
+        await drop_versions(table)
+        fragments = await asyncio.to_thread(folder.fragments_with_deletions)
+        for fragment in fragments:  # full ones
+            while rows := await rows_of_fragment(table, fragment):
+                await table.merge_insert("row_id").use_index(False).when_matched_update_all().execute(rows)
+        if fragments:
+            if vector_index_of(await table.schema()):
+                await note_vector_index(table, await build_vector_index(table))
+            await drop_versions(table)
 
     async def mend(self) -> MendResult:
         """Take out rows that can't be read and second rows of a key.

@@ -14,10 +14,18 @@ from typing import Any
 
 from soundbite_store.ledger.connection import LedgerConnection
 from soundbite_store.ledger.doubts import note_doubts
+from soundbite_store.ledger.erasures import note_erased
 from soundbite_store.ledger.records import Asset, Envelope, StoredTranscript, TimedText
 from soundbite_store.ledger.speakers import note_speakers
+from soundbite_store.ledger.turns import Span
 
-_COLUMNS = tuple(field.name for field in dataclasses.fields(Asset))
+# What is erased belongs to the content, and is kept by it.
+_OF_CONTENT = ("erased", "copy_hash")
+_COLUMNS = tuple(field.name for field in dataclasses.fields(Asset) if field.name not in _OF_CONTENT)
+_SELECT = (
+    "SELECT assets.*, coalesce(erasures.spans, '[]') AS erased, coalesce(erasures.copy_hash, '') AS copy_hash "
+    "FROM assets LEFT JOIN erasures USING (content_hash)"
+)
 # A repeated put keeps the time of the first one.
 _PUT = (
     f"INSERT INTO assets ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + name for name in _COLUMNS)}) "  # noqa: S608
@@ -53,7 +61,7 @@ class AssetRecords:
 
     async def put_asset(self, asset: Asset) -> None:
         """Add an asset, or replace what is known of it."""
-        await self._ledger.write(lambda db: db.execute(_PUT, _values(asset)))
+        await self._ledger.write(lambda db: _put(db, asset))
 
     async def describe_asset(self, asset_id: str, *, duration_sec: float, language: str | None) -> None:
         """Note how long an asset is and what language is spoken in it; one that was removed meanwhile stays removed."""
@@ -64,7 +72,7 @@ class AssetRecords:
         """Put an asset whose content changed in place of the earlier one, and forget the tasks that made that."""
 
         def work(db: sqlite3.Connection) -> None:
-            db.execute(_PUT, _values(asset))
+            _put(db, asset)
             about = (asset.asset_id, task_id)
             db.execute("DELETE FROM tasks WHERE asset_id = ? AND task_id <> ? AND status <> 'processing'", about)
             db.execute("UPDATE tasks SET renewal_json = '' WHERE task_id = ?", (task_id,))
@@ -80,7 +88,7 @@ class AssetRecords:
         ids = list(dict.fromkeys(asset_ids))
 
         def work(db: sqlite3.Connection) -> list[sqlite3.Row]:
-            sql = "SELECT * FROM assets WHERE asset_id = ?"
+            sql = f"{_SELECT} WHERE asset_id = ?"
             return [row for asset_id in ids for row in db.execute(sql, (asset_id,))]
 
         return {row["asset_id"]: _asset(row) for row in await self._ledger.read(work)}
@@ -101,13 +109,13 @@ class AssetRecords:
         """The assets with one of these titles, but for those whose tasks have all failed."""
         wanted = tuple(titles)
         marks = ", ".join("?" * len(wanted))
-        sql = f"SELECT * FROM assets WHERE title IN ({marks}) AND {_WITHOUT_FAILED}"  # noqa: S608
+        sql = f"{_SELECT} WHERE title IN ({marks}) AND {_WITHOUT_FAILED}"
         return [_asset(row) for row in await self._ledger.read(lambda db: db.execute(sql, wanted).fetchall())]
 
     async def list_assets(self, limit: int = 100, offset: int = 0, *, with_failed: bool = True) -> list[Asset]:
         """Assets, the newest first; those whose tasks have all failed only `with_failed`."""
         where = "" if with_failed else f"WHERE {_WITHOUT_FAILED}"
-        sql = f"SELECT * FROM assets {where} {_NEWEST_FIRST} LIMIT ? OFFSET ?"  # noqa: S608
+        sql = f"{_SELECT} {where} {_NEWEST_FIRST} LIMIT ? OFFSET ?"
         rows = await self._ledger.read(lambda db: db.execute(sql, (limit, offset)).fetchall())
         return [_asset(row) for row in rows]
 
@@ -129,7 +137,7 @@ class AssetRecords:
             if matches is None:
                 counts = f"SELECT count(*), total(duration_sec) FROM assets {where}"  # noqa: S608
                 total, total_sec = db.execute(counts, wanted).fetchone()
-                page = f"SELECT * FROM assets {where} {_NEWEST_FIRST} LIMIT ? OFFSET ?"  # noqa: S608
+                page = f"{_SELECT} {where} {_NEWEST_FIRST} LIMIT ? OFFSET ?"
                 rows = db.execute(page, (*wanted, limit, offset)).fetchall()
             else:
                 names = f"SELECT rowid, title, source_uri, duration_sec FROM assets {where} {_NEWEST_FIRST}"  # noqa: S608
@@ -139,7 +147,7 @@ class AssetRecords:
                 listed = cursor.execute(names, wanted)
                 matching = [(row, seconds) for row, title, source, seconds in listed if matches(title, source)]
                 total, total_sec = len(matching), sum(seconds for _, seconds in matching)
-                one = "SELECT * FROM assets WHERE rowid = ?"
+                one = f"{_SELECT} WHERE assets.rowid = ?"
                 rows = [db.execute(one, (rowid,)).fetchone() for rowid, _ in matching[offset : offset + limit]]
             return AssetPage(tuple(_asset(row) for row in rows), total, total_sec)
 
@@ -192,14 +200,20 @@ class AssetRecords:
         return assets[0] if assets else None
 
     async def _assets(self, condition: str, value: str) -> list[Asset]:
-        sql = f"SELECT * FROM assets WHERE {condition} ORDER BY created_at DESC, asset_id"  # noqa: S608
+        sql = f"{_SELECT} WHERE {condition} ORDER BY created_at DESC, asset_id"
         rows = await self._ledger.read(lambda db: db.execute(sql, (value,)).fetchall())
         return [_asset(row) for row in rows]
 
 
+def _put(db: sqlite3.Connection, asset: Asset) -> None:
+    db.execute(_PUT, _values(asset))
+    if asset.erased:  # of another machine, or an export
+        note_erased(db, asset.content_hash, asset.erased)
+
+
 def _values(asset: Asset) -> dict[str, Any]:
     return {
-        **dataclasses.asdict(asset),
+        **{name: getattr(asset, name) for name in _COLUMNS},
         "tags": json.dumps(list(asset.tags), ensure_ascii=False),
         "created_at": asset.created_at.astimezone(UTC).isoformat(),
     }
@@ -208,6 +222,7 @@ def _values(asset: Asset) -> dict[str, Any]:
 def _asset(row: sqlite3.Row) -> Asset:
     fields: dict[str, Any] = dict(row)
     fields["tags"] = tuple(json.loads(fields["tags"]))
+    fields["erased"] = tuple((start, end) for start, end in json.loads(fields["erased"]))
     fields["created_at"] = datetime.fromisoformat(fields["created_at"])
     return Asset(**fields)
 
@@ -286,12 +301,26 @@ class TranscriptRecords:
         return await self._ledger.read(work)
 
 
+def silence_envelope(db: sqlite3.Connection, asset_id: str, span: Span) -> None:
+    """Keep that a recording is silent in a span, in the transaction of `db`."""
+    row = db.execute("SELECT duration_sec, peaks FROM envelopes WHERE asset_id = ?", (asset_id,)).fetchone()
+    if row is None:
+        return
+    peaks = bytearray(zlib.decompress(row["peaks"]))
+    a_part_sec = max(row["duration_sec"], 0.001) / max(1, len(peaks))
+    for at in range(max(0, int(span[0] / a_part_sec)), min(len(peaks), int(span[1] / a_part_sec) + 1)):
+        peaks[at] = 0
+    db.execute("UPDATE envelopes SET peaks = ? WHERE asset_id = ?", (zlib.compress(peaks), asset_id))
+
+
 def insert_transcript(db: sqlite3.Connection, transcript: StoredTranscript) -> tuple[str, ...]:
     """Keep a transcript in place of an earlier one from the same source, in the transaction of `db`.
 
     Returns what `put_transcript` does.
     """
     db.execute("INSERT OR REPLACE INTO transcripts VALUES (?, ?, ?, ?, ?)", _row(transcript))
+    if transcript.source.startswith("brought:"):
+        return ()
     note_doubts(db, transcript)
     return note_speakers(db, transcript)
 

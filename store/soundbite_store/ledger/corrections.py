@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from soundbite_store.ledger.assets import insert_transcript, packed, unpacked
+from soundbite_store.ledger.assets import insert_transcript, packed, silence_envelope, unpacked
 from soundbite_store.ledger.connection import LedgerConnection
-from soundbite_store.ledger.records import Correction, StoredTranscript
+from soundbite_store.ledger.erasures import Unscrubbed, note_erased, note_unscrubbed
+from soundbite_store.ledger.records import Asset, Correction, StoredTranscript
+from soundbite_store.ledger.turns import Span
 from soundbite_store.locks import OwnerLock
 
 _INSERT = (
@@ -33,6 +35,17 @@ class LedgerChange:
     """The new `counts_json` of tasks, by id."""
     rewrite: bytes = b""
     """The changes of clips, as `rewriting` reads them; empty where none are to be made."""
+    erased: Erased | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erased:
+    """A span of a recording that is erased."""
+
+    asset: Asset
+    span: Span
+    notes: Mapping[str, str]
+    """The new `notes_json` of tasks, by id."""
 
 
 class CorrectionRecords:
@@ -55,6 +68,8 @@ class CorrectionRecords:
 
         def work(db: sqlite3.Connection) -> int:
             now = datetime.now(UTC).isoformat()
+            if change.erased:
+                _erase(db, change.erased)
             for transcript in change.transcripts:
                 insert_transcript(db, transcript)
             db.executemany(_INSERT, [_values(correction) for correction in change.made])
@@ -81,6 +96,18 @@ class CorrectionRecords:
     async def end_rewrite(self, rewrite_id: int) -> None:
         """Forget a change of clips that was made."""
         await self._ledger.write(lambda db: db.execute("DELETE FROM rewrites WHERE rewrite_id = ?", (rewrite_id,)))
+
+
+def _erase(db: sqlite3.Connection, erased: Erased) -> None:
+    asset, (start_sec, end_sec) = erased.asset, erased.span
+    note_erased(db, asset.content_hash, [erased.span])
+    note_unscrubbed(db, Unscrubbed(asset.asset_id, asset.content_hash, asset.source_uri))
+    # What was corrected, too: the earlier words are what is to be forgotten.
+    sql = "DELETE FROM corrections WHERE asset_id = ? AND start_sec < ? AND end_sec > ?"
+    db.execute(sql, (asset.asset_id, end_sec, start_sec))
+    notes = [(text, task_id) for task_id, text in erased.notes.items()]
+    db.executemany("UPDATE tasks SET notes_json = ? WHERE task_id = ?", notes)
+    silence_envelope(db, asset.asset_id, erased.span)
 
 
 def _values(correction: Correction) -> tuple[object, ...]:

@@ -13,6 +13,7 @@ from soundbite_store.ledger.assets import AssetRecords, TranscriptRecords
 from soundbite_store.ledger.connection import LedgerConnection
 from soundbite_store.ledger.corrections import CorrectionRecords
 from soundbite_store.ledger.doubts import DoubtRecords
+from soundbite_store.ledger.erasures import ErasureRecords, Unscrubbed, note_unscrubbed
 from soundbite_store.ledger.queries import QueryCache
 from soundbite_store.ledger.records import Usage
 from soundbite_store.ledger.speakers import SpeakerRecords
@@ -67,8 +68,9 @@ class RemovalRecords:
         """Delete an asset, all that is known of it and what platforms call it; usage stays counted."""
 
         def work(db: sqlite3.Connection) -> ForgottenRecords:
-            asset = db.execute("SELECT content_hash FROM assets WHERE asset_id = ?", (asset_id,)).fetchone()
+            asset = db.execute("SELECT content_hash, source_uri FROM assets WHERE asset_id = ?", (asset_id,)).fetchone()
             if asset is not None:
+                note_unscrubbed(db, Unscrubbed(asset_id, asset["content_hash"], asset["source_uri"]))
                 # A cut window of the content is known by the hash, a # and the window.
                 key = (asset["content_hash"], asset["content_hash"] + "#")
                 db.execute("DELETE FROM platform_assets WHERE content_hash = ?1 OR instr(content_hash, ?2) = 1", key)
@@ -90,6 +92,7 @@ class Ledger(
     SpeakerRecords,
     DoubtRecords,
     CorrectionRecords,
+    ErasureRecords,
     QueryCache,
     UsageRecords,
     RemovalRecords,

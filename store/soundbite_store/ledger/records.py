@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
+from soundbite_store.ledger.turns import Span
+
 SourceKind = Literal["file", "url", "base64", "asset"]
 TaskStatus = Literal["processing", "ready", "failed"]
 _NAMES = "speaker_names"
@@ -33,6 +35,10 @@ class Asset:
     created_at: datetime
     language: str | None = None
     """ISO 639-1 code of most of what is said in it, where that is known."""
+    erased: tuple[Span, ...] = ()
+    """When in this content nothing is to be read, found or heard any more; in order, in seconds."""
+    copy_hash: str = ""
+    """Of the copy in the library that has silence there; empty where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -223,6 +229,7 @@ def names_from(body: str) -> tuple[SpeakerName, ...] | None:
 def asset_from(body: str) -> Asset:
     fields = _fields(body, Asset)
     fields["tags"] = tuple(fields["tags"])
+    fields["erased"] = tuple((start, end) for start, end in fields.get("erased", ()))
     return Asset(**fields)
 
 

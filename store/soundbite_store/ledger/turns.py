@@ -32,6 +32,22 @@ def length_of(spans: Iterable[Span]) -> float:
     return sum(end - start for start, end in spans)
 
 
+def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Spans in order, those that touch each other as one."""
+    whole: list[Span] = []
+    for start, end in sorted(spans):
+        if whole and start <= whole[-1][1]:
+            whole[-1] = (whole[-1][0], max(whole[-1][1], end))
+        else:
+            whole.append((start, end))
+    return tuple(whole)
+
+
+def is_touched(start_sec: float, end_sec: float, spans: Iterable[Span]) -> bool:
+    """Whether any of the spans reaches into these times."""
+    return any(start_sec < end and end_sec > start for start, end in spans)
+
+
 def within(spans: Iterable[Span], bounds: Span) -> list[Span]:
     """What of the spans lies between two times."""
     cut = ((max(start, bounds[0]), min(end, bounds[1])) for start, end in spans)

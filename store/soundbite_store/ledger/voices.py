@@ -170,11 +170,15 @@ class Voices:
         await self.scrub()
         return count
 
-    async def erase_asset(self, asset_id: str) -> int:
-        """Erase all voices of a recording; returns how many there were."""
+    async def erase_asset(self, asset_id: str, *, is_forgotten: bool = True) -> int:
+        """Erase all voices of a recording; returns how many there were.
+
+        Unless it `is_forgotten`, voices of it that were erased before are not kept again.
+        """
 
         def work(db: sqlite3.Connection) -> int:
-            db.execute("DELETE FROM erased WHERE asset_id = ?", (asset_id,))
+            if is_forgotten:
+                db.execute("DELETE FROM erased WHERE asset_id = ?", (asset_id,))
             count = db.execute("DELETE FROM voices WHERE asset_id = ?", (asset_id,)).rowcount
             if count:
                 db.execute("INSERT INTO unscrubbed VALUES (1)")

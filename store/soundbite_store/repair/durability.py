@@ -69,6 +69,11 @@ class TableFolder:
             return any(manifest.stat().st_mtime < moment for manifest in newest_first[1:])
         return False
 
+    def fragments_with_deletions(self) -> list[int]:
+        """The numbers of the data files that hold rows which were deleted."""
+        # Files of deletions are called after the fragment, the version and a number.
+        return sorted({int(path.name.partition("-")[0]) for path in (self.path / "_deletions").glob("*-*")})
+
     def check_room(self, needed_bytes: int) -> None:
         """Compaction writes before it deletes: without room for both copies it would fill the disk.
 

@@ -20,6 +20,7 @@ from soundbite_tools.errors import WorkFailed, raises_problems
 from soundbite_tools.sources.files import forget_refused
 from soundbite_tools.sources.sources import TASK_SCHEME, choose, resolve
 from soundbite_tools.sources.spoken import Brought, given_transcript, transcript_beside
+from soundbite_tools.words.timed_words import without_spans
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Task
@@ -70,7 +71,7 @@ async def embed_audio(
             # Kept from here on: what was refused is no recording of the library.
             asset = await registry.enter(asset, title=request.title, tags=request.tags)
             if brought and not ready:
-                await (await library.ledger()).put_brought(brought.of(asset))
+                await (await library.ledger()).put_brought(without_spans(brought.of(asset), asset.erased))
             task = ready or await registry.begin(asset, params, allowance)
     finally:
         await forget_refused(library, named.path, asset_id)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from opentelemetry import trace
@@ -84,6 +84,10 @@ class Jobs:
         if task_id not in self._running and not self.library.config.is_read_only:
             self._running[task_id] = _Run()
             self._background.start_soon(self._run, task_id)
+
+    def beside(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do something beside the tasks; it ends with this library."""
+        self._background.start_soon(work)
 
     async def stop(self, task_id: str) -> None:
         """Stop a task that runs in this process, and wait until it has ended; harmless where it does not run."""

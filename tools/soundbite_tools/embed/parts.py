@@ -17,7 +17,7 @@ from soundbite_tools.library import current_space
 from soundbite_tools.text import plain_text, quoted, time_reached
 from soundbite_tools.words.corrections import corrected
 from soundbite_tools.words.rewording import reworded_clips
-from soundbite_tools.words.timed_words import TimedWords
+from soundbite_tools.words.timed_words import TimedWords, without_spans
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +74,8 @@ class PartWriter:
         if is_removed(await ledger.get_task(task.task_id)):
             raise RecordingRemoved()
         transcript = transcript_of(part.transcription, asset.asset_id, platform) if part.transcription else None
+        if transcript and asset.erased:
+            transcript = without_spans(transcript, asset.erased)
         is_recognised = not self._params.transcript
         done = await corrected(library, asset, transcript, is_recognised=is_recognised) if transcript else None
         figures = self._figures.model_copy(update={"parts": part.number, "until_sec": part.until_sec})

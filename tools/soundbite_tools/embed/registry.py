@@ -213,6 +213,8 @@ async def describe(library: Library, source: Source) -> Asset:
         tags=(),
         metadata_json=known.metadata_json if known else "{}",
         created_at=datetime.now(UTC),
+        erased=await (await library.ledger()).erased_of(source.content_hash),
+        copy_hash=known.copy_hash if known and is_same else "",
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,18 +15,21 @@ import anyio.to_thread
 from soundbite_api import SourceFile
 from soundbite_store import Asset, asset_from
 from soundbite_tools.embed.params import is_same_sound, track_of, with_track
-from soundbite_tools.errors import SourceProblem, raises_problems
+from soundbite_tools.errors import SourceProblem, WorkFailed, raises_problems
 from soundbite_tools.sources.files import is_unchanged, read_facts, recorded_file
 from soundbite_tools.sources.presence import NO_FILE_NS, file_states
 from soundbite_tools.sources.sources import asset_id_for, title_for
-from soundbite_tools.text import LONGEST_TITLE, plain_text
+from soundbite_tools.text import LONGEST_TITLE, clock_range, listed, plain_text
+from soundbite_tools.words.timed_words import TimedWords, letters
 
 if TYPE_CHECKING:
-    from soundbite_store import Task
+    from soundbite_store import StoredTranscript, Task
     from soundbite_tools.library import Library
     from soundbite_tools.sources.sources import Source
 
 _ASSETS_READ = 100_000
+# Of the words, so that a file of which only its tags or its encoding changed keeps the names.
+_SAME_SHARE = 0.5
 
 
 async def known_recording(library: Library, source: Source) -> Asset | None:
@@ -89,6 +93,8 @@ async def present(library: Library, known: Asset, described: Asset) -> Asset:
     known = with_track(known, track_of(described))
     if known.source_uri == described.source_uri:
         return replace(known, size_bytes=described.size_bytes, mtime_ns=described.mtime_ns)
+    if known.copy_hash and described.source_kind == "base64":
+        return known  # the copy in the library has silence where something is erased, and what was sent again has not
     # A copy is no move: the recording stays at the file that it has, unless that may be another machine's.
     is_shared = await library.sharing() is not None
     is_here = known.source_kind == "file" and (not is_shared or library.config.may_read(Path(known.source_uri)))
@@ -148,6 +154,71 @@ def recording_of(task: Task, known: Asset | None) -> Asset | None:
         return known
     renewed = asset_from(task.renewal_json)
     return replace(renewed, title=known.title, tags=known.tags)
+
+
+async def check_erased(library: Library, asset: Asset) -> None:
+    """Make sure that nothing was erased of a recording since its embedding began.
+
+    Raises:
+        WorkFailed: something was.
+    """
+    if await (await library.ledger()).erased_of(asset.content_hash) != asset.erased:
+        raise WorkFailed(
+            "A span of the recording was erased while it was embedded.",
+            "Call embed_audio again: what is erased is left out.",
+            code="erased_meanwhile",
+        )
+
+
+def erased_notes(asset: Asset, known: Asset | None) -> list[str]:
+    """Return what is to be told of a recording that was embedded and of which something is, or was, erased."""
+    if asset.erased:
+        return [f"Left out and silent, since it was erased: {_listed_spans(asset)}."]
+    if known and known.erased:
+        return [
+            f"Its file changed: what was erased of the earlier content ({_listed_spans(known)}) is not erased in this "
+            "one; erase_span does it again, at the times it has now."
+        ]
+    return []
+
+
+def _listed_spans(asset: Asset) -> str:
+    return ", ".join(clock_range(*span) for span in asset.erased)
+
+
+async def drop_foreign_names(library: Library, renewed: Asset, transcript: StoredTranscript | None) -> list[str]:
+    """Take away the names of speakers at whose times other words are said in the content that a recording has now.
+
+    Equal times of another content say nothing of who speaks. Returns what is to be told of it.
+
+    Raises:
+        StoreError: the ledger can't be read or written.
+    """
+    ledger = await library.ledger()
+    known, names = await ledger.get_asset(renewed.asset_id), await ledger.speaker_names(renewed.asset_id)
+    if not names or known is None or known.content_hash == renewed.content_hash:
+        return []
+    before, after = {}, TimedWords(transcript)
+    for source in {name.source for name in names}:
+        before[source] = TimedWords(await ledger.get_transcript(renewed.asset_id, source))
+    own = [name for name in names if _likeness(before[name.source], after, name.spans) >= _SAME_SHARE]
+    lost = sorted({name.name for name in names} - {name.name for name in own})
+    await ledger.put_speaker_names(renewed.asset_id, own)
+    if not lost:
+        return []
+    return [
+        f"The file changed, and other words are said now where {listed(lost)} spoke: "
+        "list_speakers shows who there is, name_speaker names them again."
+    ]
+
+
+def _likeness(before: TimedWords, after: TimedWords, spans: Iterable[tuple[float, float]]) -> float:
+    """The share of words that two transcripts have in common in some spans."""
+    one, other = list[str](), list[str]()
+    for span in spans:
+        one += map(letters, before.between(*span).split())
+        other += map(letters, after.between(*span).split())
+    return SequenceMatcher(None, one, other, False).ratio() if one else 0.0
 
 
 @dataclass(frozen=True)

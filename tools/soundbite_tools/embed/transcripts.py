@@ -18,6 +18,7 @@ from soundbite_tools.sources.files import recorded_file
 from soundbite_tools.sources.local_media import MediaProblem
 from soundbite_tools.sources.spoken import BROUGHT
 from soundbite_tools.text import LONGEST_SPEAKER, plain_text
+from soundbite_tools.words.timed_words import without_spans
 
 if TYPE_CHECKING:
     from soundbite_api import PlatformClient, Transcription
@@ -59,8 +60,23 @@ async def find_transcript(
     """Return what the platform understood, else what is recognised on this machine, where that is allowed.
 
     `window_transcript` came with the embeddings of a window: the rest of the recording is not transcribed for it. A
-    missing transcript costs the words of the clips, never their vectors, so nothing is raised for it.
+    missing transcript costs the words of the clips, never their vectors, so nothing is raised for it. What is erased is
+    left out, whatever a platform makes of the silence there.
     """
+    whole = await _whole_transcript(library, asset, params, upload, has_speech, window_transcript)
+    if whole.transcript is None or not asset.erased:
+        return whole
+    return replace(whole, transcript=without_spans(whole.transcript, asset.erased))
+
+
+async def _whole_transcript(
+    library: Library,
+    asset: Asset,
+    params: EmbedParams,
+    upload: Upload,
+    has_speech: bool,
+    window_transcript: Transcription | None,
+) -> WindowTranscript:
     if params.transcript and not library.config.natural_segmentation:
         known = await (await library.ledger()).get_transcript(asset.asset_id, BROUGHT + params.transcript)
         if known is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import tempfile
@@ -57,11 +58,22 @@ class Shipment:
     end_sec: float | None = None
     track: str = ""
     is_cut: bool = False
+    is_silenced: bool = False
     note: str = ""
 
 
 def shipment_of(asset: Asset, params: EmbedParams, config: LibraryConfig) -> Shipment:
-    """Return what of a recording is uploaded for these parameters."""
+    """Return what of a recording is uploaded for these parameters: with silence where something is erased."""
+    shipment = _shipment_of(asset, params, config)
+    if config.file_urls or not asset.erased:
+        return shipment
+    mark = "silent-" + hashlib.sha256(repr(asset.erased).encode()).hexdigest()[:_HASH_SHOWN]
+    content_key = f"{shipment.content_key}{'-' if '#' in shipment.content_key else '#'}{mark}"
+    filename = f"{shipment.filename.removesuffix(_suffix(asset)).removesuffix(_FLAC)}-{mark}{_FLAC}"
+    return replace(shipment, content_key=content_key, filename=filename, is_silenced=True)
+
+
+def _shipment_of(asset: Asset, params: EmbedParams, config: LibraryConfig) -> Shipment:
     stem = Path(asset.source_uri if asset.source_kind == "file" else asset.title).stem
     stem = _cut(stem, _LONGEST_STEM_BYTES) or "sound"
     mark, suffix = asset.content_hash[:_HASH_SHOWN], _suffix(asset)
@@ -103,7 +115,7 @@ async def file_to_send(library: Library, asset: Asset, shipment: Shipment) -> As
         SourceProblem: the sound can't be read, or is not that of the recording any more.
     """
     source = await file_of(asset)
-    if not shipment.is_cut and await _is_taken_as_is(library, source):
+    if not (shipment.is_cut or shipment.is_silenced) and await _is_taken_as_is(library, source):
         yield source, shipment.filename
         return
     folder = library.config.outgoing_folder
@@ -181,8 +193,14 @@ async def ready_asset(library: Library, task: Task, asset: Asset, params: EmbedP
 
     Raises:
         PlatformError: the platform did not take it, or can't read it.
-        SourceProblem: the file changed or went away.
+        SourceProblem: the file changed or went away, or the platform can't be given it without what is erased.
     """
+    if asset.erased and asset.source_kind in ("url", "asset") and not library.config.is_embedded:
+        raise SourceProblem(
+            "A span of it is erased, and what the platform has or fetches of it holds all.",
+            "Embed a file of it without that part.",
+            code="erased_elsewhere",
+        )
     ledger, platform = await library.ledger(), library.config.platform
     shipment = shipment_of(asset, params, library.config)
     known = task.platform_asset_id or await _known_upload(library, asset, shipment)
@@ -208,7 +226,10 @@ async def ready_asset(library: Library, task: Task, asset: Asset, params: EmbedP
     await ledger.forget_platform_asset(platform + _UPLOADS, shipment.content_key)
     await report("reading", 0.04)
     try:
-        return _upload(library, asset, shipment, await library.client.wait_for_asset(created.id))
+        ready = await library.client.wait_for_asset(created.id)
+        if asset.erased and asset.source_kind == "url":
+            await library.media_reader.silence(ready.id, asset.erased)
+        return _upload(library, asset, shipment, ready)
     except AssetFailed as exc:
         await _forget_failed(library, shipment, exc)
         raise

@@ -22,10 +22,11 @@ from soundbite_store import (
     Task,
     clip_id_for,
     digest_of,
+    is_touched,
     to_json,
 )
 from soundbite_tools.embed.params import EmbedParams
-from soundbite_tools.embed.renewal import recording_of
+from soundbite_tools.embed.renewal import check_erased, drop_foreign_names, erased_notes, recording_of
 from soundbite_tools.embed.spending import TaskFigures, count_kinds
 from soundbite_tools.embed.transcripts import WindowTranscript, find_transcript
 from soundbite_tools.errors import RecordingRemoved, WorkFailed, sentence
@@ -118,7 +119,7 @@ def _text(recording: Recording, item: EmbeddingData, start_sec: float, end_sec: 
     if item.embedding_option != carrier or (item.embedding_scope == "asset" and "clip" in params.embedding_scope):
         return ""
     text = item.transcript
-    if text is None:
+    if text is None or is_touched(start_sec, end_sec, recording.asset.erased):
         text = recording.words.between(start_sec, end_sec)
     return plain_text(text, LONGEST_TRANSCRIPT)
 
@@ -180,6 +181,7 @@ async def write(
     clips = clips_of(recording, answer.data, current.space.dimension)
     library.spaces.seen(current)
     async with library.rewriting():
+        await check_erased(library, asset)
         return await _write(library, recording, clips, answer, upload, spoken, current.space)
 
 
@@ -207,6 +209,7 @@ async def _write(
     # Of a recording that was followed they say where that was interrupted.
     earlier = json.loads(before.notes_json) if TaskFigures.of(before).is_live else []
     notes = [*earlier, *upload.notes, *_notes(asset, params, figures, answer.metadata, clips)]
+    notes += erased_notes(asset, await ledger.get_asset(asset.asset_id))
     notes += [*_brought_note(library, params), *([spoken.note] if spoken.note else []), *correction_notes]
     duration_sec = _duration_sec(asset, answer, figures)
     language = language or asset.language  # an embedding of its sound alone says nothing of it
@@ -219,8 +222,8 @@ async def _write(
     )
     if is_removed(noted):
         raise RecordingRemoved()
-    if lost := await _keep_words(library, task, asset, spoken, names):
-        await ledger.update_task(task.task_id, notes_json=json.dumps([*notes, _lost_names(lost)]))
+    if told := await _keep_words(library, task, asset, spoken, names):
+        await ledger.update_task(task.task_id, notes_json=json.dumps([*notes, *told]))
     if answer.metadata and answer.metadata.peaks:
         await ledger.put_envelope(asset, Envelope(duration_sec=duration_sec, peaks=answer.metadata.peaks))
     # A commit that has begun can't be stopped: whoever stops the job to remove its recording has to wait for the end.
@@ -245,16 +248,18 @@ async def _write(
 async def _keep_words(
     library: Library, task: Task, asset: Asset, spoken: WindowTranscript, names: Sequence[Correction]
 ) -> Sequence[str]:
-    """Keep what is said, and which names of the glossary were put there; returns the names of speakers who are gone."""
-    ledger = await library.ledger()
+    """Keep what is said, and which names of the glossary were put there; returns what is to be told."""
+    ledger, told = await library.ledger(), list[str]()
     if names:
         await ledger.apply_change(LedgerChange(asset_id=asset.asset_id, made=names))
     if task.renewal_json:
+        told += await drop_foreign_names(library, asset, spoken.transcript)
         await ledger.drop_transcripts(asset.asset_id)  # of what was said before
     if spoken.transcript is None:
-        return ()
+        return told
     earlier = await ledger.get_transcript(asset.asset_id, library.config.platform) if spoken.is_of_window else None
-    return await ledger.put_transcript(joined_transcript(earlier, spoken.transcript))
+    lost = await ledger.put_transcript(joined_transcript(earlier, spoken.transcript))
+    return [*told, _lost_names(lost)] if lost else told
 
 
 async def _forget_others(store: ClipStore, before: Task, space: Space, clips: Sequence[Clip]) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
+from soundbite_api import SourceFile
 from soundbite_store import ClipFilter, StoredClip, one_a_span
 from soundbite_tools.embed.params import track_of
 from soundbite_tools.errors import QuestionProblem, RecordingRemoved, UnknownId, raises_problems, sentence
 from soundbite_tools.requests import SoundFormat
 from soundbite_tools.results import ClipDetail
-from soundbite_tools.sources.files import sound_file, write_whole
+from soundbite_tools.sources.files import silent_flac, sound_file, write_whole
 from soundbite_tools.sources.local_media import MIME_TYPES, MediaProblem
 from soundbite_tools.sources.presence import file_states
 from soundbite_tools.sources.sources import source_label
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from soundbite_tools.requests import ClipRequest
 
 
+log = logging.getLogger(__name__)
 LONGEST_CLIP_SEC = 120.0
 SHORTEST_CLIP_SEC = 0.01
 _LONGEST_TEXT = 4000
@@ -266,14 +270,48 @@ async def cut_sound(
         return CutSound(None, b"", mime_type, size + "ask for a shorter range or audio_format mp3.")
     try:
         await anyio.to_thread.run_sync(write_whole, path, sound)
-        if await (await library.ledger()).get_asset(asset.asset_id) is None:  # removed while it was cut
+        known = await (await library.ledger()).get_asset(asset.asset_id)
+        if known is None or known.erased != asset.erased:  # removed, or a span of it erased, while it was cut
             await anyio.to_thread.run_sync(lambda: path.unlink(missing_ok=True))
-            raise RecordingRemoved()
+            if known is None:
+                raise RecordingRemoved()
+            return await cut_sound(library, known, start_sec, end_sec, sound_format)
     except OSError as exc:
         why = exc.strerror or type(exc).__name__
         note = f"The sound can't be written to a file: {why}. include_audio=true returns it all the same."
         return CutSound(None, sound, mime_type, note)
     return CutSound(path, sound, mime_type)
+
+
+async def playable_file(library: Library, asset: Asset) -> SourceFile | None:
+    """Return a file of the whole sound of a recording that may be played as it is; None where `sound_file` has none.
+
+    Of a recording of which a span is erased it is a copy with silence there, made at the first call.
+
+    Raises:
+        UnknownId: the recording was removed meanwhile.
+        StoreError: the ledger can't be read.
+    """
+    source, ledger = await sound_file(library, asset), await library.ledger()
+    if source is None or not asset.erased:
+        return source
+    if asset.copy_hash and all(one.asset_id != asset.asset_id for one in await ledger.unscrubbed()):
+        return source
+    path = library.config.clips_folder / _name(asset, 0.0, asset.duration_sec, "flac")
+    if not await anyio.Path(path).is_file():
+        await anyio.Path(path.parent).mkdir(parents=True, exist_ok=True)
+        try:
+            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as scratch:
+                made = await silent_flac(library, asset, source, Path(scratch))
+                await anyio.Path(made).replace(path)
+        except (MediaProblem, OSError) as exc:
+            log.warning("A copy of %s with silence can't be made: %s", asset.asset_id, exc)
+            return None
+        known = await ledger.get_asset(asset.asset_id)
+        if known is None or known.erased != asset.erased:
+            await anyio.Path(path).unlink(missing_ok=True)
+            return await playable_file(library, known) if known else None
+    return SourceFile.at(path)
 
 
 async def why_silent(asset: Asset) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -119,8 +120,9 @@ def read_facts(source: SourceFile, config: LibraryConfig) -> FileFacts:
 def recorded_file(asset: Asset, *, is_same_date: bool = False) -> SourceFile | None:
     """Return the file of a recording where it still holds the sound that was embedded; None where it does not.
 
-    Its content counts: size and time can be given to any file, and a link in its place is not followed. It is hashed
-    once a process. `is_same_date` also wants the time at which it was written.
+    Where something is erased it is to be silent. Its content counts: size and time can be given to any file, and a link
+    in its place is not followed. It is hashed once a process. `is_same_date` also wants the time at which it was
+    written.
     """
     if asset.source_kind not in ("file", "base64"):
         return None
@@ -131,10 +133,12 @@ def recorded_file(asset: Asset, *, is_same_date: bool = False) -> SourceFile | N
         with source.open() as file:
             if file.size_bytes != asset.size_bytes or (is_same_date and file.identity.mtime_ns != asset.mtime_ns):
                 return None
-            is_same = _hash_of(file) == asset.content_hash
+            content_hash = _hash_of(file)
     except (OSError, RuntimeError, ValueError):
         return None
-    return SourceFile(source.path, file.identity, asset.content_hash) if is_same else None
+    if content_hash not in (asset.content_hash, asset.copy_hash):
+        return None
+    return SourceFile(source.path, file.identity, content_hash, asset.erased)
 
 
 def _hash_of(file: OpenFile) -> str:
@@ -291,14 +295,16 @@ def received_file(upload_id: str, config: LibraryConfig) -> Path:
 
 
 async def forget_refused(library: Library, path: Path | None, asset_id: str) -> None:
-    """Delete the copy of inline audio of which nothing was entered into the library.
+    """Delete the copy of audio that was sent where nothing of it was entered, or a copy with silence is there already.
 
     Raises:
         StoreError: the ledger can't be read.
     """
-    if path is None or path.parent != library.config.home / INLINE_FOLDER:
+    if path is None or not path.is_relative_to(library.config.home):
         return
-    if await (await library.ledger()).get_asset(asset_id) is None:
+    asset = await (await library.ledger()).get_asset(asset_id)
+    is_inline = path.parent == library.config.home / INLINE_FOLDER
+    if (asset is None and is_inline) or (asset and asset.copy_hash and asset.source_uri != str(path)):
         await anyio.to_thread.run_sync(delete, path)
 
 
@@ -334,4 +340,16 @@ async def sound_file(library: Library, asset: Asset) -> SourceFile | None:
         platform_asset_id = await (await library.ledger()).get_platform_asset(
             library.config.platform, asset.content_hash
         )
-    return await library.media_reader.asset_file(platform_asset_id) if platform_asset_id else None
+    source = await library.media_reader.asset_file(platform_asset_id) if platform_asset_id else None
+    return replace(source, silences=asset.erased) if source else None
+
+
+async def silent_flac(library: Library, asset: Asset, source: SourceFile, folder: Path) -> Path:
+    """Return a file in a folder with the sound of a recording, silent where something is erased.
+
+    Raises:
+        MediaProblem: it can't be read or written.
+    """
+    out, track = folder / "sound.flac", str(json.loads(asset.metadata_json or "{}").get("track", ""))
+    await library.media_reader.to_flac(replace(source, content_hash=""), out, 0.0, None, track)
+    return out

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from soundbite_api import SourceFile
+from soundbite_api.files import Span
 from soundbite_store import TimedText
 from soundbite_tools.requests import SoundFormat
 
@@ -66,6 +67,32 @@ class MediaReader(Protocol):
 
     async def asset_file(self, platform_asset_id: str) -> SourceFile | None:
         """Return the file in which the platform keeps an asset; None where that is not on this machine."""
+        ...
+
+    async def silence(self, platform_asset_id: str, silences: tuple[Span, ...]) -> None:
+        """Have the platform's copy of an asset hold silence in some spans, where that is on this machine.
+
+        What the platform made of it before is forgotten.
+
+        Raises:
+            MediaProblem: it can't be read or written.
+        """
+        ...
+
+    async def forget_file(self, path: Path, content_hash: str) -> None:
+        """Have the platform forget what it made of a local file, where it keeps that on this machine.
+
+        Raises:
+            MediaProblem: its state can't be written.
+        """
+        ...
+
+    async def scrub(self) -> None:
+        """Leave nothing of what was deleted in the platform's files, where those are on this machine.
+
+        Raises:
+            MediaProblem: its state can't be written.
+        """
         ...
 
     async def probe(self, source: SourceFile) -> Media:

@@ -14,7 +14,7 @@ from soundbite_store import (
     in_force,
 )
 from soundbite_tools.errors import QuestionProblem, UnknownId, raises_problems
-from soundbite_tools.text import clock, clock_range, plain_text, quoted, rounded_sec, shorten
+from soundbite_tools.text import clock, clock_range, plain_text, quoted, range_of, rounded_sec, shorten
 from soundbite_tools.transcripts.figures import changed_counts
 from soundbite_tools.transcripts.requests import CorrectionResult
 from soundbite_tools.words.corrections import correction_of
@@ -169,12 +169,20 @@ async def _place(library: Library, request: CorrectRequest) -> _Place:
                 f"There is no recording {request.asset_id!r}.", "Call list_audio for the ids.", code="unknown_asset"
             )
         return _Place(asset, request.start_sec, request.end_sec or float("inf"))
+    if times := range_of(request.clip_id):  # of clips that search has joined
+        if asset := await ledger.get_asset(times[0]):
+            return _Place(asset, *times[1:])
+        raise _unknown_clip(request.clip_id)
     for info in await store.spaces():
         for row in await store.clips(info.space, ClipFilter(clip_ids=(request.clip_id,)), limit=1):
             if asset := await ledger.get_asset(row.asset_id):
                 return _Place(asset, row.start_sec, row.end_sec)
-    raise UnknownId(
-        f"There is no clip {request.clip_id!r}.",
+    raise _unknown_clip(request.clip_id)
+
+
+def _unknown_clip(clip_id: str) -> UnknownId:
+    return UnknownId(
+        f"There is no clip {clip_id!r}.",
         "Take a clip_id from search_clips, or name a range by asset_id, start_sec and end_sec.",
         code="unknown_clip",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 Span = tuple[float, float]
 """From one second to another."""
-# The vector of a clip of the embedded engine holds words of clips this near, and never of so many clips.
-_REACH_SEC = 20.0
+REACH_SEC = 20.0
+"""The vector of a clip of the embedded engine holds words of clips this near."""
+# And never of so many clips.
 _REACH_CLIPS = 16
 
 
@@ -39,8 +40,12 @@ class ClipChanges:
     notes: list[str] = field(default_factory=list)
 
 
+Amend = Callable[["Space", Sequence[Clip], list[RowChange], bool], list[RowChange]]
+"""Makes of the changes of a space's rows others; whether its vectors can be made now comes last."""
+
+
 async def clip_changes(
-    library: Library, asset_id: str, transcript: StoredTranscript, spans: Sequence[Span]
+    library: Library, asset_id: str, transcript: StoredTranscript, spans: Sequence[Span], *, amend: Amend | None = None
 ) -> ClipChanges:
     """Return how the clips of a recording follow a transcript that changed within these spans.
 
@@ -55,12 +60,15 @@ async def clip_changes(
     for space in spaces:
         rows = await store.embeddings(space, where)
         is_current = current is not None and space == current.space
-        if rows and not is_current:
+        if rows and not is_current and not amend:
             changes.notes.append(
                 "Vectors of another engine or edition keep the earlier words; `soundbite reembed` embeds them again."
             )
+        before = len(changes.rows)
         await _add(changes, library, space, rows, TimedWords(transcript), spans, current if is_current else None)
-        after = changed_rows(rows, [change for change in changes.rows if change.space_id == space.id])
+        if amend:
+            changes.rows[before:] = amend(space, rows, changes.rows[before:], is_current)
+        after = changed_rows(rows, changes.rows[before:])
         new, old = ({row.row_id(space): row for row in many} for many in (after, rows))
         changes.come += [(space, new[number]) for number in new.keys() - old.keys()]
         changes.gone += [(space, old[number]) for number in old.keys() - new.keys()]
@@ -115,12 +123,12 @@ class _Clips:
     @classmethod
     def of(cls, rows: Sequence[Clip], words: TimedWords, spans: Sequence[Span]) -> _Clips:
         clips = sorted(one_a_span(rows), key=lambda clip: (clip.start_sec, clip.end_sec))
-        changed = frozenset(clip.clip_id for clip in clips if _distance_sec(clip, spans) == 0.0)
+        changed = frozenset(clip.clip_id for clip in clips if distance_sec(clip, spans) == 0.0)
         texts = {clip.clip_id: clip.transcript for clip in clips}
         for clip in clips:
             if clip.clip_id in changed:
                 texts[clip.clip_id] = plain_text(words.between(clip.start_sec, clip.end_sec), LONGEST_TRANSCRIPT)
-        near = frozenset(clip.clip_id for clip in clips if _distance_sec(clip, spans) <= _REACH_SEC)
+        near = frozenset(clip.clip_id for clip in clips if distance_sec(clip, spans) <= REACH_SEC)
         return cls(rows, clips, texts, changed, near)
 
     async def vectors(self, library: Library, current: CurrentSpace) -> Vectors:
@@ -240,7 +248,8 @@ def _change(
     )
 
 
-def _distance_sec(clip: StoredClip, spans: Iterable[Span]) -> float:
+def distance_sec(clip: StoredClip, spans: Iterable[Span]) -> float:
+    """Return the seconds between a clip and the nearest of these spans."""
     return min(max(0.0, clip.start_sec - end_sec, start_sec - clip.end_sec) for start_sec, end_sec in spans)
 
 

@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from soundbite_store import is_touched
 from soundbite_tools.text import folded
 
 if TYPE_CHECKING:
@@ -163,6 +164,40 @@ def passages(transcript: StoredTranscript, text: str, start_sec: float, end_sec:
                 matches.append(Passage(first, at + 1, tuple(words[first : at + 1])))
                 break
     return matches if wanted else []
+
+
+def without_spans(transcript: StoredTranscript, spans: Sequence[tuple[float, float]]) -> StoredTranscript:
+    """Return a transcript without the words that reach into any of these spans, in seconds.
+
+    Of a transcript whose words have no times of their own, without the sentences that do.
+    """
+
+    def is_left(text: TimedText) -> bool:
+        return not is_touched(text.start_sec, text.end_sec, spans)
+
+    words = tuple(filter(is_left, transcript.words))
+    middles = [(word.start_sec + word.end_sec) / 2 for word in words]
+    sentences: list[TimedText] = []
+    for sentence in transcript.sentences:
+        if is_left(sentence):
+            sentences.append(sentence)
+            continue
+        inside = words[bisect_left(middles, sentence.start_sec) : bisect_right(middles, sentence.end_sec)]
+        for part in _parts(inside, spans):
+            start_sec, end_sec = part[0].start_sec, max(word.end_sec for word in part)
+            sentences.append(replace(sentence, value=joined_text(part), start_sec=start_sec, end_sec=end_sec))
+    return replace(transcript, words=words, sentences=tuple(sentences))
+
+
+def _parts(words: Sequence[TimedText], spans: Sequence[tuple[float, float]]) -> list[list[TimedText]]:
+    """Words in runs that no span lies between."""
+    parts: list[list[TimedText]] = []
+    for word in words:
+        if parts and not is_touched(parts[-1][-1].end_sec, word.start_sec, spans):
+            parts[-1].append(word)
+        else:
+            parts.append([word])
+    return parts
 
 
 def timed_words(transcript: StoredTranscript) -> list[TimedText]:

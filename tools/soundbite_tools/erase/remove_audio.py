@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from soundbite_api import NotFound, PlatformError
 from soundbite_store import ClipFilter, StoreBusy
 from soundbite_tools.embed.results import RemovalResult
-from soundbite_tools.errors import QuestionProblem, RecordingRemoved, WorkFailed, raises_problems, sentence
+from soundbite_tools.erase.scrubbing import delete_upload, remove_cut_sound, scrub_soon, uploads_of
+from soundbite_tools.errors import QuestionProblem, RecordingRemoved, WorkFailed, raises_problems
 from soundbite_tools.text import quoted
 
 if TYPE_CHECKING:
@@ -40,12 +39,13 @@ async def removal_question(library: Library, request: RemoveRequest) -> str:
 
 
 @raises_problems
-async def remove_audio(jobs: Jobs, request: RemoveRequest) -> RemovalResult:
+async def remove_audio(jobs: Jobs, request: RemoveRequest, *, wait_s: float = _LONGEST_WAIT_S) -> RemovalResult:
     """Remove a recording: its clips, transcripts, tasks, cached sound, and the upload where we made it.
 
-    The file it came from is left alone. A job that embeds it is stopped first, in whichever process it runs. The same
-    call again is harmless and says that there was nothing to remove; so does one that follows an interrupted one,
-    which it completes.
+    The file it came from is left alone; of the rest nothing is left in any file of the library. A job that embeds it is
+    stopped first, in whichever process it runs. The same call again is harmless and says that there was nothing to
+    remove; so does one that follows an interrupted one, which it completes. What takes longer than `wait_s` seconds
+    goes on in the background.
 
     Raises:
         ToolProblem: no id was given, or the recording is still being embedded elsewhere.
@@ -58,8 +58,8 @@ async def remove_audio(jobs: Jobs, request: RemoveRequest) -> RemovalResult:
     asset = await ledger.get_asset(named)
     tasks = await ledger.list_tasks(None, asset_id=named)
     async with _stop_jobs(jobs, tasks):
-        uploads = await _uploads(library, asset, tasks)
-        notes = [note for upload in sorted(uploads) if (note := await _delete_upload(library, upload))]
+        uploads = await uploads_of(library, asset, tasks)
+        notes = [note for upload in sorted(uploads) if (note := await delete_upload(library, upload))]
         home = library.config.home
         files = await anyio.to_thread.run_sync(_remove_files, home, asset, named)
         # The ledger comes last: until then the recording is listed, and can be removed again after a crash.
@@ -71,6 +71,7 @@ async def remove_audio(jobs: Jobs, request: RemoveRequest) -> RemovalResult:
             await voices.erase_asset(named)
         rows += await _delete_late_rows(library, named)
         files += await anyio.to_thread.run_sync(_remove_files, home, None, named)  # cut before it was forgotten
+    notes += await scrub_soon(jobs, wait_s)
     is_removed = bool(rows or files or forgotten.assets or forgotten.tasks or forgotten.transcripts)
     return RemovalResult(
         asset_id=named,
@@ -128,36 +129,10 @@ async def _take(locks: Sequence[OwnerLock]) -> None:
         ) from exc
 
 
-async def _uploads(library: Library, asset: Asset | None, tasks: Iterable[Task]) -> set[str]:
-    """Return what the platform calls the uploads that we made of a recording."""
-    if asset is None or asset.source_kind == "asset":
-        return set()
-    platform, ledger = library.config.platform, await library.ledger()
-    known = await ledger.platform_assets_of(asset.content_hash)
-    named = {task.platform_asset_id for task in tasks if task.platform == platform and task.platform_asset_id}
-    return named | {upload for where, upload in known if where == platform}
-
-
-async def _delete_upload(library: Library, upload: str) -> str:
-    """Delete an upload; returns a note where that could not be done."""
-    try:
-        await library.client.delete_asset(upload, is_forced=True)
-    except NotFound:
-        return ""
-    except PlatformError as exc:
-        return f"The upload {upload} could not be deleted from the platform: {sentence(exc.message)}"
-    return ""
-
-
 def _remove_files(home: Path, asset: Asset | None, asset_id: str) -> int:
-    # As cut_sound names them; an id that only begins like this one does not match.
-    cut = re.compile(re.escape(asset_id) + r"(-[0-9a-f]{1,8})?(-t(\d+|all))?-\d+-\d+\.[a-z0-9]+")
-    clips = home / "clips"
-    files = [path for path in clips.iterdir() if cut.fullmatch(path.name)] if clips.is_dir() else []
+    count = remove_cut_sound(home, asset_id)
     if asset is not None and (asset.source_kind == "base64" or _is_made_here(home, asset)):
-        files.append(Path(asset.source_uri))
-    count = 0
-    for path in files:
+        path = Path(asset.source_uri)
         if path.is_relative_to(home) and path.is_file():
             path.unlink(missing_ok=True)
             count += 1

@@ -1,0 +1,144 @@
+"""erase_span: a part of a recording is erased: its words, vectors and sound never come back."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soundbite_store import Erased, LedgerChange, encoded_changes, finish_rewrites
+from soundbite_tools.erase.requests import ErasureResult
+from soundbite_tools.erase.scrubbing import is_ours, scrub_soon
+from soundbite_tools.errors import QuestionProblem, UnknownId, WorkFailed, raises_problems
+from soundbite_tools.sources.spoken import BROUGHT
+from soundbite_tools.text import clock_range, number, quoted
+from soundbite_tools.transcripts.figures import changed_counts
+from soundbite_tools.words.erasing import erased_clips
+from soundbite_tools.words.timed_words import without_spans
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from soundbite_store import Asset, StoredTranscript, Task
+    from soundbite_tools.embed.jobs import Jobs
+    from soundbite_tools.erase.requests import EraseRequest
+    from soundbite_tools.library import Library
+    from soundbite_tools.words.rewording import Span
+
+_LONGEST_WAIT_S = 15.0
+_MILLISECONDS = 1000
+# Sound that was decoded may end a little after what a header says.
+_SLACK_SEC = 1.0
+
+
+@raises_problems
+async def erasure_question(library: Library, request: EraseRequest) -> str:
+    """Return what a user is asked before a span is erased.
+
+    Raises:
+        ToolProblem: no such recording, or no such span of it.
+    """
+    asset = await _recording(library, request)
+    span = _span(asset, request)
+    return (
+        f"Erase {clock_range(*span)} of {quoted(asset.title)} for good? Its words, vectors and sound leave the library "
+        "and do not come back; the file it came from is left alone."
+    )
+
+
+@raises_problems
+async def erase_span(jobs: Jobs, request: EraseRequest, *, wait_s: float = _LONGEST_WAIT_S) -> ErasureResult:
+    """Erase a span of a recording: words that reach into it, vectors that hold it, and its sound, which is silence now.
+
+    The ledger's transaction is the commit. From then on nothing of it is shown or found; a process that is killed after
+    it is finished by the next one. What takes longer than `wait_s` seconds goes on in the background.
+
+    Raises:
+        ToolProblem: no such recording or span, or it is being embedded, or other machines share the store.
+    """
+    library = jobs.library
+    asset = await _recording(library, request)
+    span = _span(asset, request)
+    if await library.sharing():
+        raise WorkFailed(
+            "Other machines share this store and have transcripts of their own, which can't be erased from here.",
+            "Remove the recording, and add one without that part.",
+            code="store_shared",
+        )
+    async with library.rewriting():
+        ledger = await library.ledger()
+        tasks = await ledger.list_tasks(None, asset_id=asset.asset_id)
+        if any(task.status == "processing" for task in tasks):
+            raise WorkFailed(
+                f"{quoted(asset.title)} is being embedded.",
+                "Call erase_span again once its task is ready (get_task).",
+                code="still_embedding",
+            )
+        transcripts = await ledger.transcripts_of(asset.asset_id)
+        silent = [without_spans(transcript, [span]) for transcript in transcripts]
+        before, after = _shown(library, transcripts), _shown(library, silent)
+        changes = await erased_clips(library, asset.asset_id, before, after, span)
+        change = LedgerChange(
+            asset_id=asset.asset_id,
+            transcripts=[new for new, old in zip(silent, transcripts, strict=True) if new != old],
+            counts=changed_counts([task for task in tasks if task.status == "ready"], changes),
+            rewrite=encoded_changes(changes.rows) if changes.rows else b"",
+            erased=Erased(asset=asset, span=span, notes=_notes_without_words(tasks)),
+        )
+        await ledger.apply_change(change)
+        await finish_rewrites(await library.store(), ledger)
+    notes = await scrub_soon(jobs, wait_s)
+    return ErasureResult(
+        asset_id=asset.asset_id,
+        title=asset.title,
+        time_range=clock_range(*span),
+        words_erased=len(before.words) - len(after.words) if before and after else 0,
+        clips_changed=len({row.clip_id for row in changes.rows}),
+        notes=[*changes.notes, *notes, *_about_file(library, asset)],
+    )
+
+
+async def _recording(library: Library, request: EraseRequest) -> Asset:
+    if asset := await (await library.ledger()).get_asset(request.asset_id):
+        return asset
+    raise UnknownId(
+        f"There is no recording {request.asset_id!r}.", "Call list_audio for the ids.", code="unknown_asset"
+    )
+
+
+def _span(asset: Asset, request: EraseRequest) -> Span:
+    """The span in whole milliseconds that hold what was asked for."""
+    start_sec, end_sec = request.start_sec, request.end_sec
+    length_sec = asset.duration_sec
+    if not start_sec < end_sec or (length_sec and end_sec > length_sec + _SLACK_SEC):
+        known = f": it is {number(round(length_sec, 3))} seconds long" if length_sec else ""
+        raise QuestionProblem(
+            f"There is nothing from {number(start_sec)} to {number(end_sec)} s in {quoted(asset.title)}{known}.",
+            "Give start_sec below end_sec, both within the recording.",
+            code="span_invalid",
+        )
+    return math.floor(start_sec * _MILLISECONDS) / _MILLISECONDS, math.ceil(end_sec * _MILLISECONDS) / _MILLISECONDS
+
+
+def _shown(library: Library, transcripts: Sequence[StoredTranscript]) -> StoredTranscript | None:
+    """The transcript whose words the clips have."""
+    own = [one for one in transcripts if one.source == library.config.platform]
+    others = [one for one in transcripts if not one.source.startswith(BROUGHT)]
+    return next(iter([*own, *others]), None)
+
+
+def _notes_without_words(tasks: Sequence[Task]) -> dict[str, str]:
+    """The notes of tasks without those that quote corrections."""
+    notes = {task.task_id: json.loads(task.notes_json or "[]") for task in tasks}
+    return {
+        task_id: json.dumps([note for note in told if "correction" not in note])
+        for task_id, told in notes.items()
+        if any("correction" in note for note in told)
+    }
+
+
+def _about_file(library: Library, asset: Asset) -> list[str]:
+    if asset.source_kind == "file" and not is_ours(library, Path(asset.source_uri)):
+        return ["The file it came from was not touched: it still holds that part."]
+    return []
