@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         EmbeddingData,
         EmbeddingMetadata,
         EmbeddingResponse,
+        EmbeddingUsage,
         FixedSegmentation,
         MediaSource,
         Segmentation,
@@ -47,28 +48,30 @@ if TYPE_CHECKING:
         Unauthorized,
     )
     from soundbite_api.files import ABOUT_TRACKS, FileChanged, NoRegularFile, OpenFile, SourceFile
+    from soundbite_api.marengo import LONGEST_SINGLE_SEC, model_of, refusal
     from soundbite_api.multipart import UploadTicket
     from soundbite_api.rate_limits import RateLimit, read_rate_limits
     from soundbite_api.retries import BackOff, PollPolicy, RetryPolicy
-    from soundbite_api.spaces import HOSTED_DIMENSION, HOSTED_MODEL, EmbeddedSpace
+    from soundbite_api.spaces import HOSTED_DIMENSION, HOSTED_MODEL, HOSTED_MODELS, MARENGO_35, EmbeddedSpace
     from soundbite_api.tasks import EmbeddingTask, TaskPage, TaskPart, TaskProgress
 
 _NAMES = {
     "assets": "Asset AssetPage TimedText Transcription",
     "client": "AudioEmbeddings ClipVectors HOSTED_BASE_URL PartAnswer PlatformClient TaskAnswer TextEmbedding",
     "embeddings": (
-        "AudioInput EmbeddingData EmbeddingMetadata EmbeddingResponse FixedSegmentation MOST_CLIPS MediaSource "
-        "Segmentation SpokenText TextInput absolute_times"
+        "AudioInput EmbeddingData EmbeddingMetadata EmbeddingResponse EmbeddingUsage FixedSegmentation "
+        "MOST_CLIPS MediaSource Segmentation SpokenText TextInput absolute_times"
     ),
     "errors": (
         "AssetFailed MalformedResponse NotFound PlatformError PlatformFault PlatformUnreachable "
         "RateLimited RequestRefused TaskFailed TooLarge Unauthorized"
     ),
     "files": "ABOUT_TRACKS FileChanged NoRegularFile OpenFile SourceFile",
+    "marengo": "LONGEST_SINGLE_SEC model_of refusal",
     "multipart": "UploadTicket",
     "rate_limits": "RateLimit read_rate_limits",
     "retries": "BackOff PollPolicy RetryPolicy",
-    "spaces": "EmbeddedSpace HOSTED_DIMENSION HOSTED_MODEL",
+    "spaces": "EmbeddedSpace HOSTED_DIMENSION HOSTED_MODEL HOSTED_MODELS MARENGO_35",
     "tasks": "EmbeddingTask TaskPage TaskPart TaskProgress",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
@@ -78,6 +81,9 @@ __all__ = [
     "HOSTED_BASE_URL",
     "HOSTED_DIMENSION",
     "HOSTED_MODEL",
+    "HOSTED_MODELS",
+    "LONGEST_SINGLE_SEC",
+    "MARENGO_35",
     "MOST_CLIPS",
     "Asset",
     "AssetFailed",
@@ -91,6 +97,7 @@ __all__ = [
     "EmbeddingMetadata",
     "EmbeddingResponse",
     "EmbeddingTask",
+    "EmbeddingUsage",
     "FileChanged",
     "FixedSegmentation",
     "MalformedResponse",
@@ -124,7 +131,9 @@ __all__ = [
     "Unauthorized",
     "UploadTicket",
     "absolute_times",
+    "model_of",
     "read_rate_limits",
+    "refusal",
 ]
 
 

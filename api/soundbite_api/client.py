@@ -16,12 +16,13 @@ from pydantic import BaseModel, SecretStr
 
 from soundbite_api.assets import Asset, AssetPage, Transcription
 from soundbite_api.embeddings import LARGEST_DIRECT_BYTES, AudioInput, EmbeddingResponse, SpokenText, absolute_times
-from soundbite_api.errors import AssetFailed, MalformedResponse, PlatformError, task_failure
+from soundbite_api.errors import AssetFailed, MalformedResponse, PlatformError, RequestRefused, task_failure
 from soundbite_api.files import FileChanged, OpenFile, SourceFile
+from soundbite_api.marengo import audio_body, model_of, refusal, sound_body, text_body
 from soundbite_api.multipart import UploadTicket
 from soundbite_api.rate_limits import retry_after_s
 from soundbite_api.retries import PollPolicy, RetryPolicy
-from soundbite_api.spaces import HOSTED_MODEL, Dimensions, EmbeddedSpace, named_space
+from soundbite_api.spaces import HOSTED_MODEL, MARENGO_35, Dimensions, EmbeddedSpace, named_space
 from soundbite_api.tasks import EmbeddingTask, TaskPage, TaskPart
 from soundbite_api.transport import Transport
 from soundbite_api.uploading import KeepTicket, changed_while_sent, upload_in_parts
@@ -101,6 +102,11 @@ class PlatformClient:
     def model_name(self) -> str:
         """The model asked for in every embedding call."""
         return self._model_name
+
+    @property
+    def embeds_at_once(self) -> bool:
+        """Whether a recording may be embedded in one call: Marengo 3.5 takes a sound as one vector only."""
+        return self._model_name != MARENGO_35
 
     async def create_asset_from_url(self, url: str, *, filename: str = "", is_unique_name: bool = False) -> Asset:
         """Create an asset from a direct link to raw media; for `is_unique_name` see `upload_file`."""
@@ -189,7 +195,7 @@ class PlatformClient:
 
     async def embed_text(self, text: str) -> TextEmbedding:
         """Return the vector of a text in the platform's space."""
-        body = {"input_type": "text", "model_name": self._model_name, "text": {"input_text": text}}
+        body = text_body(self._model_name, text)
         answered = await self._transport.call(
             EmbeddingResponse, "POST", "embed-v2", json=body, is_idempotent=True, patience_s=_QUESTION_PATIENCE_S
         )
@@ -215,11 +221,26 @@ class PlatformClient:
         return ClipVectors(tuple(tuple(item.embedding) for item in data), space)
 
     async def embed_audio(self, audio: AudioInput) -> AudioEmbeddings:
-        """Embed up to ten minutes of sound at once; not repeated when its fate is unknown, since it costs."""
-        answered = await self._transport.call(EmbeddingResponse, "POST", "embed-v2", json=self._audio_body(audio))
+        """Embed up to ten minutes of sound at once; not repeated when its fate is unknown, since it costs.
+
+        Marengo 3.5 takes an asset of 30 seconds at most, and gives one vector of it.
+        """
+        body, is_single = self._audio_body(audio), not self.embeds_at_once
+        if is_single:
+            body = sound_body(self._model_name, audio.media_source.asset_id or "")
+        answered = await self._transport.call(EmbeddingResponse, "POST", "embed-v2", json=body)
         space = named_space(answered.headers, self._model_name)
-        self._dimensions.check(space, (item.embedding for item in answered.value.data))
-        data = absolute_times(answered.value.data, audio.start_sec)
+        data = answered.value.data
+        self._dimensions.check(space, (item.embedding for item in data))
+        if is_single:
+            whole = {
+                "embedding_option": "audio",
+                "embedding_scope": "asset",
+                "start_sec": 0.0,
+                "end_sec": audio.end_sec,
+            }
+            data = [item.model_copy(update=whole) for item in data]
+        data = absolute_times(data, audio.start_sec)
         return AudioEmbeddings(answered.value.model_copy(update={"data": data}), space)
 
     async def create_task(
@@ -240,6 +261,7 @@ class PlatformClient:
         answered = await self._transport.call(EmbeddingTask, "GET", f"embed-v2/tasks/{_segment(task_id)}")
         task, space = answered.value, named_space(answered.headers, self._model_name)
         if task.data:
+            self._check_model(task, space)
             self._dimensions.check(space, (item.embedding for item in task.data))
             offset_sec = task.metadata.start_offset_sec if task.metadata else None
             begun_sec = max(0.0, offset_sec or 0.0) if start_sec is None else start_sec
@@ -313,7 +335,19 @@ class PlatformClient:
         return max(pause_s, min(asked_s or 0.0, self._transport.retries.longest_wait_s))
 
     def _audio_body(self, audio: AudioInput) -> dict[str, Any]:
-        return {"input_type": "audio", "model_name": self._model_name, "audio": audio.to_wire()}
+        if reason := refusal(self._model_name, audio.embedding_option, audio.embedding_type):
+            raise RequestRefused(f"{reason}.", code="parameter_invalid")
+        return audio_body(self._model_name, audio)
+
+    def _check_model(self, task: EmbeddingTask, space: EmbeddedSpace) -> None:
+        # An answer does not name its model, and the vectors of both are of one length.
+        made_by = model_of(task.metadata, task.usage)
+        if space.id == self._model_name == HOSTED_MODEL != made_by:
+            raise MalformedResponse(
+                f"The task was made with {made_by}, and its vectors can't be compared with those of {HOSTED_MODEL}.",
+                code="wrong_model",
+                hint=f"Set SOUNDBITE_MODEL={made_by} to use it, or embed the recording again.",
+            )
 
     def _finder(self, filename: str, size: int | None) -> Callable[[], Awaitable[Asset | None]]:
         async def find() -> Asset | None:

@@ -146,8 +146,18 @@ class EmbeddingData(Response):
     """How likely the words of the transcript are, 0 to 1, on average."""
     language: str | None = None
     """Code of ISO 639-1 of the transcript's language."""
+    embedding_uncertainty: list[FiniteFloat] | None = None
+    """How unsure each number of the vector is, as long as it; only Marengo 3.5 says so."""
     sounds: list[str] = Field(default_factory=list)
     """Names of what is heard, the surest first; only our engine says so, and only when asked."""
+
+
+class EmbeddingUsage(Response):
+    """What an answer cost in tokens; only Marengo 3.5 says so."""
+
+    input_tokens: dict[str, int] = Field(default_factory=dict)
+    """By kind of content: audio, text…"""
+    truncated: bool = False
 
 
 class EmbeddingMetadata(Response):
@@ -161,6 +171,8 @@ class EmbeddingMetadata(Response):
     end_offset_sec: FiniteFloat | None = None
     embedding_options: list[str] | None = None
     embedding_scopes: list[str] | None = None
+    embedding_dimension: int | None = None
+    """Only Marengo 3.5 says so."""
     language: str | None = None
     """Code of ISO 639-1 of most of what is said, where our engine knows it, and only when asked."""
     warnings: list[str] = Field(default_factory=list)
@@ -176,6 +188,7 @@ class EmbeddingResponse(Response):
 
     data: list[EmbeddingData]
     metadata: EmbeddingMetadata | None = None
+    usage: EmbeddingUsage | None = None
 
 
 def absolute_times(data: Sequence[EmbeddingData], start_sec: float) -> list[EmbeddingData]:

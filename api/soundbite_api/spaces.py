@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from soundbite_api.errors import MalformedResponse
 
 HOSTED_MODEL = "marengo3.0"
+MARENGO_35 = "marengo3.5"
+HOSTED_MODELS = (HOSTED_MODEL, MARENGO_35)
 HOSTED_DIMENSION = 512
 SPACE_HEADER = "x-soundbite-space"
 BLOCKS_HEADER = "x-soundbite-blocks"
@@ -34,7 +36,7 @@ class Dimensions:
     """How many numbers the vectors of each space have: known, announced, or as first seen."""
 
     def __init__(self) -> None:
-        self._known = {HOSTED_MODEL: HOSTED_DIMENSION}
+        self._known: dict[str, int] = dict.fromkeys(HOSTED_MODELS, HOSTED_DIMENSION)
 
     def check(self, space: EmbeddedSpace, vectors: Iterable[list[float]]) -> None:
         """Refuse vectors of another length than those of their space.

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, FiniteFloat
 
 from soundbite_api.assets import Transcription
-from soundbite_api.embeddings import EmbeddingData, EmbeddingMetadata
+from soundbite_api.embeddings import EmbeddingData, EmbeddingMetadata, EmbeddingUsage
 from soundbite_api.wire import PageInfo, Response
 
 TaskStatus = Literal["processing", "ready", "failed"]
@@ -62,6 +62,7 @@ class EmbeddingTask(Response):
     updated_at: str | None = None
     data: list[EmbeddingData] | None = None
     metadata: EmbeddingMetadata | None = None
+    usage: EmbeddingUsage | None = None
     error: TaskProblem | None = None
     progress: TaskProgress | None = None
     audio_embedding: ListedAudio | None = None

@@ -20,8 +20,10 @@ from typing import Any
 
 import av
 import httpx
+from hosted_service.marengo import is_35, marks_of, usage, wrong_at_once, wrong_task
 from hosted_service.records import (
     BASE_URL,
+    DIMENSION,
     Asset,
     Task,
     Upload,
@@ -43,6 +45,8 @@ from starlette.routing import Route
 KEY = "tlk_TESTKEY"
 TAKEN = ("wav", "mp3", "flac")
 SILENT_AFTER_SEC = 1e9
+LONGEST_SINGLE_SEC = 30
+NOTHING = dict.fromkeys(("embedding_option", "embedding_scope", "start_sec", "end_sec"))
 
 
 @dataclass
@@ -66,6 +70,8 @@ class HostedPlatform:
     uploads: dict[str, Upload] = field(default_factory=dict)
     part_puts: Counter[tuple[str, int]] = field(default_factory=Counter)
     sync_calls: int = 0
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    """What was asked to be embedded."""
     is_asked_for_key: bool = True
     has_flat_errors: bool = False
     """Whether embed-v2 refuses with the flat envelope; both are published (contract 4.1)."""
@@ -154,10 +160,12 @@ class HostedPlatform:
         if refusal := self._refused(request, "POST embed-v2"):
             return refusal
         body = await request.json()
+        self.bodies.append(body)
+        if is_35(body):
+            return self._embed_35(body)
         if body.get("input_type") == "text":
             numbers = vector(f"text {body['text']['input_text']}")
-            nothing = dict.fromkeys(("embedding_option", "embedding_scope", "start_sec", "end_sec"))
-            return JSONResponse({"data": [{"embedding": numbers, **nothing}]})
+            return JSONResponse({"data": [{"embedding": numbers, **NOTHING}]})
         if body.get("input_type") != "audio" or "audio" not in body:
             return self._refusal("Invalid input_type. Must be one of: audio, text")
         audio = body["audio"]
@@ -171,10 +179,28 @@ class HostedPlatform:
         self.sync_calls += 1
         return JSONResponse({"data": self._data(asset, audio), "metadata": self._metadata(asset, audio)})
 
+    def _embed_35(self, body: dict[str, Any]) -> Response:
+        if message := wrong_at_once(body):
+            return self._refusal(message)
+        content, seconds = body["multi_input"].get("input_text", ""), 0.0
+        for source in body["multi_input"].get("media_sources", []):
+            asset = self._source(source)
+            if asset is None:
+                return missing()
+            if refusal := self._not_ready(asset):
+                return refusal
+            if asset.duration > LONGEST_SINGLE_SEC:
+                return self._refusal("Duration exceeds maximum limit of 30 seconds (0 minutes)")
+            content, seconds = hashlib.sha256(asset.content).hexdigest(), asset.duration
+        return JSONResponse({"data": [{"embedding": vector(f"3.5 {content}"), **NOTHING}], "usage": usage(seconds)})
+
     async def _create_task(self, request: Request) -> Response:
         if refusal := self._refused(request, "POST embed-v2/tasks"):
             return refusal
         body = await request.json()
+        self.bodies.append(body)
+        if message := wrong_task(body):
+            return self._refusal(message)
         if body.get("input_type") != "audio":
             return refuse(400, "parameter_invalid", "Invalid input_type. Must be one of: audio, video")
         asset = self._source(body["audio"]["media_source"])
@@ -182,7 +208,7 @@ class HostedPlatform:
             return missing()
         if refusal := self._not_ready(asset):
             return refusal
-        task = self._new_task(body["audio"], asset)
+        task = self._new_task({**body["audio"], **marks_of(body)}, asset)
         headers = {"location": f"{BASE_URL}/embed-v2/tasks/{task.id}"}
         return JSONResponse({"_id": task.id, "status": "processing", "data": None}, 202, headers)
 
@@ -206,6 +232,9 @@ class HostedPlatform:
         if task.failure:
             return JSONResponse({**head, "status": "failed", "data": None, "error": {"message": task.failure}})
         made = {"data": self._data(task.asset, task.audio), "metadata": self._metadata(task.asset, task.audio)}
+        if is_35(task.audio):
+            first, last = window(task.asset, task.audio)
+            made["usage"] = usage(last - first)
         return JSONResponse({**head, "status": "ready", **made})
 
     async def _open_upload(self, request: Request) -> Response:
@@ -339,12 +368,15 @@ class HostedPlatform:
             "end_offset_sec": end,
             "embedding_options": audio.get("embedding_option", ["audio", "transcription"]),
             "embedding_scopes": audio.get("embedding_scope", ["clip", "asset"]),
+            **({"embedding_dimension": audio["embedding_dimension"]} if is_35(audio) else {}),
         }
 
     def _data(self, asset: Asset, audio: dict[str, Any]) -> list[dict[str, Any]]:
         start, end = window(asset, audio)
         self.seconds_embedded += end - start
-        length = audio.get("segmentation", {}).get("fixed", {}).get("duration_sec", 6)
+        cut = audio.get("segmentation", {})
+        cut = cut.get("temporal", cut)
+        length = cut.get("fixed", {}).get("duration_sec", 6) if "dynamic" not in cut else 4
         spans = [("clip", at, min(at + length, end)) for at in steps(start, end, length)] + [("asset", start, end)]
         options = list(audio.get("embedding_option", ["audio", "transcription"]))
         types = audio.get("embedding_type", ["separate_embedding"])
@@ -361,6 +393,7 @@ class HostedPlatform:
                 "embedding_scope": scope,
                 "start_sec": first - shift,
                 "end_sec": last - shift,
+                **({"embedding_uncertainty": [0.25] * DIMENSION} if audio.get("embedding_uncertainty") else {}),
             }
             for scope, first, last in spans
             for kind in kinds

@@ -80,7 +80,9 @@ async def earlier_result(library: Library, asset: Asset, request: EmbedRequest) 
     is_labelled = request.title in ("", asset.title) and changed_tags(asset.tags, request.tags) == asset.tags
     if request.transcript or not is_labelled:
         return None
-    params = EmbedParams.of(request, knows_natural=library.config.natural_segmentation).of_recording(asset)
+    params = EmbedParams.of(
+        request, knows_natural=library.config.natural_segmentation, model_name=library.client.model_name
+    ).of_recording(asset)
     # A transcript may lie beside it since then: its words take the place of those that were recognised.
     task = await finished_task(
         library, asset, params.with_transcript(await brought_transcript(library, request, asset))

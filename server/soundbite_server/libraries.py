@@ -89,7 +89,7 @@ async def _open_hosted(settings: Settings) -> AsyncIterator[Platform]:
         workers.WorkerPool(size=1) as pool,
         httpx.AsyncClient(base_url=settings.base_url, timeout=_TIMEOUT) as http,
     ):
-        client = PlatformClient(http, api_key=settings.api_key, include=_EXTENSIONS)
+        client = PlatformClient(http, api_key=settings.api_key, model_name=settings.hosted_model, include=_EXTENSIONS)
         yield Platform(
             client,
             media_module.EngineMediaReader(pool, glossary=settings.glossary_file, has_speakers=settings.speakers),

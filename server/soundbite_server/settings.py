@@ -155,6 +155,10 @@ class Settings(BaseSettings):
     """Size of the recogniser, or a folder with one; empty is the profile's own."""
     api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("TWELVELABS_API_KEY", "TWELVE_LABS_API_KEY"))
     base_url: str = Field(HOSTED_BASE_URL, validation_alias="TWELVELABS_BASE_URL")
+    hosted_model: Annotated[str, one_of("marengo3.0", "marengo3.5")] = Field(
+        "marengo3.0", validation_alias="SOUNDBITE_MODEL"
+    )
+    """The model of the hosted platform."""
     roots: Folders = Field(default_factory=default_roots)
     """Folders whose audio may be read, symbolic links resolved."""
     read_only: bool = Field(False, description="1 or 0")
@@ -301,6 +305,11 @@ class Settings(BaseSettings):
         if self.engine == "hosted" and self.api_key is None and self.base_url == HOSTED_BASE_URL:
             raise SettingsError(
                 "SOUNDBITE_ENGINE=hosted needs TWELVELABS_API_KEY; set it, or use SOUNDBITE_ENGINE=embedded."
+            )
+        if self.is_embedded and self.hosted_model != "marengo3.0":
+            raise SettingsError(
+                f"SOUNDBITE_MODEL={self.hosted_model} is a model of the hosted platform, but the engine of this "
+                "machine is used: set TWELVELABS_API_KEY, or leave SOUNDBITE_MODEL out."
             )
         if not self.store:
             return  # a folder in `home`: nothing to ask the store, which takes a while to load

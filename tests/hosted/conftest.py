@@ -119,7 +119,10 @@ def open_library(tmp_path: Path, platform: Any) -> Callable[..., AbstractAsyncCo
 
     @asynccontextmanager
     async def opened(
-        transport: httpx.AsyncBaseTransport | None = None, largest_direct_bytes: int = 200 * MIB, **changes: Any
+        transport: httpx.AsyncBaseTransport | None = None,
+        largest_direct_bytes: int = 200 * MIB,
+        model_name: str = "marengo3.0",
+        **changes: Any,
     ) -> AsyncIterator[Library]:
         config = LibraryConfig(
             home=tmp_path / "home",
@@ -135,6 +138,7 @@ def open_library(tmp_path: Path, platform: Any) -> Callable[..., AbstractAsyncCo
             client = PlatformClient(
                 http,
                 api_key=SecretStr(hosted.KEY),
+                model_name=model_name,
                 retries=RetryPolicy(sleep=no_pause),
                 polls=PollPolicy(sleep=no_pause),
                 largest_direct_bytes=largest_direct_bytes,

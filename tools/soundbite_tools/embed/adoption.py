@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from soundbite_api import NotFound, TaskFailed
+from soundbite_api import NotFound, TaskFailed, model_of
 from soundbite_store import Asset, Task
-from soundbite_tools.embed.params import EmbedParams
+from soundbite_tools.embed.params import EmbedParams, model_label
 from soundbite_tools.embed.results import TaskResult
 from soundbite_tools.embed.spending import count_kinds
-from soundbite_tools.errors import UnknownId, sentence
+from soundbite_tools.errors import UnknownId, WorkFailed, sentence
 from soundbite_tools.requests import BOTH_OPTIONS, BOTH_SCOPES
 from soundbite_tools.sources.sources import TASK_SCHEME, asset_id_for, title_for
 from soundbite_tools.text import LONGEST_TITLE, MOST_TAGS, clock_range, plain_tags, plain_text, rounded_sec
@@ -70,7 +70,22 @@ async def adopt_task(
     if known and (known.status != "failed" or known.task_id == task_id):
         return known
     answer = await _ask_platform(library, task_id, wait_s)
-    return answer if isinstance(answer, TaskResult) else await _enter(registry, library, answer.task, title, tags)
+    if isinstance(answer, TaskResult):
+        return answer
+    _check_model(library, answer)
+    return await _enter(registry, library, answer.task, title, tags)
+
+
+def _check_model(library: Library, answer: TaskAnswer) -> None:
+    """Refuse vectors of another hosted model; those of our engine name their space."""
+    asked = library.client.model_name
+    made_by = model_of(answer.task.metadata, answer.task.usage)
+    if answer.space.id == asked != made_by:
+        raise WorkFailed(
+            f"The task was made with {made_by}, the library with {asked}: their vectors can't be compared.",
+            f"Set SOUNDBITE_MODEL={made_by} to take it in.",
+            code="wrong_model",
+        )
 
 
 async def _ask_platform(library: Library, task_id: str, wait_s: float) -> TaskAnswer | TaskResult:
@@ -197,7 +212,9 @@ def _params(task: EmbeddingTask) -> EmbedParams:
     ]
     # All but the last segment have the full length.
     segment_sec = round(median(lengths)) if lengths else 6
+    made_by = model_of(about, task.usage)
     return EmbedParams(
+        model=model_label(made_by),
         start_sec=start_sec,
         end_sec=end_sec,
         segment_sec=min(max(segment_sec, _SHORTEST_SEGMENT_SEC), _LONGEST_SEGMENT_SEC),

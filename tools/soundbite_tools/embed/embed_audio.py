@@ -53,7 +53,9 @@ async def embed_audio(
     given = choose(request.source, url=request.url, base64_string=request.base64_string, asset_id=request.asset_id)
     if given.kind == "task":
         return await _from_elsewhere(jobs, given.value.removeprefix(TASK_SCHEME), request, on_progress)
-    params = EmbedParams.of(request, knows_natural=library.config.natural_segmentation)
+    params = EmbedParams.of(
+        request, knows_natural=library.config.natural_segmentation, model_name=library.client.model_name
+    )
     named = await resolve(given, library.config)
     if following := await live_task(library, named.uri) if named.kind == "file" else None:
         return await _followed(jobs, following, request, on_progress)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import fmean
 from typing import TYPE_CHECKING, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from soundbite_api import AudioInput, FixedSegmentation, MediaSource, Segmentation
+from soundbite_api import HOSTED_MODEL, MARENGO_35, AudioInput, FixedSegmentation, MediaSource, Segmentation, refusal
 from soundbite_tools.errors import ToolProblem, sentence
 from soundbite_tools.requests import (
     ALL_TRACKS,
@@ -25,11 +26,13 @@ from soundbite_tools.requests import (
 from soundbite_tools.text import number
 
 if TYPE_CHECKING:
-    from soundbite_store import Asset
+    from soundbite_store import Asset, StoredClip
     from soundbite_tools.sources.spoken import Brought
 
 Value = TypeVar("Value", bound=str)
+SHORTEST_TASK_SEC = 4.0
 _TRACK = "track"
+_UNCERTAINTY = "uncertainty"
 _ORDER = (*get_args(Option), *get_args(Scope), *get_args(Structure))
 
 
@@ -60,17 +63,28 @@ class EmbedParams(BaseModel):
     embedding_option: tuple[Option, ...] = BOTH_OPTIONS
     embedding_scope: tuple[Scope, ...] = BOTH_SCOPES
     embedding_type: tuple[Structure, ...] = SEPARATE
+    model: str = ""
+    """Of the hosted platform, where it is another than Marengo 3.0."""
 
     @classmethod
-    def of(cls, request: EmbedRequest, *, knows_natural: bool) -> Self:
+    def of(cls, request: EmbedRequest, *, knows_natural: bool, model_name: str = HOSTED_MODEL) -> Self:
         """Return the parameters that a request means on a platform, which may know natural segments or not.
 
         `segmentation` auto is natural where that is known; a segment length other than the default asks for fixed.
+        Marengo 3.5 embeds clips of its one option where nothing else is asked for, since it then says how sure it is.
 
         Raises:
             ParameterProblem: the platform does not take them together (contract 3.2 and 3.9).
         """
-        strategy = _strategy(request, knows_natural)
+        strategy = _strategy(request, knows_natural, model_name)
+        options, scopes, given = request.embedding_option, request.embedding_scope, request.model_fields_set
+        if model_name == MARENGO_35:
+            options = options if "embedding_option" in given else ("audio",)
+            scopes = scopes if "embedding_scope" in given else ("clip",)
+        if reason := refusal(model_name, options, request.embedding_type):
+            raise ParameterProblem(
+                f"{reason}.", f"Leave that out, or use {HOSTED_MODEL} (SOUNDBITE_MODEL); nothing was embedded."
+            )
         try:
             params = cls(
                 start_sec=request.start_sec,
@@ -78,9 +92,10 @@ class EmbedParams(BaseModel):
                 track=request.track,
                 segmentation=strategy,
                 segment_sec=request.segment_sec if strategy == "fixed" else DEFAULT_SEGMENT_SEC,
-                embedding_option=_in_order(request.embedding_option),
-                embedding_scope=_in_order(request.embedding_scope),
+                embedding_option=_in_order(options),
+                embedding_scope=_in_order(scopes),
                 embedding_type=_in_order(request.embedding_type),
+                model=model_label(model_name),
             )
             params.audio_input(MediaSource(asset_id="any"))
         except ValidationError as exc:
@@ -92,6 +107,15 @@ class EmbedParams(BaseModel):
                 "Change that parameter and call embed_audio again; nothing was embedded.",
             ) from exc
         return params
+
+    @property
+    def words_option(self) -> str:
+        """The option of the embeddings that carry what is said; empty where no words are asked for."""
+        if "separate_embedding" not in self.embedding_type:
+            return "fused"
+        if self.model == MARENGO_35:
+            return "audio"  # which holds speech too
+        return "transcription" if "transcription" in self.embedding_option else ""
 
     @property
     def segmentation_label(self) -> str:
@@ -133,11 +157,17 @@ class EmbedParams(BaseModel):
         return (
             (self.start_sec, self.end_sec, self.track, self.segmentation_label)
             == (other.start_sec, other.end_sec, other.track, other.segmentation_label)
+            and self.model == other.model
             and other.transcript in ("", self.transcript)
             and set(self.embedding_option) >= set(other.embedding_option)
             and set(self.embedding_scope) >= set(other.embedding_scope)
             and set(self.embedding_type) >= set(other.embedding_type)
         )
+
+
+def model_label(model_name: str) -> str:
+    """Return how parameters name a model of the hosted platform."""
+    return "" if model_name == HOSTED_MODEL else model_name
 
 
 def track_of(asset: Asset) -> str:
@@ -152,18 +182,38 @@ def with_track(asset: Asset, track: str) -> Asset:
     return replace(asset, metadata_json=json.dumps({**json.loads(asset.metadata_json or "{}"), _TRACK: track}))
 
 
+def with_uncertainty(asset: Asset, uncertainty: Sequence[float] | None) -> str:
+    """Return the metadata of a clip: that of its recording, and how unsure the platform is of its vector, the mean."""
+    if not uncertainty:
+        return asset.metadata_json
+    return json.dumps({**json.loads(asset.metadata_json or "{}"), _UNCERTAINTY: round(fmean(uncertainty), 6)})
+
+
+def uncertainty_of(clip: StoredClip) -> float | None:
+    """Return how unsure the platform is of a clip's vector; only Marengo 3.5 says so."""
+    value = json.loads(clip.metadata_json or "{}").get(_UNCERTAINTY)
+    return float(value) if isinstance(value, int | float) else None
+
+
 def is_same_sound(asset: Asset, other: Asset) -> bool:
     """Return whether two records are of the same track of the same content."""
     return (asset.content_hash, track_of(asset)) == (other.content_hash, track_of(other))
 
 
 def check_length(params: EmbedParams, duration_sec: float, longest_sec: float) -> None:
-    """Refuse a window longer than the platform takes.
+    """Refuse a window longer or shorter than the platform takes.
 
     Raises:
         ParameterProblem: it is.
     """
     start_sec, end_sec = params.window(duration_sec)
+    if params.model == MARENGO_35 and 0.0 < end_sec - start_sec < SHORTEST_TASK_SEC:
+        raise ParameterProblem(
+            f"{params.model} embeds recordings of {number(SHORTEST_TASK_SEC)} seconds and more; "
+            f"that is {number(round(end_sec - start_sec, 3))}.",
+            f"Choose a longer window, or use {HOSTED_MODEL} (SOUNDBITE_MODEL).",
+            code="audio_too_short",
+        )
     if end_sec - start_sec > longest_sec:
         raise ParameterProblem(
             f"That is {number(round(end_sec - start_sec, 3))} seconds of audio; "
@@ -173,12 +223,12 @@ def check_length(params: EmbedParams, duration_sec: float, longest_sec: float) -
         )
 
 
-def _strategy(request: EmbedRequest, knows_natural: bool) -> Literal["natural", "fixed"]:
+def _strategy(request: EmbedRequest, knows_natural: bool, model_name: str) -> Literal["natural", "fixed"]:
     if request.segmentation == "auto":
         return "natural" if knows_natural and request.segment_sec == DEFAULT_SEGMENT_SEC else "fixed"
-    if request.segmentation == "natural" and not knows_natural:
+    if request.segmentation == "natural" and not knows_natural and model_name != MARENGO_35:
         raise ParameterProblem(
-            "The hosted platform cuts recordings into segments of one length only.",
+            f"{HOSTED_MODEL} of the hosted platform cuts recordings into segments of one length only.",
             'Use segmentation "auto" or "fixed".',
         )
     return request.segmentation

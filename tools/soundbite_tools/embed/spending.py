@@ -14,6 +14,7 @@ from soundbite_tools.embed.results import EmbeddingCount
 from soundbite_tools.errors import ToolProblem
 
 if TYPE_CHECKING:
+    from soundbite_api import EmbeddingUsage
     from soundbite_store import Task
     from soundbite_tools.library import Library
 
@@ -28,6 +29,8 @@ class TaskFigures(BaseModel):
     start_sec: float = 0.0
     end_sec: float = 0.0
     dimension: int = 0
+    input_tokens: dict[str, int] = {}
+    """What the platform counted, by kind of content; only Marengo 3.5 does."""
     counts: tuple[EmbeddingCount, ...] = ()
     digest: str = ""
     """Of the ids of the rows, in hexadecimal; empty in tasks from before it was kept."""
@@ -74,6 +77,15 @@ def count_kinds(embeddings: Iterable[_Kind]) -> tuple[EmbeddingCount, ...]:
         EmbeddingCount(embedding_option=option, embedding_scope=scope, count=count)
         for (_, option, scope), count in sorted(kinds.items())
     )
+
+
+def usage_notes(usage: EmbeddingUsage | None) -> list[str]:
+    """Return what the platform says of the tokens of an answer, in sentences."""
+    if usage is None:
+        return []
+    tokens = ", ".join(f"{count} of {kind}" for kind, count in sorted(usage.input_tokens.items()))
+    cut = ["The platform cut the input short, to fit what its model takes."] if usage.truncated else []
+    return [*([f"Tokens the platform counted: {tokens}."] if tokens else []), *cut]
 
 
 class Allowance(Protocol):

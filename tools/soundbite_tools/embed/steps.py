@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from soundbite_api import (
+    HOSTED_MODEL,
     BackOff,
     MalformedResponse,
     MediaSource,
@@ -24,7 +25,7 @@ from soundbite_api import (
 )
 from soundbite_store import ClipFilter, Space
 from soundbite_tools.embed.live.follow import follow_to_end
-from soundbite_tools.embed.params import EmbedParams
+from soundbite_tools.embed.params import SHORTEST_TASK_SEC, EmbedParams, model_label
 from soundbite_tools.embed.parts import PartWriter, forget_parts
 from soundbite_tools.embed.renewal import recording_of
 from soundbite_tools.embed.spending import TaskFigures, check_budget
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
 Report = Callable[[str, float], Awaitable[None]]
 
-SHORTEST_TASK_SEC = 4.0
 _SAME_SEC = 0.5
 _LISTED = 50
 # Clocks differ; tasks that the ledger knows are left out anyway.
@@ -65,11 +65,12 @@ async def embed_upload(
     """
     start_sec, end_sec = params.window(upload.duration_sec)
     audio = await _with_words(library, task, params, _audio_input(params, upload))
-    if 0.0 < end_sec - start_sec <= library.config.longest_sync_sec:
+    if library.client.embeds_at_once and 0.0 < end_sec - start_sec <= library.config.longest_sync_sec:
         await report("embedding", 0.1)
         try:
             sync = await library.client.embed_audio(audio)
-            return _in_recording(Answer(sync.response.data, sync.response.metadata, sync.space), upload)
+            response = sync.response
+            return _in_recording(Answer(response.data, response.metadata, sync.space, response.usage), upload)
         except (PlatformUnreachable, PlatformFault, MalformedResponse) as exc:
             if end_sec - start_sec < SHORTEST_TASK_SEC or exc.code == "wrong_dimension":
                 raise
@@ -101,7 +102,8 @@ async def follow(
     start_sec = 0.0 if upload.is_cut else params.start_sec
     with anyio.move_on_after(library.config.longest_task_s):
         answer = await library.client.wait_for_task(platform_task_id, start_sec=start_sec, polls=polls, on_answer=tell)
-        return _in_recording(Answer(answer.task.data or [], answer.task.metadata, answer.space), upload)
+        made = answer.task
+        return _in_recording(Answer(made.data or [], made.metadata, answer.space, made.usage), upload)
     raise WorkFailed(
         f"The platform's task was not ready after {library.config.longest_task_s / 3600:g} hours.",
         "Call embed_audio again, with a shorter window (start_sec, end_sec) if the recording is long.",
@@ -204,6 +206,13 @@ async def embed(library: Library, registry: Registry, task: Task, report: Report
             await finish(library, task, TaskFigures.of(task))
             return
     params = EmbedParams.model_validate_json(task.params_json)
+    if params.model != model_label(library.client.model_name):
+        now = library.client.model_name
+        raise WorkFailed(
+            f"This was begun with {params.model or HOSTED_MODEL}, and SOUNDBITE_MODEL is {now}.",
+            "Call embed_audio again.",
+            code="other_model",
+        )
     try:
         upload, answer = await _answer_patiently(library, registry, task, asset, params, report)
         await report("writing", 0.97)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from soundbite_api import ABOUT_TRACKS, EmbeddedSpace, EmbeddingData, EmbeddingMetadata
+from soundbite_api import ABOUT_TRACKS, EmbeddedSpace, EmbeddingData, EmbeddingMetadata, EmbeddingUsage
 from soundbite_store import (
     Asset,
     Clip,
@@ -25,9 +25,9 @@ from soundbite_store import (
     is_touched,
     to_json,
 )
-from soundbite_tools.embed.params import EmbedParams
+from soundbite_tools.embed.params import EmbedParams, with_uncertainty
 from soundbite_tools.embed.renewal import check_erased, drop_foreign_names, erased_notes, recording_of
-from soundbite_tools.embed.spending import TaskFigures, count_kinds
+from soundbite_tools.embed.spending import TaskFigures, count_kinds, usage_notes
 from soundbite_tools.embed.transcripts import WindowTranscript, find_transcript
 from soundbite_tools.errors import RecordingRemoved, WorkFailed, sentence
 from soundbite_tools.library import current_space
@@ -102,7 +102,7 @@ def _clip(recording: Recording, item: EmbeddingData, dimension: int, made_at: da
         transcript=_text(recording, item, start_sec, end_sec),
         sound_words=_sound_words(recording, item),
         tags=asset.tags,
-        metadata_json=asset.metadata_json,
+        metadata_json=with_uncertainty(asset, item.embedding_uncertainty),
         segmentation=recording.params.segmentation_label,
         created_at=made_at,
         language=recording.language if item.embedding_scope == "asset" else language,
@@ -115,8 +115,8 @@ def _text(recording: Recording, item: EmbeddingData, start_sec: float, end_sec: 
     # One row a clip carries the words, or a full-text search would count them once for every option; a recording's
     # whole text belongs to its clips where it has some.
     params = recording.params
-    carrier = "transcription" if "separate_embedding" in params.embedding_type else "fused"
-    if item.embedding_option != carrier or (item.embedding_scope == "asset" and "clip" in params.embedding_scope):
+    is_of_clips = item.embedding_scope == "asset" and "clip" in params.embedding_scope
+    if item.embedding_option != params.words_option or is_of_clips:
         return ""
     text = item.transcript
     if text is None or is_touched(start_sec, end_sec, recording.asset.erased):
@@ -151,6 +151,7 @@ class Answer:
     data: Sequence[EmbeddingData]
     metadata: EmbeddingMetadata | None
     space: EmbeddedSpace
+    usage: EmbeddingUsage | None = None
 
 
 async def write(
@@ -163,8 +164,8 @@ async def write(
         StoreError: it can't be written.
     """
     spoken = WindowTranscript(None)
-    if "transcription" in params.embedding_option:
-        has_speech = any(item.embedding_option != "audio" for item in answer.data)
+    if params.words_option:
+        has_speech = params.words_option == "audio" or any(item.embedding_option != "audio" for item in answer.data)
         window_transcript = answer.metadata.window_transcript if answer.metadata else None
         spoken = await find_transcript(
             library, asset, params, upload, has_speech=has_speech, window_transcript=window_transcript
@@ -209,7 +210,7 @@ async def _write(
     # Of a recording that was followed they say where that was interrupted.
     earlier = json.loads(before.notes_json) if TaskFigures.of(before).is_live else []
     notes = [*earlier, *upload.notes, *_notes(asset, params, figures, answer.metadata, clips)]
-    notes += erased_notes(asset, await ledger.get_asset(asset.asset_id))
+    notes += [*usage_notes(answer.usage), *erased_notes(asset, await ledger.get_asset(asset.asset_id))]
     notes += [*_brought_note(library, params), *([spoken.note] if spoken.note else []), *correction_notes]
     duration_sec = _duration_sec(asset, answer, figures)
     language = language or asset.language  # an embedding of its sound alone says nothing of it
@@ -346,6 +347,7 @@ def _figures(space: Space, clips: Sequence[Clip], answer: Answer) -> TaskFigures
         start_sec=start_sec,
         end_sec=end_sec,
         dimension=len(clips[0].vector),
+        input_tokens=answer.usage.input_tokens if answer.usage else {},
         counts=count_kinds(clips),
         digest=f"{digest_of({clip.row_id(space) for clip in clips}):x}",
     )

@@ -13,7 +13,7 @@ import anyio.to_thread
 
 from soundbite_api import SourceFile
 from soundbite_store import ClipFilter, StoredClip, one_a_span
-from soundbite_tools.embed.params import track_of
+from soundbite_tools.embed.params import track_of, uncertainty_of
 from soundbite_tools.errors import QuestionProblem, RecordingRemoved, UnknownId, raises_problems, sentence
 from soundbite_tools.requests import SoundFormat
 from soundbite_tools.results import ClipDetail
@@ -28,6 +28,7 @@ from soundbite_tools.text import (
     distinct_sounds,
     file_label,
     language_label,
+    number,
     plain_text,
     range_id,
     range_of,
@@ -118,9 +119,14 @@ async def get_clip(library: Library, request: ClipRequest) -> PlayableClip:
         path=str(cut.path) if cut.path else "",
         audio_format=request.audio_format if cut.sound else "",
         audio_bytes=len(cut.sound),
-        notes=[note for note in (span.note, cut.note) if note],
+        notes=[note for note in (span.note, cut.note, _uncertainty_note(span)) if note],
     )
     return PlayableClip(detail, cut.sound, cut.mime_type)
+
+
+def _uncertainty_note(span: _Span) -> str:
+    values = [value for value in map(uncertainty_of, span.rows) if value is not None]
+    return f"The platform gives its vector an uncertainty of {number(round(max(values), 4))}." if values else ""
 
 
 async def _of_clip(library: Library, clip_id: str, *, is_range_given: bool) -> _Span:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 import numpy as np
 
-from soundbite_api import MediaSource, NotFound, PlatformError
+from soundbite_api import LONGEST_SINGLE_SEC, MediaSource, NotFound, PlatformError
 from soundbite_store import Clip, ClipFilter, StoredClip
 from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.registry import describe
@@ -184,9 +184,20 @@ async def _listen(library: Library, asset: Asset) -> AudioEmbeddings:
     with anyio.move_on_after(LONGEST_WAIT_S):
         async with _upload(library, asset) as upload:
             ready = await library.client.wait_for_asset(upload)
-            end_sec = min(asset.duration_sec or ready.duration or LONGEST_EXAMPLE_SEC, LONGEST_EXAMPLE_SEC)
+            duration_sec = asset.duration_sec or ready.duration or LONGEST_EXAMPLE_SEC
+            end_sec = min(duration_sec, LONGEST_EXAMPLE_SEC)
             await check_budget(library, end_sec)
             params = _params(end_sec)
+            if not library.client.embeds_at_once:
+                # Such a model takes an asset as it is.
+                params = params.model_copy(update={"embedding_option": ("audio",)})
+                if duration_sec > LONGEST_SINGLE_SEC:
+                    raise QuestionProblem(
+                        f"{library.client.model_name} compares with sounds of at most {number(LONGEST_SINGLE_SEC)} "
+                        f"seconds; that one has {number(round(duration_sec))}.",
+                        "Add it with embed_audio, and give its asset_id in like.",
+                        code="example_too_long",
+                    )
             answer = await library.client.embed_audio(params.audio_input(MediaSource(asset_id=upload)))
             await (await library.ledger()).add_usage(library.config.platform, seconds_embedded=end_sec)
             return answer
