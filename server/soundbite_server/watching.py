@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from soundbite_server.sources import media_in
-from soundbite_tools import written_files
+from soundbite_server.sources import files_in, is_media
+from soundbite_tools import TRANSCRIPT_ENDINGS, written_files
 
 QUIET_S = 4.0
 """A file that has not grown for so long may be settled."""
@@ -55,8 +55,9 @@ class FolderWatch:
         self._taken: dict[Path, _State] = {}
 
     def take(self, paths: Sequence[Path]) -> None:
-        """Count files as taken as they are now."""
-        self._taken |= {path: state for path in paths if (state := _state(path))}
+        """Count files as taken as they are now, with the transcripts beside them."""
+        texts = (path.with_suffix(ending) for path in paths for ending in TRANSCRIPT_ENDINGS)
+        self._taken |= {path: state for path in (*paths, *texts) if (state := _state(path))}
 
     def without_growing(self, paths: Iterable[Path]) -> list[Path]:
         """Return the files that may be taken at once: nobody writes to them, and they have not just changed."""
@@ -66,10 +67,17 @@ class FolderWatch:
         return [path for path in still if path not in written]
 
     def look(self) -> list[Path]:
-        """Return the files that are new or changed and settled, each once in each state."""
+        """Return the files that are new or changed and settled, or have another transcript, each once in each state."""
         now = self._clock()
         growths: dict[Path, _Growth] = {}
-        for path in (path.absolute() for folder in self._folders for path in media_in(folder)):
+        files = [path.absolute() for folder in self._folders for path in files_in(folder)]
+        spoken = {path.with_suffix(""): path for path in files if is_media(path)}
+        texts = {
+            path: spoken[path.with_suffix("")]
+            for path in files
+            if path.suffix.lower() in TRANSCRIPT_ENDINGS and path.with_suffix("") in spoken
+        }
+        for path in (*spoken.values(), *texts):
             state = _state(path)
             if state and state[0]:
                 growths[path] = self._grown(path, state, now)
@@ -82,7 +90,8 @@ class FolderWatch:
         written = self._written(quiet) if quiet else set()
         settled = [path for path in quiet if path not in written and _state(path) == growths[path].state]
         self._taken |= {path: growths[path].state for path in settled}
-        return settled
+        # A transcript of a recording that is not settled yet is taken with that.
+        return list(dict.fromkeys(path for one in settled if (path := texts.get(one, one)) in self._taken))
 
     def _grown(self, path: Path, state: _State, now: float) -> _Growth:
         before = self._growths.get(path)

@@ -51,6 +51,24 @@ def test_a_recorder_that_keeps_its_file_open_is_one_recording_however_long_it_wr
     assert folder.taken == [("meeting.mp3", 480_000)]
 
 
+def test_a_transcript_that_comes_later_has_its_recording_taken_again(folder: Folder) -> None:
+    folder.append("talk.mp3", 100)
+    folder.append("talk.txt", 10)
+    folder.append("notes.txt", 10)
+    folder.watch.take([folder.path / "talk.mp3"])
+    folder.pass_by(60)
+    assert folder.taken == []
+    folder.append("talk.vtt", 10)
+    folder.pass_by(60)
+    assert folder.taken == [("talk.mp3", 100)]
+    folder.append("memo.srt", 10)
+    for _ in range(20):  # the recording is being copied yet
+        folder.append("memo.mp3", 10)
+        folder.pass_by(2)
+    folder.pass_by(60)
+    assert folder.taken[1:] == [("memo.mp3", 200)]
+
+
 def test_a_copy_over_a_slow_link_is_waited_for_as_long_as_its_pauses_tell(folder: Folder) -> None:
     for _ in range(20):
         folder.append("talk.mp3", 1000)

@@ -101,7 +101,7 @@ if TYPE_CHECKING:
     from soundbite_tools.sources.origins import origins
     from soundbite_tools.sources.presence import as_spelled, file_states
     from soundbite_tools.sources.sources import source_label
-    from soundbite_tools.sources.spoken import parsed_transcript, read_transcript_file
+    from soundbite_tools.sources.spoken import TRANSCRIPT_ENDINGS, parsed_transcript, read_transcript_file
     from soundbite_tools.sources.writers import written_files
     from soundbite_tools.speakers import SpeakerLabels, speaker_labels, transcript_of_recording
     from soundbite_tools.text import (
@@ -190,7 +190,7 @@ _NAMES = {
     "sources.origins": "origins",
     "sources.presence": "as_spelled file_states",
     "sources.sources": "source_label",
-    "sources.spoken": "parsed_transcript read_transcript_file",
+    "sources.spoken": "TRANSCRIPT_ENDINGS parsed_transcript read_transcript_file",
     "sources.writers": "written_files",
     "speakers": "SpeakerLabels speaker_labels transcript_of_recording",
     "transcripts.correct_transcript": "correct_transcript",
@@ -218,6 +218,7 @@ __all__ = [
     "MOST_TAGS",
     "SILENCE",
     "TASKS_READ",
+    "TRANSCRIPT_ENDINGS",
     "TRANSCRIPT_FORMATS",
     "UPLOAD_SCHEME",
     "AssetResult",

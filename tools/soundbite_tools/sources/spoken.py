@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from soundbite_store import Asset
     from soundbite_tools.config import LibraryConfig
 
-ENDINGS = (".vtt", ".srt", ".json", ".txt")
+TRANSCRIPT_ENDINGS = (".vtt", ".srt", ".json", ".txt")
 BROUGHT = "brought:"
 """What the source of a brought transcript in the ledger begins with; its digest follows."""
 _LARGEST_BYTES = 4 * 1024 * 1024
@@ -95,7 +95,7 @@ def given_transcript(text: str, config: LibraryConfig) -> Brought:
     Raises:
         SourceProblem: it can't be read, or holds no words.
     """
-    if "\n" not in text and len(text) < _LONGEST_PATH and text.lower().endswith(ENDINGS):
+    if "\n" not in text and len(text) < _LONGEST_PATH and text.lower().endswith(TRANSCRIPT_ENDINGS):
         path = allowed_file(text, config)
         return parsed_transcript(read_transcript_file(path), path.name)
     return parsed_transcript(text, "")
@@ -106,7 +106,7 @@ def transcript_beside(path: Path, duration_sec: float, config: LibraryConfig) ->
 
     Text without times may be notes: it counts where a person could say it in the time that the recording lasts.
     """
-    for ending in ENDINGS:
+    for ending in TRANSCRIPT_ENDINGS:
         beside = path.with_suffix(ending)
         try:
             real = beside.resolve()
@@ -134,7 +134,7 @@ def parsed_transcript(text: str, name: str) -> Brought:
         sentences = _cues(plain)
     elif stamped := _stamped(plain):
         sentences = stamped
-    elif name.lower().endswith(ENDINGS[:-1]) or "\x00" in plain or plain.count("\ufffd") > len(plain) / 100:
+    elif name.lower().endswith(TRANSCRIPT_ENDINGS[:-1]) or "\x00" in plain or plain.count("\ufffd") > len(plain) / 100:
         sentences = []  # captions without a cue, JSON that is none, or no text at all
     else:
         sentences, has_times = _untimed(plain.removeprefix("WEBVTT")), False
