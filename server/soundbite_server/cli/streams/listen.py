@@ -61,11 +61,12 @@ async def listen_command(
             # Before the file is there: refused, nothing is left behind.
             task = await begin_following(jobs.library, request.model_copy(update={"source": str(path)}))
             capture = await anyio.to_thread.run_sync(Capture, path, blocks, pcm)
+            result: TaskResult | None = None
             async with anyio.create_task_group() as group:
                 group.start_soon(_stop_when_asked, capture, asked)
                 result = await follow_task(jobs, task, None, as_json=as_json)
                 group.cancel_scope.cancel()
-    if result.status == "failed":
+    if result and result.status == "failed":
         await anyio.to_thread.run_sync(_clear, path, result)
         sys.exit(INPUT_EXIT_CODE)
 
