@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -120,8 +121,16 @@ class EngineMediaReader:
         Raises:
             MediaProblem: it can't be read from its beginning.
         """
-        async with _translated():
-            return await media.decode_growing(path, sound, over)
+        # What is heard is embedded at once: the models are loaded before there is much of it.
+        from soundbite_engine.analysis.work import warm_up
+
+        warming = asyncio.create_task(warm_up(self._pool, self._engine.profile)) if self._engine else None
+        try:
+            async with _translated():
+                return await media.decode_growing(path, sound, over)
+        finally:
+            if warming:
+                warming.cancel()
 
     async def levels(self, source: SourceFile, count: int, track: str = "") -> Levels:
         """Return how loud the sound of a file is in `count` equal parts of it.

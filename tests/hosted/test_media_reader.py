@@ -7,11 +7,14 @@ import os
 import signal
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import av
 import pytest
 
 from soundbite_api import SourceFile
+from soundbite_engine.profiles import base_profile
 from soundbite_engine.workers.pool import WorkerPool
 from soundbite_server.local_media import EngineMediaReader
 from soundbite_tools.errors import WorkFailed
@@ -62,3 +65,27 @@ async def test_a_worker_that_is_killed_costs_no_words_and_makes_no_file_unreadab
         with pytest.raises(WorkFailed, match="stopped from outside") as failed:
             await probe
         assert failed.value.code == "worker_killed"
+
+
+async def test_while_a_file_is_decoded_that_grows_each_process_loads_the_models(tmp_path: Path) -> None:
+    path, over, loaded = tmp_path / "talk.flac", tmp_path / "over", list[object]()
+    path.write_bytes(SAMPLE.read_bytes())
+    ready = asyncio.Event()
+
+    class Watched(WorkerPool):
+        async def run(self, job: str, /, *args: Any, **options: Any) -> Any:
+            result = await super().run(job, *args, **options)
+            loaded.append(job)
+            if len(loaded) == self.size:
+                ready.set()
+            return result
+
+    async with Watched(size=2) as pool, asyncio.timeout(300):
+        engine: Any = SimpleNamespace(profile=base_profile())
+        decoding = asyncio.create_task(
+            EngineMediaReader(pool, engine).decode_growing(path, tmp_path / "sound.pcm", over)
+        )
+        await ready.wait()
+        assert (loaded, decoding.done()) == (["load_models", "load_models"], False)
+        over.touch()
+        assert await decoding > 1.0

@@ -21,6 +21,8 @@ from soundbite_engine.sound.described import Described, heard_names
 from soundbite_engine.sound.sound_blocks import sound_block
 from soundbite_engine.speech.passages import passages
 from soundbite_engine.speech.transcripts import Sentence
+from soundbite_engine.speech.voices import VoiceEncoder
+from soundbite_engine.speech.whisper import Recogniser
 from soundbite_engine.text.clip_vectors import clip_vectors
 from soundbite_engine.text.sentence_embedder import SentenceEmbedder
 from soundbite_engine.workers.jobs import Report
@@ -33,6 +35,16 @@ WARM_UP_TICKS = 31  # the detector's memory, about a second
 @cache
 def _detector() -> voice.VoiceDetector:
     return voice.VoiceDetector()
+
+
+def load_models(report: Report, recogniser: str, language: str, texts: str, voices: str) -> None:
+    """Load the models in these folders, of which `voices` may be empty; `language` is as in `recognise`."""
+    del report
+    _detector()
+    SentenceEmbedder.load(Path(texts))
+    if voices:
+        VoiceEncoder.load(voices)
+    Recogniser.load(recogniser, language)
 
 
 def listen(report: Report, scratch: str, first_tick: int, last_tick: int) -> None:

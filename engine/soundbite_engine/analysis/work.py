@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Literal
 from soundbite_api.turns import claimed
 from soundbite_engine.analysis.parts import Cut
 from soundbite_engine.analysis.progress import Meter
-from soundbite_engine.errors import WorkerError
+from soundbite_engine.errors import EngineError, WorkerError
 from soundbite_engine.profiles import Profile
 from soundbite_engine.sound.described import Described
 from soundbite_engine.space import Floats
@@ -32,6 +33,7 @@ from soundbite_engine.workers.plans import (
 )
 from soundbite_engine.workers.pool import KILLED_TRIES, WorkerPool
 
+_log = logging.getLogger(__name__)
 DECODE_TIMEOUT_S = 1800.0
 PART_TIMEOUT_S = 600.0
 # After so much sound its workers end, and what they hold, a recogniser each, is the store's that is about to write. The
@@ -54,6 +56,17 @@ async def all_of(*parts: Coroutine[Any, Any, Any]) -> list[Any]:
     async with failing_as_one() as group:
         tasks = [group.create_task(part) for part in parts]
     return [task.result() for task in tasks]
+
+
+async def warm_up(pool: WorkerPool, profile: Profile) -> None:
+    """Have each worker load the models of a profile, which takes seconds; what is heard first need not wait for it."""
+    texts, recogniser = profile.texts, profile.recogniser
+    folders = (str(recogniser.folder), recogniser.language, str(texts.folder))
+    voices = str(profile.voices.folder) if profile.voices else ""
+    jobs = [pool.run("load_models", *folders, voices, timeout_s=PART_TIMEOUT_S) for _ in range(pool.size)]
+    for failure in await asyncio.gather(*jobs, return_exceptions=True):
+        if isinstance(failure, EngineError):
+            _log.info("A worker is not ready yet: %s", failure)  # the job that needs the models says it again
 
 
 class Work:

@@ -30,6 +30,7 @@ JOBS = {
     "hear_voices": "soundbite_engine.speech.voices:hear_voices",
     "tell_speakers": "soundbite_engine.speech.turns:tell_speakers",
     "recognise": "soundbite_engine.speech.recognition:recognise",
+    "load_models": "soundbite_engine.analysis.listening:load_models",
     "embed_clips": "soundbite_engine.analysis.listening:embed_clips",
 }
 

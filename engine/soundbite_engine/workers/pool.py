@@ -7,7 +7,9 @@ takes too long, uses too much memory or ends the process.
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
+import itertools
 import logging
 import os
 import signal
@@ -40,8 +42,13 @@ def worker_environment(environ: dict[str, str]) -> dict[str, str]:
     return {**inherited, **_ONE_THREAD}
 
 
+_numbers = itertools.count()
+
+
 class _Worker:
     def __init__(self, process: Process) -> None:
+        self.number = next(_numbers)
+        """In the order in which they were started."""
         assert process.stdin is not None
         assert process.stdout is not None
         self._process = process
@@ -209,7 +216,8 @@ class WorkerPool:
         finally:
             self._busy.discard(worker)
             if is_sound and self._is_open:
-                self._idle.append(worker)
+                # What has run longest has most models loaded: it comes first, and what is to spare is the latest.
+                bisect.insort(self._idle, worker, key=lambda idle: -idle.number)
             else:
                 await asyncio.shield(worker.kill())
         return self._result(job, answer)

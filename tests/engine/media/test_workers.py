@@ -27,11 +27,14 @@ import os, sys, time
 import numpy as np
 from soundbite_engine.errors import MediaError
 
-NAMES = "double pid crash hang spin hoard refuse stumble chatter steps hang_until environment smuggle"
+NAMES = "double pid wait crash hang spin hoard refuse stumble chatter steps hang_until environment smuggle"
 JOBS = {name: f"{__name__}:{name}" for name in NAMES.split()}
 
 def double(report, array): return array * 2
 def pid(report): return os.getpid()
+def wait(report, file):
+    while not os.path.exists(file): time.sleep(0.01)
+    return os.getpid()
 def crash(report): os.kill(os.getpid(), 11)
 def hang(report, marker):
     open(marker, "w").write(str(os.getpid()))
@@ -130,6 +133,18 @@ async def test_workers_that_wait_can_be_sent_home_and_those_that_work_are_not(po
         assert not hanging.done()
         hanging.cancel()
         await asyncio.gather(hanging, return_exceptions=True)
+
+
+async def test_a_job_goes_to_the_process_that_has_run_longest(pool_of: Pools, tmp_path: Path) -> None:
+    async with pool_of(2) as pool:
+        first = await pool.run("pid")
+        waiting = [asyncio.create_task(pool.run("wait", str(tmp_path / name))) for name in ("one", "two")]
+        ended = []
+        for name, job in zip(("one", "two"), waiting, strict=True):
+            (tmp_path / name).touch()
+            ended.append(await job)
+        assert (ended[0], ended[1] != first) == (first, True)
+        assert await pool.run("pid") == first  # it has loaded what the other one may not have
 
 
 async def test_a_crash_fails_its_own_job_only(pool_of: Pools) -> None:
