@@ -8,14 +8,18 @@ import math
 import re
 import shutil
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
-from mcp_types import AudioContent, CallToolResult, TextContent
+from mcp_types import AudioContent, CallToolResult, ResourceLink, TextContent
 
 from soundbite_server import Settings, build_server
+from soundbite_server.mcp.boundary import with_sound
+from soundbite_tools import ClipDetail, PlayableClip
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -62,7 +66,7 @@ async def test_the_sound_itself_comes_besides_its_facts(connect: Any, embedded: 
         for audio_format, (mime_type, beginning) in FORMATS.items():
             wanted = {"asset_id": embedded.asset_id, "end_sec": 6, "audio_format": audio_format, "include_audio": True}
             result = await client.call_tool("get_clip", wanted)
-            said, sound = result.content
+            said, sound, *links = result.content
             assert isinstance(said, TextContent)
             assert isinstance(sound, AudioContent)
             assert (result.structured_content or {})["asset_id"] == embedded.asset_id
@@ -70,6 +74,35 @@ async def test_the_sound_itself_comes_besides_its_facts(connect: Any, embedded: 
             assert embedded.asset_id in said.text
             assert sound.mime_type == mime_type
             assert beginning in base64.b64decode(sound.data)[:100]
+            await check_links(client, links)
+
+
+async def check_links(client: Client, links: Sequence[Any]) -> None:
+    """Both links lead to what they say they are."""
+    assert [(link.type, link.mime_type) for link in links] == [
+        ("resource_link", "audio/mpeg"),
+        ("resource_link", "text/plain"),
+    ]
+    sound, words = [(await client.read_resource(link.uri)).contents[0] for link in links]
+    assert b"\xff" in base64.b64decode(sound.blob)[:100]
+    assert "river" in words.text
+
+
+@pytest.mark.parametrize(
+    ("edition", "links"), [("2025-03-26", []), ("2025-06-18", ["soundbite://clips/c_1", "soundbite://transcripts/a_1"])]
+)
+def test_links_go_to_clients_whose_protocol_has_them(edition: str, links: list[str]) -> None:
+    place = {"clip_id": "c_1", "asset_id": "a_1", "start_sec": 0, "end_sec": 1, "time_range": "00:00-00:01"}
+    clip = PlayableClip(ClipDetail(title="Talk", **place), b"sound", "audio/mpeg")
+    result = with_sound(SimpleNamespace(protocol_version=edition), clip)
+    assert [block.uri for block in result.content if isinstance(block, ResourceLink)] == links
+
+
+async def test_the_server_has_a_name_and_an_icon(connect: Any) -> None:
+    async with connect() as client:
+        assert client.server_info.title == "Soundbite"
+        (icon,) = client.server_info.icons
+        assert unquote(icon.src).startswith("data:image/svg+xml,<svg ")
 
 
 async def test_sound_too_large_to_return_is_said_and_kept_as_a_file(connect: Any, embedded: Any) -> None:
@@ -77,7 +110,7 @@ async def test_sound_too_large_to_return_is_said_and_kept_as_a_file(connect: Any
     async with connect() as client:
         result = await client.call_tool("get_clip", wanted)
     clip = result.structured_content or {}
-    assert [block.type for block in result.content] == ["text"]
+    assert [block.type for block in result.content] == ["text", "resource_link", "resource_link"]
     assert Path(clip["path"]).stat().st_size > 2**20
     assert "shorter range" in clip["notes"][0]
 

@@ -10,7 +10,7 @@ from mcp import MCPError
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import AudioContent, CallToolResult, InputRequiredResult, TextContent
+from mcp_types import AudioContent, CallToolResult, InputRequiredResult, ResourceLink, TextContent
 
 from soundbite_server.http.callers import LOCAL, LimitReached, principal
 from soundbite_server.http.sessions import SESSION_HEADER
@@ -19,10 +19,12 @@ from soundbite_tools import ToolProblem
 
 if TYPE_CHECKING:
     from soundbite_server.http.callers import AudioAllowance
-    from soundbite_tools import Jobs, Library, PlayableClip, Result
+    from soundbite_tools import ClipDetail, Jobs, Library, PlayableClip, Result
 
 T = TypeVar("T")
 _LIMIT_REACHED = -32029
+_LINKS_SINCE = "2025-06-18"
+"""The first edition of the protocol with links; a client of an earlier one can't read an answer that holds one."""
 _MOST_INLINE_BYTES = 1024 * 1024
 ToolContext = Context[Services, Any]
 
@@ -138,15 +140,35 @@ def _claimant(ctx: ServerRequestContext[Any, Any]) -> str:
     return request.headers.get(SESSION_HEADER) or (request.client.host if request.client else caller)
 
 
-def with_sound(clip: PlayableClip) -> CallToolResult:
-    """Return the facts of a clip with its sound, unless that is too much to be returned inline."""
+def with_sound(ctx: ToolContext, clip: PlayableClip) -> CallToolResult:
+    """Return the facts of a clip with its sound, unless that is too much to be returned inline, and links to both."""
     if len(clip.sound) > _MOST_INLINE_BYTES:
         note = (
             f"{len(clip.sound) / 2**20:.1f} MB of sound is more than the 1 MB that is returned inline; "
             "ask for a shorter range, or for audio_format mp3 or opus."
         )
-        return as_result(clip.detail.model_copy(update={"notes": [*clip.detail.notes, note]}))
+        facts = as_result(clip.detail.model_copy(update={"notes": [*clip.detail.notes, note]}))
+        return facts.model_copy(update={"content": [*facts.content, *_links(ctx, clip.detail)]})
     data = base64.b64encode(clip.sound).decode("ascii")
     facts = as_result(clip.detail)
     sound = AudioContent(type="audio", data=data, mime_type=clip.mime_type)
-    return facts.model_copy(update={"content": [*facts.content, sound]})
+    return facts.model_copy(update={"content": [*facts.content, sound, *_links(ctx, clip.detail)]})
+
+
+def _links(ctx: ToolContext, clip: ClipDetail) -> list[ResourceLink]:
+    """Return links to the sound and the transcript, for clients that know links.
+
+    Only whoever asks for sound gets them: LangChain makes a file for the model's provider of each, which refuses it.
+    """
+    if (ctx.protocol_version or "") < _LINKS_SINCE:
+        return []
+    sound = ResourceLink(
+        name="clip", title="Sound of the clip", uri=f"soundbite://clips/{clip.clip_id}", mime_type="audio/mpeg"
+    )
+    words = ResourceLink(
+        name="transcript",
+        title="Transcript of the recording",
+        uri=f"soundbite://transcripts/{clip.asset_id}",
+        mime_type="text/plain",
+    )
+    return [*([sound] if clip.clip_id else []), words]

@@ -96,7 +96,7 @@ async def _get_clip(ctx: ToolContext, request: ClipRequest) -> CallToolResult:
 
     clip = await get_clip(await library_of(ctx), request)
     clip = replace(clip, detail=_with_link(ctx, clip.detail))
-    return with_sound(clip) if request.include_audio and clip.sound else as_result(clip.detail)
+    return with_sound(ctx, clip) if request.include_audio and clip.sound else as_result(clip.detail)
 
 
 def _with_link(ctx: ToolContext, clip: ClipDetail) -> ClipDetail:
