@@ -9,7 +9,6 @@ from difflib import SequenceMatcher
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from soundbite_store import is_touched
 from soundbite_tools.text import folded
 
 if TYPE_CHECKING:
@@ -172,6 +171,8 @@ def without_spans(transcript: StoredTranscript, spans: Sequence[tuple[float, flo
     Of a transcript whose words have no times of their own, without the sentences that do.
     """
 
+    from soundbite_store import is_touched  # in here: the start of a server loads nothing of the store
+
     def is_left(text: TimedText) -> bool:
         return not is_touched(text.start_sec, text.end_sec, spans)
 
@@ -191,6 +192,8 @@ def without_spans(transcript: StoredTranscript, spans: Sequence[tuple[float, flo
 
 def _parts(words: Sequence[TimedText], spans: Sequence[tuple[float, float]]) -> list[list[TimedText]]:
     """Words in runs that no span lies between."""
+    from soundbite_store import is_touched
+
     parts: list[list[TimedText]] = []
     for word in words:
         if parts and not is_touched(parts[-1][-1].end_sec, word.start_sec, spans):
