@@ -33,6 +33,7 @@ _STOCK = re.compile(
     r"(?:we'll )?see you (?:next time|in the next video)|please subscribe|music|applause|laughter|silence|beep)"
 )
 _STOCK_VOICE = 0.5
+_PROMPTED_WORDS = 2
 # Others this near show that somebody talks.
 _NEAR_SEC = 15.0
 # And so near it is one who talks on.
@@ -44,16 +45,18 @@ _MARKS = re.compile(r"[^\w' -]+")
 _FOREIGN_SPEECH_SEC, _FOREIGN_LOG_PROBABILITY = 8.0, -0.65
 
 
-def is_invented(phrase: Phrase, speech: Floats, others: Sequence[Phrase] = ()) -> bool:
+def is_invented(phrase: Phrase, speech: Floats, others: Sequence[Phrase] = (), *, is_prompted: bool = False) -> bool:
     """Whether nobody said `phrase`.
 
-    `speech` are the probabilities of voice activity while it is said, `others` the phrases of the same passage.
+    `speech` are the probabilities of voice activity while it is said, `others` the phrases of the same passage; a
+    recogniser that `is_prompted` was told names, and writes one at times where there is a noise ("Alisha").
     """
     voice = float(speech.mean()) if speech.size else 0.0
     text = _bare(phrase)
     if not _is_text(phrase) or _is_repeated(text, others):
         return True
-    if _STOCK.fullmatch(text) and voice < _STOCK_VOICE and not any(_is_near(phrase, other) for other in others):
+    is_stock = bool(_STOCK.fullmatch(text)) or (is_prompted and len(phrase.words) <= _PROMPTED_WORDS)
+    if is_stock and voice < _STOCK_VOICE and not any(_is_near(phrase, other) for other in others):
         return True
     if phrase.log_probability >= _CERTAIN and len(set(text.split())) >= _CERTAIN_WORDS:
         return voice < _LEAST_VOICE_CERTAIN

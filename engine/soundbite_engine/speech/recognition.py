@@ -47,7 +47,10 @@ def recognise(
     heard = _heard(Recogniser.load(model, language), sounds, ticks, hotwords)
     report(1.0)
     return Recognition.joined(
-        [_believed(*parts, start_sec) for parts in zip(heard, ticks, passages, strict=True)],
+        [
+            _believed(*parts, start_sec, is_prompted=bool(hotwords))
+            for parts in zip(heard, ticks, passages, strict=True)
+        ],
     )
 
 
@@ -75,9 +78,15 @@ def _gaps(phrases: Sequence[Phrase], ticks: Floats) -> Iterator[tuple[int, int]]
             yield first, last
 
 
-def _believed(phrases: Sequence[Phrase], ticks: Floats, passage: Passage, start_sec: float) -> Recognition:
+def _believed(
+    phrases: Sequence[Phrase], ticks: Floats, passage: Passage, start_sec: float, *, is_prompted: bool
+) -> Recognition:
     """What of the phrases of a passage was said; `ticks` are the probabilities of speech in it."""
-    sure = [phrase for phrase in phrases if not is_invented(phrase, _during(ticks, phrase), phrases)]
+    sure = [
+        phrase
+        for phrase in phrases
+        if not is_invented(phrase, _during(ticks, phrase), phrases, is_prompted=is_prompted)
+    ]
     spoken = [phrase for phrase in phrases if phrase in sure or is_said_along(phrase, sure)]
     words = [word for phrase in spoken for word in phrase.words]
     return Recognition(

@@ -152,6 +152,15 @@ def test_words_that_nobody_said_are_refused(phrase: Phrase, mean: float, invente
     assert is_invented(phrase, voice(mean), [phrase]) is invented
 
 
+def test_a_name_alone_over_a_noise_is_no_word_of_a_recogniser_that_was_told_names() -> None:
+    name, sure = said("Alisha,", 0.7), said("The plumber will come on Thursday.", 0.95)
+    assert not is_invented(name, voice(0.45), [name])
+    assert is_invented(name, voice(0.45), [name], is_prompted=True)
+    assert not is_invented(name, voice(0.6), [name], is_prompted=True)
+    assert not is_invented(name, voice(0.45), [name, sure.later(1.0)], is_prompted=True)
+    assert not is_invented(sure, voice(0.45), [sure], is_prompted=True)
+
+
 def test_a_faint_sentence_counts_beside_one_that_is_surely_said() -> None:
     faint, sure = said("Good morning, Adam.", 0.59), said("The plumber will come on Thursday.", 0.95)
     assert is_invented(faint, voice(0.35), [faint])

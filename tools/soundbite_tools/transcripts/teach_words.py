@@ -148,8 +148,8 @@ class _Changes:
                     continue
                 if anyio.current_time() > self._until:
                     self._notes.append(
-                        f"Only the newest {seen} of {len(spoken)} recordings were looked at in the time there is; "
-                        "`soundbite teach` on the command line looks at all."
+                        f"Only the newest {seen} of {len(spoken)} recordings were looked at in the time there is: call "
+                        "teach_words again for more, or `soundbite teach` on the command line, which takes its time."
                     )
                     return
                 seen += 1
