@@ -1,9 +1,9 @@
 """Kills a writing process again and again and looks whether anything that was acknowledged is lost or doubled.
 
 Run `python bench/kills.py [--rounds 100] [--torn 30]`. Each round a process writes, optimises, builds an index,
-migrates a store of the first schema, corrects a transcript, or is a whole server that embeds recordings, and gets
-kill -9 at a random moment; then the store is opened and every row is read. The torn run damages the newest manifest
-instead. Exit code 1 when a promise was broken.
+migrates a store of the first schema, corrects a transcript, erases spans of a recording, or is a whole server that
+embeds recordings, and gets kill -9 at a random moment; then the store is opened and every row is read. The torn run
+damages the newest manifest instead. Exit code 1 when a promise was broken.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from pathlib import Path
 
 from crashes.correcting import correct_run
 from crashes.embedding import embed_run
+from crashes.erasing import erase_run
 from crashes.victims import killed, release, started
 from crashes.writer import OLD_SPACE, SPACE, clip
 
 from soundbite_store import ClipStore
 
-KINDS = ("correct", "embed", "write", "index", "optimise", "migrate")
+KINDS = ("correct", "erase", "embed", "write", "index", "optimise", "migrate")
 OLD_STORE = Path(__file__).parents[1] / "tests" / "store" / "schemas" / "version_1.zip"
 LONGEST_LIFE_S = 1.5
 
@@ -60,6 +61,8 @@ def main() -> int:
         for kind in options.kinds:
             if kind == "correct":
                 verdicts.append(Verdict(*asyncio.run(correct_run(Path(folder) / kind, rounds))))
+            elif kind == "erase":
+                verdicts.append(Verdict(*asyncio.run(erase_run(Path(folder) / kind, rounds))))
             elif kind == "embed":
                 verdicts.append(Verdict(*asyncio.run(embed_run(Path(folder) / kind, rounds))))
             else:

@@ -48,7 +48,7 @@ from soundbite_store.ledger.records import (
     asset_from,
     to_json,
 )
-from soundbite_store.ledger.turns import is_touched, joined, length_of
+from soundbite_store.ledger.turns import is_touched, joined, length_of, within
 from soundbite_store.ledger.voices import ErasedVoice, Voice, Voices, is_same_speaker
 from soundbite_store.locks import OwnerLock
 from soundbite_store.repair.holdings import Holding, digest_of
@@ -134,4 +134,5 @@ __all__ = [
     "one_a_span",
     "salvage_ledger",
     "to_json",
+    "within",
 ]

@@ -79,3 +79,27 @@ def test_a_correction_that_is_killed_is_old_or_new(rounds: int, tmp_path: Path) 
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "lost 0  doubled 0  failed opens 0" in done.stdout
+
+
+def test_a_part_is_erased_once_somebody_agrees(shelf: Any, run: Any) -> None:
+    (recording,) = [one for one in json.loads(run("list", "--json").out)["assets"] if one["title"] == "spoken words"]
+    asked = run("erase", "spoken words", "0:02", "0:05")
+    assert asked.code == 2
+    assert "say --yes" in asked.err
+    wrong = run("erase", "spoken words", "0:05", "0:02", "--yes")
+    assert wrong.code == 2
+    assert "START before END" in wrong.err
+    before = clips(shelf.home, recording["asset_id"])
+    done = json.loads(run("erase", "spoken words", "0:02", "0:05", "--yes", "--json").out)
+    assert done["words_erased"] > 2
+    assert any("not touched" in note for note in done["notes"])
+    after = clips(shelf.home, recording["asset_id"])
+    held = [key for key, row in after.items() if row.start_sec < 5.0 and row.end_sec > 2.0 and key[2] == "clip"]
+    assert {key[1] for key in held} <= {"transcription"}
+    assert not [key for key in held if (after[key].vector == before[key].vector).all()]
+    shown = run("export", str(shelf.home / "words.json"), "--asset", "spoken words")
+    assert shown.code == 0
+    words = json.loads((shelf.home / "words.json").read_text())["words"]
+    assert words
+    assert not [word for word in words if word["start_sec"] < 5.0 and word["end_sec"] > 2.0]
+    assert run("doctor", "--deep").code == 0

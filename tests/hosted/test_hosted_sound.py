@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from tool_calls import embed_audio
+from tool_calls import embed_audio, erase_span
 
 from soundbite_api import SourceFile
 from soundbite_store import ClipFilter, Space
@@ -192,3 +193,23 @@ async def test_names_of_uploads_are_cut_by_bytes(open_library: Open, tone: Tone)
     assert 150 < len(name.encode()) <= 255
     assert name.startswith("音音")
     assert name.endswith(".wav")
+
+
+async def test_what_is_erased_goes_up_as_silence_and_earlier_uploads_are_deleted(
+    open_library: Open, tone: Tone, platform: Any
+) -> None:
+    async with open_library(keep_assets=True) as library:
+        task = await embedded(library, tone(8).name)
+        (before,) = platform.assets.values()
+        await erase_span(library, task.asset_id, 3.0, 5.0)
+        assert not platform.assets
+        await embedded(library, "tone.wav", segment_sec=4)
+        (after,) = platform.assets.values()
+        assert "-silent-" in after.filename
+        assert after.filename != before.filename
+        with av.open(io.BytesIO(after.content)) as container:
+            frames = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
+            rate_hz = container.streams.audio[0].rate
+        sound = np.concatenate(frames)
+        assert np.abs(sound[3 * rate_hz : 5 * rate_hz]).max() == 0
+        assert np.abs(sound[5 * rate_hz + 100 :]).max() > 5000

@@ -15,9 +15,11 @@ from soundbite_store import (
     Asset,
     Clip,
     ClipStore,
+    Erased,
     ExchangeResult,
     ExportProblem,
     Ledger,
+    LedgerChange,
     Space,
     StoredTranscript,
     TimedText,
@@ -48,6 +50,34 @@ SAID = StoredTranscript(
     words=(TimedText(value="word", start_sec=1.0, end_sec=1.5, speaker="1"),),
     sentences=(),
 )
+
+
+async def test_an_export_from_before_an_erasure_does_not_bring_it_back(
+    tmp_path: Path, space: Space, make_clip: MakeClip
+) -> None:
+    before, after = tmp_path / "before.parquet", tmp_path / "after.parquet"
+    async with await ClipStore.open(tmp_path / "a") as store, await Ledger.open(tmp_path / "a.db") as ledger:
+        await ledger.put_asset(ASSET)
+        await ledger.put_transcript(SAID)
+        await store.upsert(space, [make_clip(0, transcript="word")])
+        await export_library(store, ledger, before)
+        erased = Erased(asset=ASSET, span=(1.0, 2.0), notes={})
+        silent = replace(SAID, words=())
+        await ledger.apply_change(LedgerChange(asset_id="a_1", transcripts=[silent], erased=erased))
+        await store.delete_asset("a_1")
+        assert await import_library(store, ledger, before) == ExchangeResult(erased=1)
+        assert await ledger.transcripts_of("a_1") == [silent]
+        assert await store.count(space) == 0
+        await export_library(store, ledger, after)
+        assert await import_library(store, ledger, after) == ExchangeResult(assets=1, transcripts=1)
+    async with await ClipStore.open(tmp_path / "b") as store, await Ledger.open(tmp_path / "b.db") as ledger:
+        await import_library(store, ledger, after)
+        assert await ledger.erased_of(ASSET.content_hash) == ((1.0, 2.0),)
+        # The other way round: what is here whole is not half erased by an import.
+    async with await ClipStore.open(tmp_path / "c") as store, await Ledger.open(tmp_path / "c.db") as ledger:
+        await import_library(store, ledger, before)
+        await import_library(store, ledger, after)
+        assert await ledger.erased_of(ASSET.content_hash) == ()
 
 
 async def test_an_exported_library_comes_back_whole_in_another_place(

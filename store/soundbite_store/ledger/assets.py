@@ -206,8 +206,9 @@ class AssetRecords:
 
 
 def _put(db: sqlite3.Connection, asset: Asset) -> None:
+    is_known = db.execute("SELECT 1 FROM assets WHERE content_hash = ?", (asset.content_hash,)).fetchone()
     db.execute(_PUT, _values(asset))
-    if asset.erased:  # of another machine, or an export
+    if asset.erased and not is_known:  # of an export; what is here whole stays whole
         note_erased(db, asset.content_hash, asset.erased)
 
 

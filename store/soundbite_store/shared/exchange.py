@@ -29,6 +29,7 @@ from soundbite_store.ledger.records import (
     to_json,
     transcript_from,
 )
+from soundbite_store.ledger.turns import joined
 from soundbite_store.rows import CLIP_COLUMNS, COLUMNS, clip_fields
 from soundbite_store.vectors import Space, checksum
 
@@ -51,6 +52,8 @@ class ExchangeResult:
     transcripts: int = 0
     damaged: int = 0
     """Embeddings left out because their vector did not match its checksum."""
+    erased: int = 0
+    """Recordings left out because a part of them was erased here, and the export holds it still."""
 
     def __add__(self, more: ExchangeResult) -> ExchangeResult:
         return ExchangeResult(
@@ -96,6 +99,8 @@ async def export_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchan
 async def import_library(store: ClipStore, ledger: Ledger, path: Path) -> ExchangeResult:
     """Add what an export holds; what is there already stays as it is or is replaced by the same.
 
+    A recording of which something was erased here, and not in the export, is left out.
+
     Raises: ExportProblem when the file cannot be read or is no export, StoreError.
     """
     import pyarrow as pa
@@ -105,11 +110,12 @@ async def import_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchan
         with pq.ParquetFile(path) as file:
             if any(file.schema_arrow.metadata.get(key) != value for key, value in _FORMAT.items()):
                 raise ExportProblem(f"{path} is not a Soundbite export that this version reads. {_MAKE_ONE}")
-            total = ExchangeResult()
+            total, left_out = ExchangeResult(), set[str]()
             for batch in file.iter_batches(_ROWS_AT_ONCE):
                 rows = await asyncio.to_thread(batch.to_pylist)
-                total += await _add(store, ledger, rows)
-            return total
+                left_out |= {asset_id for row in rows if (asset_id := await _erased_asset(ledger, row))}
+                total += await _add(store, ledger, [row for row in rows if row["asset_id"] not in left_out])
+            return total + ExchangeResult(erased=len(left_out))
     except (pa.ArrowInvalid, AttributeError) as exc:
         raise ExportProblem(f"{path} is not a Soundbite export. {_MAKE_ONE}") from exc
     except OSError as exc:
@@ -131,6 +137,15 @@ def is_export(path: Path) -> bool:
 def _reason(exc: OSError) -> str:
     # Arrow puts its own words and the name of the file around those of the system.
     return os.strerror(exc.errno) if exc.errno else str(exc)
+
+
+async def _erased_asset(ledger: Ledger, row: dict[str, Any]) -> str:
+    """The id of a recording of which more is erased here than in the export, where the row is that recording's own."""
+    if row["record"] != "asset":
+        return ""
+    asset = asset_from(row["json"])
+    erased = joined([*asset.erased, *await ledger.erased_of(asset.content_hash)])
+    return "" if erased == asset.erased else asset.asset_id
 
 
 async def _add(store: ClipStore, ledger: Ledger, rows: Sequence[dict[str, Any]]) -> ExchangeResult:

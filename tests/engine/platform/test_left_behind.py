@@ -183,7 +183,7 @@ async def test_a_sweep_that_keeps_failing_alike_is_logged_once_and_again_when_it
 
     async with opened(sweep_s=0.001) as (engine, _):
         # Of this engine alone: another one of the session sweeps too.
-        monkeypatch.setattr(engine._assets, "take_over", failing)
+        monkeypatch.setattr(engine._open.assets, "take_over", failing)
         async with asyncio.timeout(20):
             await is_over.wait()
     failures = [each for each in caplog.records if "unfinished work failed" in each.getMessage()]

@@ -7,12 +7,12 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soundbite_store import Erased, LedgerChange, encoded_changes, finish_rewrites
+from soundbite_store import Erased, LedgerChange, encoded_changes, finish_rewrites, is_touched
 from soundbite_tools.erase.requests import ErasureResult
 from soundbite_tools.erase.scrubbing import is_ours, scrub_soon
 from soundbite_tools.errors import QuestionProblem, UnknownId, WorkFailed, raises_problems
 from soundbite_tools.sources.spoken import BROUGHT
-from soundbite_tools.text import clock_range, number, quoted
+from soundbite_tools.text import clock_range, count_of, number, quoted
 from soundbite_tools.transcripts.figures import changed_counts
 from soundbite_tools.words.erasing import erased_clips
 from soundbite_tools.words.timed_words import without_spans
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.erase.requests import EraseRequest
     from soundbite_tools.library import Library
-    from soundbite_tools.words.rewording import Span
+    from soundbite_tools.words.rewording import ClipChanges, Span
 
 _LONGEST_WAIT_S = 15.0
 _MILLISECONDS = 1000
@@ -95,7 +95,7 @@ async def erase_span(jobs: Jobs, request: EraseRequest, *, wait_s: float = _LONG
         time_range=clock_range(*span),
         words_erased=len(before.words) - len(after.words) if before and after else 0,
         clips_changed=len({row.clip_id for row in changes.rows}),
-        notes=[*changes.notes, *notes, *_about_file(library, asset)],
+        notes=[*changes.notes, *_beside(changes, span), *notes, *_about_file(library, asset)],
     )
 
 
@@ -136,6 +136,17 @@ def _notes_without_words(tasks: Sequence[Task]) -> dict[str, str]:
         for task_id, told in notes.items()
         if any("correction" in note for note in told)
     }
+
+
+def _beside(changes: ClipChanges, span: Span) -> list[str]:
+    count = sum(not is_touched(row.start_sec, row.end_sec, [span]) for _, row in changes.gone)
+    if not count:
+        return []
+    vectors = count_of(count, "vector")
+    return [
+        f"{vectors} beside it went too, since they may hold words of it and another engine made them: "
+        "`soundbite reembed` embeds the recording again, without what is erased."
+    ]
 
 
 def _about_file(library: Library, asset: Asset) -> list[str]:

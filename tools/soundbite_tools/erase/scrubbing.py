@@ -148,7 +148,9 @@ async def _silence_copy(library: Library, asset: Asset) -> None:
         with_track(asset, ""), source_uri=str(path), source_kind="base64", size_bytes=size_bytes, mtime_ns=mtime_ns
     )
     await ledger.put_asset(silent)
-    await (await library.store()).update_asset(asset.asset_id, source_uri=str(path), metadata_json=silent.metadata_json)
+    metadata_json = silent.metadata_json if silent.metadata_json != asset.metadata_json else None
+    store = await library.store()
+    await store.update_asset(asset.asset_id, source_uri=str(path), metadata_json=metadata_json)
     if before != str(path):
         await anyio.to_thread.run_sync(delete, Path(before))
 

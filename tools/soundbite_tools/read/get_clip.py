@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from soundbite_api import SourceFile
-from soundbite_store import ClipFilter, StoredClip, one_a_span
+from soundbite_store import ClipFilter, StoredClip, one_a_span, within
 from soundbite_tools.embed.params import track_of, uncertainty_of
 from soundbite_tools.errors import QuestionProblem, RecordingRemoved, UnknownId, raises_problems, sentence
 from soundbite_tools.requests import SoundFormat
@@ -119,7 +119,7 @@ async def get_clip(library: Library, request: ClipRequest) -> PlayableClip:
         path=str(cut.path) if cut.path else "",
         audio_format=request.audio_format if cut.sound else "",
         audio_bytes=len(cut.sound),
-        notes=[note for note in (span.note, cut.note, _uncertainty_note(span)) if note],
+        notes=[note for note in (span.note, _erased_note(span), cut.note, _uncertainty_note(span)) if note],
     )
     return PlayableClip(detail, cut.sound, cut.mime_type)
 
@@ -127,6 +127,11 @@ async def get_clip(library: Library, request: ClipRequest) -> PlayableClip:
 def _uncertainty_note(span: _Span) -> str:
     values = [value for value in map(uncertainty_of, span.rows) if value is not None]
     return f"The platform gives its vector an uncertainty of {number(round(max(values), 4))}." if values else ""
+
+
+def _erased_note(span: _Span) -> str:
+    silent = within(span.asset.erased, (span.start_sec, span.end_sec))
+    return f"Erased, and silent: {', '.join(clock_range(*part) for part in silent)}." if silent else ""
 
 
 async def _of_clip(library: Library, clip_id: str, *, is_range_given: bool) -> _Span:
