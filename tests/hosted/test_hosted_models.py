@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
-from tool_calls import embed_audio, get_clip, get_task, search_clips
+from tool_calls import correct_transcript, embed_audio, get_clip, get_task, search_clips
 from twelvelabs import AsyncTwelveLabs
 from twelvelabs.types import (
     AsyncAudioInputRequest,
@@ -69,6 +69,22 @@ async def test_a_recording_has_clips_of_its_own_in_the_space_of_each_model(open_
             "audio",
             "transcription",
         }
+
+
+async def test_a_correction_changes_the_words_of_the_one_row_that_has_them(
+    open_library: Open, tone: Tone, platform: Any
+) -> None:
+    async with open_library(model_name=MARENGO_35) as library:
+        task = await embedded(library, tone(8).name)
+        before, asked = await rows(library, MARENGO_35, task.asset_id), len(platform.bodies)
+        place = {"asset_id": task.asset_id, "start_sec": 3, "end_sec": 4}
+        await correct_transcript(library, **place, old_text="word3", new_text="kettle")
+        after = await rows(library, MARENGO_35, task.asset_id)
+        assert len(platform.bodies) == asked
+        assert (await search_clips(library, "kettle")).clips[0].asset_id == task.asset_id
+    words = [sorted(row.transcript for row in clips) for clips in (before, after)]
+    assert words[1] == [text.replace("word3", "kettle") for text in words[0]]
+    assert {row.clip_id: row.vector.tolist() for row in before} == {row.clip_id: row.vector.tolist() for row in after}
 
 
 async def test_a_model_is_asked_in_the_words_of_the_official_sdk(open_library: Open, tone: Tone, platform: Any) -> None:

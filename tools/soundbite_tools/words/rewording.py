@@ -137,6 +137,8 @@ class _Clips:
 
         spoken = [clip for clip in self.clips if letters(self.texts[clip.clip_id])]
         vectors: Vectors = {}
+        if self.carrier == "audio":
+            return vectors
         if not current.blocks:  # a platform whose clips hold no words but their own
             for clip in spoken:
                 if clip.clip_id in self.reworded:
@@ -158,6 +160,8 @@ class _Clips:
     @property
     def carrier(self) -> str:
         """The option whose rows carry the words."""
+        if any(row.embedding_option == "audio" and row.transcript for row in self.rows):
+            return "audio"  # of a model whose vectors of sound hold speech too
         has_apart = any(row.embedding_option == "transcription" for row in self.rows)
         return "transcription" if has_apart or all(row.embedding_option == "audio" for row in self.rows) else "fused"
 
@@ -169,10 +173,12 @@ class _Clips:
         for clip in self.clips:
             if clip.clip_id not in self.reworded and clip.clip_id not in vectors:
                 continue
-            for option in sorted(options - {"audio"}):
+            for option in sorted(options - {"audio"} | {self.carrier}):
                 row, text = rows.get((clip.clip_id, option)), self.texts[clip.clip_id]
                 vector, is_silent = vectors.get(clip.clip_id), option == "transcription" and not letters(text)
-                if option == "fused":
+                if option == "audio":
+                    vector = None  # it was made of the sound
+                elif option == "fused":
                     vector = _mixed(row, vector, current, is_silent=not letters(text))
                 if row is not None or (vector is not None and not is_silent):
                     words = text if option == self.carrier else ""
