@@ -103,6 +103,7 @@ async def test_the_server_has_a_name_and_an_icon(connect: Any) -> None:
         assert client.server_info.title == "Soundbite"
         (icon,) = client.server_info.icons
         assert unquote(icon.src).startswith("data:image/svg+xml,<svg ")
+        assert re.fullmatch(r"[!-~]+", icon.src)  # an address has no spaces
 
 
 async def test_sound_too_large_to_return_is_said_and_kept_as_a_file(connect: Any, embedded: Any) -> None:
