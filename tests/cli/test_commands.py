@@ -432,7 +432,7 @@ def test_a_name_that_is_unknown_or_not_enough_is_refused(shelf: Any, run: Any) -
         2,
         "soundbite: No recording is called 'thunder'. `soundbite list` shows what there is.\n",
     )
-    assert "2 recordings are called 'wav'" in run("show", "wav").err
+    assert "2 recordings have 'wav' in the path of their file: " in run("show", "wav").err
 
 
 def test_tasks_are_listed_with_what_became_of_them(shelf: Any, run: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from soundbite_store import Asset, Ledger
-from soundbite_tools import origins
+from soundbite_tools import UnknownId, origins, recording_named
 
 
 def recording(name: str, title: str, uri: str, kind: Any = "file") -> Asset:
@@ -75,3 +75,34 @@ def test_lists_and_answers_tell_recordings_of_one_title_apart(shelf: Any, run: A
     assert "1. memo (spoken words.wav)" in run("search", "storm", "--top", "1").out
     assert json.loads(run("search", "storm", "--json").out)["clips"][0]["origin"] == "spoken words.wav"
     assert "memo (rain.wav, a_" in run("show", "memo").err
+
+
+def test_what_takes_away_needs_a_whole_title_or_the_file(shelf: Any, run: Any) -> None:
+    assert run("rename", "spoken words", "Tür Code").code == 0
+    for command in (("rm", "-y", "spoken"), ("rm", "-y", "tur"), ("erase", "-y", "words.wav", "0", "0.5")):
+        refused = run(*command)
+        assert (refused.code, "No recording has the whole title" in refused.err) == (2, True), refused.err
+        assert "Tür Code (a_" in refused.err
+    assert json.loads(run("list", "--json").out)["total_assets"] == 2
+
+    # To read, a part is enough, and a part that the title does not have is told.
+    assert run("show", "tur").err == ""
+    assert run("show", "spoken").err == "soundbite: 'spoken' is in the path of the file of \"Tür Code\".\n"
+
+    by_file = run("erase", shelf.spoken, "0", "0.5", "-y")
+    assert (by_file.code, 'is the file of "Tür Code"' in by_file.err) == (0, True), by_file.err
+    assert run("rm", "-y", "RAIN.wav").code == 0
+    assert run("rm", "-y", "tür CODE").code == 0
+    assert json.loads(run("list", "--json").out)["total_assets"] == 0
+
+
+async def test_of_too_many_recordings_it_is_said_what_has_the_words_and_how_many_are_not_shown(tmp_path: Path) -> None:
+    async with await Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        for at in range(7):
+            await ledger.put_asset(recording(f"a_{at}", f"Talk {at}", f"/m/newcomer/talk {at}.wav"))
+        with pytest.raises(UnknownId) as many:
+            await recording_named(ledger, "me")
+        assert many.value.message.startswith("7 recordings have 'me' in the path of their file: Talk ")
+        assert many.value.message.endswith("; and 2 more.")
+        with pytest.raises(UnknownId, match="No recording is called ''"):
+            await recording_named(ledger, "")

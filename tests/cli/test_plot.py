@@ -95,7 +95,7 @@ def test_a_waveform_is_that_of_the_embedding_and_goes_with_its_recording(
     assert np.corrcoef(parts, np.frombuffer(expected, np.uint8))[0, 1] > 0.9
     shown = run("show", "spoken")
     assert (shown.code, any(bar in shown.out for bar in "▁▂▃▄▅▆▇█")) == (0, True), shown.err
-    assert run("rm", "--yes", "spoken").code == 0
+    assert run("rm", "--yes", "spoken words").code == 0
     assert not sqlite3.connect(ledger).execute(asked).fetchall()
 
 

@@ -25,8 +25,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_ASSETS_READ = 100_000
-_NAMED = 5
 
 
 def run_async(body: Callable[P, Awaitable[R]]) -> Callable[P, R]:
@@ -97,27 +95,17 @@ def print_json_line(value: dict[str, Any]) -> None:
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
-async def find_recording(ledger: Ledger, words: str) -> Asset:
-    """Return the one recording with this id, or the only one with these words in its title or path.
+async def find_recording(ledger: Ledger, words: str, *, is_whole: bool = False) -> Asset:
+    """Return the recording that a person names, and say on stderr what their words matched where the title does not.
+
+    `is_whole`: by its id, whole title or file alone, for what takes away.
 
     Raises:
         UnknownId: there is none, or several.
     """
-    from soundbite_tools import UnknownId, folded, origins
+    from soundbite_tools import recording_named
 
-    if asset := await ledger.get_asset(words):
-        return asset
-    name = folded(words.strip())
-    assets = await ledger.list_assets(limit=_ASSETS_READ)
-    matches = [asset for asset in assets if name == folded(asset.title)]
-    matches = matches or [asset for asset in assets if name in folded(f"{asset.title}\n{asset.source_uri}")]
-    if not matches:
-        raise UnknownId(f"No recording is called {words!r}.", "`soundbite list` shows what there is.")
-    if len(matches) > 1:
-        told = await origins(ledger, matches[:_NAMED])
-        names = "; ".join(
-            f"{asset.title} ({', '.join(filter(None, (told.get(asset.asset_id), asset.asset_id)))})"
-            for asset in matches[:_NAMED]
-        )
-        raise UnknownId(f"{len(matches)} recordings are called {words!r}: {names}.", "Name one by its id.")
-    return matches[0]
+    named = await recording_named(ledger, words, is_whole=is_whole)
+    if named.note:
+        click.echo(f"soundbite: {named.note}", err=True)
+    return named.asset

@@ -205,7 +205,7 @@ def _minutes(seconds: float) -> str:
 @json_option
 @run_async
 async def rm_command(recordings: tuple[str, ...], is_sure: bool, as_json: bool) -> None:
-    """Remove RECORDINGS (ids, or parts of titles) from the library, with all that was made of them.
+    """Remove RECORDINGS (ids, whole titles, or their files) from the library, with all that was made of them.
 
     The files they came from are left alone.
     """
@@ -215,7 +215,8 @@ async def rm_command(recordings: tuple[str, ...], is_sure: bool, as_json: bool) 
     out = console()
     async with personal_jobs() as jobs:
         ledger = await jobs.library.ledger()
-        assets = {asset.asset_id: asset for asset in [await find_recording(ledger, words) for words in recordings]}
+        named = [await find_recording(ledger, words, is_whole=True) for words in recordings]
+        assets = {asset.asset_id: asset for asset in named}
         for asset in assets.values():
             if not (is_sure or _is_confirmed(asset.title, asset.asset_id)):
                 continue

@@ -18,7 +18,7 @@ from soundbite_server.cli.options import request_of, seconds_of
 @json_option
 @run_async
 async def erase_command(recording: str, start: str, end: str, is_sure: bool, as_json: bool) -> None:
-    """Erase what is said and heard in a RECORDING (an id or a title) from START to END, as 12:30 or 750.
+    """Erase what is said and heard in a RECORDING (its id, whole title or file) from START to END, as 12:30 or 750.
 
     Words, vectors and sound leave the library's files and do not come back when the file is embedded again. The file
     it came from is left alone, and still holds that part. This can't be undone.
@@ -27,7 +27,7 @@ async def erase_command(recording: str, start: str, end: str, is_sure: bool, as_
     from soundbite_tools import EraseRequest, erase_span, erasure_question
 
     async with personal_jobs() as jobs:
-        asset = await find_recording(await jobs.library.ledger(), recording)
+        asset = await find_recording(await jobs.library.ledger(), recording, is_whole=True)
         request = request_of(
             EraseRequest, asset_id=asset.asset_id, start_sec=seconds_of(start), end_sec=seconds_of(end)
         )

@@ -1,0 +1,99 @@
+"""The recording that a person names: by its id, its title, its file, or a part of these."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from soundbite_tools.errors import UnknownId
+from soundbite_tools.sources.origins import origins
+from soundbite_tools.text import folded, quoted
+
+if TYPE_CHECKING:
+    from soundbite_store import Asset, Ledger
+
+_ASSETS_READ = 100_000
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class NamedRecording:
+    """The recording that words name."""
+
+    asset: Asset
+    note: str = ""
+    """A sentence on what the words matched, where that is neither the id nor words of the title."""
+
+
+async def recording_named(ledger: Ledger, words: str, *, is_whole: bool = False) -> NamedRecording:
+    """Return the one recording with this id, whole title or file; unless `is_whole`, a part of title or path will do.
+
+    Case and accents of titles do not count. What matches more exactly comes first.
+
+    Raises:
+        UnknownId: there is none, or several.
+    """
+    if asset := await ledger.get_asset(words):
+        return NamedRecording(asset)
+    name = folded(words.strip())
+    assets = await ledger.list_assets(limit=_ASSETS_READ) if name else []
+    parts = _kinds_of_parts(name)
+    for kind in _kinds_of_wholes(name, words.strip()) + (() if is_whole else parts):
+        matches = [asset for asset in assets if kind.fits(asset)]
+        if len(matches) > 1:
+            shown = await _listed(ledger, matches)
+            raise UnknownId(
+                f"{len(matches)} recordings {kind.many.format(repr(words))}: {shown}.", "Name one by its id."
+            )
+        if matches:
+            note = kind.one.format(repr(words), quoted(matches[0].title)) if kind.one else ""
+            return NamedRecording(matches[0], note)
+    if near := [asset for asset in assets if any(kind.fits(asset) for kind in parts)]:
+        raise UnknownId(
+            f"No recording has the whole title or the file {words!r}; a part of it has {await _listed(ledger, near)}.",
+            "Give the whole title, the file, or the id.",
+        )
+    raise UnknownId(f"No recording is called {words!r}.", "`soundbite list` shows what there is.")
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """One way in which words name a recording, with what is said of one and of many."""
+
+    fits: Callable[[Asset], bool]
+    many: str
+    one: str = ""
+
+
+def _kinds_of_wholes(name: str, words: str) -> tuple[_Kind, ...]:
+    paths = {words, os.path.realpath(os.path.expanduser(words))}  # noqa: PTH111 - a path of pathlib drops what a title may have
+    return (
+        _Kind(lambda asset: name == folded(asset.title), "are called {}"),
+        _Kind(lambda asset: asset.source_uri in paths, "come from {}", "{} is the file of {}."),
+        _Kind(lambda asset: name == folded(_file_name(asset)), "have a file called {}", "{} is the file of {}."),
+    )
+
+
+def _kinds_of_parts(name: str) -> tuple[_Kind, ...]:
+    return (
+        _Kind(lambda asset: name in folded(asset.title), "have {} in their title"),
+        _Kind(
+            lambda asset: name in folded(asset.source_uri),
+            "have {} in the path of their file",
+            "{} is in the path of the file of {}.",
+        ),
+    )
+
+
+def _file_name(asset: Asset) -> str:
+    return PurePath(asset.source_uri).name if asset.source_kind == "file" else ""
+
+
+async def _listed(ledger: Ledger, assets: list[Asset]) -> str:
+    shown = assets[:_SHOWN]
+    told = await origins(ledger, shown)
+    names = [f"{one.title} ({', '.join(filter(None, (told.get(one.asset_id), one.asset_id)))})" for one in shown]
+    return "; ".join([*names, *([f"and {len(assets) - _SHOWN} more"] if len(assets) > _SHOWN else [])])
