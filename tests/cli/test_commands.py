@@ -244,7 +244,9 @@ def test_what_is_wrong_with_a_search_is_said_in_the_words_of_the_command_line(
 
 def test_an_empty_library_says_how_to_fill_it(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOUNDBITE_HOME", str(tmp_path / "new"))
-    assert "`soundbite add FILE` adds a recording" in run("search", "milk").err
+    searched = run("search", "milk")
+    assert (searched.code, searched.out) == (0, run("list").out)
+    assert document(run("search", "milk", "--json").out)["clips"] == []
     assert run("list").out == "The library is empty. `soundbite add FILE` adds a recording.\n"
 
 

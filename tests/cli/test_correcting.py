@@ -48,6 +48,12 @@ def test_words_are_put_right_and_back_with_the_vectors_that_an_embedding_gives(s
     assert min(float(before[key].vector @ changed[key].vector) for key in before) < 0.98
     refused = run("correct", "spoken words", "no such words", "others")
     assert (refused.code, "is not written there" in refused.err) == (2, True)
+    assert "Give OLD as `soundbite show RECORDING` has it" in refused.err
+    forgotten = run("correct", "spoken words", word)
+    assert (forgotten.code, "NEW is missing" in forgotten.err) == (2, True)
+    taken_out = json.loads(run("correct", "spoken words", word, "", "--to", "8", "--json").out)
+    assert "text" not in taken_out
+    assert taken_out["next_step"].startswith("`soundbite correct ")
 
 
 def test_a_name_is_taught_shown_first_and_taken_back(shelf: Any, run: Any) -> None:
@@ -92,6 +98,8 @@ def test_a_part_is_erased_once_somebody_agrees(shelf: Any, run: Any) -> None:
     before = clips(shelf.home, recording["asset_id"])
     done = json.loads(run("erase", "spoken words", "0:02", "0:05", "--yes", "--json").out)
     assert done["words_erased"] > 2
+    assert done["clips_changed"] <= recording["clip_count"]
+    assert f" {recording['clip_count']} clip" in run("tasks").out
     assert any("not touched" in note for note in done["notes"])
     after = clips(shelf.home, recording["asset_id"])
     held = [key for key, row in after.items() if row.start_sec < 5.0 and row.end_sec > 2.0 and key[2] == "clip"]

@@ -212,6 +212,8 @@ BAD_CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("get_task", {"task_id": "t_unknown"}, "There is no task"),
     ("get_task", {}, "task_id: Field required"),
     ("search_clips", {"query": "  "}, "The question is empty"),
+    ("correct_transcript", {"asset_id": "a_1", "old_text": "cake"}, "do not fit: new_text is missing"),
+    ("correct_transcript", {"asset_id": "a_1", "old_text": "cake", "new_text": None}, "new_text is missing"),
     ("search_clips", {"query": "a", "like": "b"}, "no clip and no recording"),
     ("search_clips", {"query": "a", "top_k": 0}, "top_k"),
     ("search_clips", {"query": "a", "added_after": "0001-01-01T00:00:00+14:00"}, "is not a date"),
@@ -225,7 +227,11 @@ BAD_CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("read_transcript", {"asset_id": "a_unknown"}, "There is no recording"),
     ("read_transcript", {"asset_id": "ASSET", "start_sec": 500}, "There is nothing from"),
     ("list_audio", {"page": 0}, "page"),
-    ("correct_transcript", {"asset_id": "ASSET", "old_text": "nobody said this"}, "is not written there"),
+    (
+        "correct_transcript",
+        {"asset_id": "ASSET", "old_text": "nobody said this", "new_text": "x"},
+        "is not written there",
+    ),
     ("correct_transcript", {"asset_id": "ASSET"}, "words to correct were not given"),
     ("teach_words", {"words": [": nothing"]}, "is no name"),
 ]

@@ -40,6 +40,23 @@ async def test_the_new_words_are_found_at_once_and_the_old_no_longer(
         assert (await get_clip(library, found.clip_id)).detail.text == "the lake is gone"
 
 
+async def test_marks_around_the_words_stay_unless_either_side_has_some(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.says = ("pizza hut, (Shirley Hinton), please", "the cake is done.")
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        for old, new, now in (
+            ("pizza hut, Shirley Hinton", "Pizza Hut, Cherry Hinton", "Pizza Hut, Cherry Hinton),"),
+            ("done", "gone?", "gone?"),
+            ("gone?", "done", "done"),
+            ("please", "", ""),
+        ):
+            assert (await correct_transcript(library, asset_id=task.asset_id, old_text=old, new_text=new)).text == now
+        lines = [line.text for line in (await read_transcript(library, task.asset_id)).lines]
+        assert lines == ["Pizza Hut, Cherry Hinton),", "the cake is done"]
+
+
 async def test_the_id_of_a_joined_range_names_a_place(open_library: OpenLibrary, recording: Path) -> None:
     async with open_library() as library:
         task = await embed_audio(library, recording.name)

@@ -38,7 +38,7 @@ async def test_a_name_is_shown_first_then_found_then_taken_back_for_good(
             ("lester", "Leicester"),
             ("stewart", "steward"),
         ]
-        assert preview.is_dry_run
+        assert (preview.is_dry_run, preview.names) == (True, 0)
         assert not library.config.glossary_file.exists()
         assert await lines(library, task.asset_id) == [*SAYS]
 

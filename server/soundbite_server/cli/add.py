@@ -222,7 +222,7 @@ def _tell_left_out(paths: Sequence[Path], is_named: bool, *, is_quiet: bool) -> 
 def _print(out: Console, source: Source, task: TaskResult) -> None:
     from rich.markup import escape
 
-    from soundbite_tools import clock_length
+    from soundbite_tools import clock_length, count_of
 
     if task.status == "failed":
         # On a terminal the bars are drawn anew below what their own console prints, and over anything else.
@@ -230,7 +230,7 @@ def _print(out: Console, source: Source, task: TaskResult) -> None:
         (out if out.is_terminal and errors.is_terminal else errors).print(_failure(source.name, task))
         return
     name = escape(source.name)
-    what = f"there already{_earlier_title(source, task)}" if task.is_reused else f"{task.embedding_count} embeddings"
+    what = f"there already{_earlier_title(source, task)}" if task.is_reused else count_of(task.clip_count, "clip")
     out.print(f"[green]{name}[/green]: {what}, {clock_length(task.audio_seconds)}  [dim]{task.asset_id}[/dim]")
     for note in task.notes if not task.is_reused else []:
         out.print(f"  [dim]{escape(note)}[/dim]")

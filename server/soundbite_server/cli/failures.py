@@ -30,6 +30,8 @@ NEXT_STEPS = {
     "filters_exclude_all": "Leave some of them out.",
     "library_empty": "`soundbite add FILE` adds a recording.",
     "library_pending": "`soundbite tasks` says how far they are; search when one is ready.",
+    "no_transcript": "`soundbite tasks` says whether it is embedded; what has no speech has no transcript.",
+    "nothing_corrected": "`soundbite correct RECORDING --history` shows what was.",
     "question_empty": 'Say what was said or heard, as in `soundbite search "the launch date"`, or give --like.',
     "range_invalid": "Give --from below --to, with --min-seconds of room between them.",
     "recording_removed": "`soundbite add` its file to have it again.",
@@ -37,9 +39,13 @@ NEXT_STEPS = {
     "space_empty": "`soundbite reembed` embeds them all again; or go back to the engine or profile that made them.",
     "span_invalid": "Give START before END, both within the recording, as 12:30 or 750.",
     "still_embedding": "Repeat the command in a few seconds.",
+    "text_missing": "Give OLD as `soundbite show RECORDING` has it, in whole words.",
+    "text_repeated": "Name one by --from and --to, or give more of the sentence as OLD.",
     "task_slow": "Add it again, in shorter files if it is long.",
+    "unchanged": "Give NEW as it is said.",
     "voices_off": "SOUNDBITE_VOICES=on keeps them.",
     "unknown_asset": "`soundbite list` shows what there is.",
+    "unknown_name": "`soundbite teach --list` shows what is in it.",
     "unknown_clip": "Give the id of a clip as a search shows it, a recording of `soundbite list`, or a file.",
 }
 

@@ -149,6 +149,7 @@ def _print_tasks(tasks: list[tuple[str, TaskResult]]) -> None:
     from rich.text import Text
 
     from soundbite_server.cli.render.lines import Column, print_table
+    from soundbite_tools import count_of
 
     if not tasks:
         click.echo("No tasks.")
@@ -157,7 +158,7 @@ def _print_tasks(tasks: list[tuple[str, TaskResult]]) -> None:
     rows = []
     for begun, task in tasks:
         status = f"{task.progress:.0%} {task.stage}" if task.status == "processing" else task.status
-        made = f"{task.embedding_count} embeddings" if task.embedding_count else task.error
+        made = count_of(task.clip_count, "clip") if task.clip_count else task.error
         rows.append((begun, Text(status, _STATUS_STYLES[task.status]), task.title, made, Text(task.task_id, "dim")))
     print_table(columns, rows)
 

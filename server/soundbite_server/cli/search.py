@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from soundbite_tools import Library, SearchResult
 
 
+_EMPTY = "The library is empty. `soundbite add FILE` adds a recording."
+
+
 @click.command("search", cls=RequestCommand, request="SearchRequest")
 @click.argument("words", nargs=-1)
 @click.option("--play", "is_played", is_flag=True, help="Play the best clip.")
@@ -39,24 +42,31 @@ async def search_command(
     """Find the seconds of sound that answer WORDS, what was said or heard."""
     from soundbite_server.cli.library import find_recording
     from soundbite_server.cli.render.hits import print_hits
-    from soundbite_tools import SearchRequest, search_clips
+    from soundbite_tools import EmptyLibrary, SearchRequest, SearchResult, search_clips
 
     example = _example_file(asked["like"])
     request = request_of(SearchRequest, **asked, query=" ".join(words))
     async with personal_library(example) as library:
         ledger = await library.ledger()
-        result = await search_clips(
-            library,
-            request.model_copy(
-                update={
-                    "like": request.like if example else await _example(ledger, request.like),
-                    "asset_ids": tuple([(await find_recording(ledger, words)).asset_id for words in request.asset_ids]),
-                }
-            ),
-        )
+        try:
+            result = await search_clips(
+                library,
+                request.model_copy(
+                    update={
+                        "like": request.like if example else await _example(ledger, request.like),
+                        "asset_ids": tuple(
+                            [(await find_recording(ledger, words)).asset_id for words in request.asset_ids]
+                        ),
+                    }
+                ),
+            )
+        except EmptyLibrary:  # nothing is in it, so that nothing is the answer
+            result = SearchResult(clips=[], query=request.query, like=request.like, notes=[_EMPTY])
         written = await _write(library, result, folder, sound_format) if folder else []
         if as_json:
             print_json({**result.model_dump(mode="json"), **({"files": written} if folder else {})})
+        elif _EMPTY in result.notes:
+            click.echo(_EMPTY)
         else:
             print_hits(result, " ".join(words), written)
         if is_played and result.clips:

@@ -162,6 +162,7 @@ def _mistakes(name: str, error: ValidationError) -> str:
     # The values are the caller's own, and may be long: the places and the rules are enough.
     errors = error.errors(include_url=False, include_input=False, include_context=False)
     mistakes = [
-        f"{'.'.join(str(part) for part in mistake['loc'])}: {mistake['msg']}" for mistake in errors[:_MOST_MISTAKES]
+        ": ".join(filter(None, [".".join(str(part) for part in mistake["loc"]), mistake["msg"]]))
+        for mistake in errors[:_MOST_MISTAKES]
     ]
     return f"{name} was called with arguments that do not fit: {'; '.join(mistakes)}. Mend them and call {name} again."

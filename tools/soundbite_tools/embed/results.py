@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -31,6 +32,11 @@ class EmbeddingPreview(BaseModel):
     end_sec: float
     time_range: str
     first_values: list[float] = Field(description="The first 10 numbers of the vector")
+
+
+def clips_in(counts: Iterable[EmbeddingCount]) -> int:
+    """Return how many clips embeddings stand for: one may have several, and a recording has its own."""
+    return max((kind.count for kind in counts if kind.embedding_scope == "clip"), default=0)
 
 
 class TaskResult(Result):
@@ -66,6 +72,11 @@ class TaskResult(Result):
     error: str = Field(default="", description="Why the task failed")
     error_code: str = ""
     next_step: str = ""
+
+    @property
+    def clip_count(self) -> int:
+        """How many clips it made."""
+        return clips_in(self.embedding_counts)
 
     def to_text(self) -> str:
         """Return the task in words."""

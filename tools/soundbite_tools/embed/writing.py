@@ -48,7 +48,7 @@ _MOST_ROWS = 1_000_000
 # What decoding loses at the end of a sound file that is whole is far less than this.
 _MISSING_SEC = 1.0
 _OTHER_TRACKS = (
-    "To hear another, add it again with the number of that in track, or with all (on the command line --track 2)."
+    "To hear another track, add the file again with its number as track (`--track 2`), or with all (`--track all`)."
 )
 
 

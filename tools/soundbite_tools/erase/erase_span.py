@@ -94,7 +94,7 @@ async def erase_span(jobs: Jobs, request: EraseRequest, *, wait_s: float = _LONG
         title=asset.title,
         time_range=clock_range(*span),
         words_erased=len(before.words) - len(after.words) if before and after else 0,
-        clips_changed=len({row.clip_id for row in changes.rows}),
+        clips_changed=len({row.clip_id for row in changes.rows if row.embedding_scope == "clip"}),
         notes=[*changes.notes, *_beside(changes, span), *notes, *_about_file(library, asset)],
     )
 

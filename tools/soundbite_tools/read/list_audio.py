@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from soundbite_api import ABOUT_TRACKS
+from soundbite_tools.embed.results import clips_in
 from soundbite_tools.embed.spending import TaskFigures, spending_note
 from soundbite_tools.errors import raises_problems
 from soundbite_tools.results import AssetResult, LibraryListing
@@ -93,7 +94,7 @@ def _asset_result(asset: Asset, tasks: Sequence[Task], room: Room, *, file: str,
         file=file,
         audio_seconds=rounded_sec(asset.duration_sec),
         length=clock_length(asset.duration_sec) if asset.duration_sec else "",
-        clip_count=max((kind.count for kind in counts if kind.embedding_scope == "clip"), default=partly),
+        clip_count=clips_in(counts) or partly,
         tracks=_tracks(ready),
         language=language_label(asset.language),
         tags=list(asset.tags[: room.tags]),

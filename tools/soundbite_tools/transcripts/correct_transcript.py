@@ -19,6 +19,7 @@ from soundbite_tools.transcripts.figures import changed_counts
 from soundbite_tools.transcripts.requests import CorrectionResult
 from soundbite_tools.words.corrections import correction_of
 from soundbite_tools.words.rewording import clip_changes
+from soundbite_tools.words.soundalikes import in_marks_of
 from soundbite_tools.words.timed_words import (
     LONGEST_TRANSCRIPT,
     Passage,
@@ -83,8 +84,9 @@ async def correct_transcript(library: Library, request: CorrectRequest) -> Corre
             clips = await replace_words(library, asset, transcript, [replacement], undone=(undone.correction_id,))
         else:
             passage = _the_passage(transcript, request.old_text, place)
-            words = reworded(passage.words, request.new_text) if request.new_text else ()
-            replacement = Replacement(passage, words, request.new_text)
+            new_text = in_marks_of(passage.text, request.old_text, request.new_text)
+            words = reworded(passage.words, new_text) if new_text else ()
+            replacement = Replacement(passage, words, new_text)
             if words == passage.words:
                 raise QuestionProblem(
                     "That is what is written there.", "Give new_text as it is said.", code="unchanged"
@@ -194,6 +196,7 @@ def _the_passage(transcript: StoredTranscript, text: str, place: _Place) -> Pass
         return there[0]
     if there:
         times = ", ".join(clock(passage.start_sec) for passage in there[:_MOST_TIMES])
+        times += f" and {len(there) - _MOST_TIMES} more" if len(there) > _MOST_TIMES else ""
         raise QuestionProblem(
             f"{quoted(text)} is said {len(there)} times there: {times}.",
             "Name one by start_sec and end_sec, or give more of the sentence as old_text.",

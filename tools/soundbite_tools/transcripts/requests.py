@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from soundbite_tools.request_model import Request
 from soundbite_tools.results import UNTOLD, Result, closing, span
@@ -27,10 +28,23 @@ class CorrectRequest(Request):
     ] = ""
     new_text: Annotated[
         str,
-        Field(description="What is said; empty: nothing is", max_length=_LONGEST_TEXT),
+        Field(description='What is said; "": nothing is', max_length=_LONGEST_TEXT),
         AfterValidator(single_spaces),
     ] = ""
     undo: Annotated[bool, Field(description="Take back the last correction there")] = False
+
+    @model_validator(mode="after")
+    def _has_new_text(self) -> Self:
+        """What was forgotten takes no words out: that is asked for by an empty text."""
+        if self.old_text and not self.undo and "new_text" not in self.model_fields_set:
+            raise PydanticCustomError(
+                "new_text_missing", 'new_text is missing: give what is said there, or "" for none'
+            )
+        return self
+
+    @classmethod
+    def _says(cls, name: str, value: object) -> bool:
+        return value is not None if name == "new_text" else super()._says(name, value)
 
 
 class CorrectionResult(Result):

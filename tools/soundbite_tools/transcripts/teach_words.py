@@ -78,9 +78,10 @@ async def teach_words(
             await changes.take_back(keys)
         elif not request.remove or wanted:
             await changes.put(names, after.names)
+    there = before if request.dry_run else after
     return TeachResult(
-        names=len(after.names),
-        glossary=[name.line for name in after.names[:_MOST_LISTED]] if not (wanted or request.undo) else [],
+        names=len(there.names),
+        glossary=[name.line for name in there.names[:_MOST_LISTED]] if not (wanted or request.undo) else [],
         replacements=changes.shown[:most_shown],
         replaced=len(changes.shown),
         clips_changed=changes.clips,

@@ -145,11 +145,27 @@ def bare_name(text: str) -> str:
     return _parts(text)[1]
 
 
-def _parts(text: str) -> tuple[str, str, str]:
-    """The marks before words, the words, and what follows them: marks, and the s of a possessive."""
+def in_marks_of(old: str, named: str, text: str) -> str:
+    """Return a text with the marks around the words it takes the place of, unless it has some or they were named."""
+    before, _, after = _marks(old)
+    named_before, _, named_after = _marks(named)
+    own_before, plain, own_after = _marks(text)
+    if not plain:
+        return text
+    return f"{own_before or (not named_before and before) or ''}{plain}{own_after or (not named_after and after) or ''}"
+
+
+def _marks(text: str) -> tuple[str, str, str]:
+    """The marks before words, the words, and the marks after them."""
     match = _MARKS.match(text)
     assert match is not None
     before, plain, after = match.groups()
+    return before, plain, after
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    """The marks before words, the words, and what follows them: marks, and the s of a possessive."""
+    before, plain, after = _marks(text)
     if possessive := _POSSESSIVE.search(plain):
         return before, plain[: possessive.start()], possessive.group() + after
     return before, plain, after

@@ -103,7 +103,7 @@ def _tell(result: TaskResult, *, as_json: bool) -> None:
 
 
 def _tell_end(result: TaskResult, *, as_json: bool) -> None:
-    from soundbite_tools import LEFT_STAGE, clock_length
+    from soundbite_tools import LEFT_STAGE, clock_length, count_of
 
     if as_json:
         print_json_line(result.model_dump(mode="json"))
@@ -115,6 +115,7 @@ def _tell_end(result: TaskResult, *, as_json: bool) -> None:
         console(stderr=True).print(f"{result.title}: {result.error} {result.next_step}", markup=False, style="red")
     else:
         length = clock_length(result.audio_seconds)
-        out.print(f"{result.title}: {result.embedding_count} embeddings, {length}  {result.asset_id}", markup=False)
+        clips = count_of(result.clip_count, "clip")
+        out.print(f"{result.title}: {clips}, {length}  {result.asset_id}", markup=False)
         for note in result.notes:
             out.print(f"  {note}", markup=False)

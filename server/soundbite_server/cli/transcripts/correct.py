@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command("correct")
 @click.argument("recording")
 @click.argument("old", default="")
-@click.argument("new", default="")
+@click.argument("new", required=False)
 @click.option("--from", "start", metavar="TIME", default="0", help="Only after this time, as 1:02 or 62.5.")
 @click.option("--to", "end", metavar="TIME", default="0", help="Only before this time.")
 @click.option("--undo", is_flag=True, help="Take back the last correction there.")
@@ -24,17 +24,20 @@ if TYPE_CHECKING:
 @json_option
 @run_async
 async def correct_command(
-    recording: str, old: str, new: str, start: str, end: str, undo: bool, is_history: bool, as_json: bool
+    recording: str, old: str, new: str | None, start: str, end: str, undo: bool, is_history: bool, as_json: bool
 ) -> None:
     """Put NEW in the place of OLD, words that a RECORDING's transcript has once; RECORDING is an id or a title.
 
     Search, clips, captions and exports have the new words at once. The earlier ones are kept: --undo brings them back.
+    An empty NEW, "", takes the words out. Marks around them stay, unless OLD or NEW has marks of its own.
     """
     from soundbite_server.cli.library import find_recording
     from soundbite_tools import CorrectRequest, correct_transcript
 
     if not (old or undo or is_history):
         raise click.UsageError("Name the words to correct, or --undo or --history.")
+    if new is None and not (undo or is_history):
+        raise click.UsageError('Say what takes their place: NEW is missing. An empty "" takes the words out.')
     async with personal_library() as library:
         ledger = await library.ledger()
         asset = await find_recording(ledger, recording)
@@ -51,10 +54,12 @@ async def correct_command(
             undo=undo,
         )
         done = await correct_transcript(library, request)
+    back = f"`soundbite correct {asset.asset_id} --undo` brings the earlier words back."
+    done = done.model_copy(update={"next_step": "" if undo else back})
     if as_json:
         print_json(done)
     else:
-        console().print(done.model_copy(update={"next_step": ""}).to_text(), markup=False)
+        console().print(done.to_text(), markup=False)
 
 
 def _print_history(corrections: list[Correction], *, as_json: bool) -> None:
