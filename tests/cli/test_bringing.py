@@ -52,6 +52,9 @@ def test_a_transcript_put_beside_a_recording_later_is_taken_when_it_is_added_aga
     after = json.loads(run("list", "--title", "talk", "--json").out)["assets"]
     assert [(one["asset_id"], one["added"]) for one in after] == [(before["asset_id"], before["added"])]
     assert "talk.vtt" not in run("add", tmp_path, "--left-out").err
+    # It is no transcript besides the one that was made of it.
+    counted = json.loads(run("export", tmp_path / "all.parquet", "--json").out)
+    assert counted["transcripts"] == counted["assets"] == 3
     # Nor is it written over.
     refused = run("export", beside, "--asset", "talk")
     assert (refused.code, "is there and is no export" in refused.err) == (2, True)

@@ -511,7 +511,9 @@ def test_export_and_import_count_as_json(shelf: Any, run: Any, tmp_path: Path, m
     assert document(run("import", tmp_path / "all.parquet", "--json").out) == counted
 
 
-def test_transcripts_are_written_as_files_that_others_read(shelf: Any, run: Any, tmp_path: Path) -> None:
+def test_transcripts_are_written_as_files_that_others_read(
+    shelf: Any, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "notes"
     written = {
         name: document(run("export", folder, "--format", name, "--json").out)["files"]
@@ -547,6 +549,18 @@ def test_transcripts_are_written_as_files_that_others_read(shelf: Any, run: Any,
     assert nobody.code != 0
     assert "No recording is called 'a_none'" in nobody.err
     assert run("export", tmp_path / "x.parquet", "--asset", "a_none").code == 2
+    # To standard output, and into no file of that name.
+    monkeypatch.chdir(tmp_path)
+    printed = run("export", "-", "--format", "txt", "--asset", "spoken words")
+    assert (printed.code, printed.out in texts["txt"], printed.err) == (0, True, "")
+    assert run("export", "-", "--format", "txt").code == 2
+    assert run("export", "-", "--format", "parquet").code == 2
+    # What has no ending, or one of no format, is written only as what is named.
+    for name in ("library.docx", "library"):
+        refused = run("export", name)
+        assert (refused.code, "(parquet, vtt, srt, md, json, txt)" in refused.err) == (2, True), refused
+    assert not {"-", "library.docx", "library"} & {path.name for path in tmp_path.iterdir()}
+    assert run("export", "library", "--format", "parquet").code == 0
 
 
 def test_what_is_no_export_and_what_can_not_be_written_is_said_with_what_to_do(

@@ -50,6 +50,7 @@ class ExchangeResult:
     clips: int = 0
     """Embeddings, each with its vector."""
     transcripts: int = 0
+    """Without the texts that were brought, which are kept beside the transcripts that were made of them."""
     damaged: int = 0
     """Embeddings left out because their vector did not match its checksum."""
     erased: int = 0
@@ -80,7 +81,7 @@ async def export_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchan
                     names = await ledger.speaker_names(asset.asset_id)
                     rows = [_json_row(asset, names), *map(_json_row, transcripts), *map(_json_row, tasks)]
                     await asyncio.to_thread(_write, writer, rows, schema)
-                    total += ExchangeResult(assets=1, transcripts=len(transcripts))
+                    total += ExchangeResult(assets=1, transcripts=sum(map(_is_counted, transcripts)))
             for info in await store.spaces():
                 async for clips, checksums in store.everything(info.space):
                     rows = [_clip_row(info.space, clip, value) for clip, value in zip(clips, checksums, strict=True)]
@@ -159,8 +160,8 @@ async def _add(store: ClipStore, ledger: Ledger, rows: Sequence[dict[str, Any]])
                 await ledger.put_speaker_names(asset.asset_id, names)
             assets += 1
         elif row["record"] == "transcript":
-            await ledger.put_transcript(transcript_from(row["json"]))
-            transcripts += 1
+            await ledger.put_transcript(transcript := transcript_from(row["json"]))
+            transcripts += _is_counted(transcript)
         elif row["record"] == "task":
             await ledger.put_task(task_from(row["json"]))
     by_space: dict[Space, list[Clip]] = {}
@@ -175,6 +176,10 @@ async def _add(store: ClipStore, ledger: Ledger, rows: Sequence[dict[str, Any]])
     for space, clips in by_space.items():
         await store.upsert(space, clips)
     return ExchangeResult(assets, sum(map(len, by_space.values())), transcripts, damaged)
+
+
+def _is_counted(transcript: StoredTranscript) -> bool:
+    return not transcript.source.startswith("brought:")
 
 
 def _schema() -> pa.Schema:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from soundbite_tools import Library
 
 _HEAD_BYTES = 16 * 1024
+_STDOUT = Path("-")
 _TRANSCRIPT_FORMATS = ("vtt", "srt", "md", "json", "txt")
 
 
@@ -31,22 +32,22 @@ _TRANSCRIPT_FORMATS = ("vtt", "srt", "md", "json", "txt")
 @json_option
 @run_async
 async def export_command(file: Path, file_format: str | None, recording: str | None, as_json: bool) -> None:
-    """Write the library to one Parquet file: recordings, clips, vectors, transcripts."""
+    """Write the library to one Parquet file: recordings, clips, vectors, transcripts.
+
+    Or transcripts alone: of all recordings into a folder, or of one into a FILE; - is standard output.
+    """
 
     from soundbite_store import export_library
 
-    ending = file.suffix.lower().removeprefix(".")
+    file_format = _format_of(file, file_format, recording)
     is_transcript = file_format in _TRANSCRIPT_FORMATS
-    if file_format is None and ending in _TRANSCRIPT_FORMATS:
-        if not recording:
-            raise click.UsageError(
-                f"{file.name} would hold one transcript: name its recording (--asset), or a folder and the --format."
-            )
-        file_format, is_transcript = ending, True
-    if recording and not is_transcript:
-        raise click.UsageError("--asset takes the transcript of a recording: name its --format too.")
+    if file == _STDOUT and as_json:
+        raise click.UsageError("- writes the transcript itself to standard output: leave out --json.")
     async with personal_library() as library:
-        await _check_target(library, file, file_format if is_transcript else "parquet")
+        if file == _STDOUT:
+            click.echo(await _single_text(library, file_format, recording), nl=False)
+            return
+        await _check_target(library, file, file_format)
         if is_transcript:
             written, notes = await _write_transcripts(library, file, file_format, recording)
             if as_json:
@@ -56,6 +57,29 @@ async def export_command(file: Path, file_format: str | None, recording: str | N
             return
         done = await export_library(await library.store(), await library.ledger(), file)
     print_counts(done, "written", as_json=as_json)
+
+
+def _format_of(file: Path, named: str | None, recording: str | None) -> str:
+    """Return the format to write: the one that is named, or the ending of the file.
+
+    Raises:
+        UsageError: there is none, or it does not go with the rest.
+    """
+    formats = ", ".join(("parquet", *_TRANSCRIPT_FORMATS))
+    file_format = named or file.suffix.lower().removeprefix(".")
+    if not file_format:
+        raise click.UsageError(f"{file} has no ending: name its --format ({formats}).")
+    if file_format not in ("parquet", *_TRANSCRIPT_FORMATS):
+        raise click.UsageError(f"{file.name} ends with no format that is written ({formats}): name one as --format.")
+    if recording and file_format == "parquet":
+        raise click.UsageError("--asset takes the transcript of a recording: name its --format too.")
+    if file == _STDOUT and not recording:
+        raise click.UsageError("What goes to standard output is one transcript: name its recording (--asset).")
+    if file_format != "parquet" and not named and not recording:
+        raise click.UsageError(
+            f"{file.name} would hold one transcript: name its recording (--asset), or a folder and the --format."
+        )
+    return file_format
 
 
 async def _check_target(library: Library, file: Path, file_format: Any) -> None:
@@ -93,6 +117,21 @@ def _is_written_by_export(path: Path, file_format: Any, brought: set[str]) -> bo
         return True  # without words, or larger than any that is brought
 
 
+async def _single_text(library: Library, file_format: Any, recording: str | None) -> str:
+    from soundbite_server.cli.library import find_recording
+    from soundbite_tools import transcript_of_recording
+
+    asset = await find_recording(await library.ledger(), recording or "")
+    transcript = await transcript_of_recording(library, asset.asset_id)
+    if transcript is None:
+        raise _no_transcript(asset)
+    return await _transcript_text(library, asset, transcript, file_format)
+
+
+def _no_transcript(asset: Asset) -> click.UsageError:
+    return click.UsageError(f"{asset.title} has no transcript: nothing is said in it, or it is not ready yet.")
+
+
 async def _write_transcripts(
     library: Library, target: Path, file_format: Any, recording: str | None
 ) -> tuple[list[str], list[str]]:
@@ -126,7 +165,7 @@ async def _write_transcripts(
         if not (transcript.sentences or transcript.words):
             notes.append(f"Nothing is said in {asset.title}: {path.name} has no words.")
     if recording and not written:
-        raise click.UsageError(f"{assets[0].title} has no transcript: nothing is said in it, or it is not ready yet.")
+        raise _no_transcript(assets[0])
     return written, notes
 
 
