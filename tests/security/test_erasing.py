@@ -26,7 +26,7 @@ import numpy as np
 from soundbite_engine.audio.encode import cut
 from soundbite_server import Settings
 from soundbite_server.libraries import open_jobs
-from soundbite_store import ClipFilter
+from soundbite_store import Asset, ClipFilter
 from soundbite_tools import (
     ClipRequest,
     CorrectRequest,
@@ -35,6 +35,7 @@ from soundbite_tools import (
     Jobs,
     ListRequest,
     RemoveRequest,
+    SearchRequest,
     TranscriptRequest,
     correct_transcript,
     embed_audio,
@@ -43,9 +44,11 @@ from soundbite_tools import (
     list_audio,
     read_transcript,
     remove_audio,
+    search_clips,
     transcript_file,
     transcript_of_recording,
 )
+from soundbite_tools.read.get_clip import playable_file
 
 MEMOS = Path(__file__).parents[2] / "samples" / "memos.mp3"
 SPAN = (10.0, 20.5)
@@ -129,15 +132,16 @@ def places(contents: Iterator[tuple[str, bytes]], needles: dict[str, list[bytes]
 
 def loudest_in_copies(home: Path, first_sec: float, last_sec: float) -> dict[str, int]:
     """The highest sample between two times in each copy of a sound."""
-    loudest = {}
-    for path in [*(home / "inline").glob("*"), *(home / "engine" / "media").glob("*")]:
-        with av.open(str(path)) as container:
-            frames = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
-            rate_hz = container.streams.audio[0].rate
-        sound = np.concatenate(frames).astype(np.int32)
-        window = sound[round(first_sec * rate_hz) : round(last_sec * rate_hz)]
-        loudest[path.name] = int(np.abs(window).max())
-    return loudest
+    paths = [*(home / "inline").glob("*"), *(home / "engine" / "media").glob("*")]
+    return {path.name: loudest_in_file(path, first_sec, last_sec) for path in paths}
+
+
+def loudest_in_file(path: Path, first_sec: float, last_sec: float) -> int:
+    with av.open(str(path)) as container:
+        frames = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
+        rate_hz = container.streams.audio[0].rate
+    sound = np.concatenate(frames).astype(np.int32)
+    return int(np.abs(sound[round(first_sec * rate_hz) : round(last_sec * rate_hz)]).max())
 
 
 async def added(jobs: Jobs, **asked: Any) -> str:
@@ -255,3 +259,64 @@ def test_an_erased_span_and_a_removed_recording_are_in_no_file_of_the_library(tm
     assert places(raw_contents(home), needles) == {}
     assert places(decoded_contents(home), needles) == {}
     assert loudest_in_copies(home, 0.0, 44.0) == {}
+
+
+SHORT_SPAN = (4.0, 6.0)
+
+
+async def played(jobs: Jobs, asset_id: str) -> tuple[Asset, int]:
+    """A recording, and the highest sample in the span of the file that the page plays of it."""
+    asset = await (await jobs.library.ledger()).get_asset(asset_id)
+    assert asset
+    assert asset.erased == (SHORT_SPAN,)
+    source = await playable_file(jobs.library, asset)
+    assert source
+    assert loudest_in_file(source.path, 0.5, 3.5) > 1000
+    return asset, loudest_in_file(source.path, *SHORT_SPAN)
+
+
+async def test_what_is_erased_is_silent_whichever_file_the_recording_is_led_to(tmp_path: Path) -> None:
+    home, file = tmp_path / "home", tmp_path / "recordings" / "memo.wav"
+    file.parent.mkdir()
+    file.write_bytes(wav(0.0, 9.0))
+    sent = base64.b64encode(file.read_bytes()).decode()
+    async with open_jobs(Settings(home=home, roots=(file.parent,))) as jobs:
+        asset_id = await added(jobs, source=str(file))
+        await added(jobs, base64_string=sent)  # a copy that no recording is led to
+        await search_clips(jobs.library, SearchRequest(query="what the zeppelin said"))
+        request = EraseRequest(asset_id=asset_id, start_sec=SHORT_SPAN[0], end_sec=SHORT_SPAN[1])
+        await erase_span(jobs, request, wait_s=300.0)
+        assert loudest_in_copies(home, *SHORT_SPAN) == {}
+        await added(jobs, base64_string=sent)
+        assert loudest_in_copies(home, *SHORT_SPAN) == {}
+        moved = file.rename(file.with_suffix(".away"))
+        await added(jobs, base64_string=sent)  # the file is gone: the copy counts, and is silent
+        asset, loudest = await played(jobs, asset_id)
+        assert (asset.source_kind, loudest) == ("base64", 0)
+        moved.rename(file)
+        await added(jobs, source=str(file))  # the file counts again, which the library leaves whole
+        asset, loudest = await played(jobs, asset_id)
+        assert (asset.source_uri, loudest) == (str(file), 0)
+        await remove_audio(jobs, RemoveRequest(asset_id=asset_id), wait_s=300.0)
+        await added(jobs, base64_string=sent)
+        asset, loudest = await played(jobs, asset_id)
+        assert (asset.source_kind, loudest) == ("base64", 0)
+        assert list(loudest_in_copies(home, *SHORT_SPAN).values()) == [0]
+    assert places(raw_contents(home), {"question": forms("zeppelin")}) == {}
+
+
+async def test_the_copies_of_a_home_that_moved_or_is_reached_by_a_link_are_silenced_and_removed(tmp_path: Path) -> None:
+    homes = [tmp_path / name for name in ("before", "after", "link")]
+    homes[2].symlink_to(homes[1])
+    sent = base64.b64encode(wav(0.0, 9.0)).decode()
+    async with open_jobs(Settings(home=homes[0])) as jobs:
+        asset_id = await added(jobs, base64_string=sent)
+    homes[0].rename(homes[1])
+    async with open_jobs(Settings(home=homes[1])) as jobs:
+        request = EraseRequest(asset_id=asset_id, start_sec=SHORT_SPAN[0], end_sec=SHORT_SPAN[1])
+        await erase_span(jobs, request, wait_s=300.0)
+        assert (await played(jobs, asset_id))[1] == 0
+    assert list(loudest_in_copies(homes[1], *SHORT_SPAN).values()) == [0]
+    async with open_jobs(Settings(home=homes[2])) as jobs:
+        await remove_audio(jobs, RemoveRequest(asset_id=asset_id), wait_s=300.0)
+    assert loudest_in_copies(homes[1], *SHORT_SPAN) == {}

@@ -36,6 +36,12 @@ class ErasureRecords:
         sql = "UPDATE erasures SET copy_hash = ? WHERE content_hash = ?"
         await self._ledger.write(lambda db: db.execute(sql, (copy_hash, content_hash)))
 
+    async def copy_of(self, content_hash: str) -> str:
+        """The hash of the copy in the library that had silence last where a content is erased; empty without one."""
+        sql = "SELECT copy_hash FROM erasures WHERE content_hash = ?"
+        row = await self._ledger.read(lambda db: db.execute(sql, (content_hash,)).fetchone())
+        return row[0] if row else ""
+
     async def unscrubbed(self) -> list[Unscrubbed]:
         """The recordings of which something that was deleted may be in files still."""
         sql = "SELECT DISTINCT asset_id, content_hash, source_uri FROM unscrubbed"

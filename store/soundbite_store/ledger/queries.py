@@ -89,6 +89,11 @@ class QueryCache:
         finally:
             self._in_writing = {}
 
+    async def forget_queries(self) -> None:
+        """Forget all questions: they may quote what is to be scrubbed."""
+        await self.flush_query_vectors()
+        await self._ledger.write(lambda db: db.execute("DELETE FROM query_cache"))
+
     def _put(self, key: _Key, vector: bytes) -> None:
         self._unwritten[key] = (vector, time.time_ns())
         if self._writing is None or self._writing.done():

@@ -9,6 +9,7 @@ import anyio
 import anyio.to_thread
 
 from soundbite_tools.embed.adoption import adopt_task
+from soundbite_tools.embed.copies import is_ours, silence_copy
 from soundbite_tools.embed.get_task import task_result
 from soundbite_tools.embed.live.follow import live_task
 from soundbite_tools.embed.params import EmbedParams, check_length, with_track
@@ -16,8 +17,9 @@ from soundbite_tools.embed.registry import check_track, describe, finished_task,
 from soundbite_tools.embed.results import TaskResult
 from soundbite_tools.embed.spending import TaskFigures, check_budget
 from soundbite_tools.embed.steps import check_start
-from soundbite_tools.errors import WorkFailed, raises_problems
+from soundbite_tools.errors import WorkFailed, raises_problems, sentence
 from soundbite_tools.sources.files import forget_refused
+from soundbite_tools.sources.local_media import MediaProblem
 from soundbite_tools.sources.sources import TASK_SCHEME, choose, resolve
 from soundbite_tools.sources.spoken import Brought, given_transcript, transcript_beside
 from soundbite_tools.words.timed_words import without_spans
@@ -72,6 +74,7 @@ async def embed_audio(
             ready = await _ready_or_allowed(library, asset, params, allowance)
             # Kept from here on: what was refused is no recording of the library.
             asset = await registry.enter(asset, title=request.title, tags=request.tags)
+            asset = await _without_erased(library, asset, named.path)
             if brought and not ready:
                 await (await library.ledger()).put_brought(without_spans(brought.of(asset), asset.erased))
             task = ready or await registry.begin(asset, params, allowance)
@@ -85,6 +88,18 @@ async def embed_audio(
         raise WorkFailed(task.error_message, task.error_hint, code=task.error_code)
     ledger = await library.ledger()
     return task_result(task, await ledger.get_asset(asset.asset_id))
+
+
+async def _without_erased(library: Library, asset: Asset, path: Path | None) -> Asset:
+    """Return a recording with a silent copy in place of one that was sent whole and of which something is erased."""
+    if not asset.erased or path is None or asset.source_uri != str(path) or not is_ours(library.config.home, path):
+        return asset
+    try:
+        return await silence_copy(library, asset)
+    except MediaProblem as exc:
+        raise WorkFailed(
+            f"A copy without what is erased can't be made: {sentence(str(exc))}", "Add it again.", code="copy_not_made"
+        ) from exc
 
 
 async def brought_transcript(library: Library, request: EmbedRequest, asset: Asset) -> Brought | None:

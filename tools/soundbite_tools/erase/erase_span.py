@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundbite_store import Erased, LedgerChange, encoded_changes, finish_rewrites, is_touched
+from soundbite_tools.embed.copies import is_ours
 from soundbite_tools.erase.requests import ErasureResult
-from soundbite_tools.erase.scrubbing import is_ours, scrub_soon
+from soundbite_tools.erase.scrubbing import scrub_soon
 from soundbite_tools.errors import QuestionProblem, UnknownId, WorkFailed, raises_problems
 from soundbite_tools.sources.spoken import BROUGHT
 from soundbite_tools.text import clock_range, count_of, number, quoted
@@ -150,6 +151,6 @@ def _beside(changes: ClipChanges, span: Span) -> list[str]:
 
 
 def _about_file(library: Library, asset: Asset) -> list[str]:
-    if asset.source_kind == "file" and not is_ours(library, Path(asset.source_uri)):
+    if asset.source_kind == "file" and not is_ours(library.config.home, Path(asset.source_uri)):
         return ["The file it came from was not touched: it still holds that part."]
     return []

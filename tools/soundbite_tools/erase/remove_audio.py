@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from soundbite_store import ClipFilter, StoreBusy
+from soundbite_tools.embed.copies import here, is_ours
 from soundbite_tools.embed.results import RemovalResult
 from soundbite_tools.erase.scrubbing import delete_upload, remove_cut_sound, scrub_soon, uploads_of
 from soundbite_tools.errors import QuestionProblem, RecordingRemoved, WorkFailed, raises_problems
@@ -131,16 +132,12 @@ async def _take(locks: Sequence[OwnerLock]) -> None:
 
 def _remove_files(home: Path, asset: Asset | None, asset_id: str) -> int:
     count = remove_cut_sound(home, asset_id)
-    if asset is not None and (asset.source_kind == "base64" or _is_made_here(home, asset)):
-        path = Path(asset.source_uri)
-        if path.is_relative_to(home) and path.is_file():
+    if asset is not None and asset.source_kind in ("file", "base64"):
+        path = Path(here(home, asset).source_uri)
+        if is_ours(home, path) and path.is_file():
             path.unlink(missing_ok=True)
             count += 1
     return count
-
-
-def _is_made_here(home: Path, asset: Asset) -> bool:
-    return asset.source_kind == "file" and Path(asset.source_uri).is_relative_to(home / "recordings")
 
 
 async def _delete_late_rows(library: Library, asset_id: str) -> int:

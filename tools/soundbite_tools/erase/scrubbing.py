@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
-import tempfile
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +12,9 @@ import anyio.to_thread
 
 from soundbite_api import NotFound, PlatformError
 from soundbite_store import StoreError
-from soundbite_tools.embed.params import with_track
+from soundbite_tools.embed.copies import here, is_ours, silence_copy
 from soundbite_tools.errors import sentence
-from soundbite_tools.sources.files import INLINE_FOLDER, UPLOADS_FOLDER, delete, recorded_file, silent_flac
+from soundbite_tools.sources.files import INLINE_FOLDER, delete
 from soundbite_tools.sources.local_media import MediaProblem
 from soundbite_tools.text import listed
 from soundbite_tools.voices.hearing import keep_voices
@@ -31,7 +27,6 @@ if TYPE_CHECKING:
     from soundbite_tools.library import Library
 
 _MOST_NAMED = 5
-_LIVE_FOLDER, _RECORDINGS_FOLDER = "live", "recordings"
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +82,7 @@ async def scrub(library: Library) -> None:
             await _clear(library, one)
         await (await library.store()).purge()
         await library.media_reader.scrub()
+        await ledger.forget_queries()
         await ledger.scrub()
         await ledger.end_scrub(pending)
 
@@ -95,8 +91,10 @@ async def _clear(library: Library, one: Unscrubbed) -> None:
     """Delete what is kept of a recording beside clips and ledger, or make it anew without what is erased."""
     ledger, home = await library.ledger(), library.config.home
     asset = await ledger.get_asset(one.asset_id)
+    asset = asset and await anyio.to_thread.run_sync(here, home, asset)
     await anyio.to_thread.run_sync(remove_cut_sound, home, one.asset_id)
     await library.media_reader.forget_file(Path(one.source_uri), one.content_hash)
+    await _delete_others(library, one, asset)
     if asset is None or not asset.erased:
         return
     tasks = await ledger.list_tasks(None, asset_id=asset.asset_id)
@@ -106,11 +104,11 @@ async def _clear(library: Library, one: Unscrubbed) -> None:
                 raise MediaProblem(note)
         for task in tasks if asset.source_kind != "asset" else ():
             await ledger.update_task(task.task_id, platform_asset_id="", platform_task_id="")
-        if is_ours(library, Path(asset.source_uri)):
-            await _silence_copy(library, asset)
+        if is_ours(home, Path(asset.source_uri)):
+            await silence_copy(library, asset)
         # That of an earlier attempt, which the ledger does not name any more.
         earlier = Path(one.source_uri)
-        if is_ours(library, earlier) and not await ledger.find_asset_by_source(one.source_uri):
+        if is_ours(home, earlier) and not await ledger.find_asset_by_source(one.source_uri):
             await anyio.to_thread.run_sync(delete, earlier)
     else:
         known = {upload for where, upload in await ledger.platform_assets_of(asset.content_hash)}
@@ -122,43 +120,16 @@ async def _clear(library: Library, one: Unscrubbed) -> None:
         await keep_voices(library, asset)
 
 
-def is_ours(library: Library, path: Path) -> bool:
-    """Return whether a file is a copy that the library made, none of a user's own."""
-    home = library.config.home
-    folders = (home / INLINE_FOLDER, home / UPLOADS_FOLDER, home / _RECORDINGS_FOLDER, home / _LIVE_FOLDER)
-    return any(path.is_relative_to(folder) for folder in folders)
-
-
-async def _silence_copy(library: Library, asset: Asset) -> None:
-    """Put a copy with silence in place of the library's copy of a recording."""
-    source = await anyio.to_thread.run_sync(recorded_file, asset)
-    if source is None:
-        return  # gone, or not what was embedded
-    folder = library.config.home / INLINE_FOLDER
-    await anyio.to_thread.run_sync(partial(folder.mkdir, parents=True, exist_ok=True))
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
-        made = await silent_flac(library, asset, source, Path(scratch))
-        content_hash, size_bytes, mtime_ns = await anyio.to_thread.run_sync(_facts_of, made)
-        path = folder / f"{content_hash}.flac"
-        await anyio.Path(made).replace(path)
-    ledger, before = await library.ledger(), asset.source_uri
-    # In this order: until the ledger names the new copy the earlier one counts, and is deleted after that.
-    await ledger.put_copy(asset.content_hash, content_hash)
-    silent = replace(
-        with_track(asset, ""), source_uri=str(path), source_kind="base64", size_bytes=size_bytes, mtime_ns=mtime_ns
-    )
-    await ledger.put_asset(silent)
-    metadata_json = silent.metadata_json if silent.metadata_json != asset.metadata_json else None
-    store = await library.store()
-    await store.update_asset(asset.asset_id, source_uri=str(path), metadata_json=metadata_json)
-    if before != str(path):
-        await anyio.to_thread.run_sync(delete, Path(before))
-
-
-def _facts_of(path: Path) -> tuple[str, int, int]:
-    with path.open("rb") as file:
-        content_hash = hashlib.file_digest(file, "sha256").hexdigest()
-    return content_hash, path.stat().st_size, path.stat().st_mtime_ns
+async def _delete_others(library: Library, one: Unscrubbed, asset: Asset | None) -> None:
+    """Delete copies of a content that no recording is led to: sent again, or from before it was led to a file."""
+    ledger, folder = await library.ledger(), library.config.home / INLINE_FOLDER
+    names = [f"{one.content_hash}.audio"]
+    if copy_hash := await ledger.copy_of(one.content_hash):
+        names.append(f"{copy_hash}.flac")
+    for path in (folder / name for name in names):
+        is_its = asset is not None and asset.source_uri == str(path)
+        if not (is_its or await ledger.find_asset_by_source(str(path))):
+            await anyio.to_thread.run_sync(delete, path)
 
 
 def remove_cut_sound(home: Path, asset_id: str) -> int:

@@ -17,7 +17,7 @@ from soundbite_tools.embed.params import track_of, uncertainty_of
 from soundbite_tools.errors import QuestionProblem, RecordingRemoved, UnknownId, raises_problems, sentence
 from soundbite_tools.requests import SoundFormat
 from soundbite_tools.results import ClipDetail
-from soundbite_tools.sources.files import silent_flac, sound_file, write_whole
+from soundbite_tools.sources.files import is_silent_copy, silent_flac, sound_file, write_whole
 from soundbite_tools.sources.local_media import MIME_TYPES, MediaProblem
 from soundbite_tools.sources.presence import file_states
 from soundbite_tools.sources.sources import source_label
@@ -306,7 +306,8 @@ async def playable_file(library: Library, asset: Asset) -> SourceFile | None:
     source, ledger = await sound_file(library, asset), await library.ledger()
     if source is None or not asset.erased:
         return source
-    if asset.copy_hash and all(one.asset_id != asset.asset_id for one in await ledger.unscrubbed()):
+    is_scrubbed = all(one.asset_id != asset.asset_id for one in await ledger.unscrubbed())
+    if asset.copy_hash and is_scrubbed and await anyio.to_thread.run_sync(is_silent_copy, asset):
         return source
     path = library.config.clips_folder / _name(asset, 0.0, asset.duration_sec, "flac")
     if not await anyio.Path(path).is_file():

@@ -141,6 +141,12 @@ def recorded_file(asset: Asset, *, is_same_date: bool = False) -> SourceFile | N
     return SourceFile(source.path, file.identity, content_hash, asset.erased)
 
 
+def is_silent_copy(asset: Asset) -> bool:
+    """Return whether the file of a recording is the library's copy with silence where something is erased."""
+    source = recorded_file(asset)
+    return source is not None and source.content_hash == asset.copy_hash != asset.content_hash
+
+
 def _hash_of(file: OpenFile) -> str:
     """The SHA-256 of an open file; read again only where it may have been touched since it was read.
 
@@ -304,7 +310,7 @@ async def forget_refused(library: Library, path: Path | None, asset_id: str) -> 
         return
     asset = await (await library.ledger()).get_asset(asset_id)
     is_inline = path.parent == library.config.home / INLINE_FOLDER
-    if (asset is None and is_inline) or (asset and asset.copy_hash and asset.source_uri != str(path)):
+    if (asset is None and is_inline) or (asset and asset.erased and asset.source_uri != str(path)):
         await anyio.to_thread.run_sync(delete, path)
 
 
