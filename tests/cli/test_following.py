@@ -233,6 +233,27 @@ def test_what_was_followed_stays_in_the_library_when_its_file_is_deleted(shelf: 
     )
 
 
+def test_what_was_searchable_stays_when_its_file_is_cut_short(shelf: Any, run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "talk.wav"
+    recorder = Recorder(path, 15.0)
+    recorder.record(15.0)
+    with following_of(path) as following:
+        asset_id = until(following, 12.0)["asset_id"]
+        os.truncate(path, 90_000)
+        recorder.close()
+        with path.open("ab") as file:
+            file.write(bytes(RATE_HZ))
+        out, err = following.communicate(timeout=LONGEST_S)
+    last = json.loads(out.splitlines()[-1])
+    assert (following.returncode, last["status"], last["asset_id"]) == (0, "ready", asset_id), err
+    assert any("cut short" in note and "searched until 0:00:1" in note for note in last["notes"])
+    assert last["audio_seconds"] >= 12.0
+    answers = json.loads(run("search", "two bottles of milk", "--json", "--asset", asset_id).out)["clips"]
+    assert "milk" in answers[0]["text"]
+    assert run("add", path).code == 0  # what the file holds now is another recording
+    assert clips(run, asset_id)[-1][1] > 12.0
+
+
 SOUNDDEVICE = """
 import os, time
 class PortAudioError(Exception): pass

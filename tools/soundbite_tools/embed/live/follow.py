@@ -8,7 +8,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +48,10 @@ _EVERY_SEC = 3.5
 _QUIET_S, _QUIET_UNTOLD_S = 4.0, 20.0
 """A file that has not grown for so long has ended, where nobody writes to it, or where that is not known."""
 _RETRY_S = 2.0
+# So much less than could be searched is a loss, and not the end of a packet.
+_LOST_SEC = 2.0
+_DELETED = "Its file was deleted before the recording had ended"
+_CUT_SHORT = "Its file was cut short or written anew while it was followed, and no longer holds what was recorded"
 # After an interruption hours may be there at once.
 _MOST_AT_ONCE_SEC = 60.0
 # Files that this process writes: it must not take itself for somebody else.
@@ -138,7 +142,8 @@ async def end_following(library: Library, task: Task) -> None:
 async def follow_to_end(library: Library, task: Task, asset: Asset) -> Asset:
     """Make clips of a recording while it is written, and return it as it is once it has ended.
 
-    Where its file was deleted meanwhile, the task has the figures of what was made of it, and nothing is left to do.
+    Where its file was deleted or cut short meanwhile, the task has the figures of what was made of it, and nothing is
+    left to do.
 
     Raises:
         SourceProblem: it holds nothing, or is gone.
@@ -154,18 +159,23 @@ async def follow_to_end(library: Library, task: Task, asset: Asset) -> Asset:
     parts = LiveParts(
         library, task, asset, EmbedParams.model_validate_json(task.params_json), LiveSound(folder / _SOUND)
     )
+    following = _Following(library, task, path, folder, parts)
     try:
-        await _Following(library, task, path, folder, parts).run()
+        await following.run()
+        is_cut_short = await following.is_cut_short()
     finally:
         # What a killed process leaves behind says so to the next one.
         shutil.rmtree(folder, ignore_errors=True)
     if interruption:
         log.warning("%s", interruption)
     asset = await ledger.get_asset(asset.asset_id) or asset  # its title or tags may have changed
+    if is_cut_short and (gone := await keep_parts(library, task, asset, _CUT_SHORT)):
+        return gone
     try:
         facts = await anyio.to_thread.run_sync(read_facts, SourceFile(path), library.config)
     except SourceProblem:
-        if not await anyio.Path(path).exists() and (gone := await keep_parts(library, task, asset)):
+        cause = _CUT_SHORT if await anyio.Path(path).exists() else _DELETED
+        if gone := await keep_parts(library, task, asset, cause):
             return gone
         raise
     whole = replace(
@@ -182,10 +192,11 @@ async def follow_to_end(library: Library, task: Task, asset: Asset) -> Asset:
 
 @dataclass
 class _Growth:
-    """How long a file has been of one size."""
+    """How long a file has been of one size, and whether it ever became smaller."""
 
     size_bytes: int = -1
     since_s: float = 0.0
+    has_shrunk: bool = False
 
     def quiet_s(self, path: Path) -> float:
         """Look at it; infinite where it is gone."""
@@ -194,6 +205,7 @@ class _Growth:
         except OSError:
             return float("inf")
         if size != self.size_bytes:
+            self.has_shrunk |= size < self.size_bytes
             self.size_bytes, self.since_s = size, time.monotonic()
         return time.monotonic() - self.since_s
 
@@ -231,6 +243,23 @@ class _Following:
             # Its end is not there to be embedded: the next start does that, or goes on following.
             await (await self._library.ledger()).update_task(self._task.task_id, stage=LEFT_STAGE)
             await anyio.sleep_forever()
+
+    async def is_cut_short(self) -> bool:
+        """Return whether the file is there and holds less sound than can be searched."""
+        until_sec = self._parts.until_sec - _LOST_SEC
+        if until_sec <= 0 or not await anyio.Path(self._path).exists():
+            return False
+        reader = self._library.media_reader
+        try:
+            length_sec = (await reader.probe(SourceFile(self._path))).duration_sec or 0.0
+        except MediaProblem:
+            return True
+        if self._growth.has_shrunk or length_sec < until_sec:
+            # The header may name another length than there is. What can't be read so has its length in an index.
+            (self._folder / _OVER).touch()
+            with suppress(MediaProblem):
+                length_sec = await reader.decode_growing(self._path, self._folder / _SOUND, self._folder / _OVER)
+        return length_sec < until_sec
 
     async def _take(self) -> None:
         known_sec = self._sound.seconds

@@ -147,8 +147,10 @@ class LiveParts:
         return replace(transcript, words=named(transcript.words), sentences=named(transcript.sentences))
 
 
-async def keep_parts(library: Library, task: Task, asset: Asset) -> Asset | None:
-    """Have a recording whose file is gone stay as far as it can be searched; None where nothing of it can.
+async def keep_parts(library: Library, task: Task, asset: Asset, cause: str) -> Asset | None:
+    """Have a recording whose file no longer holds it stay as far as it can be searched; None where nothing of it can.
+
+    `cause` is a clause that says what became of the file.
 
     Raises:
         StoreError: the store can't be read, or the ledger not written.
@@ -166,7 +168,7 @@ async def keep_parts(library: Library, task: Task, asset: Asset) -> Asset | None
     digest = f"{digest_of({row.row_id(space) for row in rows}):x}"
     whole = figures.model_copy(update={"end_sec": figures.until_sec, "counts": count_kinds(rows), "digest": digest})
     until = time_reached(figures.until_sec, 0.0)
-    note = f"Its file was deleted before the recording had ended: it can be searched until {until}, and not played."
+    note = f"{cause}: it can be searched until {until}, and not played."
     notes_json = json.dumps([*json.loads(task.notes_json), note])
     await ledger.put_asset(gone)
     await ledger.update_task(task.task_id, counts_json=whole.model_dump_json(), notes_json=notes_json)
