@@ -105,6 +105,10 @@ def test_a_part_is_erased_once_somebody_agrees(shelf: Any, run: Any) -> None:
     held = [key for key, row in after.items() if row.start_sec < 5.0 and row.end_sec > 2.0 and key[2] == "clip"]
     assert {key[1] for key in held} <= {"transcription"}
     assert not [key for key in held if (after[key].vector == before[key].vector).all()]
+    looked_at = run("show", "spoken words")
+    assert "since it was erased: 00:02-00:05" in looked_at.out
+    assert "┈" in looked_at.out
+    assert "erased 00:02-00:05" in " ".join(run("list").out.split())
     shown = run("export", str(shelf.home / "words.json"), "--asset", "spoken words")
     assert shown.code == 0
     words = json.loads((shelf.home / "words.json").read_text())["words"]

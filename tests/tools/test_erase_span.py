@@ -14,12 +14,14 @@ from tool_calls import (
     embed_audio,
     erase_span,
     get_clip,
+    list_audio,
     read_transcript,
     remove_audio,
     search_clips,
 )
 
 from soundbite_store import ClipFilter, ClipStore, Ledger, Space
+from soundbite_tools import contents_of, transcript_file, transcript_of_recording
 from soundbite_tools.erase import scrubbing
 from soundbite_tools.erase.scrubbing import scrub
 from soundbite_tools.errors import QuestionProblem, UnknownId, WorkFailed
@@ -46,7 +48,8 @@ async def test_words_vectors_and_history_of_a_span_go_and_the_rest_stays(
         await correct_transcript(library, asset_id=task.asset_id, old_text="cake", new_text="lake")
         done = await erase_span(library, task.asset_id, 6.0, 9.0)
         assert "Erased 00:06-00:09" in done.to_text()
-        assert [line.text for line in (await read_transcript(library, task.asset_id)).lines] == ["the river is rising"]
+        lines = [line.text for line in (await read_transcript(library, task.asset_id)).lines]
+        assert lines == ["the river is rising", "[erased]"]
         assert await texts(library, "cake") == await texts(library, "lake") == []
         assert await texts(library, "river") == ["the river is rising"]
         rows = await (await library.store()).embeddings(THE_SPACE, ClipFilter(asset_ids=(task.asset_id,)))
@@ -62,6 +65,45 @@ async def test_words_vectors_and_history_of_a_span_go_and_the_rest_stays(
         assert (await compare(library, is_deep=True)).is_equal
         again = await embed_audio(library, recording.name)
         assert (again.task_id, again.is_reused) == (task.task_id, True)
+
+
+async def test_a_mark_stands_where_something_was_erased_wherever_the_words_are_read(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.says = ("the code on the door is four seven one one for friday", "the cake is done")
+    platform.doubts = ("cake",)  # words with times of their own
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        ledger = await library.ledger()
+        asset = await ledger.get_asset(task.asset_id)
+        words = (await ledger.get_transcript(task.asset_id, library.config.platform)).words
+        four, one = words[6], words[9]
+        assert (four.value, one.value) == ("four", "one")
+        done = await erase_span(library, task.asset_id, four.start_sec + 0.01, one.end_sec - 0.01)
+        assert done.clips_changed <= 2
+        marked = "the code on the door is […] for friday"
+        assert await texts(library, "code") == [marked]
+        found = await search_clips(library, "code", match="words", context_sec=3.0)
+        assert found.notes == ["[…] stands where a part of the recording was erased."]
+        assert "is […] for" in found.clips[0].context
+        clip = await get_clip(library, found.clips[0].clip_id)
+        assert clip.detail.text == marked
+        assert any("Erased, and silent" in note for note in clip.detail.notes)
+        around = {"start_sec": four.start_sec - 0.1, "end_sec": one.end_sec + 0.1}
+        part = await get_clip(library, asset_id=task.asset_id, **around)
+        assert "[…]" in part.detail.text
+        lines = (await read_transcript(library, task.asset_id)).lines
+        assert [line.text for line in lines][:3] == ["the code on the door is", "[erased]", "for friday"]
+        transcript = await transcript_of_recording(library, task.asset_id)
+        for kind in ("md", "srt", "vtt", "txt"):
+            assert "erased" in transcript_file(asset, transcript, kind), kind
+        assert (await list_audio(library)).assets[0].erased == done.time_range
+        contents = await contents_of(library, await ledger.get_asset(task.asset_id))
+        assert [note for note in contents.notes if f"since it was erased: {done.time_range}" in note]
+        await correct_transcript(library, asset_id=task.asset_id, old_text="friday", new_text="monday")
+        await embed_audio(library, recording.name, segmentation="fixed", segment_sec=6)
+        corrected = marked.replace("friday", "monday")
+        assert {text for text in await texts(library, "code") if text.startswith("the code")} == {corrected}
 
 
 def sorted_rows(vectors: list[Any]) -> list[Any]:

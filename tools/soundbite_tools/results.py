@@ -347,6 +347,7 @@ class AssetResult(Result):
     length: str = Field(default="", description="mm:ss")
     clip_count: int = 0
     tracks: Annotated[str, UNLISTED] = ""
+    erased: Annotated[str, UNLISTED] = ""
     language: str = Field(default="", description="Of most of what is said, where it is not English")
     tags: list[str] = Field(default_factory=list)
     source: str = ""
@@ -361,10 +362,9 @@ class AssetResult(Result):
         details = [f"task_id {self.task_id}" if self.task_id else "", f"added {self.added}" if self.added else ""]
         details.append(f"language: {self.language}" if self.language else "")
         details.append(f"tags: {listed(self.tags)}" if self.tags else "")
-        details.append(f"source: {quoted(self.source)}" if self.source else "")
-        details += [f"file {self.file}" if self.file else "", self.tracks]
-        line = ", ".join(detail for detail in details if detail)
-        return "\n   ".join([*lines, *([line] if line else [])])
+        source = f"source: {quoted(self.source)}" if self.source else ""
+        details += [source, self.file and f"file {self.file}", self.tracks, self.erased and f"erased {self.erased}"]
+        return "\n   ".join([*lines, *filter(None, [", ".join(filter(None, details))])])
 
 
 class LibraryListing(Result):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from soundbite_store import AssetSpeaker, ClipFilter, StoredClip, StoredTranscript, TimedText
-from soundbite_tools.text import folded, speaker_label
+from soundbite_tools.text import ERASED_LINE, folded, speaker_label
 from soundbite_tools.voices.likeness import likely_people, name_in
 
 if TYPE_CHECKING:
@@ -63,12 +64,21 @@ async def speaker_labels(library: Library, asset_ids: Iterable[str]) -> SpeakerL
 async def transcript_of_recording(library: Library, asset_id: str) -> NamedTranscript | None:
     """Return what is said in a recording, as it is read: its speakers under their names; None where nothing is known.
 
+    A sentence `[erased]` stands for what was erased.
+
     Raises:
         StoreError: the ledger can't be read.
     """
-    transcript = await (await library.ledger()).get_transcript(asset_id, library.config.platform)
+    ledger = await library.ledger()
+    transcript = await ledger.get_transcript(asset_id, library.config.platform)
     if transcript is None:
         return None
+    asset = await ledger.get_asset(asset_id)
+    marks = [
+        TimedText(value=ERASED_LINE, start_sec=start_sec, end_sec=end_sec)
+        for start_sec, end_sec in (asset.erased if asset else ())
+    ]
+    has_sentences = bool(transcript.sentences or not transcript.words)
     labels = (await speaker_labels(library, [asset_id])).labels
     names = {
         speaker: labels.get((asset_id, speaker), speaker)
@@ -76,16 +86,17 @@ async def transcript_of_recording(library: Library, asset_id: str) -> NamedTrans
         if transcript.has_speakers or (asset_id, speaker) in labels
     }
 
-    def named(texts: Iterable[TimedText]) -> tuple[TimedText, ...]:
-        return tuple(replace(text, speaker=names.get(text.speaker, "")) for text in texts)
+    def named(texts: Iterable[TimedText], *, is_marked: bool) -> tuple[TimedText, ...]:
+        called = [replace(text, speaker=names.get(text.speaker, "")) for text in texts]
+        return tuple(sorted([*called, *marks], key=attrgetter("start_sec")) if marks and is_marked else called)
 
     return NamedTranscript(
         asset_id=asset_id,
         source=transcript.source,
         start_sec=transcript.start_sec,
         end_sec=transcript.end_sec,
-        words=named(transcript.words),
-        sentences=named(transcript.sentences),
+        words=named(transcript.words, is_marked=not has_sentences),
+        sentences=named(transcript.sentences, is_marked=has_sentences),
     )
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -19,6 +19,10 @@ SAME_SEC = 0.006
 BETWEEN_SOUNDS = "; "
 """Between the names of sounds in the `sound_words` of a clip."""
 _LEFT_OUT_SEC = 0.8
+ERASED = "[…]"
+"""Stands among words where something was erased."""
+ERASED_LINE = "[erased]"
+"""Stands among sentences for what was erased."""
 _RANGE_ID = re.compile(r"([A-Za-z0-9_-]{1,80})\.(\d{1,9})-(\d{1,9})")
 SILENCE = "silence"
 """The `sound_words` of a clip in which there is nothing to be heard."""
@@ -151,7 +155,7 @@ def running_text(pieces: Iterable[tuple[float, float, str]]) -> str:
             # What is said between two clips and does not answer is left out: the rest must not look like one sentence.
             text += (" … " if start_sec - last_sec > _LEFT_OUT_SEC else " ") + words
         last_sec = end_sec
-    return text.strip(" …")
+    return text.strip(" …").replace(f"{ERASED} … {ERASED}", ERASED).replace(f"{ERASED} {ERASED}", ERASED)
 
 
 def distinct_sounds(sound_words: Iterable[str]) -> str:
@@ -195,6 +199,18 @@ def clock_length(seconds: float) -> str:
 def clock_range(start_sec: float, end_sec: float) -> str:
     """Return a range as `12:30-12:36`; the end is rounded up, so that the range holds what it names."""
     return f"{clock(start_sec)}-{clock_length(max(start_sec, end_sec))}"
+
+
+def clock_ranges(spans: Sequence[tuple[float, float]]) -> list[str]:
+    """Return ranges in order of time as `clock_range` has them, none of which ends after the next one begins."""
+    ranges = []
+    for (start_sec, end_sec), following in zip(spans, [*spans[1:], None], strict=True):
+        if following is not None and end_sec <= following[0] + SAME_SEC:
+            end_sec = max(math.floor(start_sec), min(math.ceil(end_sec), math.floor(following[0])))
+            ranges.append(f"{clock(start_sec)}-{clock(end_sec)}")
+        else:
+            ranges.append(clock_range(start_sec, end_sec))
+    return ranges
 
 
 def round_step_sec(least_sec: float) -> int:

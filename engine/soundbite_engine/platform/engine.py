@@ -142,7 +142,8 @@ def _category(path: str) -> str:
 def _log(refused: Refused, exc: Exception, scope: Scope) -> None:
     where = f"{scope['method']} {scope['path']}"
     if refused.status < 500:
-        logger.info("%s: %s %s", where, refused.status, refused.message)
+        is_gone = scope["method"] == "DELETE" and refused.status == 404  # as was asked
+        logger.log(logging.DEBUG if is_gone else logging.INFO, "%s: %s %s", where, refused.status, refused.message)
     elif isinstance(exc, EngineError):
         # A full disk says all there is to say.
         logger.error("%s failed: %s", where, exc.message)

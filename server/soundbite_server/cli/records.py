@@ -94,7 +94,8 @@ def _print_recordings(listing: LibraryListing) -> None:
 
 def _standing(asset: AssetResult) -> str:
     tracks = asset.tracks.partition(":")[0]
-    return ", ".join(part for part in (asset.status, asset.file and f"file {asset.file}", tracks) if part)
+    parts = (asset.status, asset.file and f"file {asset.file}", tracks, asset.erased and f"erased {asset.erased}")
+    return ", ".join(filter(None, parts))
 
 
 @click.command("show")

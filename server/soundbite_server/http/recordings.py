@@ -150,10 +150,13 @@ async def _document(library: Library, asset: Asset, http: HttpServices) -> dict[
 
 
 def _segments(contents: Contents) -> list[dict[str, Any]]:
-    return [
-        asdict(Segment(clip.clip_id, round(clip.start_sec, 3), round(clip.end_sec, 3), _kind(clip), clip.sound_words))
+    segments = [
+        Segment(clip.clip_id, round(clip.start_sec, 3), round(clip.end_sec, 3), _kind(clip), clip.sound_words)
         for clip in contents.clips
     ]
+    # Drawn over the clips that what is erased was a part of.
+    segments += [Segment("", *span, "silence", "") for span in contents.asset.erased]
+    return [asdict(segment) for segment in segments]
 
 
 def _kind(clip: StoredClip) -> str:

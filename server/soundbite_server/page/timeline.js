@@ -22,7 +22,7 @@ class Timeline {
     this.wave.setAttribute("aria-valuemax", this.length.toFixed(1));
     this.band = element("div", { className: "band", "aria-hidden": "true" });
     this.legend = element("p", { className: "legend" });
-    const ends = element("p", { className: "ends", "aria-hidden": "true" }, element("time", {}, clock(0)), element("time", {}, clock(this.length)));
+    const ends = element("p", { className: "ends", "aria-hidden": "true" }, element("time", {}, clock(0)), element("time", {}, clock(Math.ceil(this.length))));
     this.node = element("div", { className: "timeline" }, this.chapters, this.marks, this.wave, this.band, ends);
     this.draw([]);
     this.wave.addEventListener("pointerdown", (event) => this.drag(event));
@@ -105,7 +105,7 @@ class Timeline {
     this.now.setAttribute("x1", this.x(this.at));
     this.now.setAttribute("x2", this.x(this.at));
     this.wave.setAttribute("aria-valuenow", this.at.toFixed(1));
-    this.wave.setAttribute("aria-valuetext", `${clock(this.at)} of ${clock(this.length)}`);
+    this.wave.setAttribute("aria-valuetext", `${clock(this.at)} of ${clock(Math.ceil(this.length))}`);
   }
 
   // The line follows the pointer, the sound where it is let go: each place is a request.

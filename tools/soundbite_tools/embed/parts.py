@@ -85,10 +85,12 @@ class PartWriter:
             if part.data:
                 current = current_space(answer.space, len(part.data[0].embedding))
                 space = current.space.id
-                recording = Recording(asset, task, self._params, TimedWords(transcript))
+                recording = Recording(asset, task, self._params, TimedWords(transcript, asset.erased))
                 clips: Sequence[Clip] = clips_of(recording, part.data, current.space.dimension)
                 if done and done.spans:
-                    clips = await reworded_clips(library, clips, current.space, done.transcript, done.spans)
+                    clips = await reworded_clips(
+                        library, clips, current.space, done.transcript, done.spans, erased=asset.erased
+                    )
                 await store.upsert(current.space, clips)
                 count = figures.clips + len({clip.clip_id for clip in clips})
                 figures = figures.model_copy(update={"clips": count, "dimension": current.space.dimension})

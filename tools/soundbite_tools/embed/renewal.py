@@ -170,19 +170,28 @@ async def check_erased(library: Library, asset: Asset) -> None:
         )
 
 
+_LEFT_OUT = "Left out and silent, since it was erased"
+
+
 def erased_notes(asset: Asset, known: Asset | None) -> list[str]:
     """Return what is to be told of a recording that was embedded and of which something is, or was, erased."""
     if asset.erased:
-        return [f"Left out and silent, since it was erased: {_listed_spans(asset)}."]
+        return [f"{_LEFT_OUT}: {listed_spans(asset)}."]
     if known and known.erased:
         return [
-            f"Its file changed: what was erased of the earlier content ({_listed_spans(known)}) is not erased in this "
+            f"Its file changed: what was erased of the earlier content ({listed_spans(known)}) is not erased in this "
             "one; erase_span does it again, at the times it has now."
         ]
     return []
 
 
-def _listed_spans(asset: Asset) -> str:
+def is_erased_note(note: str) -> bool:
+    """Return whether a note says what is left out of a recording, as far as it was erased by then."""
+    return note.startswith(_LEFT_OUT)
+
+
+def listed_spans(asset: Asset) -> str:
+    """Return what is erased of a recording, as `00:12-00:16, 01:02-01:05`."""
     return ", ".join(clock_range(*span) for span in asset.erased)
 
 

@@ -178,7 +178,7 @@ async def write(
         )
     current = current_space(answer.space, len(answer.data[0].embedding))
     language = answer.metadata.language if answer.metadata else None
-    recording = Recording(asset, task, params, TimedWords(spoken.transcript), language)
+    recording = Recording(asset, task, params, TimedWords(spoken.transcript, asset.erased), language)
     clips = clips_of(recording, answer.data, current.space.dimension)
     library.spaces.seen(current)
     async with library.rewriting():
@@ -204,7 +204,7 @@ async def _write(
         spoken, correction_notes = replace(spoken, transcript=done.transcript), done.notes
         names = done.made
         if done.spans:
-            clips = await reworded_clips(library, clips, space, done.transcript, done.spans)
+            clips = await reworded_clips(library, clips, space, done.transcript, done.spans, erased=asset.erased)
     before = await ledger.get_task(task.task_id) or task
     figures = _figures(space, clips, answer).model_copy(update={"parts": TaskFigures.of(before).parts})
     # Of a recording that was followed they say where that was interrupted.

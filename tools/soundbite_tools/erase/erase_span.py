@@ -79,7 +79,7 @@ async def erase_span(jobs: Jobs, request: EraseRequest, *, wait_s: float = _LONG
         transcripts = await ledger.transcripts_of(asset.asset_id)
         silent = [without_spans(transcript, [span]) for transcript in transcripts]
         before, after = _shown(library, transcripts), _shown(library, silent)
-        changes = await erased_clips(library, asset.asset_id, before, after, span)
+        changes = await erased_clips(library, asset, before, after, span)
         change = LedgerChange(
             asset_id=asset.asset_id,
             transcripts=[new for new, old in zip(silent, transcripts, strict=True) if new != old],

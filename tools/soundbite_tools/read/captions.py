@@ -7,6 +7,7 @@ from bisect import bisect_left
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from soundbite_tools.text import ERASED_LINE
 from soundbite_tools.words.timed_words import spread_words
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ def cues(transcript: StoredTranscript) -> list[TimedText]:
     begins = [word.start_sec for word in transcript.words]
     parts: list[TimedText] = []
     for sentence in sentences:
+        if sentence.value == ERASED_LINE:
+            parts.append(replace(sentence, end_sec=min(sentence.end_sec, sentence.start_sec + LONGEST_SEC)))
+            continue
         first, last = bisect_left(begins, sentence.start_sec - 0.005), bisect_left(begins, sentence.end_sec)
         parts += _parts(sentence, transcript.words[first:last])
     return _lasting(parts)

@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from soundbite_store import ClipFilter, one_a_span
 from soundbite_tools.search.words import COMMON_WORDS, terms_of
-from soundbite_tools.text import distinct_sounds, plain_text, shorten
+from soundbite_tools.text import ERASED_LINE, distinct_sounds, plain_text, shorten
 from soundbite_tools.words.rarity import UNKNOWN_WEIGHT, term_of, weight_of
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ async def chapters_of(library: Library, asset: Asset, transcript: StoredTranscri
     where = ClipFilter(asset_ids=(asset.asset_id,), embedding_scope="clip")
     for space in sorted(spaces, key=lambda space: last.get(space.id, len(last))):
         if rows := await store.embeddings(space, where, limit=_MOST_ROWS):
-            sentences = transcript.sentences or transcript.words if transcript else ()
+            texts = transcript.sentences or transcript.words if transcript else ()
+            sentences = [text for text in texts if text.value != ERASED_LINE]
             return await anyio.to_thread.run_sync(_chapters, rows, sentences)
     return []
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from soundbite_store import ClipFilter, Envelope, StoredClip, one_a_span
 from soundbite_tools.embed.params import track_of
+from soundbite_tools.embed.renewal import erased_notes, is_erased_note
 from soundbite_tools.errors import raises_problems
 from soundbite_tools.read.get_clip import spaces_of
 from soundbite_tools.sources.files import sound_file
@@ -58,7 +59,8 @@ async def contents_of(library: Library, asset: Asset, *, level_count: int = 0) -
     clips = sorted(one_a_span(rows), key=lambda clip: (clip.start_sec, clip.end_sec))
     labels = await speaker_labels(library, [asset.asset_id])
     ready = await (await library.ledger()).list_tasks(limit=1, asset_id=asset.asset_id, status="ready")
-    return Contents(asset, space, tuple(clips), levels, labels, tuple(json.loads(ready[0].notes_json)) if ready else ())
+    notes = [note for note in json.loads(ready[0].notes_json) if not is_erased_note(note)] if ready else []
+    return Contents(asset, space, tuple(clips), levels, labels, (*notes, *erased_notes(asset, None)))
 
 
 @raises_problems

@@ -233,7 +233,7 @@ async def _text(library: Library, span: _Span) -> str:
     ledger = await library.ledger()
     transcript = await ledger.get_transcript(span.asset.asset_id, library.config.platform)
     # Word times follow the range exactly; clips that only touch it say a little too much.
-    return TimedWords(transcript).between(span.start_sec, span.end_sec) or " ".join(
+    return TimedWords(transcript, span.asset.erased).between(span.start_sec, span.end_sec) or " ".join(
         row.transcript for row in sorted(span.rows, key=lambda row: row.start_sec) if row.transcript
     )
 

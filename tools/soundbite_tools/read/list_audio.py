@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from soundbite_api import ABOUT_TRACKS
+from soundbite_tools.embed.renewal import listed_spans
 from soundbite_tools.embed.results import clips_in
 from soundbite_tools.embed.spending import TaskFigures, spending_note
 from soundbite_tools.errors import raises_problems
@@ -96,6 +97,7 @@ def _asset_result(asset: Asset, tasks: Sequence[Task], room: Room, *, file: str,
         length=clock_length(asset.duration_sec) if asset.duration_sec else "",
         clip_count=clips_in(counts) or partly,
         tracks=_tracks(ready),
+        erased=listed_spans(asset),
         language=language_label(asset.language),
         tags=list(asset.tags[: room.tags]),
         source=shorten(source_label(asset), room.title),

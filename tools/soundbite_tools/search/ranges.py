@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from soundbite_store import ClipFilter, ClipStore, Space, TimedText
@@ -11,6 +12,7 @@ from soundbite_tools.results import ClipResult, PartScore, place_fields
 from soundbite_tools.search.ranking import SOUND, WEAK_SCORE, Scored
 from soundbite_tools.speakers import NO_NAMES, SpeakerLabels
 from soundbite_tools.text import (
+    ERASED,
     distinct,
     distinct_sounds,
     language_label,
@@ -222,14 +224,18 @@ async def complete_ranges(
     # The row that was found by its sound does not carry the words; a sibling of the same span may.
     silent = [scored.clip.clip_id for item in ranges for scored in item.clips if not scored.clip.transcript]
     transcripts = await _transcripts(await library.store(), space, silent)
-    assets = await ledger.get_assets(item.asset_id for item in ranges) if with_room else {}
+    assets = await ledger.get_assets(item.asset_id for item in ranges) if with_room or context_sec else {}
     cut = [item.asset_id for item in ranges if _is_cut_anywhere(item)]
     read = cut if not context_sec else {item.asset_id for item in ranges}
     sentences = await ledger.get_sentences(read, library.config.platform) if read else {}
     texts = [with_text(item, transcripts) for item in ranges]
     moved = [_with_borders(item, sentences.get(item.asset_id, ())) for item in texts]
     if context_sec:
-        moved = [_with_context(item, sentences.get(item.asset_id, ()), context_sec) for item in moved]
+        erased = {asset_id: asset.erased for asset_id, asset in assets.items()}
+        moved = [
+            _with_context(item, sentences.get(item.asset_id, ()), context_sec, erased.get(item.asset_id, ()))
+            for item in moved
+        ]
     if not with_room:
         return moved
     lengths = {asset_id: asset.duration_sec for asset_id, asset in assets.items()}
@@ -267,10 +273,13 @@ def _with_borders(item: TimeRange, sentences: Sequence[TimedText]) -> TimeRange:
     return replace(item, start_sec=start_sec, end_sec=end_sec)
 
 
-def _with_context(item: TimeRange, sentences: Sequence[TimedText], context_sec: float) -> TimeRange:
+def _with_context(
+    item: TimeRange, sentences: Sequence[TimedText], context_sec: float, erased: Sequence[tuple[float, float]]
+) -> TimeRange:
     start_sec, end_sec = item.start_sec - context_sec, item.end_sec + context_sec
-    near = (text.value for text in sentences if text.end_sec > start_sec and text.start_sec < end_sec)
-    return replace(item, context=" ".join(near))
+    timed = [(text.start_sec, text.end_sec, text.value) for text in sentences] + [(*span, ERASED) for span in erased]
+    near = [(start, value) for start, end, value in timed if end > start_sec and start < end_sec]
+    return replace(item, context=" ".join(value for _, value in sorted(near, key=itemgetter(0))))
 
 
 def _with_room(item: TimeRange, length_sec: float) -> TimeRange:

@@ -35,7 +35,7 @@ from soundbite_tools.search.words import asks_for_sound, distinct_terms
 from soundbite_tools.sources.origins import origins
 from soundbite_tools.sources.presence import file_states
 from soundbite_tools.speakers import speaker_labels
-from soundbite_tools.text import Room, count_of, first_that_fits, plain_text
+from soundbite_tools.text import ERASED, Room, count_of, first_that_fits, plain_text
 
 if TYPE_CHECKING:
     from soundbite_store import Space
@@ -60,6 +60,7 @@ _NEAREST_SHOWN = 2
 _HITS_PER_CLIP = 8
 _FEWEST_HITS = 100
 _LONGEST_SHOWN_QUERY = 300
+_ERASED_NOTE = f"{ERASED} stands where a part of the recording was erased."
 
 
 def cursor_at(offset: int, search: object) -> str:
@@ -222,6 +223,7 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
         library.config.platform, [(entry.asset_id, entry.start_sec, entry.end_sec) for entry in page]
     )
     notes += selection.notes
+    notes += [_ERASED_NOTE] if any(ERASED in entry.text or ERASED in entry.context for entry in page) else []
     notes += _verdict(page) if is_unanswered else []
     notes += [] if first else [*left_out, *unfinished]
 

@@ -139,7 +139,7 @@ async def replace_words(
         if kind:
             made.insert(0, correction_of(asset, one.passage, one.words, one.new_text, kind))
     ledger, store = await library.ledger(), await library.store()
-    changes = await clip_changes(library, asset.asset_id, transcript, spans)
+    changes = await clip_changes(library, asset.asset_id, transcript, spans, erased=asset.erased)
     tasks = await ledger.list_tasks(None, asset_id=asset.asset_id, status="ready")
     change = LedgerChange(
         asset_id=asset.asset_id,

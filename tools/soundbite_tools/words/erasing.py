@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from soundbite_store import Clip, Space
+    from soundbite_store import Asset, Clip, Space
     from soundbite_tools.library import Library
 
 Key = tuple[str, str, str, str]
@@ -26,7 +26,7 @@ _GRAIN_SEC = 1e-4
 
 
 async def erased_clips(
-    library: Library, asset_id: str, before: StoredTranscript | None, after: StoredTranscript | None, span: Span
+    library: Library, asset: Asset, before: StoredTranscript | None, after: StoredTranscript | None, span: Span
 ) -> ClipChanges:
     """Return how the clips of a recording follow when a span is erased; the transcript was and is then this.
 
@@ -42,9 +42,10 @@ async def erased_clips(
     start_sec = min([span[0], *(word.start_sec for word in gone)]) + _GRAIN_SEC
     end_sec = max([span[1], *(word.end_sec for word in gone)]) - _GRAIN_SEC
     transcript = after or StoredTranscript(
-        asset_id=asset_id, source="", start_sec=0.0, end_sec=0.0, words=(), sentences=()
+        asset_id=asset.asset_id, source="", start_sec=0.0, end_sec=0.0, words=(), sentences=()
     )
-    words = TimedWords(after)
+    erased = sorted([*asset.erased, span])
+    words = TimedWords(after, erased)
 
     def amend(space: Space, rows: Sequence[Clip], changes: list[RowChange], is_current: bool) -> list[RowChange]:
         of_clips = [row for row in rows if row.embedding_scope == "clip"]
@@ -54,7 +55,7 @@ async def erased_clips(
         whole = (row for row in rows if row.embedding_scope == "asset")
         return made + [_of_whole(space, row, remaining, vectors, words) for row in whole]
 
-    return await clip_changes(library, asset_id, transcript, [(start_sec, end_sec)], amend=amend)
+    return await clip_changes(library, asset.asset_id, transcript, [(start_sec, end_sec)], erased=erased, amend=amend)
 
 
 def _of_clips(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from soundbite_api import MOST_CLIPS, SpokenText
 from soundbite_store import Clip, ClipFilter, RowChange, changed_rows, encoded_vector, one_a_span
-from soundbite_tools.text import plain_text
+from soundbite_tools.text import ERASED, plain_text
 from soundbite_tools.words.timed_words import LONGEST_TRANSCRIPT, TimedWords, letters
 
 if TYPE_CHECKING:
@@ -45,9 +45,17 @@ Amend = Callable[["Space", Sequence[Clip], list[RowChange], bool], list[RowChang
 
 
 async def clip_changes(
-    library: Library, asset_id: str, transcript: StoredTranscript, spans: Sequence[Span], *, amend: Amend | None = None
+    library: Library,
+    asset_id: str,
+    transcript: StoredTranscript,
+    spans: Sequence[Span],
+    *,
+    erased: Sequence[Span],
+    amend: Amend | None = None,
 ) -> ClipChanges:
     """Return how the clips of a recording follow a transcript that changed within these spans.
+
+    Where something is `erased`, their texts have a mark.
 
     Raises:
         PlatformError: it does not embed the new words.
@@ -65,7 +73,9 @@ async def clip_changes(
                 "Vectors of another engine or edition keep the earlier words; `soundbite reembed` embeds them again."
             )
         before = len(changes.rows)
-        await _add(changes, library, space, rows, TimedWords(transcript), spans, current if is_current else None)
+        await _add(
+            changes, library, space, rows, TimedWords(transcript, erased), spans, current if is_current else None
+        )
         if amend:
             changes.rows[before:] = amend(space, rows, changes.rows[before:], is_current)
         after = changed_rows(rows, changes.rows[before:])
@@ -76,7 +86,13 @@ async def clip_changes(
 
 
 async def reworded_clips(
-    library: Library, clips: Sequence[Clip], space: Space, transcript: StoredTranscript, spans: Sequence[Span]
+    library: Library,
+    clips: Sequence[Clip],
+    space: Space,
+    transcript: StoredTranscript,
+    spans: Sequence[Span],
+    *,
+    erased: Sequence[Span],
 ) -> list[Clip]:
     """Return clips that a platform has just made as they follow a transcript that was changed within these spans.
 
@@ -84,7 +100,8 @@ async def reworded_clips(
         PlatformError: it does not embed the new words.
     """
     changes = ClipChanges()
-    await _add(changes, library, space, clips, TimedWords(transcript), spans, await library.spaces.current())
+    words = TimedWords(transcript, erased)
+    await _add(changes, library, space, clips, words, spans, await library.spaces.current())
     return changed_rows(clips, changes.rows)
 
 
@@ -142,20 +159,22 @@ class _Clips:
         if not current.blocks:  # a platform whose clips hold no words but their own
             for clip in spoken:
                 if clip.clip_id in self.reworded:
-                    answer = await library.client.embed_text(self.texts[clip.clip_id])
+                    answer = await library.client.embed_text(self._words(clip))
                     vectors[clip.clip_id] = np.asarray(answer.vector, np.float32)
             return vectors
         wanted = [place for place, clip in enumerate(spoken) if clip.clip_id in self.near]
         for first, last in _runs(wanted, MOST_CLIPS - 2 * _REACH_CLIPS):
             begin = max(0, first - _REACH_CLIPS)
             window = spoken[begin : last + _REACH_CLIPS]
-            texts = [
-                SpokenText(start=clip.start_sec, end=clip.end_sec, value=self.texts[clip.clip_id]) for clip in window
-            ]
+            texts = [SpokenText(start=clip.start_sec, end=clip.end_sec, value=self._words(clip)) for clip in window]
             answers = (await library.client.embed_clips(texts)).vectors
             for place in range(first, last):
                 vectors[spoken[place].clip_id] = np.asarray(answers[place - begin], np.float32)
         return vectors
+
+    def _words(self, clip: StoredClip) -> str:
+        """What is said in a clip, without the marks for what is erased."""
+        return " ".join(self.texts[clip.clip_id].replace(ERASED, " ").split())
 
     @property
     def carrier(self) -> str:

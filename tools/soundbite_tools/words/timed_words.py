@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from soundbite_tools.text import folded
+from soundbite_tools.text import ERASED, folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +24,8 @@ _MILLISECONDS = 3
 class TimedWords:
     """What a transcript says between two times; a word belongs where its middle is."""
 
-    def __init__(self, transcript: StoredTranscript | None) -> None:
+    def __init__(self, transcript: StoredTranscript | None, erased: Sequence[tuple[float, float]] = ()) -> None:
+        self._erased = erased
         timed = (transcript.words or transcript.sentences) if transcript else ()
         self._speakers = {text.speaker for text in timed if text.speaker}
         # Put in order once: every clip of a recording asks, and four hours are 36,000 words.
@@ -33,8 +34,13 @@ class TimedWords:
         self._texts = [text for _, text in places]
 
     def between(self, start_sec: float, end_sec: float) -> str:
-        """Return the words from one time up to another."""
-        return " ".join(text.value for text in self.inside(start_sec, end_sec))
+        """Return the words from one time up to another, with a mark where something between them is erased."""
+        words = [((text.start_sec + text.end_sec) / 2, text.value) for text in self.inside(start_sec, end_sec)]
+        if not words:
+            return ""
+        marks = [(max(start, start_sec), ERASED) for start, end in self._erased if start < end_sec and end > start_sec]
+        values = [value for _, value in sorted([*words, *marks], key=itemgetter(0))] if marks else [v for _, v in words]
+        return " ".join(value for at, value in enumerate(values) if not (at and value == values[at - 1] == ERASED))
 
     def speaker(self, start_sec: float, end_sec: float) -> str | None:
         """Return who speaks most from one time up to another; None in a recording of one speaker."""

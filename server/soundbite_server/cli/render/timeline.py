@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from soundbite_server.cli.render.lines import print_hanging
-from soundbite_tools import SILENCE, clock, clock_length, clock_range, round_step_sec, source_label
+from soundbite_tools import SILENCE, clock, clock_length, clock_range, clock_ranges, round_step_sec, source_label
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +49,7 @@ def print_recording(out: Console, contents: Contents) -> None:
     out.print()
     out.print(_table(contents))
     styles = {"speech": _SPEECH, "other sound": _SOUND, SILENCE: _SILENT}
-    there = {_kind(segment, contents) for segment in contents.clips}
+    there = {_kind(segment, contents) for segment in contents.clips} | ({SILENCE} if asset.erased else set())
     legend = (Text.assemble((_LINES[kind], style), f" {kind}") for kind, style in styles.items() if kind in there)
     out.print(Text("   ").join(legend))
 
@@ -71,6 +71,9 @@ def segment_bar(contents: Contents, width: int) -> Text:
         kind = _kind(segment, contents)
         line, (begin, style) = _LINES[kind], _BEGINNINGS[kind]
         cells[first:last] = [(begin if last - first > 1 else line, style), *[(line, style)] * (last - first - 1)]
+    for start_sec, end_sec in contents.asset.erased:
+        first, last = (min(round(second / length_sec * width), width) for second in (start_sec, end_sec))
+        cells[first:last] = [(_LINES[SILENCE], _SILENT)] * (last - first)
     return Text.assemble(*cells)
 
 
@@ -97,6 +100,7 @@ def as_document(contents: Contents) -> dict[str, Any]:
         "audio_seconds": round(contents.duration_sec, 2),
         "space": contents.space.id if contents.space else "",
         "notes": list(contents.notes),
+        "erased": [{"start_sec": start_sec, "end_sec": end_sec} for start_sec, end_sec in asset.erased],
         "segments": [
             {
                 "clip_id": segment.clip_id,
@@ -116,7 +120,9 @@ def _table(contents: Contents) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(ratio=1)
-    for run in _runs(contents):
+    runs = _runs(contents)
+    ranges = clock_ranges([(run[0].start_sec, run[-1].end_sec) for run in runs])
+    for run, time_range in zip(runs, ranges, strict=True):
         segment = run[0]
         kind = _kind(segment, contents)
         is_named = segment.sound_words and kind != SILENCE
@@ -127,9 +133,7 @@ def _table(contents: Contents) -> Table:
             words = Text.assemble(words, " " if segment.transcript else "", (f"({segment.sound_words})", _SOUND))
         if len(run) > 1:
             words = Text.assemble(words, (f" {len(run)} segments", "dim"))
-        table.add_row(
-            Text(clock_range(segment.start_sec, run[-1].end_sec), _SPEECH if segment.transcript else _SOUND), words
-        )
+        table.add_row(Text(time_range, _SPEECH if segment.transcript else _SOUND), words)
     return table
 
 
