@@ -59,11 +59,23 @@ def test_a_script_adds_searches_and_hears_and_others_may_have_the_library_open(h
             with pytest.raises(kind) as refusal:
                 wrong()
             assert refusal.value.code == code
-        (taught,) = library.teach("Moneyback: money back")
+        (taught,) = library.teach(["Moneyback: money back"])
         assert taught.after.startswith("Moneyback")
         assert "Moneyback" in other.search("Moneyback", top_k=1, match="words")[0].text
         assert library.teach(undo=True)[0].before == taught.after
-        library.remove(added)
+        # A title will do where it is unambiguous, as on the command line.
+        library.name_speaker("<STANDUP>", "<Ann>", "Ben")
+        assert "Ben" in library.transcript("<standup>")
+        assert library.chapters(added)[0].end_sec > 10
+        library.export(added, home / "standup.srt")
+        assert (home / "standup.srt").read_text(encoding="utf-8") == library.transcript(added, "srt")
+        for target, code in (("standup.srt", "file_unwritable"), ("standup.docx", "argument_invalid")):
+            with pytest.raises(soundbite.SoundbiteError) as refusal:
+                library.export("<standup>", home / target)
+            assert refusal.value.code == code
+        with pytest.raises(soundbite.NotFound):
+            library.remove("standup")
+        library.remove("<standup>")
         assert other.recordings() == []
     assert "data:audio" not in clip._repr_html_()  # closed: it is still shown, without its sound
 

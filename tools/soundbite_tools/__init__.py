@@ -98,7 +98,7 @@ if TYPE_CHECKING:
         write_whole,
     )
     from soundbite_tools.sources.local_media import Heard, Levels, Media, MediaProblem
-    from soundbite_tools.sources.names import recording_named
+    from soundbite_tools.sources.names import NamedRecording, recording_named
     from soundbite_tools.sources.origins import origins
     from soundbite_tools.sources.presence import as_spelled, file_states
     from soundbite_tools.sources.sources import source_label
@@ -189,7 +189,7 @@ _NAMES = {
     "search.words": "distinct_terms terms_of",
     "sources.files": "UPLOAD_SCHEME allowed_file is_unchanged received_folder received_name sound_file write_whole",
     "sources.local_media": "Heard Levels Media MediaProblem",
-    "sources.names": "recording_named",
+    "sources.names": "NamedRecording recording_named",
     "sources.origins": "origins",
     "sources.presence": "as_spelled file_states",
     "sources.sources": "source_label",
@@ -255,6 +255,7 @@ __all__ = [
     "Media",
     "MediaProblem",
     "NameRequest",
+    "NamedRecording",
     "PlayableClip",
     "QuestionProblem",
     "RecordingRemoved",
