@@ -246,7 +246,7 @@ class EmbedRequest(Request):
         tuple[str, ...],
         Field(description="Words to filter by; -x takes x away, -* all", max_length=20),
         AfterValidator(plain_tags),
-        Flag("--tag", help="A tag to filter searches by, added to its own; -x takes x away, -* all"),
+        Flag("--tag", help="A tag to filter searches by, besides those it has; -work takes work away, -* takes all"),
     ] = ()
     start_sec: Annotated[float, Field(description="From here", ge=0)] = 0.0
     end_sec: Annotated[float, Field(description="To here; 0 is the end", ge=0)] = 0.0

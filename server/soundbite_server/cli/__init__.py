@@ -48,7 +48,7 @@ _GROUPS = {
     "Ask": "search notify show chapters plot list speakers",
     "Recordings": "add listen name-speaker tag rename correct teach erase rm tasks reembed",
     "Agents and servers": "config serve engine",
-    "The library": "usage doctor models export import bulk completion",
+    "The library": "usage doctor relink models export import bulk completion",
 }
 COMMANDS = {name: summary for name, _, summary in _TABLE}
 _MODULES = {name: module for name, module, _ in _TABLE}
