@@ -181,3 +181,13 @@ def test_only_a_file_is_read_as_a_transcript(tmp_path: Path) -> None:
     for path in (tmp_path / "talk.vtt", Path("/dev/zero")):
         with pytest.raises(SourceProblem, match="can't be read"):
             read_transcript_file(path)
+
+
+async def test_a_transcript_of_times_past_the_end_does_not_take_the_place_of_what_is_recognised(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform, caplog: pytest.LogCaptureFixture
+) -> None:
+    recording.with_suffix(".srt").write_text("1\n99:00:00,000 --> 98:00:00,000\nNothing of the kind was said.\n")
+    async with open_library() as library:
+        await embed_audio(library, recording.name)
+    assert "spoken" not in platform.requests[-1]
+    assert ".srt" in caplog.text

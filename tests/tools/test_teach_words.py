@@ -9,6 +9,7 @@ from scripted_platform import ScriptedPlatform
 from tool_calls import correct_transcript, embed_audio, get_clip, read_transcript, search_clips, teach_words
 
 from soundbite_tools.errors import QuestionProblem
+from soundbite_tools.words.glossary import Glossary, Name
 
 OpenLibrary = Callable[..., Any]
 SAYS = ("the train goes to lester now", "a stewart was chosen at last")
@@ -142,3 +143,15 @@ async def test_a_glossary_that_cannot_be_used_is_refused_and_changes_nothing(
         await teach_words(library, "Leicester")
         assert library.config.glossary_file.read_text() == "# of our lines\nsteward\nLeicester\n"
         assert await lines(library, task.asset_id) == ["the train goes to Leicester now", SAYS[1]]
+
+
+def test_a_glossary_is_written_where_its_link_leads_and_takes_no_name_that_reads_as_a_remark(tmp_path: Path) -> None:
+    link, target = tmp_path / "glossary.txt", tmp_path / "names.txt"
+    link.symlink_to(target)
+    Glossary((Name("Leicester"),)).write(link)
+    assert (link.is_symlink(), target.read_text()) == (True, "Leicester\n")
+    with pytest.raises(QuestionProblem, match="is no name"):
+        Name.parse("#harvest: harvest")
+    target.write_text("Leicester\n:: bad ::\n")
+    with pytest.raises(QuestionProblem, match=r'"glossary.txt" can.t be read: line 2 is no name'):
+        Glossary.read(link)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import json
+import logging
 import math
 import re
 from collections.abc import Iterable
@@ -22,6 +23,8 @@ from soundbite_tools.words.timed_words import spread_words
 if TYPE_CHECKING:
     from soundbite_store import Asset
     from soundbite_tools.config import LibraryConfig
+
+log = logging.getLogger(__name__)
 
 TRANSCRIPT_ENDINGS = (".vtt", ".srt", ".json", ".txt")
 BROUGHT = "brought:"
@@ -58,6 +61,12 @@ class Brought:
         """Return whether somebody may need so long to say it, pauses included."""
         words = sum(len(one.value.split()) for one in self.sentences)
         return seconds * _SLOWEST <= words <= seconds * _QUICKEST
+
+    def fits(self, duration_sec: float) -> bool:
+        """Return whether most of its words begin within a recording of this length; one of 0 is not known."""
+        words = [(one.start_sec < duration_sec, len(one.value.split())) for one in self.sentences]
+        inside = sum(count for is_inside, count in words if is_inside)
+        return not (self.has_times and duration_sec) or 2 * inside >= sum(count for _, count in words)
 
     def says_the_same(self, other: StoredTranscript) -> bool:
         """Return whether it has the words of another transcript, and tells no more people apart."""
@@ -114,6 +123,9 @@ def transcript_beside(path: Path, duration_sec: float, config: LibraryConfig) ->
                 continue
             brought = parsed_transcript(read_transcript_file(real), beside.name)
         except (SourceProblem, OSError, RuntimeError):
+            continue
+        if not brought.fits(duration_sec):
+            log.warning("%s is not taken: most of its times are past the recording's end.", file_label(beside.name))
             continue
         if brought.has_times or brought.could_last(duration_sec):
             return brought

@@ -16,7 +16,7 @@ from soundbite_tools.words.timed_words import letters
 MOST_NAMES = 1000
 LONGEST_NAME = 80
 _MOST_BYTES = 1024 * 1024
-_HEARD_AS, _BETWEEN = ":", ","
+_HEARD_AS, _BETWEEN, _REMARK = ":", ",", "#"
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Name:
         text, _, others = line.partition(_HEARD_AS)
         name = plain_text(text, LONGEST_NAME + 1)
         heard_as = tuple(dict.fromkeys(filter(letters, map(single_spaces, others.split(_BETWEEN)))))
-        if not letters(name) or any(len(part) > LONGEST_NAME for part in (name, *heard_as)):
+        if line.startswith(_REMARK) or not letters(name) or any(len(part) > LONGEST_NAME for part in (name, *heard_as)):
             raise QuestionProblem(
                 f"{file_label(line)} is no name.",
                 f"Write a name of at most {LONGEST_NAME} characters, or `name: heard as, or as`.",
@@ -99,7 +99,14 @@ class Glossary:
             raise _unreadable(path, reason) from exc
         if lines is None:
             raise _unreadable(path, "it is larger than 1 MB")
-        return cls().with_names(Name.parse(line) for line in lines if line.strip() and not line.startswith("#"))
+        names = []
+        for number, line in enumerate(lines, 1):
+            if line.strip() and not line.startswith(_REMARK):
+                try:
+                    names.append(Name.parse(line))
+                except QuestionProblem as exc:
+                    raise _unreadable(path, f"line {number} is no name") from exc
+        return cls().with_names(names)
 
     def write(self, path: Path) -> None:
         """Write the file anew: all of it or nothing. Remarks that a person wrote at its head stay.
@@ -108,9 +115,10 @@ class Glossary:
             QuestionProblem: it can't be written.
         """
         try:
+            path = path.resolve()  # of a link the file that it leads to
             remarks = []
             if path.exists():
-                remarks = [line for line in path.read_text("utf-8-sig").splitlines() if line.startswith("#")]
+                remarks = [line for line in path.read_text("utf-8-sig").splitlines() if line.startswith(_REMARK)]
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(f".{path.name}.{os.getpid()}")
             text = "".join(f"{line}\n" for line in [*remarks, *(name.line for name in self.names)])
