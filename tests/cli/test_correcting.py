@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -115,3 +116,19 @@ def test_a_part_is_erased_once_somebody_agrees(shelf: Any, run: Any) -> None:
     assert words
     assert not [word for word in words if word["start_sec"] < 5.0 and word["end_sec"] > 2.0]
     assert run("doctor", "--deep").code == 0
+
+
+def test_a_command_finishes_what_a_killed_process_left_to_be_scrubbed(shelf: Any, run: Any) -> None:
+    def left(change: str = "") -> int:
+        database = sqlite3.connect(shelf.home / "ledger.sqlite")
+        with database:
+            database.execute(change or "SELECT 1")
+            (count,) = database.execute("SELECT count(*) FROM unscrubbed").fetchone()
+        database.close()
+        return int(count)
+
+    for command in ("list", "doctor"):
+        assert left("INSERT INTO unscrubbed VALUES ('a_gone', 'hash', 'gone.wav')") == 1
+        done = run(command)
+        assert done.code == 0, done.err
+        assert left() == 0

@@ -76,7 +76,8 @@ async def test_an_export_from_before_an_erasure_does_not_bring_it_back(
         # The other way round: what is here whole is not half erased by an import.
     async with await ClipStore.open(tmp_path / "c") as store, await Ledger.open(tmp_path / "c.db") as ledger:
         await import_library(store, ledger, before)
-        await import_library(store, ledger, after)
+        assert await import_library(store, ledger, after) == ExchangeResult(erased=1)
+        assert await ledger.transcripts_of("a_1") == [SAID]
         assert await ledger.erased_of(ASSET.content_hash) == ()
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from soundbite_tools.groups.cluster_clips import cluster_clips, distinctive_words
     from soundbite_tools.groups.kmeans import group_vectors
     from soundbite_tools.groups.results import ClassifyResult, ClusterListing
-    from soundbite_tools.housekeeping import forget_unused, make_ready
+    from soundbite_tools.housekeeping import finish_scrubbing, forget_unused, make_ready
     from soundbite_tools.library import Library
     from soundbite_tools.read.chapters import Chapter, chapters_of
     from soundbite_tools.read.contents import Contents, contents_of, levels_of
@@ -145,7 +145,7 @@ _NAMES = {
     "embed.embed_audio": "brought_transcript embed_audio",
     "embed.live.follow": "LEFT_STAGE begin_following end_following writing",
     "embed.get_task": "get_task task_result",
-    "housekeeping": "forget_unused make_ready",
+    "housekeeping": "finish_scrubbing forget_unused make_ready",
     "embed.jobs": "Jobs",
     "embed.params": "EmbedParams track_of",
     "embed.results": "RemovalResult TaskResult",
@@ -316,6 +316,7 @@ __all__ = [
     "erasure_question",
     "file_label",
     "file_states",
+    "finish_scrubbing",
     "finished_task",
     "folded",
     "forget_all_voices",

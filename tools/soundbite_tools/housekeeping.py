@@ -9,10 +9,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
 import anyio.to_thread
 
 from soundbite_store import StoreError
 from soundbite_tools.erase.scrubbing import scrub
+from soundbite_tools.errors import sentence
 from soundbite_tools.sources.files import INLINE_FOLDER, UPLOADS_FOLDER, delete
 from soundbite_tools.sources.local_media import MediaProblem
 
@@ -37,6 +39,19 @@ async def make_ready(jobs: Jobs) -> None:
     except (StoreError, MediaProblem, OSError) as exc:
         # The call that needs the store says it again, to someone who can act on it.
         log.warning("The library can't be made ready: %s", exc)
+
+
+async def finish_scrubbing(library: Library, within_s: float = 60.0) -> str:
+    """Scrub what was deleted and may be in files still; returns why that is not done, empty where nothing is left."""
+    try:
+        if not await (await library.ledger()).unscrubbed():
+            return ""
+        with anyio.move_on_after(within_s):
+            await scrub(library)
+            return ""
+    except (StoreError, MediaProblem, OSError) as exc:
+        return sentence(str(exc))
+    return f"It takes longer than {within_s:g} seconds."
 
 
 async def tidy(library: Library) -> None:

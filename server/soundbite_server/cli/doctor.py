@@ -34,7 +34,7 @@ async def doctor_command(deep: bool, repair: bool, live: bool, as_json: bool) ->
     """
     from rich.markup import escape
 
-    from soundbite_server.cli.checks.library import check_library
+    from soundbite_server.cli.checks.library import check_library, check_scrubbing
     from soundbite_server.cli.checks.places import check_ledger, check_modes
     from soundbite_server.cli.live import check_live
     from soundbite_server.cli.render.lines import Findings, Lines
@@ -57,6 +57,7 @@ async def doctor_command(deep: bool, repair: bool, live: bool, as_json: bool) ->
         problems += damaged
     else:
         async with personal_jobs() as jobs:
+            problems += await check_scrubbing(out, jobs)
             problems += await check_library(out, jobs, is_deep=deep or repair, repair=repair)
             if live:
                 await check_live(out, jobs.library)

@@ -56,6 +56,7 @@ async def personal_jobs(readable: Iterable[Path] = ()) -> AsyncIterator[Jobs]:
     from soundbite_server.libraries import open_jobs
     from soundbite_server.logs import log_to_stderr
     from soundbite_server.settings import Settings
+    from soundbite_tools import finish_scrubbing
 
     settings = Settings.from_environment()
     settings.check_start()
@@ -64,6 +65,9 @@ async def personal_jobs(readable: Iterable[Path] = ()) -> AsyncIterator[Jobs]:
     roots = tuple(dict.fromkeys((*settings.roots, *map(_real_folder, readable))))
     async with open_jobs(settings.model_copy(update={"roots": roots, "read_only": False})) as jobs:
         yield jobs
+        if reason := await finish_scrubbing(jobs.library):
+            what = "What was erased or removed may be in files of the library still:"
+            console(stderr=True).print(f"{what} {reason} The next command goes on with it.", markup=False)
 
 
 def _real_folder(path: Path) -> Path:

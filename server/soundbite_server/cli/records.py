@@ -288,7 +288,7 @@ async def import_command(file: Path, as_json: bool) -> None:
         done = await import_library(await library.store(), await library.ledger(), file)
     print_counts(done, "read", as_json=as_json)
     if done.erased:
-        left_out = f"{done.erased} recordings were left out: a part of them that is in the file is erased here."
+        left_out = f"{done.erased} recordings were left out: other parts of them are erased here than in the file."
         console(stderr=True).print(left_out)
     if done.damaged:
         console(stderr=True).print(f"{done.damaged} vectors were damaged in the file and left out.")

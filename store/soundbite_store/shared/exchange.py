@@ -54,7 +54,7 @@ class ExchangeResult:
     damaged: int = 0
     """Embeddings left out because their vector did not match its checksum."""
     erased: int = 0
-    """Recordings left out because a part of them was erased here, and the export holds it still."""
+    """Recordings left out because other parts of them are erased here than in the export."""
 
     def __add__(self, more: ExchangeResult) -> ExchangeResult:
         return ExchangeResult(
@@ -100,7 +100,7 @@ async def export_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchan
 async def import_library(store: ClipStore, ledger: Ledger, path: Path) -> ExchangeResult:
     """Add what an export holds; what is there already stays as it is or is replaced by the same.
 
-    A recording of which something was erased here, and not in the export, is left out.
+    A recording of which something was erased here, and not in the export, is left out, and one that is here whole.
 
     Raises: ExportProblem when the file cannot be read or is no export, StoreError.
     """
@@ -141,12 +141,14 @@ def _reason(exc: OSError) -> str:
 
 
 async def _erased_asset(ledger: Ledger, row: dict[str, Any]) -> str:
-    """The id of a recording of which more is erased here than in the export, where the row is that recording's own."""
+    """The id of a recording that is to be left out for what is erased of it, where the row is that recording's own."""
     if row["record"] != "asset":
         return ""
     asset = asset_from(row["json"])
-    erased = joined([*asset.erased, *await ledger.erased_of(asset.content_hash)])
-    return "" if erased == asset.erased else asset.asset_id
+    here, known = await ledger.erased_of(asset.content_hash), await ledger.get_asset(asset.asset_id)
+    if known is None or known.content_hash != asset.content_hash:
+        here = joined([*asset.erased, *here])  # what the export has erased comes with the recording
+    return "" if here == asset.erased else asset.asset_id
 
 
 async def _add(store: ClipStore, ledger: Ledger, rows: Sequence[dict[str, Any]]) -> ExchangeResult:

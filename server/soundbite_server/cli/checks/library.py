@@ -47,6 +47,23 @@ async def check_library(out: Printer, jobs: Jobs, *, is_deep: bool, repair: bool
     return problems
 
 
+async def check_scrubbing(out: Printer, jobs: Jobs) -> int:
+    """Finish scrubbing what was erased or removed, where a process was killed; returns 1 where something is left."""
+    from rich.markup import escape
+
+    from soundbite_tools import count_of, finish_scrubbing
+
+    pending = await (await jobs.library.ledger()).unscrubbed()
+    if not pending:
+        return 0
+    what = f"what was erased or removed of {count_of(len({one.asset_id for one in pending}), 'recording')}"
+    if reason := await finish_scrubbing(jobs.library):
+        out.print(f"[red]bad[/red]   {what} may be in files of the library still: {escape(reason)} Run doctor again")
+        return 1
+    out.print(f"[yellow]note[/yellow]  {what} is in no file of the library any more: a process was stopped before that")
+    return 0
+
+
 async def _print_spaces(out: Printer, jobs: Jobs) -> None:
     from soundbite_tools import count_of
 

@@ -142,7 +142,8 @@ async def _rebuild(out: Printer, jobs: Jobs, stray: Stray) -> bool:
     if not is_whole:
         out.print(
             f"[red]lost[/red]  {escape(asset.title)}: the times of its words, and what was corrected or named in its "
-            "transcript, were in the ledger only; removed and added again it has a whole transcript"
+            "transcript, were in the ledger only; removed and added again it has a whole transcript. "
+            "What was erased of it was kept in the ledger too: added again, that part comes back, to be erased again"
         )
     return is_whole
 
