@@ -42,13 +42,15 @@ def test_a_transcript_put_beside_a_recording_later_is_taken_when_it_is_added_aga
     assert run("add", sound).code == 0
     before = json.loads(run("list", "--title", "talk", "--json").out)["assets"][0]
     beside = tmp_path / "talk.vtt"
-    for words in ("A zeppelin lands.", "An airship rises."):
-        beside.write_text(f"WEBVTT\n\n00:00.500 --> 00:03.000\n{words}\n")
+    for by, words in (("", "A zeppelin lands."), ("Rosalind", "An airship rises.")):
+        beside.write_text(f"WEBVTT\n\n00:00.500 --> 00:03.000\n{by and f'{by}: '}{words}\n")
         renewed = run("add", tmp_path)
         assert "talk.vtt" in renewed.out, renewed
         assert "there already" in run("add", tmp_path).out
         (clip,) = json.loads(run("search", words, "--asset", before["asset_id"], "--top", "1", "--json").out)["clips"]
-        assert clip["text"] == words
+        assert (clip["text"], clip.get("speaker", "")) == (words, by)
+    assert "Rosalind: An airship rises." in run("show", "talk").out
+    assert "Rosalind: " in run("search", "airship", "--speaker", "rosalind").out
     after = json.loads(run("list", "--title", "talk", "--json").out)["assets"]
     assert [(one["asset_id"], one["added"]) for one in after] == [(before["asset_id"], before["added"])]
     assert "talk.vtt" not in run("add", tmp_path, "--left-out").err
@@ -70,6 +72,7 @@ def test_an_export_beside_a_recording_brings_nothing_new(shelf: Any, run: Any, t
     sound = tmp_path / "talk.wav"
     sound.write_bytes(shelf.spoken.read_bytes() + b"\0\0")
     assert run("add", sound).code == 0
+    assert run("name-speaker", "talk", "1", "ann").code == 0  # no name by its looks: before words it is none of them
     for ending in ("vtt", "srt", "json", "txt", "md"):
         target = tmp_path / f"talk.{ending}"
         for _ in range(2):  # what an export wrote it may write again

@@ -366,7 +366,7 @@ def test_a_speaker_gets_a_name_that_every_command_shows(shelf: Any, run: Any, tm
     assert "<v Ann>" in (tmp_path / "words.vtt").read_text()
     unknown = run("search", "milk", "--speaker", "Bob")
     assert (unknown.code, unknown.out) == (2, "")
-    assert 'Nobody is called "Bob". There are "Ann"' in unknown.err
+    assert 'Nobody is called "Bob". There are "Ann". `soundbite speakers` shows who' in unknown.err
     assert "Speaker 1" in run("name-speaker", "spoken", "Ann", "").out
 
 

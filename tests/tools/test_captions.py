@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -43,6 +44,24 @@ def test_cues_keep_every_word_and_fit_a_screen(values: list[str], word_sec: floa
     assert all(len(caption_lines(part.value)) <= 2 for part in parts)
     assert all(len(line) <= 42 for part in parts for line in caption_lines(part.value))
     assert all(part.end_sec <= following.start_sec + 1e-6 for part, following in pairwise(parts))
+
+
+@given(values=words_of_any_length, name=st.text("Anné 田", min_size=1, max_size=60), word_sec=st.floats(0.05, 2.0))
+def test_a_name_before_the_words_of_subrip_fits_the_screen_with_them(
+    values: list[str], name: str, word_sec: float
+) -> None:
+    words = spoken(" ".join(values), word_sec=word_sec)
+    first = replace(sentence(words), speaker=f"A{name}")
+    last = replace(first, value="No.", start_sec=first.end_sec, end_sec=first.end_sec + 1.0, speaker="")
+    third = replace(last, start_sec=last.end_sec, end_sec=last.end_sec + 1.0, speaker="2")
+    blocks = as_subrip(transcript(words, first, last, third)).rstrip("\n").split("\n\n")
+    captions = [block.split("\n")[2:] for block in blocks]
+    assert all(len(lines) <= 2 and len(line) <= 42 for lines in captions for line in lines)
+    assert captions[-2:] == [["- No."], ["Speaker 2: No."]]
+    told = "".join(line for lines in captions[:-2] for line in lines).replace(" ", "")
+    mark, _, rest = told.partition(":")
+    assert f"A{name}".replace(" ", "").startswith(mark.rstrip("…"))
+    assert rest == "".join(values)
 
 
 def test_a_cue_ends_with_a_clause_and_has_even_lines() -> None:
@@ -87,6 +106,6 @@ def test_markdown_and_subrip_tell_turns_apart_and_hold_no_markup() -> None:
         '---\ntitle: "Log: \\"one\\""\nlength: "00:04"\nspeakers: ["Speaker 1", "Speaker 2"]\ntags: ["river"]\n'
         'asset_id: "a_1"\n---\n\n**Speaker 1, 00:00** Is \\*it\\* \\<late\\>? I think so.\n\n**Speaker 2, 00:02** No.\n'
     )
-    assert as_subrip(told).split("\n\n")[2] == "3\n00:00:02,500 --> 00:00:03,500\n- No.\n"
-    assert as_subrip(told).splitlines()[2] == "- Is *it* ‹late›?"  # noqa: RUF001 - what stands for markup
+    assert as_subrip(told).split("\n\n")[2] == "3\n00:00:02,500 --> 00:00:03,500\nSpeaker 2: No.\n"
+    assert as_subrip(told).splitlines()[2] == "Speaker 1: Is *it* ‹late›?"  # noqa: RUF001 - what stands for markup
     assert transcript_file_name(log, "md") == "Log-one-a_1.md"

@@ -7,7 +7,6 @@ a field that has nothing to say (its default) is left out.
 from __future__ import annotations
 
 import functools
-import re
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from pydantic import (
@@ -20,7 +19,19 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-from soundbite_tools.text import clock_range, count_of, listed, number, quoted, range_id, rounded_sec, shorten, titled
+from soundbite_tools.text import (
+    clock_range,
+    count_of,
+    listed,
+    number,
+    quoted,
+    range_id,
+    rounded_sec,
+    said_by,
+    shorten,
+    speaker_in_words,
+    titled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,15 +107,6 @@ def place_fields(clip: StoredClip, longest_title: int, times: tuple[float, float
     }
 
 
-_NUMBERED = re.compile(r"Speaker \d+(?:, Speaker \d+)*")
-
-
-def _by(speaker: str) -> str:
-    # Names come from outside; numbers are ours.
-    label = speaker if _NUMBERED.fullmatch(speaker) else quoted(speaker)
-    return f"{label}: " if speaker else ""
-
-
 def _unsure(words: Sequence[str]) -> str:
     return f" (unsure: {', '.join(map(quoted, words))})" if words else ""
 
@@ -135,7 +137,7 @@ class ClipResult(ClipPlace):
         place = f"{titled(self.title, self.origin)} {self.time_range} ({span(self)})"
         lines = [f"{place}, score {number(self.score)}{weak}{matched}"]
         if self.text:
-            lines.append(f"   {_by(self.speaker)}{quoted(self.text)}{_unsure(self.unsure)}")
+            lines.append(f"   {said_by(self.speaker)}{quoted(self.text)}{_unsure(self.unsure)}")
         if self.context:
             lines.append(f"   Around it: {quoted(self.context)}")
         if self.sounds:
@@ -204,7 +206,7 @@ class ClipDetail(ClipPlace):
         if self.clip_id:
             lines.append(f"clip_id {self.clip_id}")
         if self.text:
-            lines.append(f"Said: {_by(self.speaker)}{quoted(self.text)}{_unsure(self.unsure)}")
+            lines.append(f"Said: {said_by(self.speaker)}{quoted(self.text)}{_unsure(self.unsure)}")
         if self.sounds:
             lines.append(f"Sounds: {self.sounds}")
         if self.language:
@@ -235,7 +237,7 @@ class TranscriptLine(Result):
     def to_text(self) -> str:
         """Return the sentence in words."""
         times = f"[{self.time_range}, {number(self.start_sec)} s]"
-        return f"{times} {_by(self.speaker)}{quoted(self.text)}{_unsure(self.unsure)}" + (
+        return f"{times} {said_by(self.speaker)}{quoted(self.text)}{_unsure(self.unsure)}" + (
             f" clip_id {self.clip_id}" if self.clip_id else ""
         )
 
@@ -270,9 +272,8 @@ class SpeakerNamed(Result):
 
     def to_text(self) -> str:
         """Return the names in words."""
-        now = self.speaker if _NUMBERED.fullmatch(self.speaker) else quoted(self.speaker)
-        was = self.before if _NUMBERED.fullmatch(self.before) else quoted(self.before)
-        line = f"{was} of {quoted(self.title)} is now {now} ({number(self.seconds)} s), asset_id {self.asset_id}"
+        now = f"{speaker_in_words(self.speaker)} ({number(self.seconds)} s), asset_id {self.asset_id}"
+        line = f"{speaker_in_words(self.before)} of {quoted(self.title)} is now {now}"
         return "\n".join(closing([line], self.notes, ""))
 
 
@@ -316,8 +317,7 @@ class SpeakerEntry(Result):
 
     def to_text(self) -> str:
         """Return the speaker in words."""
-        name = quoted(self.name) if self.is_named else self.name
-        lines = [f"{name}: {number(self.seconds)} s in {count_of(self.recording_count, 'recording')}"]
+        lines = [said_by(self.name) + f"{number(self.seconds)} s in {count_of(self.recording_count, 'recording')}"]
         lines += [f"   {one.to_text()}" for one in self.recordings]
         return "\n".join(lines)
 

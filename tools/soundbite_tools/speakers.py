@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from soundbite_store import AssetSpeaker, ClipFilter, StoredClip, StoredTranscript, TimedText
-from soundbite_tools.text import ERASED_LINE, folded, speaker_label
+from soundbite_tools.text import ERASED_LINE, folded, person_name, speaker_label
 from soundbite_tools.voices.likeness import likely_people, name_in
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SpeakerLabels:
-    """How the speakers of some recordings are called, of those that people named or whose voices are known."""
+    """How the speakers of some recordings are called, of those who have names or whose voices are known."""
 
     labels: Mapping[tuple[str, str], str]
     """By recording and speaker."""
@@ -35,7 +35,7 @@ NO_NAMES = SpeakerLabels({}, {})
 
 
 class NamedTranscript(StoredTranscript):
-    """A transcript in which speakers have the names that people gave them; a single one has one or is left out."""
+    """A transcript in which speakers have their names; a single one who has none is left out."""
 
     __slots__ = ()
 
@@ -53,7 +53,7 @@ async def speaker_labels(library: Library, asset_ids: Iterable[str]) -> SpeakerL
     """
     ids = list(dict.fromkeys(asset_ids))
     speakers = await (await library.ledger()).speakers_of(library.config.platform, ids)
-    called = [(one, one.name) for one in speakers if one.name]
+    called = [(one, name) for one in speakers if (name := person_name(one.name, one.speaker))]
     called += [(one.speaker, one.label) for one in await likely_people(library, ids)]
     return SpeakerLabels(
         {(one.asset_id, one.speaker): label for one, label in called},
@@ -103,16 +103,26 @@ async def transcript_of_recording(library: Library, asset_id: str) -> NamedTrans
 async def with_speakers_by_name(library: Library, where: ClipFilter) -> ClipFilter:
     """Return a filter whose speakers, where somebody is called so, are those people in the recordings they speak in.
 
+    Numbers stay as they are, but for recordings of a single speaker, whose clips don't say who it is.
+
     Raises:
         StoreError: the ledger can't be read.
     """
     if not where.speakers_any:
         return where
     asked = tuple(map(name_in, where.speakers_any))
-    wanted = set(map(folded, asked))
-    named = [(one, one.name) for one in await (await library.ledger()).named_speakers(library.config.platform)]
-    likely = [(one.speaker, one.name) for one in await likely_people(library)]
-    people = [one for one, name in (*named, *likely) if folded(name) in wanted]
-    others = tuple(label for label in asked if folded(label) not in {folded(name) for _, name in named})
-    pairs = tuple(AssetSpeaker(one.asset_id, None if one.is_only else one.speaker) for one in people)
-    return replace(where, speakers_any=others or None if pairs else where.speakers_any, speakers_in=pairs or None)
+    wanted = {folded(speaker_label(label)) for label in asked}
+    speakers = await (await library.ledger()).speakers_of(library.config.platform)
+    likely = {(one.speaker.asset_id, one.speaker.speaker): one.name for one in await likely_people(library)}
+    labels = {
+        one: likely.get((one.asset_id, one.speaker)) or one.name or speaker_label(one.speaker) for one in speakers
+    }
+    known = {folded(label) for one in speakers for label in (one.name, one.speaker) if not label.isdigit()}
+    others = tuple(label for label in asked if folded(label) not in known)
+    pairs = tuple(
+        AssetSpeaker(one.asset_id, None if one.is_only else one.speaker)
+        for one, label in labels.items()
+        if (one.speaker in others and one.is_only) or (one.speaker not in others and folded(label) in wanted)
+        if where.asset_ids is None or one.asset_id in where.asset_ids
+    )
+    return replace(where, speakers_any=None if pairs and not others else others, speakers_in=pairs or None)

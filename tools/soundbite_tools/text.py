@@ -13,6 +13,11 @@ from typing import Any, Protocol, TypeVar
 LONGEST_TITLE = 120
 LONGEST_TAG = 40
 LONGEST_SPEAKER = 60
+_LONGEST_LABEL = 100  # "probably", a name, and how sure it is
+_NUMBER = re.compile(r"(?:speaker)?[\s_-]*\d*", re.IGNORECASE)
+_NUMBERED = re.compile(r"Speaker \d+(?:, Speaker \d+)*")
+LONGEST_MARK = 40
+"""A name before the words of a caption: a line of its two is left to the words."""
 MOST_TAGS = 20
 SAME_SEC = 0.006
 """Times that differ by no more are the same: results round them to hundredths."""
@@ -121,7 +126,25 @@ def language_label(code: str | None) -> str:
 
 def speaker_label(speaker: str | None) -> str:
     """Return how a speaker is called: `Speaker 2` for a number, else the name that the platform gave."""
-    return f"Speaker {speaker}" if speaker and speaker.isdigit() else speaker or ""
+    return f"Speaker {speaker}" if speaker and speaker.isdigit() else plain_text(speaker or "", _LONGEST_LABEL)
+
+
+def person_name(given: str, speaker: str) -> str:
+    """Return what a speaker is called: the name that was given, else the one that a transcript brought.
+
+    Empty for who has a number only: `2`, `Speaker 2` or `SPEAKER_02`.
+    """
+    return given or ("" if _NUMBER.fullmatch(speaker) else speaker_label(speaker))
+
+
+def speaker_in_words(label: str) -> str:
+    """Return who speaks as it stands in an answer: names come from outside and stand in quotes, numbers are ours."""
+    return label if _NUMBERED.fullmatch(label) else quoted(label)
+
+
+def said_by(label: str) -> str:
+    """Return who speaks as it stands before the words; empty where that is not known."""
+    return f"{speaker_in_words(label)}: " if label else ""
 
 
 def speakers_of(labels: Iterable[str]) -> tuple[str, ...]:

@@ -46,6 +46,7 @@ NEXT_STEPS = {
     "voices_off": "SOUNDBITE_VOICES=on keeps them.",
     "unknown_asset": "`soundbite list` shows what there is.",
     "unknown_name": "`soundbite teach --list` shows what is in it.",
+    "unknown_speaker": "`soundbite speakers` shows who speaks in which recordings.",
     "unknown_clip": "Give the id of a clip as a search shows it, a recording of `soundbite list`, or a file.",
 }
 

@@ -22,6 +22,7 @@ from soundbite_tools.sources.files import forget_refused
 from soundbite_tools.sources.local_media import MediaProblem
 from soundbite_tools.sources.sources import TASK_SCHEME, choose, resolve
 from soundbite_tools.sources.spoken import Brought, given_transcript, transcript_beside
+from soundbite_tools.speakers import speaker_labels
 from soundbite_tools.words.timed_words import without_spans
 
 if TYPE_CHECKING:
@@ -129,8 +130,9 @@ async def brought_transcript(library: Library, request: EmbedRequest, asset: Ass
     if before.transcript:
         return beside if before.transcript_name == beside.name else None
     known = await ledger.get_transcript(asset.asset_id, library.config.platform) if ready else None
+    names = (await speaker_labels(library, [asset.asset_id])).labels.values()
     # An export of what was recognised, as some write it beside their recordings.
-    return None if known and beside.says_the_same(known) else beside
+    return None if known and beside.says_the_same(known, names) else beside
 
 
 async def _ready_or_allowed(

@@ -11,7 +11,7 @@ from soundbite_tools.text import ERASED_LINE
 from soundbite_tools.words.timed_words import spread_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from soundbite_store import StoredTranscript, TimedText
 
@@ -25,21 +25,25 @@ _CLAUSE_ENDS = (",", ";", ":", "-", "–", "—", ".", "!", "?", "…", "、", "
 _CLAUSE_WORTH_SEC, _UNEVEN_COST_SEC = 0.6, 1.2
 
 
-def cues(transcript: StoredTranscript) -> list[TimedText]:
+def cues(transcript: StoredTranscript, mark: Callable[[str], str] = lambda _: "") -> list[TimedText]:
     """The sentences of `transcript`, long ones cut where a clause ends or the speaker pauses.
 
     A cue has at most two lines of 42 characters and 7 s; one of less than a second stays until the next, or for a
-    second. A sentence whose words are not known is cut by its characters, its time in proportion.
+    second. A sentence whose words are not known is cut by its characters, its time in proportion. `mark` is what a
+    sentence begins with for its speaker, where that is another than before.
     """
     sentences = transcript.sentences or _runs(transcript.words)
     begins = [word.start_sec for word in transcript.words]
     parts: list[TimedText] = []
+    before = ""
     for sentence in sentences:
         if sentence.value == ERASED_LINE:
             parts.append(replace(sentence, end_sec=min(sentence.end_sec, sentence.start_sec + LONGEST_SEC)))
             continue
         first, last = bisect_left(begins, sentence.start_sec - 0.005), bisect_left(begins, sentence.end_sec)
-        parts += _parts(sentence, transcript.words[first:last])
+        label = mark(sentence.speaker) if sentence.speaker != before else ""
+        parts += _parts(sentence, transcript.words[first:last], label)
+        before = sentence.speaker
     return _lasting(parts)
 
 
@@ -67,13 +71,15 @@ def _runs(words: Sequence[TimedText]) -> list[TimedText]:
     return [_joined(run, " ") for run in runs]
 
 
-def _parts(sentence: TimedText, words: Sequence[TimedText]) -> list[TimedText]:
+def _parts(sentence: TimedText, words: Sequence[TimedText], label: str) -> list[TimedText]:
     separator = " " if " " in sentence.value else ""
-    if _fits(sentence):
-        return [sentence]
+    whole = replace(sentence, value=label + sentence.value)
+    if _fits(whole):
+        return [whole]
     if separator.join(word.value for word in words) != sentence.value:
         words = spread_words(sentence)
-    return [_joined(run, separator) for run in _cut(list(words), separator)]
+    first, *rest = words
+    return [_joined(run, separator) for run in _cut([replace(first, value=label + first.value), *rest], separator)]
 
 
 def _cut(words: list[TimedText], separator: str) -> list[list[TimedText]]:

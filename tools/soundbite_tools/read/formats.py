@@ -8,7 +8,16 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal, get_args
 
 from soundbite_tools.read.captions import caption_lines, cues
-from soundbite_tools.text import clock, clock_length, language_label, plain_text, rounded_sec, speaker_label
+from soundbite_tools.text import (
+    LONGEST_MARK,
+    clock,
+    clock_length,
+    language_label,
+    plain_text,
+    rounded_sec,
+    shorten,
+    speaker_label,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,8 +86,7 @@ def as_webvtt(transcript: StoredTranscript) -> str:
     """Return the transcript as WebVTT; the words can't end a cue or hold markup."""
     blocks = []
     for cue in cues(transcript):
-        # An arrow on a line makes it the times of a cue, also where the name's own end and the mark's make one.
-        name = re.sub("-{2,}", "–", _speaker(transcript, cue))  # noqa: RUF001
+        name = _without_arrows(_speaker(transcript, cue))
         voice = f"<v {_escaped(name)}>" if name else ""
         text = "\n".join(_escaped(line) for line in caption_lines(_value(cue)))
         blocks.append(f"{_times(cue, '.')}\n{voice}{text}\n")
@@ -86,14 +94,18 @@ def as_webvtt(transcript: StoredTranscript) -> str:
 
 
 def as_subrip(transcript: StoredTranscript) -> str:
-    """Return the transcript as SubRip; a cue whose speaker is another than before begins with a dash, as is usual."""
-    blocks, before = [], ""
-    for number, cue in enumerate(cues(transcript), 1):
-        speaker = _speaker(transcript, cue)
+    """Return the transcript as SubRip; a cue whose speaker is another than before begins with the name, as `Ann: `.
+
+    SubRip has no mark of its own for a voice; a dash stands where it is not known who speaks now.
+    """
+
+    def mark(speaker: str) -> str:
+        name = shorten(_without_arrows(speaker_label(speaker)), LONGEST_MARK)
+        return "" if not transcript.has_speakers else f"{name}: " if name else "- "
+
+    blocks = []
+    for number, cue in enumerate(cues(transcript, mark), 1):
         lines = caption_lines(_value(cue).replace("<", "‹").replace(">", "›"))  # noqa: RUF001 - no markup in SubRip
-        if speaker != before and lines:
-            lines[0] = f"- {lines[0]}"
-        before = speaker
         blocks.append(f"{number}\n{_times(cue, ',')}\n" + "\n".join(lines) + "\n")
     return "\n".join(blocks)
 
@@ -161,6 +173,11 @@ def _entry(transcript: StoredTranscript, text: TimedText) -> dict[str, str | flo
 
 def _speaker(transcript: StoredTranscript, text: TimedText) -> str:
     return speaker_label(text.speaker) if transcript.has_speakers else ""
+
+
+def _without_arrows(name: str) -> str:
+    # An arrow on a line makes it the times of a cue, also where the name's own end and a mark's make one.
+    return re.sub("-{2,}", "–", name)  # noqa: RUF001
 
 
 def _by(transcript: StoredTranscript, text: TimedText) -> str:

@@ -16,7 +16,7 @@ from soundbite_tools.search.calibration import calibration_of, knows_sound_names
 from soundbite_tools.search.queries import query_vectors
 from soundbite_tools.search.words import terms_of
 from soundbite_tools.speakers import with_speakers_by_name
-from soundbite_tools.text import count_of, folded, plain_text, quoted, speaker_label
+from soundbite_tools.text import count_of, folded, person_name, plain_text, quoted, speaker_in_words, speaker_label
 
 if TYPE_CHECKING:
     from soundbite_tools.library import CurrentSpace, Library
@@ -112,7 +112,7 @@ async def select_clips(library: Library, filters: Filters) -> Selection:
         if count:
             break
     if count := count or await store.count(space, where):
-        unknown = await _unknown_speakers(library, where) if len(filters.speakers) > 1 else []
+        unknown = await _unknown_speakers(library, filters) if len(filters.speakers) > 1 else []
         return Selection(space, where, count, tuple(f"Nobody is called {quoted(name)}." for name in unknown))
     if not await store.count(space):
         await _say_empty(library, space)
@@ -137,26 +137,24 @@ async def _where(library: Library, filters: Filters) -> ClipFilter:
     return await with_speakers_by_name(library, ClipFilter(**filters.conditions()))
 
 
-async def _unknown_speakers(library: Library, where: ClipFilter) -> list[str]:
+async def _unknown_speakers(library: Library, filters: Filters) -> list[str]:
     """The labels of a filter that nobody has, in any recording."""
-    store, space = await library.store(), (await library.spaces.current()).space
-    labels = where.speakers_any or ()
-    return [label for label in labels if not await store.has_clips(space, ClipFilter(speakers_any=(label,)))]
+    speakers = filters.speakers
+    return [speaker_label(one) for one in speakers if not await _has_clips(library, Filters(speakers=(one,)))]
 
 
 async def _no_such_speaker(library: Library, filters: Filters) -> QuestionProblem:
     seconds: dict[str, float] = defaultdict(float)
     named = set[str]()
     for one in await (await library.ledger()).speakers_of(library.config.platform):
-        label = quoted(one.name) if one.name else speaker_label(one.speaker)
+        label = speaker_in_words(one.name or speaker_label(one.speaker))
         seconds[label] += one.seconds
-        named |= {label} if one.name else set()
+        named |= {label} if person_name(one.name, one.speaker) else set()
     there = ", ".join(sorted(seconds, key=lambda label: (label not in named, -seconds[label]))[:_TAGS_NAMED])
     return QuestionProblem(
-        f"Nobody is called {' or '.join(quoted(speaker_label(label)) for label in filters.speakers)}.",
-        f"There are {there}; list_speakers says in which recordings."
-        if there
-        else "No speakers are known: search without speakers.",
+        f"Nobody is called {' or '.join(quoted(speaker_label(label)) for label in filters.speakers)}. "
+        + (f"There are {there}." if there else "No speakers are known."),
+        "list_speakers says in which recordings." if there else "Search without speakers.",
         code="unknown_speaker",
     )
 

@@ -17,7 +17,7 @@ from soundbite_api import SourceFile
 from soundbite_store import StoredTranscript, TimedText
 from soundbite_tools.errors import SourceProblem
 from soundbite_tools.sources.files import allowed_file
-from soundbite_tools.text import LONGEST_SPEAKER, file_label, folded, plain_text
+from soundbite_tools.text import LONGEST_MARK, LONGEST_SPEAKER, file_label, folded, plain_text, shorten
 from soundbite_tools.words.timed_words import spread_words
 
 if TYPE_CHECKING:
@@ -68,10 +68,16 @@ class Brought:
         inside = sum(count for is_inside, count in words if is_inside)
         return not (self.has_times and duration_sec) or 2 * inside >= sum(count for _, count in words)
 
-    def says_the_same(self, other: StoredTranscript) -> bool:
-        """Return whether it has the words of another transcript, and tells no more people apart."""
-        texts, others = (_bare(one.value for one in of) for of in (self.sentences, other.sentences or other.words))
-        return texts == others and len({one.speaker for one in self.sentences}) <= max(1, len(other.speakers))
+    def says_the_same(self, other: StoredTranscript, names: Iterable[str] = ()) -> bool:
+        """Return whether it has the words of another transcript, and tells no more people apart.
+
+        One of these `names` before words, as an export writes it, is none of them.
+        """
+        marks = "|".join(re.escape(mark) for name in names for mark in (name, shorten(name, LONGEST_MARK)))
+        own = (re.sub(f"^(?:{marks}): ", "", one.value) if marks else one.value for one in self.sentences)
+        texts, others = _bare(own), _bare(one.value for one in other.sentences or other.words)
+        speakers = {one.speaker for one in self.sentences if one.speaker}
+        return texts == others and len(speakers) <= max(1, len(other.speakers))
 
     def of(self, asset: Asset) -> StoredTranscript:
         """Return it as the ledger keeps it; without times it is spread over the recording's length."""
@@ -230,7 +236,7 @@ def _of_entry(entry: dict[str, Any]) -> TimedText | None:
 
 
 def _cues(text: str) -> list[TimedText]:
-    """The cues of WebVTT and SubRip; speakers by `<v Name>` or "Name: ", which stay until another is named."""
+    """The cues of WebVTT and SubRip; speakers by `<v Name>`, or by "Name: " before the words of a cue."""
     sentences: list[TimedText] = []
     for block in re.split(r"\n\s*\n", text):
         lines = block.split("\n")

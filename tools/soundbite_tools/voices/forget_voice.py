@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from soundbite_store import ErasedVoice, Speaker
 from soundbite_tools.errors import QuestionProblem, raises_problems
 from soundbite_tools.results import VoiceForgotten
-from soundbite_tools.text import LONGEST_SPEAKER, folded, listed, plain_text, quoted
+from soundbite_tools.text import LONGEST_SPEAKER, folded, listed, person_name, plain_text, quoted
 from soundbite_tools.voices.likeness import likely_in
 
 if TYPE_CHECKING:
@@ -31,9 +31,10 @@ async def forget_voice(library: Library, request: VoiceRequest) -> VoiceForgotte
     sources = dict.fromkeys([library.config.platform, *(await voices.sources() if voices else ())])
     name, speakers = "", list[tuple[str, Speaker]]()
     for source in sources:
-        own = [one for one in await ledger.named_speakers(source) if folded(one.name) == wanted]
+        speakers_there = await ledger.speakers_of(source)
+        own = [one for one in speakers_there if wanted and folded(person_name(one.name, one.speaker)) == wanted]
         likely = await likely_in(library, voices, source) if voices else []
-        name = name or next((one.name for one in own), "")
+        name = name or next((person_name(one.name, one.speaker) for one in own), "")
         speakers += [(source, one) for one in (*own, *(one.speaker for one in likely if folded(one.name) == wanted))]
     if not name:
         raise await _nobody(library, request.name)
@@ -53,11 +54,12 @@ async def forget_voice(library: Library, request: VoiceRequest) -> VoiceForgotte
 
 
 async def _nobody(library: Library, asked: str) -> QuestionProblem:
-    named = await (await library.ledger()).named_speakers(library.config.platform)
-    names = sorted({one.name for one in named})[:_MOST_TOLD]
+    speakers = await (await library.ledger()).speakers_of(library.config.platform)
+    names = sorted({name for one in speakers if (name := person_name(one.name, one.speaker))})[:_MOST_TOLD]
+    there = f"There are {listed(names)}." if names else "Nobody has a name yet."
     return QuestionProblem(
-        f"Nobody is called {quoted(plain_text(asked, LONGEST_SPEAKER))}.",
-        f"There are {listed(names)}." if names else "Nobody has a name yet.",
+        f"Nobody is called {quoted(plain_text(asked, LONGEST_SPEAKER))}. {there}",
+        "list_speakers says who speaks in which recordings.",
         code="unknown_speaker",
     )
 

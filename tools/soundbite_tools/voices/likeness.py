@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from soundbite_tools.errors import QuestionProblem
-from soundbite_tools.text import LONGEST_SPEAKER, folded, plain_text, quoted, speakers_of
+from soundbite_tools.text import LONGEST_SPEAKER, folded, person_name, plain_text, quoted, speakers_of
 
 if TYPE_CHECKING:
     from soundbite_store import Speaker, Voice, Voices
@@ -50,8 +50,10 @@ async def likely_people(library: Library, asset_ids: Iterable[str] | None = None
     Raises:
         StoreError: the ledger or the voices can't be read.
     """
-    voices = await library.voices()
-    return [] if voices is None else await likely_in(library, voices, library.config.platform, asset_ids)
+    if (voices := await library.voices()) is None:
+        return []
+    likely = await likely_in(library, voices, library.config.platform, asset_ids)
+    return [one for one in likely if not person_name("", one.speaker.speaker)]
 
 
 async def likely_in(
@@ -93,13 +95,13 @@ async def likenesses(library: Library, like: str, asset_ids: Sequence[str]) -> d
     own = [
         (one, voice)
         for one, voice in pairs
-        if (one.name and folded(one.name) == name)
+        if folded(person_name(one.name, one.speaker)) == name != ""
         or (len(asset_ids) == 1 and one.asset_id == asset_ids[0] and one.speaker in labels)
     ]
     if not own:
         raise QuestionProblem(
-            f"No voice of {quoted(plain_text(like, LONGEST_SPEAKER))} is kept.",
-            "Give a name, or a speaker's number with the one asset_id; who speaks for less than 3 s has none.",
+            f"No voice of {quoted(plain_text(like, LONGEST_SPEAKER))} is kept; who speaks for less than 3 s has none.",
+            "Give a name, or a speaker's number with the one asset_id.",
             code="unknown_speaker",
         )
     target = np.stack([voice.vector for _, voice in own])

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 from soundbite_tools.errors import raises_problems
 from soundbite_tools.results import Appearance, SpeakerEntry, SpeakerListing
-from soundbite_tools.text import Room, first_that_fits, folded, plain_text, rounded_sec, shorten, speaker_label
+from soundbite_tools.text import (
+    Room,
+    first_that_fits,
+    folded,
+    person_name,
+    plain_text,
+    rounded_sec,
+    shorten,
+    speaker_label,
+)
 from soundbite_tools.voices.likeness import LikelyPerson, likely_people, likenesses
 
 if TYPE_CHECKING:
@@ -83,9 +92,9 @@ def _key(speaker: Speaker) -> _Key:
 
 
 def _called(speaker: Speaker, likely: dict[_Key, LikelyPerson]) -> Speaker:
-    """A speaker under the name of who it probably is."""
+    """A speaker under the name of who it is, or probably is."""
     person = likely.get(_key(speaker))
-    return replace(speaker, name=person.name) if person else speaker
+    return replace(speaker, name=person.name if person else person_name(speaker.name, speaker.speaker))
 
 
 def _entry(group: Sequence[Speaker], assets: dict[str, Asset], room: Room, alike: dict[_Key, float]) -> SpeakerEntry:

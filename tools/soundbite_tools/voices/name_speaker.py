@@ -12,9 +12,11 @@ from soundbite_tools.text import (
     LONGEST_SPEAKER,
     clock_length,
     folded,
+    person_name,
     plain_text,
     quoted,
     rounded_sec,
+    speaker_in_words,
     speaker_label,
     speakers_of,
 )
@@ -50,8 +52,8 @@ async def name_speaker(library: Library, request: NameRequest) -> SpeakerNamed:
     speakers = await ledger.speakers_of(platform, [asset.asset_id])
     likely = {one.speaker.speaker: one.name for one in await likely_people(library, [asset.asset_id])}
     meant = _meant(speakers, likely, request.speaker)
-    also = [one for one in speakers if name and one not in meant and folded(one.name) == folded(name)]
-    name = also[0].name if also else name  # read as one, so spelled as one
+    also = [one for one in speakers if name and one not in meant and folded(_name_of(one)) == folded(name)]
+    name = _name_of(also[0]) if also else name  # read as one, so spelled as one
     if not meant or not await ledger.name_speaker(asset.asset_id, platform, [one.speaker for one in meant], name):
         raise _nobody(asset, speakers, request.speaker)
     if sharing := await library.sharing():
@@ -101,28 +103,33 @@ def _meant(speakers: Sequence[Speaker], likely: Mapping[str, str], asked: str) -
     labels = speakers_of([asked])
     by_label = [one for one in speakers if one.speaker in labels]
     name = folded(name_in(plain_text(asked, _LONGEST_LABEL)))
-    by_name = [one for one in speakers if one.name and folded(one.name) == name]
+    by_name = [one for one in speakers if name and folded(_name_of(one)) == name]
     return by_label or by_name or [one for one in speakers if folded(likely.get(one.speaker, "")) == name != ""]
 
 
+def _name_of(speaker: Speaker) -> str:
+    return person_name(speaker.name, speaker.speaker)
+
+
 def _merged(name: str, speakers: Sequence[Speaker]) -> str:
-    labels = " and ".join(sorted(speaker_label(one.speaker) for one in speakers))
+    labels = " and ".join(sorted(speaker_in_words(speaker_label(one.speaker)) for one in speakers))
     return f"{labels} of this recording are read as one: {quoted(name)}."
 
 
 def _nobody(asset: Asset, speakers: Sequence[Speaker], asked: str) -> QuestionProblem:
     if not speakers:
         return QuestionProblem(
-            f"Nobody is told apart in {quoted(asset.title)}.",
-            "It has no speech, no transcript yet, or was embedded without speakers; embed it again to have them.",
+            f"Nobody is told apart in {quoted(asset.title)}: it has no speech, no transcript yet, or was embedded "
+            "without speakers.",
+            "Embed it again to have them.",
             code="unknown_speaker",
         )
     told = ", ".join(
-        f"{quoted(one.name) if one.name else speaker_label(one.speaker)} ({clock_length(one.seconds)})"
+        f"{speaker_in_words(one.name or speaker_label(one.speaker))} ({clock_length(one.seconds)})"
         for one in sorted(speakers, key=lambda one: -one.seconds)[:_MOST_TOLD]
     )
     return QuestionProblem(
-        f"Nobody in {quoted(asset.title)} is called {quoted(plain_text(asked, LONGEST_SPEAKER))}.",
-        f"There are {told}.",
+        f"Nobody in {quoted(asset.title)} is called {quoted(plain_text(asked, LONGEST_SPEAKER))}. There are {told}.",
+        "Give one of them.",
         code="unknown_speaker",
     )
