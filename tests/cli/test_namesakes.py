@@ -89,6 +89,9 @@ def test_what_takes_away_needs_a_whole_title_or_the_file(shelf: Any, run: Any) -
     assert run("show", "tur").err == ""
     assert run("show", "spoken").err == "soundbite: 'spoken' is in the path of the file of \"Tür Code\".\n"
 
+    clips = json.loads(run("search", "storm", "--not-asset", "tür code", "--json").out)["clips"]
+    assert "Tür Code" not in {clip["title"] for clip in clips}
+
     by_file = run("erase", shelf.spoken, "0", "0.5", "-y")
     assert (by_file.code, 'is the file of "Tür Code"' in by_file.err) == (0, True), by_file.err
     assert run("rm", "-y", "RAIN.wav").code == 0

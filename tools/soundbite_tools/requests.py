@@ -90,7 +90,7 @@ class Filters(Request):
         tuple[str, ...],
         Field(description="Not in these recordings", max_length=100),
         AfterValidator(distinct),
-        Flag("--not-asset", help="Not in this recording (asset id)", metavar="ID"),
+        Flag("--not-asset", help="Not in this recording (id or title)", metavar="ID|TITLE"),
         Narrows("exclude_asset_ids"),
     ] = ()
     title: Annotated[

@@ -40,7 +40,6 @@ async def search_command(
     as_json: bool,
 ) -> None:
     """Find the seconds of sound that answer WORDS, what was said or heard."""
-    from soundbite_server.cli.library import find_recording
     from soundbite_server.cli.render.hits import print_hits
     from soundbite_tools import EmptyLibrary, SearchRequest, SearchResult, search_clips
 
@@ -54,9 +53,8 @@ async def search_command(
                 request.model_copy(
                     update={
                         "like": request.like if example else await _example(ledger, request.like),
-                        "asset_ids": tuple(
-                            [(await find_recording(ledger, words)).asset_id for words in request.asset_ids]
-                        ),
+                        "asset_ids": await _asset_ids(ledger, request.asset_ids),
+                        "exclude_asset_ids": await _asset_ids(ledger, request.exclude_asset_ids),
                     }
                 ),
             )
@@ -74,6 +72,12 @@ async def search_command(
         if (is_played and not result.clips) or (folder and not any(written)):
             click.echo("soundbite: There was no clip to play or to write.", err=True)
             sys.exit(FAILED_EXIT_CODE)
+
+
+async def _asset_ids(ledger: Ledger, names: tuple[str, ...]) -> tuple[str, ...]:
+    from soundbite_server.cli.library import find_recording
+
+    return tuple([(await find_recording(ledger, words)).asset_id for words in names])
 
 
 def _example_file(like: str) -> tuple[Path, ...]:
