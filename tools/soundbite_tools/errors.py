@@ -65,13 +65,13 @@ class QuestionProblem(ToolProblem):
 
 
 class EmptyLibrary(ToolProblem):
-    """Nothing has been embedded yet, so nothing can be found."""
+    """The library holds no clips, so nothing can be found."""
 
     code = "library_empty"
 
     def __init__(self) -> None:
         super().__init__(
-            "The library is empty: no audio has been embedded yet.",
+            "There is nothing to search: the library holds no clips.",
             'Call embed_audio with a file first, for example embed_audio(source="meeting.mp3"), then search again.',
         )
 

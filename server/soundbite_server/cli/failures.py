@@ -38,7 +38,7 @@ NEXT_STEPS = {
     "source_changed": "Add it again.",
     "space_empty": "`soundbite reembed` embeds them all again; or go back to the engine or profile that made them.",
     "span_invalid": "Give START before END, both within the recording, as 12:30 or 750.",
-    "still_embedding": "Repeat the command in a few seconds.",
+    "still_embedding": "Repeat the command once `soundbite tasks` says that it is ready.",
     "text_missing": "Give OLD as `soundbite show RECORDING` has it, in whole words.",
     "text_repeated": "Name one by --from and --to, or give more of the sentence as OLD.",
     "task_slow": "Add it again, in shorter files if it is long.",
