@@ -19,6 +19,7 @@ from soundbite_server.libraries import open_jobs
 from soundbite_store import ClipFilter, Space, is_touched
 from soundbite_tools import EraseRequest, Jobs, erase_span
 from soundbite_tools.housekeeping import scrub
+from soundbite_tools.text import ERASED
 
 STEP_SEC = 0.5
 # A process is killed within so many times what its first erasing takes on this machine.
@@ -70,7 +71,7 @@ async def look(jobs: Jobs, acknowledged: int) -> list[str]:
         "an acknowledged span is there": not asset.erased or asset.erased[-1][1] < acknowledged * STEP_SEC,
         "words": any(is_touched(word.start_sec, word.end_sec, asset.erased) for word in words),
         "sound": any(is_touched(row.start_sec, row.end_sec, asset.erased) for row in sounds),
-        "a clip has other words": any(set(row.transcript.split()) - spoken for row in rows),
+        "a clip has other words": any(set(row.transcript.split()) - spoken - {ERASED} for row in rows),
         "clips are still to follow": bool(await ledger.rewrites()),
         "files are still to be scrubbed": bool(await ledger.unscrubbed()),
     }
