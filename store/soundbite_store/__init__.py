@@ -33,6 +33,7 @@ from soundbite_store.ledger.doubts import doubtful_words, is_hardly_understood
 from soundbite_store.ledger.erasures import Unscrubbed
 from soundbite_store.ledger.ledger import ForgottenRecords, Ledger
 from soundbite_store.ledger.records import (
+    BROUGHT,
     Asset,
     Correction,
     CorrectionKind,
@@ -59,6 +60,7 @@ from soundbite_store.shared.exchange import ExchangeResult, export_library, impo
 from soundbite_store.vectors import Space, SpaceInfo, VectorIndex
 
 __all__ = [
+    "BROUGHT",
     "Asset",
     "AssetSpeaker",
     "BadVector",

@@ -320,7 +320,7 @@ def insert_transcript(db: sqlite3.Connection, transcript: StoredTranscript) -> t
     Returns what `put_transcript` does.
     """
     db.execute("INSERT OR REPLACE INTO transcripts VALUES (?, ?, ?, ?, ?)", _row(transcript))
-    if transcript.source.startswith("brought:"):
+    if transcript.is_brought:
         return ()
     note_doubts(db, transcript)
     return note_speakers(db, transcript)

@@ -17,6 +17,10 @@ _NAMES = "speaker_names"
 _MOMENTS = {"created_at", "updated_at", "finished_at"}
 
 
+BROUGHT = "brought:"
+"""What the source of a brought transcript begins with; its digest follows."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asset:
     """A recording the library knows."""
@@ -112,7 +116,7 @@ class StoredTranscript:
 
     asset_id: str
     source: str
-    """Who wrote it: a platform or a recogniser."""
+    """Who wrote it: a platform or a recogniser; `BROUGHT` and a digest where somebody brought it."""
     start_sec: float
     end_sec: float
     words: tuple[TimedText, ...]
@@ -122,6 +126,11 @@ class StoredTranscript:
     def speakers(self) -> tuple[str, ...]:
         """Who speaks, in order of their first word."""
         return tuple(dict.fromkeys(text.speaker for text in self.sentences or self.words if text.speaker))
+
+    @property
+    def is_brought(self) -> bool:
+        """Whether it is a text as it was brought, kept beside the transcript that was made of it."""
+        return self.source.startswith(BROUGHT)
 
     @property
     def has_speakers(self) -> bool:

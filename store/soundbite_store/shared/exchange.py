@@ -81,7 +81,7 @@ async def export_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchan
                     names = await ledger.speaker_names(asset.asset_id)
                     rows = [_json_row(asset, names), *map(_json_row, transcripts), *map(_json_row, tasks)]
                     await asyncio.to_thread(_write, writer, rows, schema)
-                    total += ExchangeResult(assets=1, transcripts=sum(map(_is_counted, transcripts)))
+                    total += ExchangeResult(assets=1, transcripts=sum(not one.is_brought for one in transcripts))
             for info in await store.spaces():
                 async for clips, checksums in store.everything(info.space):
                     rows = [_clip_row(info.space, clip, value) for clip, value in zip(clips, checksums, strict=True)]
@@ -163,7 +163,7 @@ async def _add(store: ClipStore, ledger: Ledger, rows: Sequence[dict[str, Any]])
             assets += 1
         elif row["record"] == "transcript":
             await ledger.put_transcript(transcript := transcript_from(row["json"]))
-            transcripts += _is_counted(transcript)
+            transcripts += not transcript.is_brought
         elif row["record"] == "task":
             await ledger.put_task(task_from(row["json"]))
     by_space: dict[Space, list[Clip]] = {}
@@ -178,10 +178,6 @@ async def _add(store: ClipStore, ledger: Ledger, rows: Sequence[dict[str, Any]])
     for space, clips in by_space.items():
         await store.upsert(space, clips)
     return ExchangeResult(assets, sum(map(len, by_space.values())), transcripts, damaged)
-
-
-def _is_counted(transcript: StoredTranscript) -> bool:
-    return not transcript.source.startswith("brought:")
 
 
 def _schema() -> pa.Schema:

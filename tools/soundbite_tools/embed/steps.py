@@ -23,7 +23,7 @@ from soundbite_api import (
     SpokenText,
     TaskFailed,
 )
-from soundbite_store import ClipFilter, Space
+from soundbite_store import BROUGHT, ClipFilter, Space
 from soundbite_tools.embed.live.follow import follow_to_end
 from soundbite_tools.embed.params import SHORTEST_TASK_SEC, EmbedParams, model_label
 from soundbite_tools.embed.parts import PartWriter, forget_parts
@@ -33,7 +33,6 @@ from soundbite_tools.embed.uploads import earlier_upload, ready_asset, remove_up
 from soundbite_tools.embed.writing import Answer, finish, write
 from soundbite_tools.errors import RecordingRemoved, WorkFailed
 from soundbite_tools.sources.presence import is_live
-from soundbite_tools.sources.spoken import BROUGHT
 
 if TYPE_CHECKING:
     from soundbite_api import AudioInput, EmbeddingData, EmbeddingMetadata, EmbeddingTask, TaskAnswer

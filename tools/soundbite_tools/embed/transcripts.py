@@ -13,10 +13,9 @@ import anyio
 import anyio.to_thread
 
 from soundbite_api import PlatformError, PollPolicy
-from soundbite_store import StoredTranscript, TimedText
+from soundbite_store import BROUGHT, StoredTranscript, TimedText
 from soundbite_tools.sources.files import recorded_file
 from soundbite_tools.sources.local_media import MediaProblem
-from soundbite_tools.sources.spoken import BROUGHT
 from soundbite_tools.text import LONGEST_SPEAKER, plain_text
 from soundbite_tools.words.timed_words import without_spans
 

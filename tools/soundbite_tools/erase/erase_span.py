@@ -12,7 +12,6 @@ from soundbite_tools.embed.copies import is_ours
 from soundbite_tools.erase.requests import ErasureResult
 from soundbite_tools.erase.scrubbing import scrub_soon
 from soundbite_tools.errors import QuestionProblem, UnknownId, WorkFailed, raises_problems
-from soundbite_tools.sources.spoken import BROUGHT
 from soundbite_tools.text import clock_range, count_of, number, quoted
 from soundbite_tools.transcripts.figures import changed_counts
 from soundbite_tools.words.erasing import erased_clips
@@ -125,7 +124,7 @@ def _span(asset: Asset, request: EraseRequest) -> Span:
 def _shown(library: Library, transcripts: Sequence[StoredTranscript]) -> StoredTranscript | None:
     """The transcript whose words the clips have."""
     own = [one for one in transcripts if one.source == library.config.platform]
-    others = [one for one in transcripts if not one.source.startswith(BROUGHT)]
+    others = [one for one in transcripts if not one.is_brought]
     return next(iter([*own, *others]), None)
 
 

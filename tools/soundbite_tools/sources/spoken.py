@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soundbite_api import SourceFile
-from soundbite_store import StoredTranscript, TimedText
+from soundbite_store import BROUGHT, StoredTranscript, TimedText
 from soundbite_tools.errors import SourceProblem
 from soundbite_tools.sources.files import allowed_file
 from soundbite_tools.text import LONGEST_MARK, LONGEST_SPEAKER, file_label, folded, plain_text, shorten
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TRANSCRIPT_ENDINGS = (".vtt", ".srt", ".json", ".txt")
-BROUGHT = "brought:"
-"""What the source of a brought transcript in the ledger begins with; its digest follows."""
 _LARGEST_BYTES = 4 * 1024 * 1024
 _LONGEST_PATH = 1024
 _LONGEST_SENTENCE = 2000
