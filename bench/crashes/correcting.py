@@ -11,11 +11,10 @@ import itertools
 import random
 import re
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
-from crashes.victims import killed, release, started
+from crashes.victims import first_result_s, killed, release, started
 
 from soundbite_server import Settings
 from soundbite_server.libraries import open_jobs
@@ -85,14 +84,7 @@ async def prepare(home: Path) -> None:
 
 async def first_correction_s(home: Path) -> float:
     """How long it takes from the start signal to the first correction that is acknowledged."""
-    process = await started("correcting", home, 900)
-    assert process.stdout is not None
-    release(process)
-    begun = time.perf_counter()
-    await process.stdout.readline()
-    seconds = time.perf_counter() - begun
-    await killed(process)
-    return seconds
+    return await first_result_s(await started("correcting", home, 900))
 
 
 async def look(home: Path, least: int) -> tuple[list[str], int]:

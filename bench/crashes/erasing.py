@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
-import time
 from pathlib import Path
 
 from crashes.correcting import SAMPLE, prepare, settings_of
-from crashes.victims import killed, release, started
+from crashes.victims import first_result_s, killed, release, started
 
 from soundbite_server.libraries import open_jobs
 from soundbite_store import ClipFilter, Space, is_touched
@@ -45,14 +44,7 @@ async def work(home: Path) -> None:
 
 async def first_erasing_s(home: Path) -> float:
     """How long it takes from the start signal to the first erasing that is acknowledged."""
-    process = await started("erasing", home)
-    assert process.stdout is not None
-    release(process)
-    begun = time.perf_counter()
-    await process.stdout.readline()
-    seconds = time.perf_counter() - begun
-    await killed(process)
-    return seconds
+    return await first_result_s(await started("erasing", home))
 
 
 async def look(jobs: Jobs, acknowledged: int) -> list[str]:

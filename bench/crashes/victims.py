@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 
@@ -32,3 +33,14 @@ async def killed(process: Process) -> list[str]:
     process.kill()
     said, _ = await process.communicate()
     return [word for line in said.splitlines(keepends=True) if line.endswith(b"\n") for word in line.decode().split()]
+
+
+async def first_result_s(process: Process) -> float:
+    """Let it begin, and kill it; returns how long its first work took until it was acknowledged."""
+    assert process.stdout is not None
+    release(process)
+    begun = time.perf_counter()
+    await process.stdout.readline()
+    seconds = time.perf_counter() - begun
+    await killed(process)
+    return seconds

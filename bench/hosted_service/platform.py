@@ -28,7 +28,10 @@ from hosted_service.records import (
     Task,
     Upload,
     etag,
+    kinds_of,
+    length_of_segments,
     missing,
+    page_of,
     part_url,
     past_end,
     refuse,
@@ -130,7 +133,7 @@ class HostedPlatform:
             return refusal
         wanted = request.query_params.get("filename", "").lower()
         found = [self._asset_json(each) for each in self.assets.values() if wanted in each.filename.lower()]
-        return self._page(request, found[::-1])
+        return page_of(request, found[::-1])
 
     async def _asset(self, request: Request) -> Response:
         if refusal := self._refused(request, f"{request.method} assets/id"):
@@ -216,7 +219,7 @@ class HostedPlatform:
         if refusal := self._refused(request, "GET embed-v2/tasks"):
             return refusal
         found = [self._listed(each) for each in self.tasks.values()]
-        return self._page(request, found[::-1])
+        return page_of(request, found[::-1])
 
     async def _task(self, request: Request) -> Response:
         if refusal := self._refused(request, "GET embed-v2/tasks/id"):
@@ -374,16 +377,8 @@ class HostedPlatform:
     def _data(self, asset: Asset, audio: dict[str, Any]) -> list[dict[str, Any]]:
         start, end = window(asset, audio)
         self.seconds_embedded += end - start
-        cut = audio.get("segmentation", {})
-        cut = cut.get("temporal", cut)
-        length = cut.get("fixed", {}).get("duration_sec", 6) if "dynamic" not in cut else 4
+        length = length_of_segments(audio)
         spans = [("clip", at, min(at + length, end)) for at in steps(start, end, length)] + [("asset", start, end)]
-        options = list(audio.get("embedding_option", ["audio", "transcription"]))
-        types = audio.get("embedding_type", ["separate_embedding"])
-        kinds = [
-            *(options if "separate_embedding" in types else []),
-            *(["fused"] if "fused_embedding" in types else []),
-        ]
         shift = start if self.has_relative_times else 0.0
         content = hashlib.sha256(asset.content).hexdigest()
         items = [
@@ -396,18 +391,10 @@ class HostedPlatform:
                 **({"embedding_uncertainty": [0.25] * DIMENSION} if audio.get("embedding_uncertainty") else {}),
             }
             for scope, first, last in spans
-            for kind in kinds
+            for kind in kinds_of(audio)
             if scope in audio.get("embedding_scope", ["clip", "asset"])
             and not (kind == "transcription" and first >= self.speech_until_sec)
         ]
         # The contract promises no order.
         random.Random(content).shuffle(items)
         return items
-
-    def _page(self, request: Request, found: list[dict[str, Any]]) -> Response:
-        page, limit = (
-            int(request.query_params.get(name, default)) for name, default in (("page", 1), ("page_limit", 10))
-        )
-        info = {"limit_per_page": limit, "page": page, "total_page": math.ceil(len(found) / limit)}
-        shown = found[(page - 1) * limit : page * limit]
-        return JSONResponse({"data": shown, "page_info": {**info, "total_results": len(found)}})

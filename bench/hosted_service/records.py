@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 BASE_URL = "http://hosted/v1.3"
@@ -74,6 +75,28 @@ def past_end(asset: Asset, audio: dict[str, Any]) -> Response | None:
 def steps(start: float, end: float, length: int) -> list[float]:
     """Return the starts of fixed segments."""
     return [start + index * length for index in range(math.ceil((end - start) / length - 1e-9))]
+
+
+def length_of_segments(audio: dict[str, Any]) -> int:
+    """Return how long a segment is, in seconds."""
+    cut = audio.get("segmentation", {})
+    cut = cut.get("temporal", cut)
+    return 4 if "dynamic" in cut else int(cut.get("fixed", {}).get("duration_sec", 6))
+
+
+def kinds_of(audio: dict[str, Any]) -> list[str]:
+    """Return what each segment gets a vector of."""
+    types = audio.get("embedding_type", ["separate_embedding"])
+    options = audio.get("embedding_option", ["audio", "transcription"])
+    return [*(options if "separate_embedding" in types else []), *(["fused"] if "fused_embedding" in types else [])]
+
+
+def page_of(request: Request, rows: list[dict[str, Any]]) -> Response:
+    """Return the page of rows that was asked for."""
+    page, limit = (int(request.query_params.get(name, default)) for name, default in (("page", 1), ("page_limit", 10)))
+    info = {"limit_per_page": limit, "page": page, "total_page": math.ceil(len(rows) / limit)}
+    shown = rows[(page - 1) * limit : page * limit]
+    return JSONResponse({"data": shown, "page_info": {**info, "total_results": len(rows)}})
 
 
 def part_url(upload: Upload, index: int) -> dict[str, Any]:
