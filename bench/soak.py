@@ -70,7 +70,7 @@ class Agent:
         result = await client.call_tool(name, arguments)
         if result.is_error:
             self._record.errors.append(f"{name} {arguments}: {result.content[0]}")
-        return result.structured_content or {"content": [block.type for block in result.content]}
+        return {**(result.structured_content or {}), "content": [block.type for block in result.content]}
 
     async def step(self, client: Client) -> None:
         steps = (self.search, self.search, self.search, self.listen, self.read, self.look_around, self.sort, self.embed)
@@ -89,7 +89,7 @@ class Agent:
         clip = await self.call(
             client, "get_clip", asset_id=asset_id, start_sec=begin, end_sec=begin + 5, include_audio=True
         )
-        self.compare("sound", clip.get("content"), ["text", "audio"])
+        self.compare("sound", clip["content"].count("audio"), 1)
 
     async def read(self, client: Client) -> None:
         asset_id = self._random.choice(self._expected["assets"])
