@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from soundbite_api.assets import Asset, AssetPage, TimedText, Transcription
+    from soundbite_api.assets import Asset, AssetPage, TimedText, Transcription, UploadTicket
     from soundbite_api.client import (
         HOSTED_BASE_URL,
         AudioEmbeddings,
@@ -26,11 +26,15 @@ if TYPE_CHECKING:
         EmbeddingData,
         EmbeddingMetadata,
         EmbeddingResponse,
+        EmbeddingTask,
         EmbeddingUsage,
         FixedSegmentation,
         MediaSource,
         Segmentation,
         SpokenText,
+        TaskPage,
+        TaskPart,
+        TaskProgress,
         TextInput,
         absolute_times,
     )
@@ -48,31 +52,36 @@ if TYPE_CHECKING:
         Unauthorized,
     )
     from soundbite_api.files import ABOUT_TRACKS, FileChanged, NoRegularFile, OpenFile, SourceFile
-    from soundbite_api.marengo import LONGEST_SINGLE_SEC, model_of, refusal
-    from soundbite_api.multipart import UploadTicket
     from soundbite_api.rate_limits import RateLimit, read_rate_limits
     from soundbite_api.retries import BackOff, PollPolicy, RetryPolicy
-    from soundbite_api.spaces import HOSTED_DIMENSION, HOSTED_MODEL, HOSTED_MODELS, MARENGO_35, EmbeddedSpace
-    from soundbite_api.tasks import EmbeddingTask, TaskPage, TaskPart, TaskProgress
+    from soundbite_api.spaces import (
+        HOSTED_DIMENSION,
+        HOSTED_MODEL,
+        HOSTED_MODELS,
+        LONGEST_SINGLE_SEC,
+        MARENGO_35,
+        EmbeddedSpace,
+        model_of,
+        refusal,
+    )
 
 _NAMES = {
-    "assets": "Asset AssetPage TimedText Transcription",
+    "assets": "Asset AssetPage TimedText Transcription UploadTicket",
     "client": "AudioEmbeddings ClipVectors HOSTED_BASE_URL PartAnswer PlatformClient TaskAnswer TextEmbedding",
     "embeddings": (
-        "AudioInput EmbeddingData EmbeddingMetadata EmbeddingResponse EmbeddingUsage FixedSegmentation "
-        "MOST_CLIPS MediaSource Segmentation SpokenText TextInput absolute_times"
+        "AudioInput EmbeddingData EmbeddingMetadata EmbeddingResponse EmbeddingTask EmbeddingUsage FixedSegmentation "
+        "MOST_CLIPS MediaSource Segmentation SpokenText TaskPage TaskPart TaskProgress TextInput absolute_times"
     ),
     "errors": (
         "AssetFailed MalformedResponse NotFound PlatformError PlatformFault PlatformUnreachable "
         "RateLimited RequestRefused TaskFailed TooLarge Unauthorized"
     ),
     "files": "ABOUT_TRACKS FileChanged NoRegularFile OpenFile SourceFile",
-    "marengo": "LONGEST_SINGLE_SEC model_of refusal",
-    "multipart": "UploadTicket",
     "rate_limits": "RateLimit read_rate_limits",
     "retries": "BackOff PollPolicy RetryPolicy",
-    "spaces": "EmbeddedSpace HOSTED_DIMENSION HOSTED_MODEL HOSTED_MODELS MARENGO_35",
-    "tasks": "EmbeddingTask TaskPage TaskPart TaskProgress",
+    "spaces": (
+        "EmbeddedSpace HOSTED_DIMENSION HOSTED_MODEL HOSTED_MODELS LONGEST_SINGLE_SEC MARENGO_35 model_of refusal"
+    ),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -14,16 +14,33 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, SecretStr
 
-from soundbite_api.assets import Asset, AssetPage, Transcription
-from soundbite_api.embeddings import LARGEST_DIRECT_BYTES, AudioInput, EmbeddingResponse, SpokenText, absolute_times
+from soundbite_api.assets import Asset, AssetPage, Transcription, UploadTicket
+from soundbite_api.embeddings import (
+    LARGEST_DIRECT_BYTES,
+    AudioInput,
+    EmbeddingResponse,
+    EmbeddingTask,
+    SpokenText,
+    TaskPage,
+    TaskPart,
+    absolute_times,
+)
 from soundbite_api.errors import AssetFailed, MalformedResponse, PlatformError, RequestRefused, task_failure
 from soundbite_api.files import FileChanged, OpenFile, SourceFile
-from soundbite_api.marengo import audio_body, model_of, refusal, sound_body, text_body
-from soundbite_api.multipart import UploadTicket
 from soundbite_api.rate_limits import retry_after_s
 from soundbite_api.retries import PollPolicy, RetryPolicy
-from soundbite_api.spaces import HOSTED_MODEL, MARENGO_35, Dimensions, EmbeddedSpace, named_space
-from soundbite_api.tasks import EmbeddingTask, TaskPage, TaskPart
+from soundbite_api.spaces import (
+    HOSTED_MODEL,
+    MARENGO_35,
+    Dimensions,
+    EmbeddedSpace,
+    audio_body,
+    model_of,
+    named_space,
+    refusal,
+    sound_body,
+    text_body,
+)
 from soundbite_api.transport import Transport
 from soundbite_api.uploading import KeepTicket, changed_while_sent, upload_in_parts
 

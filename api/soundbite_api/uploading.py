@@ -9,9 +9,9 @@ from urllib.parse import quote
 import anyio
 import anyio.to_thread
 
+from soundbite_api.assets import CompletedParts, PartUrls, UploadSession, UploadStatus, UploadTicket
 from soundbite_api.errors import MalformedResponse, NotFound, PlatformError, PlatformFault, RequestRefused
 from soundbite_api.files import OpenFile
-from soundbite_api.multipart import CompletedParts, PartUrls, UploadSession, UploadStatus, UploadTicket
 from soundbite_api.transport import Transport
 
 SESSIONS = "assets/multipart-uploads"
