@@ -24,7 +24,7 @@ import numpy as np
 
 from soundbite_engine.profiles import base_profile
 from soundbite_engine.speech.transcripts import Sentence
-from soundbite_engine.text.clip_vectors import clip_vectors
+from soundbite_engine.text import clip_vectors
 from soundbite_store import ClipFilter, ClipStore, one_a_span
 from soundbite_tools.read import chapters
 from soundbite_tools.read.chapters import Stretch

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from soundbite_engine.packs.shipped import weights_folder
-from soundbite_engine.text.sentence_embedder import TOKENIZER, SentenceEmbedder
+from soundbite_engine.text import TOKENIZER, SentenceEmbedder
 from soundbite_server import Settings
 from soundbite_server.libraries import open_library
 from soundbite_store import Asset, Clip, clip_id_for

@@ -17,7 +17,7 @@ from typing import Any
 
 from soundbite_engine.packs.shipped import weights_folder
 from soundbite_engine.space import SPEECH_DIMENSION
-from soundbite_engine.text.sentence_embedder import SentenceEmbedder
+from soundbite_engine.text import SentenceEmbedder
 
 COLLECTION = "clips"
 _BATCH = 2_000

@@ -14,7 +14,7 @@ from soundbite_engine.packs.installed import Models, installed_builds
 from soundbite_engine.packs.registry import PACKS, Pack
 from soundbite_engine.packs.shipped import weights_folder
 from soundbite_engine.sound.clap import CLAP_DIMENSION, TextEncoder
-from soundbite_engine.sound.sound_words import sound_block
+from soundbite_engine.sound.sound_blocks import property_block
 from soundbite_engine.sound.yamnet_blocks import TAGGED_SOUND_DIMENSION
 from soundbite_engine.space import SOUND_DIMENSION, SPEECH_DIMENSION, Floats, joined
 from soundbite_engine.workers.media import MediaFile
@@ -24,7 +24,7 @@ from soundbite_engine.workers.pool import DEFAULT_MEMORY_MB
 if TYPE_CHECKING:
     from soundbite_engine.sound.yamnet_blocks import TextTagger
     from soundbite_engine.speech.transcripts import Sentence
-    from soundbite_engine.text.sentence_embedder import SentenceEmbedder
+    from soundbite_engine.text import SentenceEmbedder
 
 
 # Whisper's prompt has room for 223 tokens, of 2.8 characters each in names.
@@ -75,7 +75,7 @@ class TextEmbedder:
     @property
     def model(self) -> SentenceEmbedder:
         """The model itself, loaded at its first use and kept."""
-        from soundbite_engine.text.sentence_embedder import SentenceEmbedder  # a server that is not asked needs none
+        from soundbite_engine.text import SentenceEmbedder  # a server that is not asked needs none
 
         return SentenceEmbedder.load(self.folder)
 
@@ -145,7 +145,7 @@ class Profile:
 
     def embed_clips(self, clips: Sequence[Sentence]) -> Floats:
         """The vectors of what is said in clips in order of time, float32 (clips, dimension), as in a recording."""
-        from soundbite_engine.text.clip_vectors import clip_vectors
+        from soundbite_engine.text import clip_vectors
 
         return joined(None, clip_vectors(self.texts.model, clips), self.blocks)
 
@@ -170,7 +170,7 @@ class AcousticDescriber:
 
     def embed(self, text: str) -> Floats:
         """The block of the plain sound words in `text`."""
-        return sound_block(text)
+        return property_block(text)
 
 
 class YamnetDescriber:
@@ -191,8 +191,8 @@ class YamnetDescriber:
 
     @cached_property
     def _tagger(self) -> TextTagger:
+        from soundbite_engine.sound.yamnet import SoundClasses
         from soundbite_engine.sound.yamnet_blocks import TextTagger
-        from soundbite_engine.sound.yamnet_classes import SoundClasses
 
         return TextTagger.of(SoundClasses.from_pack(self.folder), self._texts.model)
 

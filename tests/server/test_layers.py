@@ -32,14 +32,13 @@ ROOMS = {
         "shared": {"", "lance", "ledger"},
     },
     "engine": {
-        "": {"packs", "platform", "sound", "speech", "text", "workers"},
-        "analysis": {"", "audio", "sound", "speech", "text", "workers"},
+        "": {"packs", "platform", "sound", "speech", "workers"},
+        "analysis": {"", "audio", "sound", "speech", "workers"},
         "audio": {"", "workers"},
         "packs": {""},
         "platform": {"", "analysis", "speech", "workers"},
-        "sound": {"", "audio", "text", "workers"},
+        "sound": {"", "audio", "workers"},
         "speech": {"", "audio", "workers"},
-        "text": {"", "speech"},
         "workers": {""},
     },
     "tools": {

@@ -22,7 +22,7 @@ from soundbite_api import PlatformClient
 from soundbite_engine.profiles import Profile, load_profile
 from soundbite_engine.space import Floats, joined
 from soundbite_engine.speech.transcripts import Sentence
-from soundbite_engine.text.clip_vectors import clip_vectors
+from soundbite_engine.text import clip_vectors
 from soundbite_store import Asset, Clip, Space, clip_id_for
 from soundbite_tools.config import LibraryConfig
 from soundbite_tools.errors import QuestionProblem

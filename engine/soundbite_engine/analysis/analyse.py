@@ -13,18 +13,24 @@ from typing import Literal
 
 from soundbite_engine.analysis.items import Embedding, embeddings
 from soundbite_engine.analysis.parts import Part, PartFacts, PartRecords, Settling, joined_blocks, part_passages
-from soundbite_engine.analysis.progress import Meter, Progress
-from soundbite_engine.analysis.work import Work, all_of, failing_as_one
+from soundbite_engine.analysis.work import Meter, Progress, Work, all_of, failing_as_one
 from soundbite_engine.errors import duration_exceeded
 from soundbite_engine.profiles import Profile, base_profile
-from soundbite_engine.sound.described import Described
+from soundbite_engine.sound.sound_blocks import Described
 from soundbite_engine.speech.doubts import warnings_about, words_of
 from soundbite_engine.speech.transcripts import Recognition, Transcript, Word, sayings, transcript
 from soundbite_engine.speech.turns import Turn, with_speakers
 from soundbite_engine.workers.media import MediaFile
-from soundbite_engine.workers.plans import PARTS_FROM_SEC, SAMPLE_RATE_HZ, DecodeReport, Passage, Segment, TrackChoice
+from soundbite_engine.workers.plans import (
+    PARTS_FROM_SEC,
+    SAMPLE_RATE_HZ,
+    DecodeReport,
+    Passage,
+    Segment,
+    TrackChoice,
+    scratch_folder,
+)
 from soundbite_engine.workers.pool import WorkerPool
-from soundbite_engine.workers.scratch import scratch_folder
 
 __all__ = ["Analysis", "AnalysisRequest", "Embedding", "Part", "PartRecords", "Progress", "analyse", "transcribe"]
 

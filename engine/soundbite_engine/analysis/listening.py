@@ -16,17 +16,66 @@ from soundbite_engine.audio import segments, spectra
 from soundbite_engine.audio import voice_activity as voice
 from soundbite_engine.audio.scratch import SPEECH_FILE, read_samples, read_sound, segment_sounds
 from soundbite_engine.audio.segments import Ticks
-from soundbite_engine.audio.spectra import Floats
-from soundbite_engine.sound.described import Described, heard_names
-from soundbite_engine.sound.sound_blocks import sound_block
-from soundbite_engine.speech.passages import passages
+from soundbite_engine.audio.voice_activity import LENIENT, Floats, speech_stretches
+from soundbite_engine.sound.sound_blocks import Described, heard_names, sound_block
 from soundbite_engine.speech.transcripts import Sentence
 from soundbite_engine.speech.voices import VoiceEncoder
 from soundbite_engine.speech.whisper import Recogniser
-from soundbite_engine.text.clip_vectors import clip_vectors
-from soundbite_engine.text.sentence_embedder import SentenceEmbedder
+from soundbite_engine.text import SentenceEmbedder, clip_vectors
 from soundbite_engine.workers.jobs import Report
-from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, TICK_SAMPLES, Passage, Segment, Span
+from soundbite_engine.workers.plans import (
+    PASSAGE_SEC,
+    SAMPLE_RATE_HZ,
+    TICK_SAMPLES,
+    TICK_SEC,
+    Passage,
+    Segment,
+    Span,
+    Utterance,
+)
+
+# How far before the end of a passage its last pause may lie.
+_REACH_TICKS = round(8.0 / TICK_SEC)
+_PAUSE_TICKS = 9
+_LONGEST_TICKS = int(PASSAGE_SEC / TICK_SEC)
+
+
+def passages(probabilities: Floats) -> list[Passage]:
+    """The speech of a recording, whose ticks have these `probabilities`, in passages of at most `PASSAGE_SEC`.
+
+    A passage takes as much as there is room for: the recogniser's time is that of thirty seconds however little it is
+    given.
+    """
+    openness = _smoothed(1.0 - probabilities) if probabilities.size else probabilities
+    stretches = speech_stretches(probabilities, LENIENT)
+    parts: list[list[Utterance]] = [[]]
+    room = _LONGEST_TICKS
+    for stretch in stretches:
+        begin = stretch.first
+        while stretch.last - begin > room:
+            cut = _cut(openness, begin, begin + room)
+            if cut > begin:
+                parts[-1].append((begin * TICK_SAMPLES, cut * TICK_SAMPLES))
+            begin, room = cut, _LONGEST_TICKS
+            parts.append([])
+        parts[-1].append((begin * TICK_SAMPLES, stretch.last * TICK_SAMPLES))
+        room -= stretch.last - begin
+    return [tuple(part) for part in parts if part]
+
+
+def _cut(openness: Floats, first: int, last: int) -> int:
+    """The tick of the widest pause shortly before `last`; `first` where too little would go into this passage."""
+    if last - first < _REACH_TICKS:
+        return first
+    begin = max(first + 1, last - _REACH_TICKS)
+    return begin + int(np.argmax(openness[begin:last]))
+
+
+def _smoothed(values: Floats) -> Floats:
+    padded = np.pad(values, _PAUSE_TICKS // 2, mode="edge")
+    smoothed: Floats = np.convolve(padded, np.full(_PAUSE_TICKS, 1 / _PAUSE_TICKS, np.float32), mode="valid")
+    return smoothed.astype(np.float32)
+
 
 TICK_BANDS = 24
 WARM_UP_TICKS = 31  # the detector's memory, about a second

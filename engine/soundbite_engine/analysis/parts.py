@@ -14,7 +14,7 @@ from itertools import accumulate, chain, repeat
 import numpy as np
 from pydantic import TypeAdapter
 
-from soundbite_engine.sound.described import Described
+from soundbite_engine.sound.sound_blocks import Described
 from soundbite_engine.space import Floats
 from soundbite_engine.speech.doubts import words_of
 from soundbite_engine.speech.transcripts import (
@@ -28,7 +28,7 @@ from soundbite_engine.speech.transcripts import (
     transcript,
 )
 from soundbite_engine.speech.turns import Turn, with_speakers
-from soundbite_engine.text.clip_vectors import AROUND_SEC
+from soundbite_engine.text import AROUND_SEC
 from soundbite_engine.workers.plans import (
     FIRST_PARTS_SEC,
     PART_SPEECH_SEC,

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from soundbite_api.files import OpenFile
-from soundbite_engine.audio.containers import describe_container, open_media, opened
+from soundbite_engine.audio.containers import Span, describe_container, links, open_media, opened
 from soundbite_engine.audio.lengths import is_countable, missing_share, rest_sec, stated_sec
 from soundbite_engine.audio.levels import Levelled, Leveller, spread_peaks, tick_peaks
-from soundbite_engine.audio.links import Span, links
 from soundbite_engine.audio.mix import STRETCH_SEC, ChannelLevels, Mixer
 from soundbite_engine.audio.reading import SKIP_FROM_SEC, Approach, Reading, SeekMissed, Tally
 from soundbite_engine.audio.spectra import Floats, Samples

@@ -11,8 +11,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 
 from soundbite_api.files import ABOUT_TRACKS, FileIdentity, OpenFile
-from soundbite_engine.audio.containers import audio_stream, opened
-from soundbite_engine.audio.links import Span
+from soundbite_engine.audio.containers import Span, audio_stream, opened
 from soundbite_engine.audio.reading import Reading, Tally
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.media import Track

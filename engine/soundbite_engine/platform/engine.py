@@ -31,16 +31,15 @@ from soundbite_engine.platform.errors import Refused, answer, refusal_of
 from soundbite_engine.platform.fetch import Fetcher
 from soundbite_engine.platform.limits import Limiter
 from soundbite_engine.platform.routes.assets import asset_routes
-from soundbite_engine.platform.routes.embeddings import embedding_routes
+from soundbite_engine.platform.routes.embeddings import embedding_routes, task_routes
 from soundbite_engine.platform.routes.services import Services
-from soundbite_engine.platform.routes.tasks import task_routes
 from soundbite_engine.platform.routes.uploads import PARTS, upload_routes
 from soundbite_engine.platform.tasks import Tasks
 from soundbite_engine.platform.transcription import Transcriptions
 from soundbite_engine.platform.uploads import Uploads
 from soundbite_engine.platform.work import Background, Owner
 from soundbite_engine.profiles import Profile, load_profile
-from soundbite_engine.workers import scratch
+from soundbite_engine.workers.plans import tidy_scratch
 from soundbite_engine.workers.pool import WorkerPool
 
 API_VERSION = "1.3"
@@ -288,7 +287,7 @@ async def _tidy(services: Services, owner: Owner) -> None:
     await services.assets.tidy()
     before = time.time() - LEFT_BEHIND_S
     await asyncio.to_thread(owner.tidy, before)
-    await asyncio.to_thread(scratch.tidy, before)
+    await asyncio.to_thread(tidy_scratch, before)
 
 
 async def _keep_tidy(services: Services, owner: Owner) -> None:

@@ -1,11 +1,16 @@
-"""The base profile's sound block: measured properties with plain names, then the scaled descriptors.
+"""The base profile's sound block, of sounds and of texts; and what any profile says of how segments sound.
 
 Block (128) = [16 properties | 112 principal components of the descriptors], the two parts weighted so that sounds
-compare mostly by their descriptors and a text, which fills properties alone, compares by those.
+compare mostly by their descriptors and a text, which fills properties alone, compares by those. The properties are
+measured, not learned: whether someone speaks, whether it is music, loud, silent, rhythmic and so on.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -13,9 +18,117 @@ import numpy as np
 
 from soundbite_engine.audio import descriptors
 from soundbite_engine.audio.descriptors import Frames, Tonality, tonality
-from soundbite_engine.audio.spectra import Floats
-from soundbite_engine.sound.sound_words import NONE_DIMENSION, PROPERTIES, PROPERTY_DIMENSION
-from soundbite_engine.space import SOUND_DIMENSION
+from soundbite_engine.space import SOUND_DIMENSION, Floats, unit_rows
+
+MOST_NAMES_OF_A_RECORDING = 12
+SILENCE = "silence"
+_SILENT_PEAK = 1e-4  # of full scale: -80 dB
+_BORDER_SEC = 0.5  # where what is before or after a segment may still be heard
+
+
+def heard_names(sound: Floats, rate_hz: int, names: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """`names` of what is heard in `sound` (float32), or that it is silence."""
+    border = min(round(_BORDER_SEC * rate_hz), sound.size // 4)
+    inside = sound[border : sound.size - border]
+    is_silent = inside.size > 0 and float(np.abs(inside).max()) <= _SILENT_PEAK
+    return (SILENCE,) if is_silent else names
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """Sound blocks, float32 (segments, sound block), and the names of the sounds heard in each segment."""
+
+    blocks: Floats
+    names: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def of(cls, blocks: Sequence[Floats], names: Iterable[tuple[str, ...]] | None = None) -> Described:
+        """Those of segments in order; without `names`, nothing heard has one."""
+        return cls(np.stack(blocks), tuple(names) if names is not None else ((),) * len(blocks))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Described]) -> Described:
+        """The segments of all parts, in order."""
+        return cls(np.concatenate([part.blocks for part in parts]), tuple(n for part in parts for n in part.names))
+
+    def as_one(self, weights: Floats) -> Described:
+        """The whole as one segment: blocks by weight, and the names heard in most segments."""
+        counted = Counter(name for names in self.names for name in names)
+        if len(counted) > 1 or not all(self.names):
+            del counted[SILENCE]  # some of it is not
+        most = tuple(name for name, _ in counted.most_common(MOST_NAMES_OF_A_RECORDING))
+        return Described((weights @ self.blocks)[None], (most,))
+
+
+# Order is part of the space: append only, and only with a new space id.
+PROPERTIES = (
+    "speech",
+    "music",
+    "silence",
+    "loud",
+    "quiet",
+    "rhythmic",
+    "noise",
+    "tone",
+    "high",
+    "low",
+    "impulse",
+    "steady",
+)
+PROPERTY_DIMENSION = 16  # four to spare; the last stays for "none of these"
+NONE_DIMENSION = PROPERTY_DIMENSION - 1
+
+_WORDS = {
+    "speech": "speech voice voices speaking talking talk talks spoken speaker conversation dialogue narration",
+    "music": "music musical song songs melody melodic tune instrument instruments orchestra guitar piano violin "
+    "trumpet band singing harmony chord chords",
+    "silence": "silence silent pause nothing",
+    "loud": "loud louder loudest noisy deafening shouting blaring",
+    "quiet": "quiet quieter soft softly faint hushed whisper whispering murmur",
+    "rhythmic": "rhythm rhythmic beat beats beating drum drums drumming percussion ticking pulsing repeating",
+    "noise": "noise hiss hissing static rain raining wind waterfall waves surf applause rustling storm shower",
+    "tone": "tone tones beep beeps beeping whistle whistling alarm buzzer ringing siren sine chime bell ringtone",
+    "high": "high-pitched shrill squeaky treble screech piercing",
+    "low": "low-pitched rumble rumbling bass deep thunder",
+    "impulse": "knock knocking click clicks clicking bang bangs clap thud slam hit crack gunshot pop",
+    "steady": "steady constant continuous hum humming drone droning engine motor machine fan buzz buzzing "
+    "generator drill drilling compressor vacuum",
+}
+_PHRASES = {"high pitched": "high-pitched", "low pitched": "low-pitched", "white noise": "noise static"}
+_TOKEN = re.compile(r"[a-z]+(?:-[a-z]+)?")
+# A question about something said may hold a sound word by chance; one about a sound is mostly of them.
+_NAMING_SHARE = 1 / 3
+_SMALL = """
+    a an and any are as at be been by can did do does for from had has have he her his how i in is it its like of on or
+    our she some something sound sounds that the their there they this to was we were what when where which who with
+    you your hear heard
+"""
+_SMALL_WORDS = frozenset(_SMALL.split())
+_INDEX = {word: PROPERTIES.index(name) for name, words in _WORDS.items() for word in words.split()}
+
+
+def properties_in(text: str) -> tuple[str, ...]:
+    """The properties that the plain sound words of `text` name, in the order of `PROPERTIES`.
+
+    None where they are a third of its words or less: then the text is about something else.
+    """
+    lowered = text.lower()
+    for phrase, words in _PHRASES.items():
+        lowered = lowered.replace(phrase, words)
+    tokens = [token for token in _TOKEN.findall(lowered) if token not in _SMALL_WORDS]
+    naming = [_INDEX[token] for token in tokens if token in _INDEX]
+    if len(naming) <= _NAMING_SHARE * len(tokens):
+        return ()
+    return tuple(PROPERTIES[index] for index in sorted(set(naming)))
+
+
+def property_block(text: str) -> Floats:
+    """The sound block (128,) of a text query: a unit vector, or zeros where it names no property."""
+    block = np.zeros(SOUND_DIMENSION, np.float32)
+    for name in properties_in(text):
+        block[PROPERTIES.index(name)] = 1.0
+    return unit_rows(block)
+
 
 PROPERTY_WEIGHT = 0.4  # above it, likeness between sounds suffers: mAP .73 at .4, .71 at .6
 DESCRIPTOR_WEIGHT = (1.0 - PROPERTY_WEIGHT**2) ** 0.5

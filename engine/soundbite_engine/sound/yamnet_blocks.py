@@ -8,14 +8,20 @@ first 256 principal components .91, the sum of the classes' word vectors .75.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from soundbite_engine.sound.sound_words import sound_block as property_block
-from soundbite_engine.sound.yamnet_classes import CLASS_COUNT, SoundClasses
+from soundbite_engine.audio.scratch import segment_sounds
+from soundbite_engine.sound.sound_blocks import Described, heard_names, property_block
+from soundbite_engine.sound.sound_blocks import sound_block as measured_block
+from soundbite_engine.sound.yamnet import CLASS_COUNT, SoundClasses, Yamnet
 from soundbite_engine.space import SOUND_DIMENSION, Floats, unit_rows
-from soundbite_engine.text.sentence_embedder import SentenceEmbedder
+from soundbite_engine.text import SentenceEmbedder
+from soundbite_engine.workers.jobs import Report
+from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, Segment
 
 TAG_DIMENSION = 528
 NOTHING_DIMENSION = TAG_DIMENSION - 1
@@ -104,3 +110,15 @@ def _joined(tags: Floats, measures: Floats) -> Floats:
     parts = [_TAG_WEIGHT * unit_rows(tags[None])[0], _MEASURE_WEIGHT * unit_rows(measures[None])[0]]
     whole: Floats = unit_rows(np.concatenate(parts)[None])[0]
     return whole
+
+
+def describe(report: Report, scratch: str, spans: Sequence[Segment], start_sec: float, pack: str) -> Described:
+    """Sound blocks (segments, 656) and names of sounds; `pack` is the folder of the model."""
+    classes, network = SoundClasses.from_pack(Path(pack)), Yamnet.from_pack(Path(pack))
+    blocks, names = [], []
+    for done, (sound, ratio) in enumerate(segment_sounds(scratch, spans, start_sec)):
+        scores = pooled(network.scores(sound), classes)
+        blocks.append(sound_block(scores, measured_block(sound, ratio)))
+        names.append(heard_names(sound, SAMPLE_RATE_HZ, names_of(scores, classes)))
+        report((done + 1) / len(spans))
+    return Described.of(blocks, names)

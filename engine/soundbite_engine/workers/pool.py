@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from soundbite_api.turns import Turns
 from soundbite_engine.errors import EngineError, WorkerError
-from soundbite_engine.workers.frames import HEADER, FrameError, body_size, decode_untrusted, encode
+from soundbite_engine.workers.jobs import HEADER, FrameError, body_size, decode_untrusted, encode
 
 logger = logging.getLogger(__name__)
 

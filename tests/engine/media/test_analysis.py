@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from soundbite_engine.analysis import analyse as analysis
 from soundbite_engine.analysis.analyse import AnalysisRequest, Embedding, Part, PartRecords, analyse, transcribe
-from soundbite_engine.analysis.progress import Progress
+from soundbite_engine.analysis.work import Progress
 from soundbite_engine.errors import MediaError
 from soundbite_engine.profiles import load_profile
 from soundbite_engine.workers.media import cut, probe

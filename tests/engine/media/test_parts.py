@@ -8,12 +8,12 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
+from soundbite_engine.analysis.listening import passages
 from soundbite_engine.analysis.parts import PartFacts, Settled, Settling, part_passages
 from soundbite_engine.audio.segments import Ticks, natural
-from soundbite_engine.speech.passages import passages
 from soundbite_engine.speech.transcripts import Recognition, Sentence, Word, sayings, transcript
 from soundbite_engine.speech.turns import Turn, with_speakers
-from soundbite_engine.text.clip_vectors import surroundings
+from soundbite_engine.text import surroundings
 from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, TICK_SEC, Segment
 
 VALUES = ("so", "we", "wait", "now.", "here,", "there?", "e.g.", "Mr.", "...", "yes.")

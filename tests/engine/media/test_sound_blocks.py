@@ -7,9 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from soundbite_engine.sound.sound_blocks import sound_block
-from soundbite_engine.sound.sound_words import PROPERTIES, properties_in
-from soundbite_engine.sound.sound_words import sound_block as text_block
+from soundbite_engine.sound.sound_blocks import PROPERTIES, properties_in, sound_block
+from soundbite_engine.sound.sound_blocks import property_block as text_block
 
 RATE_HZ = 16_000
 

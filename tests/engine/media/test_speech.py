@@ -11,15 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from soundbite_engine.analysis.listening import listen, plan
-from soundbite_engine.analysis.progress import Meter
-from soundbite_engine.analysis.work import Work
+from soundbite_engine.analysis.listening import listen, passages, plan
+from soundbite_engine.analysis.work import Meter, Work
 from soundbite_engine.audio.decode import decode_to_scratch, decoded_blocks
 from soundbite_engine.audio.spectra import as_floats
 from soundbite_engine.errors import EngineError
 from soundbite_engine.profiles import base_profile
 from soundbite_engine.speech.doubts import is_foreign, is_invented, is_said_along, warnings_about, words_of
-from soundbite_engine.speech.passages import passages
 from soundbite_engine.speech.recognition import _placed, recognise
 from soundbite_engine.speech.transcripts import Recognition, Word
 from soundbite_engine.speech.whisper import Phrase, Recogniser

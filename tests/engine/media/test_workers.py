@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from soundbite_engine.errors import MediaError, WorkerError
-from soundbite_engine.sound.described import Described
+from soundbite_engine.sound.sound_blocks import Described
 from soundbite_engine.speech.transcripts import Recognition, Word
-from soundbite_engine.workers.frames import HEADER, FrameError, decode_untrusted, encode
+from soundbite_engine.workers.jobs import HEADER, FrameError, decode_untrusted, encode
 from soundbite_engine.workers.media import MediaInfo
 from soundbite_engine.workers.plans import DecodeReport, Segment
 from soundbite_engine.workers.pool import WorkerPool, worker_environment

@@ -9,8 +9,7 @@ import pytest
 from tiny_clap import write_tiny_clap
 
 from soundbite_engine.errors import EngineError
-from soundbite_engine.sound.clap import SoundEncoder, TextEncoder
-from soundbite_engine.sound.clap_mel import FRAMES, RATE_HZ, WINDOW_SAMPLES, log_mel, windows
+from soundbite_engine.sound.clap import FRAMES, RATE_HZ, WINDOW_SAMPLES, SoundEncoder, TextEncoder, log_mel, windows
 
 BANDS = [0, 5, 10, 20, 31, 40, 50, 63]
 # What ClapFeatureExtractor (transformers 5.23.0, rand_trunc, repeatpad) makes of the sound of `tones`, in decibels.

@@ -11,10 +11,9 @@ import pytest
 from soundbite_engine.errors import EngineError
 from soundbite_engine.packs.shipped import weights_folder
 from soundbite_engine.sound import yamnet_blocks as tag_blocks
-from soundbite_engine.sound.yamnet import FRAME_SAMPLES, HOP_SAMPLES, Yamnet
+from soundbite_engine.sound.yamnet import CLASS_COUNT, FRAME_SAMPLES, HOP_SAMPLES, SoundClasses, Yamnet
 from soundbite_engine.sound.yamnet_blocks import TAGGED_SOUND_DIMENSION, TextTagger
-from soundbite_engine.sound.yamnet_classes import CLASS_COUNT, SoundClasses
-from soundbite_engine.text.sentence_embedder import SentenceEmbedder
+from soundbite_engine.text import SentenceEmbedder
 
 NO_MEASURES = np.zeros(128, np.float32)
 

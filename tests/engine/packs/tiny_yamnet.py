@@ -11,7 +11,7 @@ import numpy as np
 
 from soundbite_engine.packs.installed import write_receipt
 from soundbite_engine.packs.registry import PACKS, Build
-from soundbite_engine.sound.yamnet_classes import CLASS_COUNT, CLASS_MAP
+from soundbite_engine.sound.yamnet import CLASS_COUNT, CLASS_MAP
 
 FRAME_SAMPLES = 15_600
 KNOWN = ("Speech", "Silence", "Dog", "Bark", "Rain", "Siren", "Vehicle horn, car horn, honking", "Motorcycle")

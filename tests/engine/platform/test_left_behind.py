@@ -23,7 +23,7 @@ from soundbite_engine.errors import DiskError, MediaError, WorkerError
 from soundbite_engine.platform import asset_records, embedding, task_records, transcription
 from soundbite_engine.platform.media_files import BUFFER_BYTES, FileSink, MediaFolder
 from soundbite_engine.platform.work import Owner
-from soundbite_engine.workers import scratch
+from soundbite_engine.workers.plans import scratch_folder, tidy_scratch
 
 Sounds = Callable[[float], Path]
 Asking = Callable[..., dict[str, Any]]
@@ -304,16 +304,16 @@ def test_the_scratch_folders_of_killed_analyses_are_removed_and_no_others(
     ]
     stays = [folder("soundbite-scratch-notes", "sound.pcm", "thesis.txt"), folder("soundbite-mine", "sound.pcm")]
     (tmp_path / "soundbite-scratch-link").symlink_to(stays[1])
-    scratch.tidy(time.time() - 3600)
+    tidy_scratch(time.time() - 3600)
     assert not any(path.exists() for path in left)
     assert all((path / "sound.pcm").exists() for path in stays)
 
 
 async def test_an_analysis_that_works_now_keeps_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    async with scratch.scratch_folder() as folder:
+    async with scratch_folder() as folder:
         (folder / "sound.pcm").touch()
-        scratch.tidy(time.time() - 3600)
+        tidy_scratch(time.time() - 3600)
         assert (folder / "sound.pcm").exists()
     assert list(tmp_path.iterdir()) == []
 

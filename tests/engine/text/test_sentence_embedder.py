@@ -10,8 +10,7 @@ import pytest
 from soundbite_engine.errors import EngineError
 from soundbite_engine.packs.shipped import weights_folder
 from soundbite_engine.speech.transcripts import Sentence
-from soundbite_engine.text.clip_vectors import NEIGHBOUR_WEIGHT, clip_vectors
-from soundbite_engine.text.sentence_embedder import MOST_TOKENS, SentenceEmbedder
+from soundbite_engine.text import MOST_TOKENS, NEIGHBOUR_WEIGHT, SentenceEmbedder, clip_vectors
 
 PARAPHRASES = Path(__file__).parent / "paraphrases.tsv"
 
