@@ -26,10 +26,9 @@ from soundbite_store.errors import (
 from soundbite_store.filters import AssetSpeaker, ClipFilter
 from soundbite_store.lance.clip_store import ClipStore
 from soundbite_store.lance.places import StoreAccess, StoreCapabilities, capabilities_of
-from soundbite_store.lance.rescue import LostTable, StoreRescue
+from soundbite_store.lance.rescue import Holding, LostTable, StoreRescue, digest_of
 from soundbite_store.ledger.corrections import Erased, LedgerChange, in_force
 from soundbite_store.ledger.damage import Salvage, ledger_damage, salvage_ledger
-from soundbite_store.ledger.doubts import doubtful_words, is_hardly_understood
 from soundbite_store.ledger.erasures import Unscrubbed
 from soundbite_store.ledger.ledger import ForgottenRecords, Ledger
 from soundbite_store.ledger.records import (
@@ -47,12 +46,15 @@ from soundbite_store.ledger.records import (
     TimedText,
     Usage,
     asset_from,
+    is_touched,
+    joined,
+    length_of,
     to_json,
+    within,
 )
-from soundbite_store.ledger.turns import is_touched, joined, length_of, within
+from soundbite_store.ledger.transcripts import doubtful_words, is_hardly_understood
 from soundbite_store.ledger.voices import ErasedVoice, Voice, Voices, is_same_speaker
 from soundbite_store.locks import OwnerLock
-from soundbite_store.repair.holdings import Holding, digest_of
 from soundbite_store.repair.mending import DamagedRow, MendResult, SpaceScan
 from soundbite_store.rewriting import RowChange, changed_rows, encoded_changes, encoded_vector, finish_rewrites
 from soundbite_store.shared.catalogue import Sharing

@@ -1,9 +1,11 @@
-"""What a check of the whole store needs: every table, also those that can't be opened, and how each is made whole."""
+"""What a check of the whole store needs: every table, also broken ones, what each holds, and how it is made whole."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +15,58 @@ from soundbite_store.errors import StoreBusy, StoreError, lance_errors, tells_of
 from soundbite_store.lance.indexes import broken_indexes, drop_broken_indexes
 from soundbite_store.lance.schema import space_of
 from soundbite_store.repair.healing import quarantine, set_table_aside, unreadable_heads
-from soundbite_store.repair.holdings import Holding, read_holdings
 from soundbite_store.repair.mending import mend_rows, remove_misnamed
 from soundbite_store.vectors import TABLE_PREFIX, Space
 
 if TYPE_CHECKING:
+    from lancedb import AsyncTable
+
     from soundbite_store.lance.clip_store import ClipStore
     from soundbite_store.lance.table import ClipTable
+
+_GROUPED = ("asset_id", "task_id", "segmentation", "embedding_option", "embedding_scope")
+_DIGEST_BYTES = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The rows of one recording that one task wrote last, of one kind."""
+
+    asset_id: str
+    task_id: str
+    segmentation: str
+    embedding_option: str
+    embedding_scope: str
+    rows: int
+    digest: int
+    """The sum of the digests of their ids; 0 where ids were not read."""
+
+
+def digest_of(row_ids: Iterable[str]) -> int:
+    """A number for a set of row ids; that of two sets without a common id is the sum of theirs."""
+    digests = (hashlib.blake2b(row_id.encode(), digest_size=_DIGEST_BYTES).digest() for row_id in row_ids)
+    return sum(int.from_bytes(digest) for digest in digests)
+
+
+async def read_holdings(table: AsyncTable, *, with_ids: bool) -> list[Holding]:
+    """Count the rows of every recording, task and kind; with their ids it takes about three times as long.
+
+    Raises: StoreError.
+    """
+    counts: Counter[tuple[str, ...]] = Counter()
+    digests: Counter[tuple[str, ...]] = Counter()
+    columns = [*_GROUPED, "row_id"] if with_ids else [*_GROUPED]
+    with lance_errors():
+        async for batch in await table.query().select(columns).to_batches():
+            keys = list(zip(*(batch.column(name).to_pylist() for name in _GROUPED), strict=True))
+            counts.update(keys)
+            if with_ids:
+                for key, row_id in zip(keys, batch.column("row_id").to_pylist(), strict=True):
+                    digests[key] += digest_of((row_id,))
+    return [
+        Holding(**dict(zip(_GROUPED, key, strict=True)), rows=rows, digest=digests[key]) for key, rows in counts.items()
+    ]
+
 
 _SUFFIX = ".lance"
 

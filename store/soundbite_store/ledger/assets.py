@@ -1,9 +1,8 @@
-"""Assets in the ledger with their transcripts, and what platforms call them."""
+"""Assets in the ledger, and what platforms call them."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import sqlite3
 import zlib
@@ -13,11 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from soundbite_store.ledger.connection import LedgerConnection
-from soundbite_store.ledger.doubts import note_doubts
 from soundbite_store.ledger.erasures import note_erased
-from soundbite_store.ledger.records import Asset, Envelope, StoredTranscript, TimedText
-from soundbite_store.ledger.speakers import note_speakers
-from soundbite_store.ledger.turns import Span
+from soundbite_store.ledger.records import Asset, Envelope, Span
 
 # What is erased belongs to the content, and is kept by it.
 _OF_CONTENT = ("erased", "copy_hash")
@@ -32,8 +28,6 @@ _PUT = (
     "ON CONFLICT (asset_id) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in ("asset_id", "created_at"))
 )
-# Of so many recordings: one question after another finds the same ones.
-_SENTENCES_REMEMBERED = 20
 
 
 # Those whose tasks have all failed; found by the tasks that failed, which are few.
@@ -228,80 +222,6 @@ def _asset(row: sqlite3.Row) -> Asset:
     return Asset(**fields)
 
 
-class TranscriptRecords:
-    """The ledger's transcripts, one for each asset and source."""
-
-    _ledger: LedgerConnection
-
-    async def put_transcript(self, transcript: StoredTranscript) -> tuple[str, ...]:
-        """Keep a transcript in place of an earlier one from the same source.
-
-        Returns the names of speakers that fit nobody in it, of those that fitted somebody before.
-        """
-        return await self._ledger.write(lambda db: insert_transcript(db, transcript))
-
-    async def put_brought(self, transcript: StoredTranscript) -> None:
-        """Keep a transcript that was brought, in place of an earlier one; who speaks is told of what is made of it."""
-
-        def work(db: sqlite3.Connection) -> None:
-            about = (transcript.asset_id,)
-            db.execute("DELETE FROM transcripts WHERE asset_id = ? AND source LIKE 'brought:%'", about)
-            db.execute("INSERT INTO transcripts VALUES (?, ?, ?, ?, ?)", _row(transcript))
-
-        await self._ledger.write(work)
-
-    async def drop_transcripts(self, asset_id: str) -> None:
-        """Forget what every source understood of an asset; the names of its speakers wait for the next transcript."""
-
-        def work(db: sqlite3.Connection) -> None:
-            db.execute("DELETE FROM transcripts WHERE asset_id = ? AND source NOT LIKE 'brought:%'", (asset_id,))
-            for table in ("speakers", "doubts"):
-                db.execute(f"DELETE FROM {table} WHERE asset_id = ?", (asset_id,))  # noqa: S608 - names from above
-
-        await self._ledger.write(work)
-
-    async def get_transcript(self, asset_id: str, source: str) -> StoredTranscript | None:
-        """What a source understood of an asset."""
-        sql = "SELECT start_sec, end_sec, body FROM transcripts WHERE asset_id = ? AND source = ?"
-
-        def work(db: sqlite3.Connection) -> StoredTranscript | None:
-            row = db.execute(sql, (asset_id, source)).fetchone()
-            # Unpacked on this thread: that of four hours takes as long as several searches.
-            return None if row is None else _transcript(asset_id, source, row)
-
-        return await self._ledger.read(work)
-
-    async def get_sentences(self, asset_ids: Iterable[str], source: str) -> dict[str, tuple[TimedText, ...]]:
-        """The sentences that a source understood of each of these assets, by id, of those that it knows."""
-        ids = list(dict.fromkeys(asset_ids))
-
-        def work(db: sqlite3.Connection) -> dict[str, tuple[TimedText, ...]]:
-            sql = "SELECT body FROM transcripts WHERE asset_id = ? AND source = ?"
-            rows = ((asset_id, db.execute(sql, (asset_id, source)).fetchone()) for asset_id in ids)
-            return {asset_id: _sentences(row["body"]) for asset_id, row in rows if row is not None}
-
-        return await self._ledger.read(work)
-
-    async def assets_with_transcripts(self) -> set[str]:
-        """The ids of the assets of which any source understood something."""
-        sql = "SELECT DISTINCT asset_id FROM transcripts"
-        return set(await self._ledger.read(lambda db: [str(row[0]) for row in db.execute(sql)]))
-
-    async def brought_digests(self) -> set[str]:
-        """The digests of all transcripts that were brought."""
-        sql = "SELECT DISTINCT substr(source, 9) FROM transcripts WHERE source LIKE 'brought:%'"
-        return set(await self._ledger.read(lambda db: [str(row[0]) for row in db.execute(sql)]))
-
-    async def transcripts_of(self, asset_id: str) -> list[StoredTranscript]:
-        """What every source understood of an asset."""
-        sql = "SELECT source, start_sec, end_sec, body FROM transcripts WHERE asset_id = ? ORDER BY source"
-
-        def work(db: sqlite3.Connection) -> list[StoredTranscript]:
-            return [_transcript(asset_id, row["source"], row) for row in db.execute(sql, (asset_id,))]
-
-        return await self._ledger.read(work)
-
-
 def silence_envelope(db: sqlite3.Connection, asset_id: str, span: Span) -> None:
     """Keep that a recording is silent in a span, in the transaction of `db`."""
     row = db.execute("SELECT duration_sec, peaks FROM envelopes WHERE asset_id = ?", (asset_id,)).fetchone()
@@ -312,70 +232,3 @@ def silence_envelope(db: sqlite3.Connection, asset_id: str, span: Span) -> None:
     for at in range(max(0, int(span[0] / a_part_sec)), min(len(peaks), int(span[1] / a_part_sec) + 1)):
         peaks[at] = 0
     db.execute("UPDATE envelopes SET peaks = ? WHERE asset_id = ?", (zlib.compress(peaks), asset_id))
-
-
-def insert_transcript(db: sqlite3.Connection, transcript: StoredTranscript) -> tuple[str, ...]:
-    """Keep a transcript in place of an earlier one from the same source, in the transaction of `db`.
-
-    Returns what `put_transcript` does.
-    """
-    db.execute("INSERT OR REPLACE INTO transcripts VALUES (?, ?, ?, ?, ?)", _row(transcript))
-    if transcript.is_brought:
-        return ()
-    note_doubts(db, transcript)
-    return note_speakers(db, transcript)
-
-
-def _row(transcript: StoredTranscript) -> tuple[str | float | bytes, ...]:
-    body = {"words": packed(transcript.words), "sentences": packed(transcript.sentences)}
-    return (
-        transcript.asset_id,
-        transcript.source,
-        transcript.start_sec,
-        transcript.end_sec,
-        # Words repeat: this makes a tenth of it.
-        zlib.compress(json.dumps(body, ensure_ascii=False).encode()),
-    )
-
-
-@functools.lru_cache(maxsize=_SENTENCES_REMEMBERED)
-def _sentences(body: bytes) -> tuple[TimedText, ...]:
-    return unpacked(json.loads(zlib.decompress(body))["sentences"])
-
-
-def _transcript(asset_id: str, source: str, row: sqlite3.Row) -> StoredTranscript:
-    body = json.loads(zlib.decompress(row["body"]))
-    return StoredTranscript(
-        asset_id=asset_id,
-        source=source,
-        start_sec=row["start_sec"],
-        end_sec=row["end_sec"],
-        words=unpacked(body["words"]),
-        sentences=unpacked(body["sentences"]),
-    )
-
-
-def packed(texts: Iterable[TimedText]) -> list[list[str | float]]:
-    """One row a text, with a fourth place where its speaker is known, and a fifth where it is not certain."""
-    rows: list[list[str | float]] = []
-    for text in texts:
-        rows.append([text.value, text.start_sec, text.end_sec])
-        if text.speaker or text.probability < 1.0:
-            rows[-1].append(text.speaker)
-        if text.probability < 1.0:
-            rows[-1].append(round(text.probability, 2))
-    return rows
-
-
-def unpacked(rows: Iterable[list[Any]]) -> tuple[TimedText, ...]:
-    """Rows as `packed` makes them, as words or sentences."""
-    return tuple(
-        TimedText(
-            value=value,
-            start_sec=start,
-            end_sec=end,
-            speaker=more[0] if more else "",
-            probability=more[1] if len(more) > 1 else 1.0,
-        )
-        for value, start, end, *more in rows
-    )

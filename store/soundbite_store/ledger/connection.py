@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from soundbite_store.errors import StoreBusy, StoreCorrupt, StoreError, StoreFull, StoreTooNew, StoreUnavailable
-from soundbite_store.ledger.turns import speaker_seconds
+from soundbite_store.ledger.records import speaker_seconds
 from soundbite_store.repair.durability import fsync_directory
 
 _FIRST = (

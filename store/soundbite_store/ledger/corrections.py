@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from soundbite_store.ledger.assets import insert_transcript, packed, silence_envelope, unpacked
+from soundbite_store.ledger.assets import silence_envelope
 from soundbite_store.ledger.connection import LedgerConnection
 from soundbite_store.ledger.erasures import Unscrubbed, note_erased, note_unscrubbed
-from soundbite_store.ledger.records import Asset, Correction, StoredTranscript
-from soundbite_store.ledger.turns import Span
+from soundbite_store.ledger.records import Asset, Correction, Span, StoredTranscript
+from soundbite_store.ledger.transcripts import insert_transcript, packed, unpacked
 from soundbite_store.locks import OwnerLock
 
 _INSERT = (

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from soundbite_store.ledger.connection import LedgerConnection
-from soundbite_store.ledger.turns import Span, joined
+from soundbite_store.ledger.records import Span, joined
 
 _SPANS = "SELECT spans FROM erasures WHERE content_hash = ?"
 

@@ -9,15 +9,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from soundbite_store.ledger.assets import AssetRecords, TranscriptRecords
+from soundbite_store.ledger.assets import AssetRecords
 from soundbite_store.ledger.connection import LedgerConnection
 from soundbite_store.ledger.corrections import CorrectionRecords
-from soundbite_store.ledger.doubts import DoubtRecords
 from soundbite_store.ledger.erasures import ErasureRecords, Unscrubbed, note_unscrubbed
 from soundbite_store.ledger.queries import QueryCache
 from soundbite_store.ledger.records import Usage
 from soundbite_store.ledger.speakers import SpeakerRecords
 from soundbite_store.ledger.tasks import TaskRecords
+from soundbite_store.ledger.transcripts import DoubtRecords, TranscriptRecords
 
 
 class UsageRecords:

@@ -13,8 +13,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from soundbite_store.ledger.connection import LedgerConnection
-from soundbite_store.ledger.records import Speaker, SpeakerName, StoredTranscript
-from soundbite_store.ledger.turns import Span, length_of, overlap_of, turns_in, turns_of, within
+from soundbite_store.ledger.records import (
+    Span,
+    Speaker,
+    SpeakerName,
+    StoredTranscript,
+    length_of,
+    overlap_of,
+    turns_in,
+    turns_of,
+    within,
+)
 
 # A name moves to a speaker who speaks for this share of the time it was given for, and of whose time it has as much.
 _SAME_SHARE = 0.5

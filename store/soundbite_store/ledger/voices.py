@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from soundbite_store.ledger.connection import LedgerConnection
-from soundbite_store.ledger.records import Speaker
-from soundbite_store.ledger.turns import Span, length_of, overlap_of
+from soundbite_store.ledger.records import Span, Speaker, length_of, overlap_of
 from soundbite_store.vectors import unit_vector
 
 if TYPE_CHECKING:

@@ -24,12 +24,12 @@ from soundbite_store.ledger.records import (
     StoredTranscript,
     Task,
     asset_from,
+    joined,
     names_from,
     task_from,
     to_json,
     transcript_from,
 )
-from soundbite_store.ledger.turns import joined
 from soundbite_store.rows import CLIP_COLUMNS, COLUMNS, clip_fields
 from soundbite_store.vectors import Space, checksum
 
