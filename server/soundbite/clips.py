@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import base64
 import html
+import tempfile
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from soundbite.errors import SoundbiteError
+from soundbite_server.players import NoPlayer
+from soundbite_server.players import play as play_file
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -140,9 +146,7 @@ class Clip(Facts):
         Raises:
             SoundbiteError: there is no player, or no sound.
         """
-        from soundbite.playing import play
-
-        play(self.audio("wav"))
+        play_sound(self.audio("wav"))
 
     def _repr_html_(self) -> str:
         from soundbite.errors import SoundbiteError
@@ -171,6 +175,40 @@ class AsyncClip(Facts):
         """Play the clip to its end, as `Clip.play` does."""
         import anyio.to_thread
 
-        from soundbite.playing import play
+        await anyio.to_thread.run_sync(play_sound, await self.audio("wav"))
 
-        await anyio.to_thread.run_sync(play, await self.audio("wav"))
+
+def play_sound(sound: bytes) -> None:
+    """Play the bytes of a WAV file to their end.
+
+    Raises:
+        SoundbiteError: nothing here can.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.wav"
+        path.write_bytes(sound)
+        try:
+            play_file(path)
+        except NoPlayer as exc:
+            raise SoundbiteError(str(exc), code="no_player") from exc
+
+
+def content_of(clip: Facts) -> str:
+    """Return what is said in a clip, or what is heard where nobody speaks."""
+    return clip.text or clip.sounds
+
+
+def metadata_of(clip: Facts) -> dict[str, Any]:
+    """Return where a clip is and how sure it is, as plain values."""
+    return {
+        "title": clip.title,
+        "time_range": clip.time_range,
+        "start_sec": clip.start_sec,
+        "end_sec": clip.end_sec,
+        "score": clip.score,
+        "link": clip.link,
+        "clip_id": clip.clip_id,
+        "asset_id": clip.asset_id,
+        "tags": list(clip.tags),
+        **({"speaker": clip.speaker} if clip.speaker else {}),
+    }

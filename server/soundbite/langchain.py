@@ -11,9 +11,8 @@ from langchain_core.callbacks import (  # pyright: ignore[reportMissingImports]
 from langchain_core.documents import Document  # pyright: ignore[reportMissingImports]
 from langchain_core.retrievers import BaseRetriever  # pyright: ignore[reportMissingImports]
 
-from soundbite.clips import Facts
+from soundbite.clips import Facts, content_of, metadata_of
 from soundbite.library import AsyncLibrary
-from soundbite.passages import content_of, metadata_of
 
 
 class SoundbiteRetriever(BaseRetriever):

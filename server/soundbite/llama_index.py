@@ -8,9 +8,8 @@ from typing import Any
 from llama_index.core.retrievers import BaseRetriever  # pyright: ignore[reportMissingImports]
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode  # pyright: ignore[reportMissingImports]
 
-from soundbite.clips import Facts
+from soundbite.clips import Facts, content_of, metadata_of
 from soundbite.library import AsyncLibrary, Library
-from soundbite.passages import content_of, metadata_of
 
 
 class SoundbiteRetriever(BaseRetriever):

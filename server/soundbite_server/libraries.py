@@ -1,12 +1,15 @@
-"""The platform that the settings choose, and the libraries that this process holds open over it."""
+"""The platform that the settings choose, and the libraries this process holds open over it, each in its folder."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import importlib
 import logging
+import os
 import re
+import stat
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,7 +22,6 @@ import httpx
 
 from soundbite_api import PlatformClient, PollPolicy
 from soundbite_engine.config import UrlPolicy
-from soundbite_server.home import CALLERS_FOLDER, LEDGER_FILE, make_private
 from soundbite_store import Ledger
 from soundbite_tools import EMBEDDED, Jobs, Library, LibraryConfig, UrlRules, make_ready
 
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
     from soundbite_server.local_media import EngineMediaReader
     from soundbite_server.settings import Settings
-
 
 EMBEDDED_BASE_URL = "http://engine/v1.3"
 # Uploads and ten minutes of synchronous embedding take their time; an address that does not answer should not.
@@ -291,3 +292,44 @@ def folder_of(principal: str) -> str:
 async def _has_unfinished_tasks(ledger_path: Path) -> bool:
     async with await Ledger.open(ledger_path) as ledger:
         return bool(await ledger.unfinished_tasks())
+
+
+LEDGER_FILE = "ledger.sqlite"
+CALLERS_FOLDER = "callers"
+_FOLDERS = ("store", "locks", "engine", "clips", "inline", "uploads", "outgoing", CALLERS_FOLDER)
+_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def make_private(home: Path) -> None:
+    """Keep others out of what is in a library's folder, where its own mode lets them in; the folder itself stays.
+
+    Folders that come later are made now: what is made under a umask that lets others read would be open for a while.
+    Nothing is raised where the system has no modes or the files belong to another: `soundbite doctor` says so.
+    """
+    if not is_open_to_others(home):
+        return
+    for name in _FOLDERS:
+        with contextlib.suppress(OSError):
+            (home / name).mkdir(mode=0o700, exist_ok=True)
+            (home / name).chmod(0o700)
+    for path in home.glob(f"{LEDGER_FILE}*"):
+        with contextlib.suppress(OSError):
+            path.chmod(0o600)
+
+
+def open_to_others(home: Path) -> list[Path]:
+    """Return what of a library other users of this machine can read."""
+    if not is_open_to_others(home):
+        return []
+    paths = [*(home / name for name in _FOLDERS), *sorted(home.glob(f"{LEDGER_FILE}*"))]
+    return [path for path in paths if is_open_to_others(path)]
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Whether anybody but the owner may read or enter it; never where the system has no such modes."""
+    if os.name == "nt":
+        return False
+    try:
+        return bool(path.stat().st_mode & _OF_OTHERS)
+    except OSError:
+        return False

@@ -1,4 +1,4 @@
-"""soundbite doctor: the settings, the engine and the library looked over, and with --deep every row."""
+"""soundbite doctor: the settings, the engine, the files of the library and, with --deep, every row looked over."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from soundbite_server.cli.render.lines import Printer
     from soundbite_server.settings import Settings
 
-
 _LITTLE_SPACE_BYTES = 1024**3
 
 
@@ -35,7 +34,6 @@ async def doctor_command(deep: bool, repair: bool, live: bool, as_json: bool) ->
     from rich.markup import escape
 
     from soundbite_server.cli.checks.library import check_library, check_scrubbing
-    from soundbite_server.cli.checks.places import check_ledger, check_modes
     from soundbite_server.cli.live import check_live
     from soundbite_server.cli.render.lines import Findings, Lines
     from soundbite_server.settings import Settings
@@ -126,4 +124,50 @@ def _check_disk(out: Printer, settings: Settings) -> int:
         out.print(f"[red]low[/red]   {free / 1e6:.0f} MB free on the disk of {escape(str(settings.home))}; make room")
         return 1
     out.print(f"[green]ok[/green]    {free / 1e9:.0f} GB free on the disk of the library")
+    return 0
+
+
+def check_ledger(out: Printer, settings: Settings, *, repair: bool) -> int:
+    """Look whether the ledger's file is whole, make a new one of what can be read; returns the problems that are left.
+
+    It has to be called before the library is opened.
+    """
+    from rich.markup import escape
+
+    from soundbite_server.libraries import LEDGER_FILE
+    from soundbite_store import ledger_damage, salvage_ledger
+
+    path = settings.home / LEDGER_FILE
+    damage = ledger_damage(path)
+    if not damage:
+        return 0
+    if not repair:
+        out.print(
+            f"[red]bad[/red]   the ledger {escape(str(path))} is damaged: {escape(damage)}; stop all servers on it, "
+            "then `soundbite doctor --deep --repair` sets it aside and makes a new one"
+        )
+        return 1
+    salvage = salvage_ledger(path)
+    out.print(
+        f"[yellow]note[/yellow]  the ledger was damaged ({escape(damage)}): it is set aside as {salvage.aside.name}, "
+        f"and a new one holds the {salvage.records} records that could be read"
+    )
+    return 0
+
+
+def check_modes(out: Printer, settings: Settings) -> int:
+    """Look whether other users of this machine can read the library; returns the number of problems."""
+    from rich.markup import escape
+
+    from soundbite_server.libraries import make_private, open_to_others
+
+    if not (paths := open_to_others(settings.home)):
+        return 0
+    named, home = ", ".join(escape(path.name) for path in paths), escape(str(settings.home))
+    make_private(settings.home)
+    if left := open_to_others(settings.home):
+        named = ", ".join(escape(path.name) for path in left)
+        out.print(f"[red]bad[/red]   other users of this machine can read {named} in {home}; chmod -R go-rwx {home}")
+        return 1
+    out.print(f"[yellow]note[/yellow]  other users of this machine could read {named} in {home}; it is private now")
     return 0

@@ -1,4 +1,7 @@
-"""The one place that speaks both languages: domain results become MCP results, domain errors become `ToolError`."""
+"""The one place that speaks both languages: domain results become MCP results, domain errors become `ToolError`.
+
+It also asks the user, where the client can, before something is done that can't be undone (elicitation).
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,27 @@ import base64
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import anyio
 from mcp import MCPError
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import AudioContent, CallToolResult, InputRequiredResult, ResourceLink, TextContent
+from mcp_types import (
+    AudioContent,
+    CallToolResult,
+    ElicitRequest,
+    ElicitRequestFormParams,
+    ElicitResult,
+    InputRequiredResult,
+    ResourceLink,
+    TextContent,
+)
+from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from soundbite_server.http.callers import LOCAL, LimitReached, principal
 from soundbite_server.http.sessions import SESSION_HEADER
 from soundbite_server.lifespan import Services
-from soundbite_tools import ToolProblem
+from soundbite_tools import ToolProblem, WorkFailed
 
 if TYPE_CHECKING:
     from soundbite_server.http.callers import AudioAllowance
@@ -172,3 +186,37 @@ def _links(ctx: ToolContext, clip: ClipDetail) -> list[ResourceLink]:
         mime_type="text/plain",
     )
     return [*([sound] if clip.clip_id else []), words]
+
+
+_CONFIRMATION_KEY = "confirmation"
+# A form without fields: to accept it is to agree.
+_EMPTY_FORM = {"type": "object", "properties": {}}
+_LONGEST_QUESTION_S = 120.0
+
+
+async def confirmation(ctx: ToolContext, question: str) -> InputRequiredResult | None:
+    """Return what has the client ask its user, None once the user has agreed, and where the client can't ask.
+
+    Raises:
+        WorkFailed: the user did not agree.
+    """
+    can = ctx.client_capabilities
+    if can is None or can.elicitation is None:
+        return None
+    if ctx.protocol_version in HANDSHAKE_PROTOCOL_VERSIONS:
+        answer = None
+        with anyio.move_on_after(_LONGEST_QUESTION_S):
+            answer = await ctx.session.elicit_form(question, _EMPTY_FORM, related_request_id=ctx.request_id)
+    else:
+        # Answers to a question about something else count for nothing: the state, which nobody else can make, has it.
+        answer = (ctx.input_responses or {}).get(_CONFIRMATION_KEY) if ctx.request_state == question else None
+        if not isinstance(answer, ElicitResult):
+            asked = ElicitRequest(params=ElicitRequestFormParams(message=question, requested_schema=_EMPTY_FORM))
+            return InputRequiredResult(input_requests={_CONFIRMATION_KEY: asked}, request_state=question)
+    if answer is None or answer.action != "accept":
+        raise WorkFailed(
+            "The user did not agree, and nothing was done.",
+            "Ask the user what they want instead.",
+            code="not_confirmed",
+        )
+    return None

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING
 from mcp_types import CallToolResult, InputRequiredResult
 
 from soundbite_server.http.callers import principal
-from soundbite_server.mcp.boundary import ToolContext, allowance, as_result, jobs_of, library_of, reporter, with_sound
-from soundbite_server.mcp.confirmation import confirmation
+from soundbite_server.mcp.boundary import (
+    ToolContext,
+    allowance,
+    as_result,
+    confirmation,
+    jobs_of,
+    library_of,
+    reporter,
+    with_sound,
+)
 from soundbite_server.mcp.declaration import Declaration
 from soundbite_server.page.player import PLAYER_URI
 from soundbite_tools import (
@@ -103,7 +111,7 @@ def _with_link(ctx: ToolContext, clip: ClipDetail) -> ClipDetail:
     http = ctx.request_context.lifespan_context.http
     if http is None or not clip.path:
         return clip
-    from soundbite_server.http.media import clip_link
+    from soundbite_server.http.files import clip_link
 
     url = clip_link(http, (ctx.headers or {}).get("host", ""), principal(), clip)
     return clip.model_copy(update={"url": url, "path": clip.path if http.shows_paths else ""})

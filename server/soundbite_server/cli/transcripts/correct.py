@@ -1,16 +1,19 @@
-"""The commands that put right what was recognised: correct."""
+"""The commands that put right what was recognised, or take a part out for good: correct, teach, erase."""
 
 from __future__ import annotations
 
+import math
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from soundbite_server.cli.library import console, json_option, personal_library, print_json, run_async
+from soundbite_server.cli.library import console, json_option, personal_jobs, personal_library, print_json, run_async
 from soundbite_server.cli.options import request_of, seconds_of
 
 if TYPE_CHECKING:
     from soundbite_store import Correction
+    from soundbite_tools import TeachResult
 
 
 @click.command("correct")
@@ -97,3 +100,97 @@ def _print_history(corrections: list[Correction], *, as_json: bool) -> None:
         for one in corrections
     )
     print_table(columns, rows)
+
+
+_ALL = 100_000
+
+
+@click.command("teach")
+@click.argument("names", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Only show what would be replaced.")
+@click.option("--list", "is_list", is_flag=True, help="Show the glossary.")
+@click.option("--remove", multiple=True, metavar="NAME", help="Forget a name; may be repeated.")
+@click.option("--undo", is_flag=True, help="Take back what these NAMES, or all, replaced.")
+@json_option
+@run_async
+async def teach_command(
+    names: tuple[str, ...], dry_run: bool, is_list: bool, remove: tuple[str, ...], undo: bool, as_json: bool
+) -> None:
+    """Teach NAMES as they are spelled, and put them where words that may be misheard sound like them.
+
+    A name may say what it was heard as: "Cheryl: Charles". Without NAMES all of the glossary is compared with the
+    library again. The glossary is a text file, a name a line: glossary.txt in the library's folder, or the file of
+    SOUNDBITE_GLOSSARY.
+    `soundbite correct RECORDING --undo` takes back a single replacement.
+    """
+    from soundbite_tools import Glossary, TeachRequest, teach_words
+
+    request = request_of(TeachRequest, words=names, remove=remove, undo=undo, dry_run=dry_run)
+    async with personal_library() as library:
+        if is_list:
+            lines = [name.line for name in Glossary.read(library.config.glossary_file).names]
+            if as_json:
+                print_json(lines)
+            else:
+                click.echo("\n".join(lines) or "The glossary is empty: `soundbite teach NAME` adds to it.")
+            return
+        done = await teach_words(library, request, most_shown=_ALL, longest_s=math.inf)
+    if as_json:
+        print_json(done)
+    else:
+        _print_replacements(done)
+
+
+def _print_replacements(done: TeachResult) -> None:
+    from soundbite_server.cli.render.lines import Column, print_table
+    from soundbite_tools import count_of
+
+    if done.replacements:
+        titles = ("Recording", "At", "Was", "Becomes" if done.is_dry_run else "Is", "Nearness")
+        columns = [Column(title, is_wrapped=title in ("Was", "Is", "Becomes")) for title in titles]
+        rows = ((one.title, one.time_range, one.before, one.after, f"{one.nearness:.2f}") for one in done.replacements)
+        print_table(columns, rows)
+    names, places = count_of(done.names, "name"), count_of(done.replaced, "replacement")
+    changed = "nothing is changed yet" if done.is_dry_run else f"{count_of(done.clips_changed, 'clip')} changed"
+    click.echo("\n".join([f"{names} in the glossary; {places}, {changed}.", *done.notes]))
+
+
+@click.command("erase")
+@click.argument("recording")
+@click.argument("start")
+@click.argument("end")
+@click.option("-y", "--yes", "is_sure", is_flag=True, help="Do not ask.")
+@json_option
+@run_async
+async def erase_command(recording: str, start: str, end: str, is_sure: bool, as_json: bool) -> None:
+    """Erase what is said and heard in a RECORDING (its id, whole title or file) from START to END, as 12:30 or 750.
+
+    Words, vectors and sound leave the library's files and do not come back when the file is embedded again. The file
+    it came from is left alone, and still holds that part. This can't be undone.
+    """
+    from soundbite_server.cli.library import find_recording
+    from soundbite_tools import EraseRequest, erase_span, erasure_question
+
+    async with personal_jobs() as jobs:
+        asset = await find_recording(await jobs.library.ledger(), recording, is_whole=True)
+        request = request_of(
+            EraseRequest, asset_id=asset.asset_id, start_sec=seconds_of(start), end_sec=seconds_of(end)
+        )
+        question = await erasure_question(jobs.library, request)
+        if not is_sure and not _is_confirmed(question, asset.title):
+            return
+        done = await erase_span(jobs, request, wait_s=_PATIENCE_S)
+    if as_json:
+        print_json(done)
+    else:
+        console().print(done.to_text(), markup=False)
+
+
+# A person waits for the end.
+_PATIENCE_S = 3600.0
+
+
+def _is_confirmed(question: str, title: str) -> bool:
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"Nobody can be asked whether to erase a part of {title}: say --yes.")
+    return click.confirm(question, err=True)
