@@ -98,8 +98,7 @@ if TYPE_CHECKING:
         write_whole,
     )
     from soundbite_tools.sources.local_media import Heard, Levels, Media, MediaProblem
-    from soundbite_tools.sources.names import NamedRecording, recording_named
-    from soundbite_tools.sources.origins import origins
+    from soundbite_tools.sources.names import NamedRecording, origins, recording_named
     from soundbite_tools.sources.presence import as_spelled, file_states
     from soundbite_tools.sources.sources import source_label
     from soundbite_tools.sources.spoken import TRANSCRIPT_ENDINGS, parsed_transcript, read_transcript_file
@@ -189,8 +188,7 @@ _NAMES = {
     "search.words": "distinct_terms terms_of",
     "sources.files": "UPLOAD_SCHEME allowed_file is_unchanged received_folder received_name sound_file write_whole",
     "sources.local_media": "Heard Levels Media MediaProblem",
-    "sources.names": "NamedRecording recording_named",
-    "sources.origins": "origins",
+    "sources.names": "NamedRecording origins recording_named",
     "sources.presence": "as_spelled file_states",
     "sources.sources": "source_label",
     "sources.spoken": "TRANSCRIPT_ENDINGS parsed_transcript read_transcript_file",

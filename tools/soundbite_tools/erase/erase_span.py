@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from soundbite_store import Erased, LedgerChange, encoded_changes, finish_rewrites, is_touched
 from soundbite_tools.embed.copies import is_ours
+from soundbite_tools.embed.spending import changed_counts
 from soundbite_tools.erase.requests import ErasureResult
 from soundbite_tools.erase.scrubbing import scrub_soon
 from soundbite_tools.errors import QuestionProblem, UnknownId, WorkFailed, raises_problems
 from soundbite_tools.text import clock_range, count_of, number, quoted
-from soundbite_tools.transcripts.figures import changed_counts
 from soundbite_tools.words.erasing import erased_clips
 from soundbite_tools.words.timed_words import without_spans
 

@@ -32,7 +32,7 @@ from soundbite_tools.search.ranking import (
 from soundbite_tools.search.selection import maker_of, select_clips
 from soundbite_tools.search.wanted import topic_of
 from soundbite_tools.search.words import asks_for_sound, distinct_terms
-from soundbite_tools.sources.origins import origins
+from soundbite_tools.sources.names import origins
 from soundbite_tools.sources.presence import file_states
 from soundbite_tools.speakers import speaker_labels
 from soundbite_tools.text import ERASED, Room, count_of, first_that_fits, plain_text

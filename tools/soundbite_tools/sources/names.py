@@ -1,16 +1,17 @@
-"""The recording that a person names: by its id, its title, its file, or a part of these."""
+"""The recording that a person names: by its id, its title, its file, or a part of these; and namesakes told apart."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from soundbite_tools.errors import UnknownId
-from soundbite_tools.sources.origins import origins
-from soundbite_tools.text import folded, quoted
+from soundbite_tools.text import folded, plain_text, quoted
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Ledger
@@ -97,3 +98,50 @@ async def _listed(ledger: Ledger, assets: list[Asset]) -> str:
     told = await origins(ledger, shown)
     names = [f"{one.title} ({', '.join(filter(None, (told.get(one.asset_id), one.asset_id)))})" for one in shown]
     return "; ".join([*names, *([f"and {len(assets) - _SHOWN} more"] if len(assets) > _SHOWN else [])])
+
+
+_LONGEST = 60
+
+
+async def origins(ledger: Ledger, assets: Iterable[Asset]) -> dict[str, str]:
+    """Return, by id, what tells each of these recordings from all others of its title; empty where it has none.
+
+    Raises:
+        StoreError: the ledger can't be read.
+    """
+    titled: dict[str, list[Asset]] = defaultdict(list)
+    for asset in await ledger.assets_titled({asset.title for asset in assets}):
+        titled[asset.title].append(asset)
+    return {asset_id: label for namesakes in titled.values() for asset_id, label in _told_apart(namesakes)}
+
+
+def _told_apart(namesakes: Sequence[Asset]) -> Iterable[tuple[str, str]]:
+    if len(namesakes) == 1:
+        return
+    parts = {asset.asset_id: _parts(asset) for asset in namesakes}
+    traits = Counter((at, trait) for names in parts.values() for at, trait in enumerate(_traits(names)))
+    ends = Counter(end for names in parts.values() for end in _ends(names))
+    for asset in namesakes:
+        names = parts[asset.asset_id]
+        own = (trait for at, trait in enumerate(_traits(names)) if trait and traits[at, trait] == 1)
+        longer = (end for end in _ends(names) if ends[end] == 1)
+        label = next(own, "") or next(longer, "") or f"added {asset.created_at:%Y-%m-%d %H:%M}"
+        yield asset.asset_id, plain_text(label if len(label) <= _LONGEST else f"…{label[1 - _LONGEST :]}", _LONGEST)
+
+
+def _parts(asset: Asset) -> tuple[str, ...]:
+    """The name of the file, then its folders from the nearest on; nothing where there was none."""
+    if asset.source_kind == "file":
+        return PurePath(asset.source_uri).parts[:0:-1]
+    if asset.source_kind == "url":
+        address = urlsplit(asset.source_uri)  # without its query, which may hold a secret
+        return (*reversed(unquote(address.path).strip("/").split("/")), address.netloc)
+    return ()
+
+
+def _traits(names: Sequence[str]) -> tuple[str, ...]:
+    return (PurePath(names[0]).suffix, *names) if names else ()
+
+
+def _ends(names: Sequence[str]) -> list[str]:
+    return ["/".join(names[:count][::-1]) for count in range(2, len(names) + 1)]

@@ -13,9 +13,9 @@ from soundbite_store import (
     finish_rewrites,
     in_force,
 )
+from soundbite_tools.embed.spending import changed_counts
 from soundbite_tools.errors import QuestionProblem, UnknownId, raises_problems
 from soundbite_tools.text import clock, clock_range, plain_text, quoted, range_of, rounded_sec, shorten
-from soundbite_tools.transcripts.figures import changed_counts
 from soundbite_tools.transcripts.requests import CorrectionResult
 from soundbite_tools.words.corrections import correction_of
 from soundbite_tools.words.rewording import clip_changes

@@ -19,8 +19,7 @@ import anyio.to_thread
 
 from soundbite_api import PlatformError, SourceFile
 from soundbite_store import Asset
-from soundbite_tools.embed.live.parts import LiveParts, keep_parts
-from soundbite_tools.embed.live.sound import LiveSound
+from soundbite_tools.embed.live.parts import LiveParts, LiveSound, keep_parts
 from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.renewal import release_path
 from soundbite_tools.embed.spending import TaskFigures
