@@ -25,5 +25,3 @@ SUFFIXES = frozenset((
 
 TEXT_SUFFIXES = frozenset((".ts", ".mts", ".dts"))
 """Those of them that source code bears too."""
-NO_SOUND_SUFFIXES = frozenset((".avif", ".heic", ".heif", ".mj2", ".mks", ".ism", ".apl"))
-"""What FFmpeg's readers of these formats take besides: pictures, subtitles and lists."""

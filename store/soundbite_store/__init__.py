@@ -6,7 +6,6 @@ Importing this package is cheap: LanceDB, Arrow and numpy load when they are fir
 from soundbite_store.clips import (
     Clip,
     ClipHit,
-    EmbeddingCount,
     StoredClip,
     UpsertResult,
     clip_id_for,
@@ -73,7 +72,6 @@ __all__ = [
     "Correction",
     "CorrectionKind",
     "DamagedRow",
-    "EmbeddingCount",
     "Envelope",
     "Erased",
     "ErasedVoice",

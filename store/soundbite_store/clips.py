@@ -137,19 +137,6 @@ class UpsertResult:
     """Rows that the write replaced."""
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddingCount:
-    """How many embeddings of one option and scope there are, and the time they span."""
-
-    embedding_option: str
-    embedding_scope: str
-    count: int
-    start_sec: float
-    """Start of the earliest one."""
-    end_sec: float
-    """End of the latest one."""
-
-
 def _ms(seconds: float) -> str:
     return str(round(seconds * 1000))
 

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-from soundbite_engine.formats import FORMATS, NO_SOUND_SUFFIXES, SUFFIXES
+from soundbite_engine.formats import FORMATS, SUFFIXES
 from soundbite_server.cli.render.progress import Pace
 from soundbite_server.sources import NoSource, find_sources, left_out, source_folders
+
+# What FFmpeg's readers of these formats take besides: pictures, subtitles and lists.
+NO_SOUND_SUFFIXES = frozenset((".avif", ".heic", ".heif", ".mj2", ".mks", ".ism", ".apl"))
 
 
 @pytest.fixture

@@ -140,24 +140,6 @@ async def test_spaces_count_embeddings_clips_and_assets_apart(
         assert await store.spaces() == [SpaceInfo(space, embeddings=7, clips=4, assets=2)]
 
 
-async def test_embeddings_are_counted_by_scope_and_option_with_their_span(
-    tmp_path: Path, space: Space, make_clip: MakeClip
-) -> None:
-    async with await ClipStore.open(tmp_path) as store:
-        assert await store.embedding_counts(space) == []
-        whole = make_clip(0, embedding_scope="asset", end_sec=18.0)
-        await store.upsert(
-            space, [whole, *(make_clip(index) for index in range(3)), make_clip(1, embedding_option="fused")]
-        )
-        counts = await store.embedding_counts(space)
-    rows = [(c.embedding_scope, c.embedding_option, c.count, c.start_sec, c.end_sec) for c in counts]
-    assert rows == [
-        ("asset", "audio", 1, 0.0, 18.0),
-        ("clip", "audio", 3, 0.0, 18.0),
-        ("clip", "fused", 1, 6.0, 12.0),
-    ]
-
-
 async def test_a_space_nobody_wrote_to_reads_as_empty(tmp_path: Path, space: Space) -> None:
     async with await ClipStore.open(tmp_path) as store:
         assert await store.vector_search(space, np.ones(16)) == []

@@ -139,7 +139,6 @@ async def transcribe(
     pool: WorkerPool,
     start_sec: float = 0.0,
     end_sec: float | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
     profile: Profile | None = None,
     track: TrackChoice = None,
 ) -> Transcript:
@@ -149,7 +148,7 @@ async def transcribe(
         MediaError, WorkerError: as `analyse`.
     """
     async with scratch_folder() as folder:
-        work = Work(pool, folder, profile or base_profile(), Meter(True, on_progress))
+        work = Work(pool, folder, profile or base_profile(), Meter(True, None))
         report = await work.decode_and_listen(media, start_sec, end_sec, track)
         passages = await work.plan()
         work.expect(passages, report)

@@ -102,7 +102,7 @@ def tick_peaks(part: Levelled) -> Samples:
     return peaks
 
 
-def spread_peaks(peaks: Samples, most: int = MOST_PEAKS) -> bytes:
-    """The highest of `peaks` in each of at most `most` equal parts, 0 to 255 of full scale."""
-    firsts = np.linspace(0, peaks.size, min(most, peaks.size), endpoint=False).astype(int)
+def spread_peaks(peaks: Samples) -> bytes:
+    """The highest of `peaks` in each of at most `MOST_PEAKS` equal parts, 0 to 255 of full scale."""
+    firsts = np.linspace(0, peaks.size, min(MOST_PEAKS, peaks.size), endpoint=False).astype(int)
     return (np.maximum.reduceat(peaks, firsts) // (_FULL_SCALE // 256)).astype(np.uint8).tobytes()

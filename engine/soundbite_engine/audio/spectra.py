@@ -52,9 +52,9 @@ def _window() -> Floats:
 
 
 @cache
-def mel_filters(bands: int, low_hz: float = 50.0, high_hz: float = 8000.0) -> Floats:
-    """Triangular filters, 257 x `bands`, evenly spaced on the mel scale (2595 log10(1 + f/700))."""
-    low, high = (2595.0 * np.log10(1.0 + hz / 700.0) for hz in (low_hz, high_hz))
+def mel_filters(bands: int) -> Floats:
+    """Triangular filters, 257 x `bands`, 50 Hz to 8 kHz, evenly spaced on the mel scale (2595 log10(1 + f/700))."""
+    low, high = (2595.0 * np.log10(1.0 + hz / 700.0) for hz in (50.0, 8000.0))
     edges = 700.0 * (10.0 ** (np.linspace(low, high, bands + 2) / 2595.0) - 1.0)
     bins = np.arange(BINS)[:, None] * BIN_HZ
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])

@@ -15,7 +15,7 @@ from urllib.request import url2pathname
 
 from opentelemetry import trace
 
-from soundbite_store.clips import Clip, ClipHit, EmbeddingCount, StoredClip, UpsertResult
+from soundbite_store.clips import Clip, ClipHit, StoredClip, UpsertResult
 from soundbite_store.errors import StoreError, StoreUnavailable
 from soundbite_store.filters import ClipFilter, quoted, quoted_list
 from soundbite_store.lance.connection import StoreConnection
@@ -282,11 +282,6 @@ class ClipStore:
                     known.add(asset_id)
                     break
         return assets & known
-
-    async def embedding_counts(self, space: Space, where: ClipFilter = _EVERYTHING) -> list[EmbeddingCount]:
-        """The matching rows counted by scope and option, with the time they span."""
-        table = await self.connection.table(space)
-        return [] if table is None else await table.embedding_counts(where)
 
     async def spaces(self) -> list[SpaceInfo]:
         """What each space holds, by space id."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from soundbite_store.clips import Clip, EmbeddingCount, StoredClip, UpsertResult
+from soundbite_store.clips import Clip, StoredClip, UpsertResult
 from soundbite_store.errors import StoreError, lance_errors
 from soundbite_store.filters import ClipFilter
 from soundbite_store.lance.places import FOLDER, StoreCapabilities
@@ -160,12 +160,6 @@ class ClipTable:
             async for batch in await self.lance.query().select([*self._columns, "checksum", "vector"]).to_batches():
                 yield pa.Table.from_batches([batch])
 
-    async def embedding_counts(self, where: ClipFilter) -> list[EmbeddingCount]:
-        query = self.lance.query().select(["embedding_option", "embedding_scope", "start_sec", "end_sec"])
-        with lance_errors():
-            rows = await (query.where(where.to_sql()) if where.to_sql() else query).to_arrow()
-        return _grouped(rows)
-
     async def info(self) -> SpaceInfo:
         """Totals, computed once for each version of the table."""
         version = await self.facts.version()
@@ -200,22 +194,6 @@ class ClipTable:
                 await asyncio.to_thread(self.folder.sync, with_indexes=with_indexes)
         if self._resident and not with_indexes:  # tidying changes no row: searches need not wait for it
             self._resident.note_write()
-
-
-def _grouped(rows: pa.Table) -> list[EmbeddingCount]:
-    keys = ["embedding_option", "embedding_scope"]
-    grouped = rows.group_by(keys).aggregate([("start_sec", "min"), ("end_sec", "max"), ("start_sec", "count")])
-    counts = [
-        EmbeddingCount(
-            row["embedding_option"],
-            row["embedding_scope"],
-            row["start_sec_count"],
-            row["start_sec_min"],
-            row["end_sec_max"],
-        )
-        for row in grouped.to_pylist()
-    ]
-    return sorted(counts, key=lambda count: (count.embedding_scope, count.embedding_option))
 
 
 def _totals(space: Space, rows: pa.Table, index: VectorIndex | None) -> SpaceInfo:

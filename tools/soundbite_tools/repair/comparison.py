@@ -89,10 +89,10 @@ class _Holdings:
     spaces: Mapping[str, Space]
 
 
-async def compare(library: Library, *, is_deep: bool, aside: frozenset[tuple[str, str]] = frozenset()) -> Comparison:
+async def compare(library: Library, *, is_deep: bool) -> Comparison:
     """Compare the ledger with the store; deep, with the ids of rows, and ask the engine for what it was given.
 
-    A recording that is embedded or removed meanwhile is no difference. Rows `aside`, as asset and task, are left out.
+    A recording that is embedded or removed meanwhile is no difference.
 
     Raises:
         StoreError: one of them can't be read.
@@ -112,7 +112,7 @@ async def compare(library: Library, *, is_deep: bool, aside: frozenset[tuple[str
     has_copies = library.config.is_embedded and library.config.keep_assets
     return Comparison(
         losses=tuple(_losses(ready, assets, holdings)),
-        strays=tuple(await _strays(library, holdings, before | tasks, assets, aside)),
+        strays=tuple(await _strays(library, holdings, before | tasks, assets)),
         wordless=tuple(_wordless(ready, assets, worded)),
         unheard=tuple(await _unheard(library, ready, assets)) if is_deep and has_copies else (),
     )
@@ -182,7 +182,6 @@ async def _strays(
     holdings: _Holdings,
     tasks: Mapping[str, Task],
     assets: Mapping[str, Asset],
-    aside: frozenset[tuple[str, str]],
 ) -> list[Stray]:
     known = {(task.space, task.asset_id) for task in tasks.values() if task.status == "ready"}
     store, strays = await library.store(), []
@@ -193,7 +192,6 @@ async def _strays(
             unknown = unknown if (space_id, asset_id) not in known and len(unknown) == len(_task_ids(held)) else set()
         else:
             unknown = _task_ids(held)
-        unknown = {task_id for task_id in unknown if (asset_id, task_id) not in aside}
         if unknown:
             rows = await store.clips(space, ClipFilter(asset_ids=(asset_id,)), limit=_TITLES_READ)
             title, uri = (rows[0].title, rows[0].source_uri) if rows else (asset_id, "")
