@@ -13,8 +13,8 @@ from soundbite_tools import (
     TaskResult,
     ToolProblem,
     allowed_file,
-    brought_transcript,
     changed_tags,
+    choose_words,
     embed_audio,
     finished_task,
     get_task,
@@ -84,7 +84,9 @@ async def earlier_result(library: Library, asset: Asset, request: EmbedRequest) 
         request, knows_natural=library.config.natural_segmentation, model_name=library.client.model_name
     ).of_recording(asset)
     # A transcript may lie beside it since then: its words take the place of those that were recognised.
-    task = await finished_task(
-        library, asset, params.with_transcript(await brought_transcript(library, request, asset))
-    )
-    return task_result(task, asset).model_copy(update={"is_reused": True}) if task else None
+    words = await choose_words(library, request, asset)
+    task = await finished_task(library, asset, params.with_transcript(words.digest, words.name))
+    if task is None:
+        return None
+    result = task_result(task, asset)
+    return result.model_copy(update={"is_reused": True, "notes": list(dict.fromkeys([*words.notes, *result.notes]))})

@@ -183,11 +183,77 @@ def test_only_a_file_is_read_as_a_transcript(tmp_path: Path) -> None:
             read_transcript_file(path)
 
 
-async def test_a_transcript_of_times_past_the_end_does_not_take_the_place_of_what_is_recognised(
-    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform, caplog: pytest.LogCaptureFixture
+LATER = "WEBVTT\n\n00:00.500 --> 00:03.000\nThe lake is rising.\n"
+
+
+def write_after(path: Path, text: str, time_ns: int) -> None:
+    """Write a file whose time of change, which file systems count in steps, is after a time."""
+    path.write_text(text)
+    while path.stat().st_ctime_ns <= time_ns:
+        path.write_text(text)
+
+
+async def test_the_latest_transcript_counts_and_words_stay_where_its_file_went_away(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
 ) -> None:
-    recording.with_suffix(".srt").write_text("1\n99:00:00,000 --> 98:00:00,000\nNothing of the kind was said.\n")
+    captions, later = recording.with_suffix(".srt"), recording.with_suffix(".vtt")
+    captions.write_text(SUBRIP)
+    async with open_library(natural_segmentation=False) as library:
+
+        async def added(**more: Any) -> tuple[str, str]:
+            """Add it; returns its first sentence and the notes."""
+            task = await embed_audio(library, recording.name, **more)
+            line = (await read_transcript(library, task.asset_id)).lines[0].text
+            return line, " ".join(task.notes)
+
+        async def task_ns() -> int:
+            (task,) = await (await library.ledger()).list_tasks(limit=1)
+            return round(task.created_at.timestamp() * 1e9)
+
+        assert (await added())[0] == "The river is rising."
+        write_after(later, LATER, await task_ns())
+        words, notes = await added()
+        assert words == "The lake is rising."
+        assert f'{later.name}" beside it takes the place of "{captions.name}' in notes
+        later.unlink()
+        assert (await added())[0] == "The river is rising."
+        count = len(platform.requests)
+        for change in (lambda: captions.write_text("1\n"), captions.unlink):
+            change()
+            words, notes = await added()
+            assert words == "The river is rising."
+            assert f'still those of "{captions.name}"' in notes
+            assert "remove the recording and add it again" in notes
+        # Also where it is embedded anew.
+        assert len(platform.requests) == count
+        assert (await added(segment_sec=3))[0] == "The river is rising."
+        assert len(platform.requests) == count + 1
+        # What was given counts until something later lies beside it.
+        later.write_text(LATER)
+        write_after(later, LATER, await task_ns())
+        assert (await added(transcript=ZOOM))[0] == "We start now."
+        words, notes = await added()
+        assert (words, "is older than the transcript that was given" in notes) == ("We start now.", True)
+        write_after(later, LATER, await task_ns())
+        words, notes = await added()
+        assert (words, "takes the place of the transcript given" in notes) == ("The lake is rising.", True)
+
+
+PAST = "1\n00:10:00,000 --> 00:10:02,000\nNothing of the kind was said.\n"
+BACKWARD = "1\n00:00:03,000 --> 00:00:01,000\nNothing of the kind was said.\n"
+
+
+@pytest.mark.parametrize(("captions", "why"), [(PAST, "past the recording's end"), (BACKWARD, "end before they begin")])
+async def test_a_transcript_of_times_that_can_not_be_does_not_take_the_place_of_what_is_recognised(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform, captions: str, why: str
+) -> None:
+    recording.with_suffix(".srt").write_text(captions)
     async with open_library() as library:
-        await embed_audio(library, recording.name)
+        first = await embed_audio(library, recording.name)
+        again = await embed_audio(library, recording.name)
+        with pytest.raises(SourceProblem, match=why):
+            await embed_audio(library, recording.name, transcript=captions)
     assert "spoken" not in platform.requests[-1]
-    assert ".srt" in caplog.text
+    assert (again.task_id, len(platform.requests)) == (first.task_id, 1)
+    for task in (first, again):
+        assert len([note for note in task.notes if why in note and ".srt" in note]) == 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from soundbite_tools.config import EMBEDDED, LibraryConfig, UrlRules
-    from soundbite_tools.embed.embed_audio import brought_transcript, embed_audio
+    from soundbite_tools.embed.embed_audio import embed_audio
     from soundbite_tools.embed.get_task import get_task, task_result
     from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.embed.live.follow import LEFT_STAGE, begin_following, end_following, writing
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from soundbite_tools.embed.registry import finished_task, relabel
     from soundbite_tools.embed.renewal import missing_files, relink
     from soundbite_tools.embed.results import RemovalResult, TaskResult
+    from soundbite_tools.embed.transcripts import choose_words
     from soundbite_tools.erase.erase_span import erase_span, erasure_question
     from soundbite_tools.erase.remove_audio import removal_question, remove_audio
     from soundbite_tools.erase.requests import EraseRequest, ErasureResult
@@ -105,6 +106,7 @@ if TYPE_CHECKING:
     from soundbite_tools.sources.writers import written_files
     from soundbite_tools.speakers import SpeakerLabels, speaker_labels, transcript_of_recording
     from soundbite_tools.text import (
+        ERASED_LINE,
         LONGEST_TITLE,
         MOST_TAGS,
         SILENCE,
@@ -141,7 +143,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "config": "EMBEDDED LibraryConfig UrlRules",
-    "embed.embed_audio": "brought_transcript embed_audio",
+    "embed.embed_audio": "embed_audio",
     "embed.live.follow": "LEFT_STAGE begin_following end_following writing",
     "embed.get_task": "get_task task_result",
     "housekeeping": "finish_scrubbing forget_unused make_ready",
@@ -149,6 +151,7 @@ _NAMES = {
     "embed.params": "EmbedParams track_of",
     "embed.results": "RemovalResult TaskResult",
     "embed.registry": "finished_task relabel",
+    "embed.transcripts": "choose_words",
     "embed.renewal": "missing_files relink",
     "erase.erase_span": "erase_span erasure_question",
     "erase.remove_audio": "removal_question remove_audio",
@@ -198,7 +201,7 @@ _NAMES = {
     "transcripts.requests": "CorrectRequest CorrectionResult TaughtWords TeachRequest TeachResult",
     "transcripts.teach_words": "teach_words",
     "text": (
-        "LONGEST_TITLE MOST_TAGS SILENCE changed_tags clock clock_length clock_range clock_ranges count_of "
+        "ERASED_LINE LONGEST_TITLE MOST_TAGS SILENCE changed_tags clock clock_length clock_range clock_ranges count_of "
         "file_label folded plain_tags plain_text printable round_step_sec rounded_sec shorten speaker_label"
     ),
     "voices.forget_voice": "forget_all_voices forget_voice",
@@ -212,6 +215,7 @@ _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names
 # fmt: off
 __all__ = [
     "EMBEDDED",
+    "ERASED_LINE",
     "LEFT_STAGE",
     "LONGEST_TITLE",
     "LONGEST_WAIT_S",
@@ -292,9 +296,9 @@ __all__ = [
     "as_text",
     "as_webvtt",
     "begin_following",
-    "brought_transcript",
     "changed_tags",
     "chapters_of",
+    "choose_words",
     "classify_clips",
     "clip_points",
     "clock",

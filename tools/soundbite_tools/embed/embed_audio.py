@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
 
 from soundbite_tools.embed.adoption import adopt_task
 from soundbite_tools.embed.copies import is_ours, silence_copy
@@ -17,15 +17,16 @@ from soundbite_tools.embed.registry import check_track, describe, finished_task,
 from soundbite_tools.embed.results import TaskResult
 from soundbite_tools.embed.spending import TaskFigures, check_budget
 from soundbite_tools.embed.steps import check_start
+from soundbite_tools.embed.transcripts import choose_words
 from soundbite_tools.errors import WorkFailed, raises_problems, sentence
 from soundbite_tools.sources.files import forget_refused
 from soundbite_tools.sources.local_media import MediaProblem
 from soundbite_tools.sources.sources import TASK_SCHEME, choose, resolve
-from soundbite_tools.sources.spoken import Brought, given_transcript, transcript_beside
-from soundbite_tools.speakers import speaker_labels
 from soundbite_tools.words.timed_words import without_spans
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from soundbite_store import Asset, Task
     from soundbite_tools.embed.jobs import Jobs, ProgressListener
     from soundbite_tools.embed.spending import Allowance
@@ -69,25 +70,27 @@ async def embed_audio(
         params = params.of_recording(asset)
         await check_track(library, named, params)
         asset = with_track(asset, params.track)
-        brought = await brought_transcript(library, request, asset)
-        params = params.with_transcript(brought)
+        words = await choose_words(library, request, asset)
+        params = params.with_transcript(words.digest, words.name)
         async with registry.admission(allowance):
             ready = await _ready_or_allowed(library, asset, params, allowance)
             # Kept from here on: what was refused is no recording of the library.
             asset = await registry.enter(asset, title=request.title, tags=request.tags)
             asset = await _without_erased(library, asset, named.path)
-            if brought and not ready:
-                await (await library.ledger()).put_brought(without_spans(brought.of(asset), asset.erased))
+            ledger = await library.ledger()
+            if words.brought and not ready:
+                await ledger.put_brought(without_spans(words.brought.of(asset), asset.erased))
             task = ready or await registry.begin(asset, params, allowance)
+            if words.notes and not ready:
+                await ledger.update_task(task.task_id, notes_json=json.dumps(words.notes))
     finally:
         await forget_refused(library, named.path, asset_id)
     if ready:
-        return await _reuse(library, ready, asset)
+        return await _reuse(library, ready, asset, words.notes)
     jobs.start(task.task_id)
     task = await jobs.wait(task.task_id, request.wait_seconds, on_progress)
     if task.status == "failed":
         raise WorkFailed(task.error_message, task.error_hint, code=task.error_code)
-    ledger = await library.ledger()
     return task_result(task, await ledger.get_asset(asset.asset_id))
 
 
@@ -101,38 +104,6 @@ async def _without_erased(library: Library, asset: Asset, path: Path | None) -> 
         raise WorkFailed(
             f"A copy without what is erased can't be made: {sentence(str(exc))}", "Add it again.", code="copy_not_made"
         ) from exc
-
-
-async def brought_transcript(library: Library, request: EmbedRequest, asset: Asset) -> Brought | None:
-    """Return the transcript that is given with a recording, else the one in a file beside it.
-
-    One that was given with the recording before stays, whatever lies beside it; and a file that says what was
-    recognised brings nothing.
-
-    Raises:
-        SourceProblem: the transcript given can't be read, or holds no words.
-        StoreError: the ledger can't be read.
-    """
-    if "transcription" not in request.embedding_option:
-        return None
-    if request.transcript.strip():
-        return await anyio.to_thread.run_sync(given_transcript, request.transcript, library.config)
-    if asset.source_kind != "file":
-        return None
-    beside = await anyio.to_thread.run_sync(
-        transcript_beside, Path(asset.source_uri), asset.duration_sec, library.config
-    )
-    if beside is None:
-        return None
-    ledger = await library.ledger()
-    ready = await ledger.list_tasks(limit=1, asset_id=asset.asset_id, status="ready")
-    before = EmbedParams.model_validate_json(ready[0].params_json) if ready else EmbedParams()
-    if before.transcript:
-        return beside if before.transcript_name == beside.name else None
-    known = await ledger.get_transcript(asset.asset_id, library.config.platform) if ready else None
-    names = (await speaker_labels(library, [asset.asset_id])).labels.values()
-    # An export of what was recognised, as some write it beside their recordings.
-    return None if known and beside.says_the_same(known, names) else beside
 
 
 async def _ready_or_allowed(
@@ -176,11 +147,11 @@ async def _from_elsewhere(
     return result.model_copy(update={"is_reused": True, "notes": [_AS_IT_IS, *result.notes]})
 
 
-async def _reuse(library: Library, ready: Task, asset: Asset) -> TaskResult:
+async def _reuse(library: Library, ready: Task, asset: Asset, notes: Sequence[str]) -> TaskResult:
     ledger = await library.ledger()
     saved_sec = TaskFigures.of(ready).seconds
     await ledger.add_usage(library.config.platform, seconds_saved=saved_sec)
     task = await ledger.update_task(ready.task_id, seconds_saved=ready.seconds_saved + saved_sec) or ready
     result = task_result(task, asset)
     note = f"The same sound was embedded before: nothing was computed, {saved_sec:.1f} seconds of audio were saved."
-    return result.model_copy(update={"is_reused": True, "notes": [note, *result.notes]})
+    return result.model_copy(update={"is_reused": True, "notes": list(dict.fromkeys([note, *notes, *result.notes]))})

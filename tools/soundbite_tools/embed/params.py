@@ -27,7 +27,6 @@ from soundbite_tools.text import number
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, StoredClip
-    from soundbite_tools.sources.spoken import Brought
 
 Value = TypeVar("Value", bound=str)
 SHORTEST_TASK_SEC = 4.0
@@ -146,11 +145,9 @@ class EmbedParams(BaseModel):
         track = self.track or track_of(asset)
         return self if track == self.track else self.model_copy(update={"track": track})
 
-    def with_transcript(self, brought: Brought | None) -> Self:
-        """Return the same with the words of a transcript in place of those that are recognised."""
-        if brought is None:
-            return self
-        return self.model_copy(update={"transcript": brought.digest, "transcript_name": brought.name})
+    def with_transcript(self, digest: str, name: str) -> Self:
+        """Return the same with the words of a transcript in place of those that are recognised, where there is one."""
+        return self.model_copy(update={"transcript": digest, "transcript_name": name}) if digest else self
 
     def covers(self, other: EmbedParams) -> bool:
         """Return whether vectors made with these parameters hold all that the others would make."""

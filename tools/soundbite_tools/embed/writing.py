@@ -208,8 +208,7 @@ async def _write(
     before = await ledger.get_task(task.task_id) or task
     figures = _figures(space, clips, answer).model_copy(update={"parts": TaskFigures.of(before).parts})
     # Of a recording that was followed they say where that was interrupted.
-    earlier = json.loads(before.notes_json) if TaskFigures.of(before).is_live else []
-    notes = [*earlier, *upload.notes, *_notes(asset, params, figures, answer.metadata, clips)]
+    notes = [*json.loads(before.notes_json), *upload.notes, *_notes(asset, params, figures, answer.metadata, clips)]
     notes += [*usage_notes(answer.usage), *erased_notes(asset, await ledger.get_asset(asset.asset_id))]
     notes += [*_brought_note(library, params), *([spoken.note] if spoken.note else []), *correction_notes]
     duration_sec = _duration_sec(asset, answer, figures)

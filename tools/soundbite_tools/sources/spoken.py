@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import html
 import json
-import logging
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +23,8 @@ if TYPE_CHECKING:
     from soundbite_store import Asset
     from soundbite_tools.config import LibraryConfig
 
-log = logging.getLogger(__name__)
-
-TRANSCRIPT_ENDINGS = (".vtt", ".srt", ".json", ".txt")
+_CAPTIONS = (".vtt", ".srt")
+TRANSCRIPT_ENDINGS = (*_CAPTIONS, ".json", ".txt")
 _LARGEST_BYTES = 4 * 1024 * 1024
 _LONGEST_PATH = 1024
 _LONGEST_SENTENCE = 2000
@@ -102,6 +100,16 @@ class Brought:
         )
 
 
+@dataclass(frozen=True)
+class Sidecar:
+    """A file beside a recording: its transcript and since when it is as it is, or why it can't be."""
+
+    name: str
+    brought: Brought | None = None
+    time_ns: int = 0
+    refusal: str = ""
+
+
 def given_transcript(text: str, config: LibraryConfig) -> Brought:
     """Return a transcript given as its text, or as the path of a file that may be read.
 
@@ -114,26 +122,33 @@ def given_transcript(text: str, config: LibraryConfig) -> Brought:
     return parsed_transcript(text, "")
 
 
-def transcript_beside(path: Path, duration_sec: float, config: LibraryConfig) -> Brought | None:
-    """Return the transcript in a file of the same stem beside a recording; None where there is none that is one.
+def transcripts_beside(path: Path, duration_sec: float, config: LibraryConfig) -> list[Sidecar]:
+    """Return the files of the same stem beside a recording that are its transcript, or look like one that can't be.
 
     Text without times may be notes: it counts where a person could say it in the time that the recording lasts.
     """
+    files = list[Sidecar]()
     for ending in TRANSCRIPT_ENDINGS:
         beside = path.with_suffix(ending)
         try:
             real = beside.resolve()
             if beside == path or not real.is_file() or not config.may_read(real):
                 continue
+            facts = real.stat()
             brought = parsed_transcript(read_transcript_file(real), beside.name)
-        except (SourceProblem, OSError, RuntimeError):
+        except SourceProblem as exc:
+            if ending in _CAPTIONS:
+                files.append(Sidecar(beside.name, refusal=f"It is not taken for a transcript: {exc.message}"))
+            continue
+        except (OSError, RuntimeError):
             continue
         if not brought.fits(duration_sec):
-            log.warning("%s is not taken: most of its times are past the recording's end.", file_label(beside.name))
-            continue
-        if brought.has_times or brought.could_last(duration_sec):
-            return brought
-    return None
+            why = "most of its times are past the recording's end"
+            files.append(Sidecar(beside.name, refusal=f"{file_label(beside.name)} is not taken: {why}."))
+        elif brought.has_times or brought.could_last(duration_sec):
+            # A file that was moved here keeps the time at which it was written, but not this one.
+            files.append(Sidecar(beside.name, brought, max(facts.st_mtime_ns, facts.st_ctime_ns)))
+    return files
 
 
 def parsed_transcript(text: str, name: str) -> Brought:
@@ -154,6 +169,7 @@ def parsed_transcript(text: str, name: str) -> Brought:
         sentences = []  # captions without a cue, JSON that is none, or no text at all
     else:
         sentences, has_times = _untimed(plain.removeprefix("WEBVTT")), False
+    _check_order(sentences, name)
     kept = [one for sentence in sentences if (one := _clean(sentence)).value]
     if not any(character.isalnum() for one in kept for character in one.value):
         raise SourceProblem(
@@ -164,6 +180,16 @@ def parsed_transcript(text: str, name: str) -> Brought:
     kept.sort(key=lambda one: (one.start_sec, one.end_sec))
     digest = hashlib.sha256(json.dumps([[one.value, one.start_sec, one.speaker] for one in kept]).encode()).hexdigest()
     return Brought(tuple(kept), digest[:16], name, has_times)
+
+
+def _check_order(sentences: Sequence[TimedText], name: str) -> None:
+    words = [(one.end_sec < one.start_sec, len(one.value.split())) for one in sentences]
+    if 2 * sum(count for is_backward, count in words if is_backward) > sum(count for _, count in words):
+        raise SourceProblem(
+            f"{_called(name)} has sentences that end before they begin.",
+            "Give it with other times, or its words as plain text.",
+            code="transcript_unreadable",
+        )
 
 
 def _bare(values: Iterable[str]) -> list[str]:
@@ -308,8 +334,7 @@ def _until(end_sec: float, sentence: TimedText) -> TimedText:
 
 
 def _timed(value: str, start_sec: float, end_sec: float, speaker: str = "") -> TimedText:
-    start_sec = max(0.0, start_sec)
-    return TimedText(value=value, start_sec=start_sec, end_sec=max(start_sec + _SHORTEST_SEC, end_sec), speaker=speaker)
+    return TimedText(value=value, start_sec=max(0.0, start_sec), end_sec=end_sec, speaker=speaker)
 
 
 def _clean(sentence: TimedText) -> TimedText:
@@ -321,7 +346,7 @@ def _clean(sentence: TimedText) -> TimedText:
         value=plain_text(re.sub(r"^[-–]\s+", "", value), _LONGEST_SENTENCE),  # noqa: RUF001
         speaker=plain_text(speaker, LONGEST_SPEAKER),
         start_sec=round(sentence.start_sec, 3),
-        end_sec=round(sentence.end_sec, 3),
+        end_sec=round(max(sentence.start_sec + _SHORTEST_SEC, sentence.end_sec), 3),
     )
 
 
