@@ -51,6 +51,7 @@ class Line:
     text: str
     speaker: str
     is_corrected: bool
+    is_erased: bool
 
 
 class Changes(BaseModel):
@@ -167,7 +168,7 @@ def _kind(clip: StoredClip) -> str:
 
 
 def _lines(transcript: StoredTranscript, corrections: Iterable[Correction]) -> list[dict[str, Any]]:
-    from soundbite_tools import plain_text, speaker_label
+    from soundbite_tools import ERASED_LINE, plain_text, speaker_label
 
     corrected_sec = [(correction.start_sec + correction.end_sec) / 2 for correction in corrections]
     return [
@@ -178,6 +179,7 @@ def _lines(transcript: StoredTranscript, corrections: Iterable[Correction]) -> l
                 plain_text(text.value, _LONGEST_TEXT),
                 speaker_label(text.speaker),
                 any(text.start_sec <= second <= text.end_sec for second in corrected_sec),
+                text.value == ERASED_LINE,
             )
         )
         for text in transcript.sentences or transcript.words

@@ -1,7 +1,8 @@
 // What a recording is called and how it is sorted, and what can be done with the whole of it.
 
 class Details {
-  constructor(view, canChange, canRemove) {
+  // `can` has canChange, canRemove, and erase(part) where that can be done.
+  constructor(view, { canChange, canRemove, erase }) {
     this.view = view;
     this.page = view.page;
     this.facts = view.facts;
@@ -9,7 +10,7 @@ class Details {
     this.heading = element("h2", { tabIndex: -1, className: "title" }, this.facts.title);
     this.tags = element("ul", { className: "tags", "aria-label": "Tags" });
     this.node = element("div", { className: "details" }, this.title(), element("p", { className: "facts" }, this.about()),
-      element("div", { className: "sorted" }, this.tags, this.actions(canRemove)));
+      element("div", { className: "sorted" }, this.tags, this.actions(canRemove, erase)));
     this.drawTags();
   }
 
@@ -103,7 +104,7 @@ class Details {
     }
   }
 
-  actions(canRemove) {
+  actions(canRemove, erase) {
     const { sound, transcripts, asset_id } = this.facts;
     const saves = [...(sound.url ? [[`${sound.url}?save`, "Sound"]] : []), ...Object.entries(transcripts).map(([name, address]) => [address, FILES[name]])];
     const list = element("ul", {}, ...saves.map(([href, label]) => element("li", {}, element("a", { href, download: "" }, label))));
@@ -111,7 +112,8 @@ class Details {
     const copy = element("button", { type: "button", className: "plain", onclick: () => this.copy() }, "Copy link");
     const like = element("a", { href: searchAddress({ like: asset_id }) }, "More like this");
     const remove = element("button", { type: "button", className: "plain danger", onclick: () => this.remove() }, "Delete");
-    return element("div", { className: "actions" }, save, copy, like, ...(canRemove ? [remove] : []));
+    const part = element("button", { type: "button", className: "plain", onclick: () => erase(this.view.part) }, "Erase a part");
+    return element("div", { className: "actions" }, save, copy, like, ...(erase ? [part] : []), ...(canRemove ? [remove] : []));
   }
 
   async copy() {
@@ -136,16 +138,16 @@ class Details {
     this.form(item, field, item.querySelector("button"), () => this.call("name_speaker", { asset_id: this.facts.asset_id, speaker: name, name: field.value.trim() }));
   }
 
-  // Calls a tool that changes the words or speakers, and shows the recording anew; false where it could not be done.
+  // Calls a tool that changes the words or speakers, and shows the recording anew; its result, or null where it could not be done.
   async call(tool, args) {
     try {
       const result = await this.page.bridge.callTool(tool, args);
       if (result.isError) throw new Error(reasonOf(result));
       await this.view.again();
-      return true;
+      return result;
     } catch (error) {
       this.page.notices.say(error.message, { isError: true });
-      return false;
+      return null;
     }
   }
 }

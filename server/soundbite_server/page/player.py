@@ -32,6 +32,7 @@ _SCRIPTS: dict[Bridge, tuple[str, ...]] = {
         "library.js",
         "timeline.js",
         "transcript.js",
+        "erasure.js",
         "details.js",
         "recording_sound.js",
         "recording.js",

@@ -3,6 +3,7 @@
 const MOST_HITS = 30;
 const SPEEDS = [0.75, 1, 1.25, 1.5, 2];
 const VOICES = 8;
+const ERASED_SEC = 10;
 const FILES = { vtt: "Subtitles (WebVTT)", srt: "Subtitles (SubRip)", md: "Transcript (Markdown)" };
 
 class RecordingView {
@@ -79,16 +80,18 @@ class RecordingView {
     this.timeline = new Timeline(facts, this.voices, (seconds, plays) => this.seek(seconds, plays));
     const can = (tool) => this.page.library.tools.includes(tool);
     const correct = can("correct_transcript") ? (line, text) => this.correct(line, text) : null;
-    this.transcript = new Transcript(lines, this.voices, { seek: (seconds) => this.seek(seconds, true), correct });
+    const erase = can("erase_span") ? ({ start_sec, end_sec }) => this.erasure.open(start_sec, end_sec) : null;
+    this.transcript = new Transcript(lines, this.voices, { seek: (seconds) => this.seek(seconds, true), correct, erase });
+    this.erasure = new Erasure(lines, (start, end) => this.erase(start, end));
     this.player = this.controls();
     this.transcript.top = () => Math.max(0, this.player.getBoundingClientRect().bottom);
-    this.details = new Details(this, can("embed_audio"), can("remove_audio"));
+    this.details = new Details(this, { canChange: can("embed_audio"), canRemove: can("remove_audio"), erase });
     this.heading = this.details.heading;
     this.node.replaceChildren(
       element("p", { className: "back" }, element("a", { href: this.page.back() }, "← Back to the results")),
       this.details.node, this.player, this.asking(),
       element("div", { className: "keys" }, this.speakers(can("name_speaker")), this.timeline.legend),
-      lines.length ? this.transcript.node : element("p", { className: "facts" }, this.whyNoWords()));
+      lines.length ? this.transcript.node : element("p", { className: "facts" }, this.whyNoWords()), this.erasure.node);
     document.title = `${facts.title} · Soundbite`;
   }
 
@@ -242,6 +245,25 @@ class RecordingView {
   // The address leads to the same second and question.
   address() {
     history.replaceState(null, "", addressOf(this.id, { t: this.seconds >= 1 ? Math.floor(this.seconds) : "", q: this.question }));
+  }
+
+  // The sentence that is played, or ten seconds from here, as what a person may want to erase.
+  get part() {
+    const { seconds, transcript, facts } = this;
+    const line = transcript.lines[transcript.indexAt(seconds)];
+    return line && line.end_sec > seconds ? line : { start_sec: seconds, end_sec: Math.min(seconds + ERASED_SEC, facts.audio_seconds) };
+  }
+
+  // What was loaded of the sound still holds it, so it is loaded anew.
+  async erase(start_sec, end_sec) {
+    const { seconds } = this;
+    this.sound.pause();
+    const result = await this.details.call("erase_span", { asset_id: this.id, start_sec, end_sec });
+    if (!result) return;
+    this.sound.open(this.facts);
+    this.seek(seconds);
+    this.heading.focus({ preventScroll: true });
+    this.page.notices.say(`Erased ${clock(start_sec)} to ${clock(end_sec)}. ${reasonOf(result)}`);
   }
 
   async correct({ start_sec, end_sec, text }, newText) {

@@ -3,7 +3,7 @@
 const COMFORT = 0.75;
 
 class Transcript {
-  // `acts` has seek(seconds), and correct(line, text) where that can be done.
+  // `acts` has seek(seconds), and correct(line, text) and erase(line) where that can be done.
   constructor(lines, voices, acts) {
     this.lines = lines;
     this.voices = voices;
@@ -30,7 +30,8 @@ class Transcript {
     const item = element("li", { className: line.speaker ? `voice-${this.voices.get(line.speaker)}` : "" }, ...who, say);
     item.classList.toggle("is-turn", Boolean(isTurn));
     if (line.is_corrected) item.append(element("small", { className: "corrected" }, "corrected"));
-    if (this.acts.correct) item.append(element("button", { type: "button", className: "edit plain", tabIndex: -1, "aria-label": `Correct: ${line.text}` }, "Correct"));
+    item.classList.toggle("is-erased", line.is_erased);
+    if (this.acts.correct && !line.is_erased) item.append(element("button", { type: "button", className: "edit plain", tabIndex: -1, "aria-label": `Correct: ${line.text}` }, "Correct"));
     return item;
   }
 
@@ -112,11 +113,12 @@ class Transcript {
 
   edit(index) {
     const item = this.items[index];
-    if (!this.acts.correct || item.querySelector("form")) return;
     const line = this.lines[index];
+    if (!this.acts.correct || line.is_erased || item.querySelector("form")) return;
     const field = element("textarea", { value: line.text, rows: 2, maxLength: 500, "aria-label": `Correct the sentence at ${clock(line.start_sec)}` });
     const cancel = element("button", { type: "button", className: "plain" }, "Cancel");
     const form = element("form", { className: "correction" }, field, element("button", {}, "Save"), cancel);
+    if (this.acts.erase) form.append(element("button", { type: "button", className: "plain danger", onclick: () => this.acts.erase(line) }, "Erase…"));
     const close = () => {
       form.remove();
       item.classList.remove("is-edited");

@@ -66,6 +66,12 @@ async def notice(page: Page) -> None:
     await page.until('document.querySelector(".notice button")')
 
 
+async def erasure(page: Page) -> None:
+    await recording(page)
+    await page.click(".actions > button:nth-last-child(2)")
+    await page.until('document.querySelector(".erasure").open')
+
+
 async def keys(page: Page) -> None:
     await page.click("#keys-open")
 
@@ -87,6 +93,7 @@ VIEWS: list[tuple[str, str, int, Callable[[Page], Awaitable[None]]]] = [
     ("a recording", "", 1200, recording),
     ("forms", "", 1200, forms),
     ("notice", "", 1200, notice),
+    ("erasing", "", 1200, erasure),
     ("keys", "", 1200, keys),
     ("filters on a phone", "", 390, filters),
     ("library on a phone", "", 390, library),

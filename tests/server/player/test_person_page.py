@@ -143,6 +143,62 @@ def test_a_sentence_is_corrected_in_place_found_and_taken_back(stage: Stage) -> 
     stage.run(steps())
 
 
+# Notes which tools the page calls.
+TOOLS_CALLED = """(() => {
+  const plain = window.fetch;
+  window.tools = [];
+  window.fetch = (path, request) => {
+    window.tools.push(JSON.parse(request?.body || "{}").params?.name);
+    return plain(path, request);
+  };
+})()"""
+
+
+def test_a_sentence_is_erased_for_good_once_that_is_confirmed(stage: Stage) -> None:
+    async def steps() -> None:
+        async with stage.page(script=TOOLS_CALLED) as page:
+            await open_recording(page, LONG_TITLE)
+            first, dialog = texts(".script li") + "[0]", 'document.querySelector(".erasure").open'
+            words = await page.evaluate('document.querySelector(".script .text").textContent')
+            for answer in (".erasure form > button:not(.danger)", ".erasure .danger"):
+                await page.click(".script li:first-child .say")
+                await page.press(" ")
+                await page.press("e")
+                await page.click(".correction .danger")
+                await page.until(dialog)
+                said = await page.evaluate('document.querySelector(".erasure").innerText')
+                assert words in said
+                assert "never come back" in said
+                assert not await page.evaluate('window.tools.includes("get_clip")')
+                await page.click(answer)
+                await page.until(f"!({dialog})")
+                if "not" in answer:  # kept
+                    await page.click(".correction .plain:not(.danger)")
+                    assert words in await page.evaluate(first)
+            await page.until(f'{first}.includes("[erased]")')
+            await page.until('document.querySelector("#notices").innerText.includes("was not touched")')
+            # What is left can't be corrected, and its sound is no longer that of the file.
+            await page.click(".script li:first-child .say")
+            await page.until('window.tools.includes("get_clip")')
+            await page.press(" ")
+            await page.press("e")
+            assert not await page.evaluate('document.querySelector(".is-erased :is(.edit, .correction)")')
+            await page.write("#question", words)
+            await page.until(f'{STATUS} && !{STATUS}.startsWith("Searching")')
+            assert words not in await page.evaluate('document.querySelector("#clips").innerText')
+            # Any part is named by its times.
+            await page.evaluate("history.back()")
+            await page.click(".actions [type=button]:nth-last-child(2)")
+            await page.write('.erasure [aria-label="Erase from"]', "0:09")
+            await page.write('.erasure [aria-label="Erase to"]', "8")
+            assert await page.evaluate('document.querySelector(".erasure .danger").disabled')
+            await page.write('.erasure [aria-label="Erase to"]', "0:12.5")
+            await page.click(".erasure .danger")
+            await page.until('document.querySelectorAll(".script .is-erased").length === 2')
+
+    stage.run(steps())
+
+
 def test_a_speaker_is_named_and_searched_by_that_name(stage: Stage) -> None:
     async def steps() -> None:
         async with stage.page() as page:
