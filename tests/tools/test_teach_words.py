@@ -152,6 +152,18 @@ def test_a_glossary_is_written_where_its_link_leads_and_takes_no_name_that_reads
     assert (link.is_symlink(), target.read_text()) == (True, "Leicester\n")
     with pytest.raises(QuestionProblem, match="is no name"):
         Name.parse("#harvest: harvest")
-    target.write_text("Leicester\n:: bad ::\n")
-    with pytest.raises(QuestionProblem, match=r'"glossary.txt" can.t be read: line 2 is no name'):
-        Glossary.read(link)
+
+
+async def test_a_line_of_the_glossary_that_is_no_name_is_skipped_and_named_and_stays_in_the_file(
+    open_library: OpenLibrary, recording: Path, says: ScriptedPlatform
+) -> None:
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        library.config.home.mkdir(exist_ok=True)
+        library.config.glossary_file.write_text("Leicester: lester\n:: bad ::\n")
+        done = await teach_words(library)
+        assert done.replaced == 1
+        assert done.notes == ['Line 2 of "glossary.txt" is no name and was skipped: ":: bad ::".']
+        assert (await lines(library, task.asset_id))[0] == "the train goes to Leicester now"
+        await teach_words(library, "steward")
+        assert library.config.glossary_file.read_text().splitlines() == [":: bad ::", "Leicester: lester", "steward"]

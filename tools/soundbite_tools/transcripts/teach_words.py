@@ -86,7 +86,7 @@ async def teach_words(
         replaced=len(changes.shown),
         clips_changed=changes.clips,
         is_dry_run=request.dry_run,
-        notes=changes.told(most_shown),
+        notes=[*before.notes[:_MOST_NOTES], *changes.told(most_shown)],
         next_step=_next_step(request, changes),
     )
 

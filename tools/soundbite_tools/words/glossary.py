@@ -75,6 +75,8 @@ class Glossary:
     """Names that were taught, in the order in which they were."""
 
     names: tuple[Name, ...] = ()
+    notes: tuple[str, ...] = ()
+    """About lines of its file that are no names and were skipped."""
 
     @property
     def spellings(self) -> tuple[str, ...]:
@@ -84,6 +86,8 @@ class Glossary:
     @classmethod
     def read(cls, path: Path) -> Glossary:
         """Return the names of a file; lines that begin with # are remarks. Where there is no file there are none.
+
+        A line that is no name is skipped.
 
         Raises:
             QuestionProblem: it can't be read as such a file.
@@ -99,17 +103,19 @@ class Glossary:
             raise _unreadable(path, reason) from exc
         if lines is None:
             raise _unreadable(path, "it is larger than 1 MB")
-        names = []
+        names, notes = list[Name](), list[str]()
         for number, line in enumerate(lines, 1):
-            if line.strip() and not line.startswith(_REMARK):
-                try:
-                    names.append(Name.parse(line))
-                except QuestionProblem as exc:
-                    raise _unreadable(path, f"line {number} is no name") from exc
-        return cls().with_names(names)
+            if not line.strip() or line.startswith(_REMARK):
+                continue
+            if name := _name_of(line):
+                names.append(name)
+            else:
+                where = f"Line {number} of {file_label(path.name)}"
+                notes.append(f"{where} is no name and was skipped: {file_label(line)}.")
+        return replace(cls().with_names(names), notes=tuple(notes))
 
     def write(self, path: Path) -> None:
-        """Write the file anew: all of it or nothing. Remarks that a person wrote at its head stay.
+        """Write the file anew: all of it or nothing. Remarks and lines that are no names stay, at its head.
 
         Raises:
             QuestionProblem: it can't be written.
@@ -118,7 +124,8 @@ class Glossary:
             path = path.resolve()  # of a link the file that it leads to
             remarks = []
             if path.exists():
-                remarks = [line for line in path.read_text("utf-8-sig").splitlines() if line.startswith(_REMARK)]
+                lines = path.read_text("utf-8-sig").splitlines()
+                remarks = [line for line in lines if line.strip() and not _name_of(line)]
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(f".{path.name}.{os.getpid()}")
             text = "".join(f"{line}\n" for line in [*remarks, *(name.line for name in self.names)])
@@ -151,12 +158,19 @@ class Glossary:
                 "Remove names that are not needed.",
                 code="too_many_names",
             )
-        return Glossary(tuple(known.values()))
+        return replace(self, names=tuple(known.values()))
 
     def without(self, names: Iterable[str]) -> Glossary:
         """Return the glossary without these names."""
         gone = set(map(letters, names))
-        return Glossary(tuple(name for name in self.names if letters(name.text) not in gone))
+        return replace(self, names=tuple(name for name in self.names if letters(name.text) not in gone))
+
+
+def _name_of(line: str) -> Name | None:
+    try:
+        return Name.parse(line)
+    except QuestionProblem:
+        return None
 
 
 def _unreadable(path: Path, reason: str) -> QuestionProblem:

@@ -128,7 +128,10 @@ async def teach_command(
     request = request_of(TeachRequest, words=names, remove=remove, undo=undo, dry_run=dry_run)
     async with personal_library() as library:
         if is_list:
-            lines = [name.line for name in Glossary.read(library.config.glossary_file).names]
+            glossary = Glossary.read(library.config.glossary_file)
+            lines = [name.line for name in glossary.names]
+            for note in glossary.notes:
+                click.echo(note, err=True)
             if as_json:
                 print_json(lines)
             else:
