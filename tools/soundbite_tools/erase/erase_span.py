@@ -40,6 +40,7 @@ async def erasure_question(library: Library, request: EraseRequest) -> str:
         ToolProblem: no such recording, or no such span of it.
     """
     asset = await _recording(library, request)
+    await _check_ready(library, asset)
     span = _span(asset, request)
     return (
         f"Erase {clock_range(*span)} of {quoted(asset.title)} for good? Its words, vectors and sound leave the library "
@@ -59,6 +60,7 @@ async def erase_span(jobs: Jobs, request: EraseRequest, *, wait_s: float = _LONG
     """
     library = jobs.library
     asset = await _recording(library, request)
+    await _check_ready(library, asset)
     span = _span(asset, request)
     if await library.sharing():
         raise WorkFailed(
@@ -68,13 +70,7 @@ async def erase_span(jobs: Jobs, request: EraseRequest, *, wait_s: float = _LONG
         )
     async with library.rewriting():
         ledger = await library.ledger()
-        tasks = await ledger.list_tasks(None, asset_id=asset.asset_id)
-        if any(task.status == "processing" for task in tasks):
-            raise WorkFailed(
-                f"{quoted(asset.title)} is being embedded.",
-                "Call erase_span again once its task is ready (get_task).",
-                code="still_embedding",
-            )
+        tasks = await _check_ready(library, asset)
         transcripts = await ledger.transcripts_of(asset.asset_id)
         silent = [without_spans(transcript, [span]) for transcript in transcripts]
         before, after = _shown(library, transcripts), _shown(library, silent)
@@ -105,6 +101,22 @@ async def _recording(library: Library, request: EraseRequest) -> Asset:
     raise UnknownId(
         f"There is no recording {request.asset_id!r}.", "Call list_audio for the ids.", code="unknown_asset"
     )
+
+
+async def _check_ready(library: Library, asset: Asset) -> list[Task]:
+    """The tasks of a recording; how long one is that is still written to, nobody knows yet.
+
+    Raises:
+        WorkFailed: it is being embedded.
+    """
+    tasks = await (await library.ledger()).list_tasks(None, asset_id=asset.asset_id)
+    if any(task.status == "processing" for task in tasks):
+        raise WorkFailed(
+            f"{quoted(asset.title)} is being embedded.",
+            "Call erase_span again once its task is ready (get_task).",
+            code="still_embedding",
+        )
+    return tasks
 
 
 def _span(asset: Asset, request: EraseRequest) -> Span:
