@@ -15,6 +15,7 @@ from soundbite_store import (
     Asset,
     Clip,
     ClipStore,
+    Correction,
     Erased,
     ExchangeResult,
     ExportProblem,
@@ -49,6 +50,18 @@ SAID = StoredTranscript(
     end_sec=12.0,
     words=(TimedText(value="word", start_sec=1.0, end_sec=1.5, speaker="1"),),
     sentences=(),
+)
+
+
+CORRECTED = Correction(
+    asset_id="a_1",
+    content_hash=ASSET.content_hash,
+    kind="correction",
+    old_words=SAID.words,
+    new_words=(replace(SAID.words[0], value="world"),),
+    old_text="word",
+    new_text="world",
+    created_at=datetime(2026, 1, 3, tzinfo=UTC),
 )
 
 
@@ -95,6 +108,9 @@ async def test_an_exported_library_comes_back_whole_in_another_place(
         await ledger.put_asset(replace(ASSET, language="fr"))
         await ledger.put_transcript(SAID)
         assert await ledger.name_speaker("a_1", "recogniser", ["1"], "Ann")
+        await ledger.apply_change(LedgerChange(asset_id="a_1", made=[replace(CORRECTED, new_text=w) for w in "ab"]))
+        await ledger.apply_change(LedgerChange(asset_id="a_1", undone=[1]))
+        corrections = await ledger.corrections_of("a_1")
         task = await ledger.create_task(asset_id="a_1", space=space.id, platform="embedded")
         task = await ledger.update_task(task.task_id, status="ready") or task
         await store.upsert(space, clips)
@@ -107,6 +123,8 @@ async def test_an_exported_library_comes_back_whole_in_another_place(
         assert await ledger.get_asset("a_1") == replace(ASSET, language="fr")
         assert await ledger.transcripts_of("a_1") == [SAID]
         assert [one.name for one in await ledger.speakers_of("recogniser")] == ["Ann"]
+        assert await ledger.corrections_of("a_1") == corrections
+        assert [(one.new_text, one.undone_at is None) for one in corrections] == [("a", False), ("b", True)]
         assert await ledger.list_tasks() == [task]
         assert [info.embeddings for info in await store.spaces()] == [1, 5]
         read = await store.embeddings(space)

@@ -63,6 +63,19 @@ class CorrectionRecords:
         sql = "SELECT * FROM corrections WHERE asset_id = ? ORDER BY correction_id"
         return await self._ledger.read(lambda db: [_correction(row) for row in db.execute(sql, (asset_id,))])
 
+    async def put_corrections(self, asset_id: str, corrections: Sequence[Correction]) -> None:
+        """Keep the corrections of an asset that came from elsewhere, unless it has some here."""
+
+        def work(db: sqlite3.Connection) -> None:
+            if db.execute("SELECT 1 FROM corrections WHERE asset_id = ? LIMIT 1", (asset_id,)).fetchone():
+                return
+            for one in corrections:
+                number = db.execute(_INSERT, _values(one)).lastrowid
+                undone_at = one.undone_at and one.undone_at.astimezone(UTC).isoformat()
+                db.execute("UPDATE corrections SET undone_at = ? WHERE correction_id = ?", (undone_at, number))
+
+        await self._ledger.write(work)
+
     async def apply_change(self, change: LedgerChange) -> int:
         """Make all of a change in one transaction; returns the id of the rewrite that is to follow, 0 without one."""
 

@@ -84,8 +84,8 @@ def speaker_seconds(body: bytes) -> str:
 
 SourceKind = Literal["file", "url", "base64", "asset"]
 TaskStatus = Literal["processing", "ready", "failed"]
-_NAMES = "speaker_names"
-_MOMENTS = {"created_at", "updated_at", "finished_at"}
+_NAMES, _CORRECTIONS = "speaker_names", "corrections"
+_MOMENTS = {"created_at", "updated_at", "finished_at", "undone_at"}
 
 
 BROUGHT = "brought:"
@@ -291,10 +291,18 @@ class Usage:
     seconds_saved: float
 
 
-def to_json(record: Asset | StoredTranscript | Task, names: Sequence[SpeakerName] | None = None) -> str:
-    """A record's fields as JSON, the same text for the same record; an asset's may bring the names of its speakers."""
-    # Readers that know no names pass over them.
+def to_json(
+    record: Asset | StoredTranscript | Task,
+    names: Sequence[SpeakerName] | None = None,
+    corrections: Sequence[Correction] = (),
+) -> str:
+    """A record's fields as JSON, the same text for the same record.
+
+    An asset's may bring the names of its speakers, and what was corrected.
+    """
+    # Readers that know none of these pass over them.
     more = {_NAMES: [dataclasses.asdict(name) for name in names]} if names is not None else {}
+    more |= {_CORRECTIONS: [dataclasses.asdict(one) for one in corrections]} if corrections else {}
     return json.dumps({**dataclasses.asdict(record), **more}, default=datetime.isoformat, ensure_ascii=False)
 
 
@@ -304,6 +312,17 @@ def names_from(body: str) -> tuple[SpeakerName, ...] | None:
     if names is None:
         return None
     return tuple(SpeakerName(**name | {"spans": tuple((start, end) for start, end in name["spans"])}) for name in names)
+
+
+def corrections_from(body: str) -> tuple[Correction, ...]:
+    """The corrections that an asset's JSON brings."""
+    corrections = []
+    for one in json.loads(body).get(_CORRECTIONS, ()):
+        fields = _fields(json.dumps(one), Correction)
+        for name in ("old_words", "new_words"):
+            fields[name] = tuple(TimedText(**_known(text, TimedText)) for text in fields[name])
+        corrections.append(Correction(**fields))
+    return tuple(corrections)
 
 
 def asset_from(body: str) -> Asset:
@@ -324,7 +343,7 @@ def transcript_from(body: str) -> StoredTranscript:
     return StoredTranscript(**fields)
 
 
-def _fields(body: str, kind: type[Asset | Task | StoredTranscript]) -> dict[str, Any]:
+def _fields(body: str, kind: type[Asset | Task | StoredTranscript | Correction]) -> dict[str, Any]:
     """The fields that this version knows: a later one may have written more, an earlier one less."""
     fields = _known(json.loads(body), kind)
     for name in _MOMENTS & fields.keys():
@@ -332,5 +351,7 @@ def _fields(body: str, kind: type[Asset | Task | StoredTranscript]) -> dict[str,
     return fields
 
 
-def _known(written: dict[str, Any], kind: type[Asset | Task | StoredTranscript | TimedText]) -> dict[str, Any]:
+def _known(
+    written: dict[str, Any], kind: type[Asset | Task | StoredTranscript | Correction | TimedText]
+) -> dict[str, Any]:
     return {field.name: written[field.name] for field in dataclasses.fields(kind) if field.name in written}

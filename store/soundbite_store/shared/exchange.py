@@ -1,7 +1,8 @@
 """The whole library as one Parquet file, and back: any tool that reads Parquet can take the vectors elsewhere.
 
 Rows have a `record`: `clip` (one embedding with its vector and text; the columns are those of a clip), `asset`,
-`task` (finished ones) or `transcript` (their fields as JSON in `json`, the names of its speakers with an asset).
+`task` (finished ones) or `transcript` (their fields as JSON in `json`; with an asset the names of its speakers, and
+what was corrected).
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from soundbite_store.lance.clip_store import ClipStore
 from soundbite_store.ledger.ledger import Ledger
 from soundbite_store.ledger.records import (
     Asset,
+    Correction,
     SpeakerName,
     StoredTranscript,
     Task,
     asset_from,
+    corrections_from,
     joined,
     names_from,
     task_from,
@@ -79,7 +82,8 @@ async def export_library(store: ClipStore, ledger: Ledger, path: Path) -> Exchan
                     transcripts = await ledger.transcripts_of(asset.asset_id)
                     tasks = await ledger.list_tasks(None, asset_id=asset.asset_id, status="ready")
                     names = await ledger.speaker_names(asset.asset_id)
-                    rows = [_json_row(asset, names), *map(_json_row, transcripts), *map(_json_row, tasks)]
+                    corrections = await ledger.corrections_of(asset.asset_id)
+                    rows = [_json_row(asset, names, corrections), *map(_json_row, transcripts), *map(_json_row, tasks)]
                     await asyncio.to_thread(_write, writer, rows, schema)
                     total += ExchangeResult(assets=1, transcripts=sum(not one.is_brought for one in transcripts))
             for info in await store.spaces():
@@ -160,6 +164,7 @@ async def _add(store: ClipStore, ledger: Ledger, rows: Sequence[dict[str, Any]])
             await ledger.put_asset(asset := asset_from(row["json"]))
             if (names := names_from(row["json"])) and not await ledger.speaker_names(asset.asset_id):
                 await ledger.put_speaker_names(asset.asset_id, names)
+            await ledger.put_corrections(asset.asset_id, corrections_from(row["json"]))
             assets += 1
         elif row["record"] == "transcript":
             await ledger.put_transcript(transcript := transcript_from(row["json"]))
@@ -205,6 +210,10 @@ def _clip_row(space: Space, clip: Clip, written_checksum: int) -> dict[str, Any]
     }
 
 
-def _json_row(value: Asset | StoredTranscript | Task, names: Sequence[SpeakerName] | None = None) -> dict[str, Any]:
+def _json_row(
+    value: Asset | StoredTranscript | Task,
+    names: Sequence[SpeakerName] | None = None,
+    corrections: Sequence[Correction] = (),
+) -> dict[str, Any]:
     record = {Asset: "asset", StoredTranscript: "transcript", Task: "task"}[type(value)]
-    return {"record": record, "asset_id": value.asset_id, "json": to_json(value, names)}
+    return {"record": record, "asset_id": value.asset_id, "json": to_json(value, names, corrections)}
