@@ -24,6 +24,7 @@ from soundbite_store import (
     TimedText,
     Usage,
 )
+from soundbite_store.ledger.assets import _put
 from soundbite_store.ledger.connection import make_private_file
 from soundbite_store.ledger.queries import MAX_CACHED_QUERIES
 
@@ -89,6 +90,32 @@ async def test_a_page_of_assets_says_how_many_match_and_leaves_failed_ones_out(t
         assert (await ledger.page_of_assets(5, matches=lambda title, _: title == "day 1")).total == 1
         tasks = await ledger.tasks_of(("a_1", "a_none"), 5)
         assert [len(of_asset) for of_asset in tasks.values()] == [1, 0]
+
+
+async def test_namesakes_are_found_without_looking_at_other_recordings_also_in_a_ledger_from_before(
+    tmp_path: Path,
+) -> None:
+    async with await Ledger.open(tmp_path / "ledger.db") as ledger:
+        await ledger._ledger.write(lambda db: db.execute("DROP INDEX IF EXISTS assets_by_title"))
+    steps = 0
+
+    def count_steps() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    async with await Ledger.open(tmp_path / "ledger.db") as ledger:
+        assets = [replace(ASSET, asset_id=f"a_{number}", title=f"Meeting {number // 2}") for number in range(1000)]
+
+        def fill(db: sqlite3.Connection) -> None:
+            for asset in assets:
+                _put(db, asset)
+
+        await ledger._ledger.write(fill)
+        await ledger._ledger.read(lambda db: db.set_progress_handler(count_steps, 1))
+        namesakes = await ledger.assets_titled(["Meeting 7", "Meeting none"])
+        assert {asset.asset_id for asset in namesakes} == {"a_14", "a_15"}
+        assert 0 < steps < 500
 
 
 async def test_platform_assets_are_remembered_and_forgotten(tmp_path: Path) -> None:

@@ -76,7 +76,9 @@ class Voices:
     @classmethod
     async def open(cls, path: Path, *, busy_timeout_s: float = 15.0) -> Self:
         """Open the file, making it as needed; what an interrupted erasing left is finished."""
-        connection = LedgerConnection(path, busy_timeout_s=busy_timeout_s, migrations=MIGRATIONS, is_erased=True)
+        connection = LedgerConnection(
+            path, busy_timeout_s=busy_timeout_s, migrations=MIGRATIONS, indexes=(), is_erased=True
+        )
         try:
             await connection.connect()
             voices = cls(connection)
