@@ -80,6 +80,8 @@ class AssetRecords:
     async def get_assets(self, asset_ids: Iterable[str]) -> dict[str, Asset]:
         """The assets of these ids that there are, by id."""
         ids = list(dict.fromkeys(asset_ids))
+        if not ids:
+            return {}
 
         def work(db: sqlite3.Connection) -> list[sqlite3.Row]:
             sql = f"{_SELECT} WHERE asset_id = ?"

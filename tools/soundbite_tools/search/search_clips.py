@@ -268,7 +268,8 @@ async def _of_sources(library: Library, page: Sequence[TimeRange]) -> tuple[dict
     """What became of the files of recordings, and what tells those of one title apart, by id."""
     ledger = await library.ledger()
     assets = await ledger.get_assets(entry.asset_id for entry in page)
-    return await file_states(assets.values()), await origins(ledger, assets.values())
+    states, told_apart = await asyncio.gather(file_states(assets.values()), origins(ledger, assets.values()))
+    return states, told_apart
 
 
 async def _not_searched(library: Library, space: Space) -> list[str]:

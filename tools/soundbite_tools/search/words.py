@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from soundbite_tools.search.numbers import folded_numbers
 from soundbite_tools.words.rarity import term_of, weight_of
@@ -77,8 +77,12 @@ class QuestionWords:
         self._weights = {term: weight_of(term) for term in self._words}
         self._total = sum(self._weights.values())
         self._spoken = terms_of(question)
+        self._spoken_words = frozenset(self._spoken)
         self._has_number = any(term.isdecimal() for term in self._words)
         self._beginnings = {word[:_FIRST_LETTERS] for word in self._words.values()}
+        # A question is compared with hundreds of texts, which have most of their words in common.
+        self._terms_of_word: dict[str, tuple[str, ...]] = {}
+        self._slips_of_word: dict[str, tuple[str, ...]] = {}
 
     def share(self, text: str) -> float:
         """Return the share, 0 to 1, of what the question's words tell that a text holds."""
@@ -92,18 +96,32 @@ class QuestionWords:
         alike = {word for word in words if word[:_FIRST_LETTERS] in beginnings}
         if not alike:
             return 0.0
-        present = {term_of(word) for word in alike}
+        present, slips = set[str](), set[str]()
+        for word in alike:
+            if word not in self._terms_of_word:
+                self._compare(word)
+            present.update(self._terms_of_word[word])
+            slips.update(self._slips_of_word[word])
         weight = sum(
-            self._weights[term] * (1.0 if term in present else _SLIP_SHARE * _is_slip_of_any(word, alike))
-            for term, word in self._words.items()
+            weight * (1.0 if term in present else _SLIP_SHARE * (term in slips))
+            for term, weight in self._weights.items()
         )
         return weight / self._total
+
+    def _compare(self, word: str) -> None:
+        """Note which of the question's terms a word of a text is, and which of them with a slip."""
+        term = term_of(word)
+        self._terms_of_word[word] = (term,) if term in self._words else ()
+        self._slips_of_word[word] = tuple(other for other, own in self._words.items() if _is_slip(own, word))
 
     def quoted(self, text: str) -> float:
         """Return the share of the question's words, 0 to 1, that a text holds in a row: 0 for fewer than three."""
         if len(self._spoken) < LEAST_QUOTED:
             return 0.0
-        longest = longest_run(self._spoken, terms_of(text))
+        words = terms_of(text)
+        if sum(word in self._spoken_words for word in words) < LEAST_QUOTED:
+            return 0.0
+        longest = longest_run(self._spoken, words)
         return longest / len(self._spoken) if longest >= LEAST_QUOTED else 0.0
 
     def spellings(self) -> tuple[str, ...]:
@@ -173,10 +191,9 @@ def has_slip(word: str, other: str) -> bool:
     return short[at + 1 :] == long[at + 1 :] or swapped == long[at:]
 
 
-def _is_slip_of_any(word: str, others: Iterable[str]) -> bool:
-    if len(word) < _LEAST_LETTERS_WITH_SLIP or not word.isalpha():
-        return False
-    return any(len(other) >= _LEAST_LETTERS_WITH_SLIP and has_slip(word, other) for other in others)
+def _is_slip(word: str, other: str) -> bool:
+    """Whether a word is known in another that has a slip."""
+    return min(len(word), len(other)) >= _LEAST_LETTERS_WITH_SLIP and word.isalpha() and has_slip(word, other)
 
 
 def _forms(word: str) -> Iterator[str]:
