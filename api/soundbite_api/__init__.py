@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     )
     from soundbite_api.files import ABOUT_TRACKS, FileChanged, NoRegularFile, OpenFile, SourceFile
     from soundbite_api.rate_limits import RateLimit, read_rate_limits
-    from soundbite_api.retries import BackOff, PollPolicy, RetryPolicy
     from soundbite_api.spaces import (
         HOSTED_DIMENSION,
         HOSTED_MODEL,
@@ -64,6 +63,7 @@ if TYPE_CHECKING:
         model_of,
         refusal,
     )
+    from soundbite_api.transport import BackOff, PollPolicy, RetryPolicy
 
 _NAMES = {
     "assets": "Asset AssetPage TimedText Transcription UploadTicket",
@@ -78,10 +78,10 @@ _NAMES = {
     ),
     "files": "ABOUT_TRACKS FileChanged NoRegularFile OpenFile SourceFile",
     "rate_limits": "RateLimit read_rate_limits",
-    "retries": "BackOff PollPolicy RetryPolicy",
     "spaces": (
         "EmbeddedSpace HOSTED_DIMENSION HOSTED_MODEL HOSTED_MODELS LONGEST_SINGLE_SEC MARENGO_35 model_of refusal"
     ),
+    "transport": "BackOff PollPolicy RetryPolicy",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 

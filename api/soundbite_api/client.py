@@ -28,7 +28,6 @@ from soundbite_api.embeddings import (
 from soundbite_api.errors import AssetFailed, MalformedResponse, PlatformError, RequestRefused, task_failure
 from soundbite_api.files import FileChanged, OpenFile, SourceFile
 from soundbite_api.rate_limits import retry_after_s
-from soundbite_api.retries import PollPolicy, RetryPolicy
 from soundbite_api.spaces import (
     HOSTED_MODEL,
     MARENGO_35,
@@ -41,7 +40,7 @@ from soundbite_api.spaces import (
     sound_body,
     text_body,
 )
-from soundbite_api.transport import Transport
+from soundbite_api.transport import PollPolicy, RetryPolicy, Transport
 from soundbite_api.uploading import KeepTicket, changed_while_sent, upload_in_parts
 
 HOSTED_BASE_URL = "https://api.twelvelabs.io/v1.3"

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 from filelock import FileLock
 
-from soundbite_api.retries import BackOff
+from soundbite_api.transport import BackOff
 from soundbite_engine.packs.installed import (
     PackError,
     build_in,
