@@ -24,8 +24,8 @@ from soundbite_engine.analysis.analyse import (
     PartRecords,
     Progress,
     analyse,
+    embeddings,
 )
-from soundbite_engine.analysis.items import embeddings
 from soundbite_engine.analysis.parts import PartFacts
 from soundbite_engine.errors import EngineError, MediaError, duration_exceeded
 from soundbite_engine.platform.asset_records import AssetRecord
