@@ -9,6 +9,7 @@ from soundbite_store.clips import (
     StoredClip,
     UpsertResult,
     clip_id_for,
+    digest_of,
     one_a_span,
 )
 from soundbite_store.errors import (
@@ -25,10 +26,10 @@ from soundbite_store.errors import (
 from soundbite_store.filters import AssetSpeaker, ClipFilter
 from soundbite_store.lance.clip_store import ClipStore
 from soundbite_store.lance.places import StoreAccess, StoreCapabilities, capabilities_of
-from soundbite_store.lance.rescue import Holding, LostTable, StoreRescue, digest_of
+from soundbite_store.lance.rescue import Holding, LostTable, StoreRescue
+from soundbite_store.ledger.assets import Unscrubbed
 from soundbite_store.ledger.corrections import Erased, LedgerChange, in_force
 from soundbite_store.ledger.damage import Salvage, ledger_damage, salvage_ledger
-from soundbite_store.ledger.erasures import Unscrubbed
 from soundbite_store.ledger.ledger import ForgottenRecords, Ledger
 from soundbite_store.ledger.records import (
     BROUGHT,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from soundbite_store.vectors import Space
 
+_DIGEST_BYTES = 7
 TEXT_COLUMNS = ("transcript", "sound_words")
 """What a search for words looks through."""
 # The index that a large table has for filters by a field, and whether its values seldom repeat.
@@ -47,6 +48,12 @@ def row_id_for(
         _ms(end_sec),
         segmentation,
     )[:32]
+
+
+def digest_of(row_ids: Iterable[str]) -> int:
+    """A number for a set of row ids; that of two sets without a common id is the sum of theirs."""
+    digests = (hashlib.blake2b(row_id.encode(), digest_size=_DIGEST_BYTES).digest() for row_id in row_ids)
+    return sum(int.from_bytes(digest) for digest in digests)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

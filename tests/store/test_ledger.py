@@ -26,7 +26,7 @@ from soundbite_store import (
 )
 from soundbite_store.ledger.assets import _put
 from soundbite_store.ledger.connection import make_private_file
-from soundbite_store.ledger.queries import MAX_CACHED_QUERIES
+from soundbite_store.ledger.ledger import MAX_CACHED_QUERIES
 
 WAIT_S = 20
 ASSET = Asset(

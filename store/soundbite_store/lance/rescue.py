@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from soundbite_store.clips import digest_of
 from soundbite_store.errors import StoreBusy, StoreError, lance_errors, tells_of_damage
 from soundbite_store.lance.indexes import broken_indexes, drop_broken_indexes
 from soundbite_store.lance.schema import space_of
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from soundbite_store.lance.table import ClipTable
 
 _GROUPED = ("asset_id", "task_id", "segmentation", "embedding_option", "embedding_scope")
-_DIGEST_BYTES = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +39,6 @@ class Holding:
     rows: int
     digest: int
     """The sum of the digests of their ids; 0 where ids were not read."""
-
-
-def digest_of(row_ids: Iterable[str]) -> int:
-    """A number for a set of row ids; that of two sets without a common id is the sum of theirs."""
-    digests = (hashlib.blake2b(row_id.encode(), digest_size=_DIGEST_BYTES).digest() for row_id in row_ids)
-    return sum(int.from_bytes(digest) for digest in digests)
 
 
 async def read_holdings(table: AsyncTable, *, with_ids: bool) -> list[Holding]:

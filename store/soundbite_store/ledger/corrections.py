@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from soundbite_store.ledger.assets import silence_envelope
+from soundbite_store.ledger.assets import Unscrubbed, note_erased, note_unscrubbed, silence_envelope
 from soundbite_store.ledger.connection import LedgerConnection
-from soundbite_store.ledger.erasures import Unscrubbed, note_erased, note_unscrubbed
 from soundbite_store.ledger.records import Asset, Correction, Span, StoredTranscript
 from soundbite_store.ledger.transcripts import insert_transcript, packed, unpacked
 from soundbite_store.locks import OwnerLock
