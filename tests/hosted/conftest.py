@@ -25,8 +25,7 @@ from soundbite_engine.audio.decode import probe
 from soundbite_engine.audio.encode import cut, to_flac
 from soundbite_engine.errors import EngineError
 from soundbite_store import TimedText
-from soundbite_tools.config import MIB, LibraryConfig, UrlRules
-from soundbite_tools.library import Library
+from soundbite_tools.library import MIB, Library, LibraryConfig, UrlRules
 from soundbite_tools.requests import SoundFormat
 from soundbite_tools.sources.local_media import Heard, Media, MediaProblem
 

@@ -16,8 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from soundbite_api import PlatformClient, RetryPolicy, SourceFile
-from soundbite_tools.config import LibraryConfig
-from soundbite_tools.library import Library
+from soundbite_tools.library import Library, LibraryConfig
 from soundbite_tools.requests import SoundFormat
 from soundbite_tools.sources.local_media import Media, MediaProblem
 

@@ -9,10 +9,9 @@ from pathlib import Path
 import anyio
 
 from soundbite_api import PlatformClient
-from soundbite_tools.config import LibraryConfig
 from soundbite_tools.embed.jobs import Jobs
 from soundbite_tools.housekeeping import make_ready
-from soundbite_tools.library import Library
+from soundbite_tools.library import Library, LibraryConfig
 from soundbite_tools.sources.local_media import MediaReader
 
 

@@ -13,8 +13,8 @@ from tool_calls import embed_audio, get_task, list_audio
 
 from soundbite_server.http.callers import AudioAllowance, LimitReached, Limits
 from soundbite_store import Ledger, StoreBusy
-from soundbite_tools.config import UrlRules
 from soundbite_tools.errors import ToolProblem
+from soundbite_tools.library import UrlRules
 
 OpenLibrary = Callable[..., Any]
 PUBLIC = UrlRules(mode="public")

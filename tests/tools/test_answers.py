@@ -24,9 +24,8 @@ from soundbite_engine.space import Floats, joined
 from soundbite_engine.speech.transcripts import Sentence
 from soundbite_engine.text import clip_vectors
 from soundbite_store import Asset, Clip, Space, clip_id_for
-from soundbite_tools.config import LibraryConfig
 from soundbite_tools.errors import QuestionProblem
-from soundbite_tools.library import Library
+from soundbite_tools.library import Library, LibraryConfig
 from soundbite_tools.results import SearchResult
 
 pytestmark = pytest.mark.slow

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from soundbite_tools.config import LibraryConfig
 from soundbite_tools.errors import SourceProblem, ToolProblem
+from soundbite_tools.library import LibraryConfig
 from soundbite_tools.sources.sources import GivenSource, choose, resolve
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from soundbite_tools.config import UrlRules
 from soundbite_tools.errors import SourceProblem
+from soundbite_tools.library import UrlRules
 from soundbite_tools.sources.sources import allowed_url
 
 PUBLIC = UrlRules()

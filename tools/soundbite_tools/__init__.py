@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from soundbite_tools.config import EMBEDDED, LibraryConfig, UrlRules
     from soundbite_tools.embed.embed_audio import embed_audio
     from soundbite_tools.embed.get_task import get_task, task_result
     from soundbite_tools.embed.jobs import Jobs
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from soundbite_tools.groups.kmeans import group_vectors
     from soundbite_tools.groups.results import ClassifyResult, ClusterListing
     from soundbite_tools.housekeeping import finish_scrubbing, forget_unused, make_ready
-    from soundbite_tools.library import Library
+    from soundbite_tools.library import EMBEDDED, Library, LibraryConfig, UrlRules
     from soundbite_tools.read.chapters import Chapter, chapters_of
     from soundbite_tools.read.contents import Contents, contents_of, levels_of
     from soundbite_tools.read.formats import (
@@ -142,7 +141,6 @@ if TYPE_CHECKING:
     from soundbite_tools.words.glossary import Glossary
 
 _NAMES = {
-    "config": "EMBEDDED LibraryConfig UrlRules",
     "embed.embed_audio": "embed_audio",
     "embed.live.follow": "LEFT_STAGE begin_following end_following writing",
     "embed.get_task": "get_task task_result",
@@ -165,7 +163,7 @@ _NAMES = {
     "groups.cluster_clips": "cluster_clips distinctive_words",
     "groups.kmeans": "group_vectors",
     "groups.results": "ClassifyResult ClusterListing",
-    "library": "Library",
+    "library": "EMBEDDED Library LibraryConfig UrlRules",
     "read.formats": (
         "TRANSCRIPT_FORMATS TranscriptFormat as_text as_webvtt is_transcript_file transcript_file transcript_file_name"
     ),

@@ -26,9 +26,8 @@ from soundbite_tools.text import clock_range, file_label, number
 if TYPE_CHECKING:
     from soundbite_api import Asset as PlatformAsset
     from soundbite_store import Asset, Task
-    from soundbite_tools.config import LibraryConfig
     from soundbite_tools.embed.params import EmbedParams
-    from soundbite_tools.library import Library
+    from soundbite_tools.library import Library, LibraryConfig
 
 
 # Mono FLAC at 48 kHz takes about two thirds of its 96 kB a second.

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from soundbite_api import NotFound
 from soundbite_store import Asset, ClipFilter, Holding, Space, StoreRescue, Task
-from soundbite_tools.config import EMBEDDED
 from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.spending import TaskFigures
+from soundbite_tools.library import EMBEDDED
 from soundbite_tools.sources.sources import source_label
 
 if TYPE_CHECKING:

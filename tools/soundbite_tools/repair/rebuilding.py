@@ -24,11 +24,11 @@ from soundbite_store import (
     digest_of,
     one_a_span,
 )
-from soundbite_tools.config import EMBEDDED
 from soundbite_tools.embed.params import EmbedParams, track_of
 from soundbite_tools.embed.spending import TaskFigures, count_kinds
 from soundbite_tools.embed.uploads import ready_asset
 from soundbite_tools.errors import raises_problems
+from soundbite_tools.library import EMBEDDED
 from soundbite_tools.repair.comparison import Stray, Unheard
 from soundbite_tools.requests import BOTH_OPTIONS, BOTH_SCOPES, Structure
 from soundbite_tools.sources.files import INLINE_FOLDER, recorded_file

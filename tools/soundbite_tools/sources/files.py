@@ -26,8 +26,7 @@ from soundbite_tools.text import file_label, plain_text
 
 if TYPE_CHECKING:
     from soundbite_store import Asset
-    from soundbite_tools.config import LibraryConfig
-    from soundbite_tools.library import Library
+    from soundbite_tools.library import Library, LibraryConfig
 
 
 INLINE_FOLDER = "inline"

@@ -21,7 +21,7 @@ from soundbite_tools.text import plain_text
 
 if TYPE_CHECKING:
     from soundbite_store import Asset
-    from soundbite_tools.config import LibraryConfig, UrlRules
+    from soundbite_tools.library import LibraryConfig, UrlRules
 
 
 _LONGEST_URL = 2048

@@ -21,7 +21,7 @@ from soundbite_tools.words.timed_words import spread_words
 
 if TYPE_CHECKING:
     from soundbite_store import Asset
-    from soundbite_tools.config import LibraryConfig
+    from soundbite_tools.library import LibraryConfig
 
 _CAPTIONS = (".vtt", ".srt")
 TRANSCRIPT_ENDINGS = (*_CAPTIONS, ".json", ".txt")
