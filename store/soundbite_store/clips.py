@@ -132,6 +132,8 @@ class ClipHit:
     clip: StoredClip
     score: float
     """Cosine similarity (-1 to 1) from a vector search, BM25 (above 0) from a text search."""
+    cosine: float | None = None
+    """Of a text search that was given a vector: its cosine to the row's, where that cost no search of its own."""
 
 
 @dataclass(frozen=True, slots=True)

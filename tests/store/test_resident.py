@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundbite_store import Clip, ClipFilter, ClipHit, ClipStore, Space
+from soundbite_store import Clip, ClipFilter, ClipHit, ClipStore, Space, clip_id_for
 from soundbite_store.resident import index as resident_index
 from soundbite_store.resident.words import is_simple, words_of
 
@@ -27,6 +27,8 @@ FILTERS = [
     ClipFilter(embedding_scope="asset"),
     ClipFilter(asset_ids=("a_1", "a_3", "a_none")),
     ClipFilter(asset_ids=()),
+    ClipFilter(clip_ids=(*(clip_id_for("a_1", 6.0 * at, 6.0 * at + 6.0) for at in range(40)), "c_none")),
+    ClipFilter(clip_ids=("c_none",)),
     ClipFilter(task_id="t_1", segmentation="fixed:6"),
     ClipFilter(content_hash="hash of a_2"),
     ClipFilter(segmentation="natural"),
@@ -112,6 +114,37 @@ async def test_memory_answers_as_the_disk_does_with_vectors_and_without(
     for question, answer in read.items():
         assert copy[question] == answer, question
     assert sum(bool(answer) for answer in copy.values()) > len(copy) // 2
+
+
+async def test_clips_by_their_words_come_with_their_cosines_where_those_are_on_the_way(
+    tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_lance(monkeypatch)
+    query = np.random.default_rng(5).normal(size=16)
+    where = ClipFilter(embedding_option="transcription", embedding_scope="clip")
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, clips)
+        await store.optimise(space)
+        near = {hit.clip.clip_id: hit.score for hit in await store.vector_search(space, query, where=where, limit=500)}
+        hits = await store.text_search(space, "river sea", where=where, limit=50, near=query)
+        assert len(hits) == 50
+        assert [hit.cosine for hit in hits] == [pytest.approx(near[hit.clip.clip_id], abs=1e-5) for hit in hits]
+        assert {hit.cosine for hit in await store.text_search(space, "river sea")} == {None}
+
+
+async def test_few_clips_are_compared_without_counting_or_going_through_rows(
+    tmp_path: Path, space: Space, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resident_index, "MOST_VECTOR_BYTES", 0)
+    few = ClipFilter(clip_ids=tuple(clip.clip_id for clip in clips[::50]))
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, clips)
+        table = await store.connection.table_for_writing(space)
+        before = await store.vector_search(space, clips[0].vector, where=few)
+        monkeypatch.setattr(table.search._lance, "_plan", None)  # which counts, and of which a search would be made
+        monkeypatch.setattr(table.facts, "count", None)
+        assert await store.vector_search(space, clips[0].vector, where=few) == before
+        assert before[0].clip.clip_id == clips[0].clip_id
 
 
 async def test_clips_found_in_memory_are_the_whole_clips(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:

@@ -235,13 +235,17 @@ class ClipStore:
 
     @_traced
     async def text_search(
-        self, space: Space, text: str, *, where: ClipFilter = _EVERYTHING, limit: int = 10
+        self,
+        space: Space,
+        text: str,
+        *,
+        where: ClipFilter = _EVERYTHING,
+        limit: int = 10,
+        near: ArrayLike | None = None,
     ) -> list[ClipHit]:
-        """The clips that hold words of the text, best BM25 first, each clip once. No operators: words only."""
+        """The clips that hold words of the text, best BM25 first, each once; with their cosines to `near`, if cheap."""
         table = await self.connection.table(space)
-        if table is None or limit < 1:
-            return []
-        return await table.search.by_words(text, where, limit)
+        return [] if table is None or limit < 1 else await table.search.by_words(text, where, limit, near)
 
     @_traced
     async def clips(

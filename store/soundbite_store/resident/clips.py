@@ -188,6 +188,11 @@ class ResidentClips:
         best = _greatest(scores, count)
         return self._hits(rows[best], scores[best])
 
+    def addresses(self, where: ClipFilter) -> NDArray[np.int64]:
+        """Where LanceDB has the rows that a filter lets through."""
+        addresses: NDArray[np.int64] = self._rows.addresses[self._rows.matching(where)]
+        return addresses
+
     def at(self, addresses: NDArray[np.int64], scores: Sequence[float]) -> list[ClipHit] | None:
         """The rows at these addresses, those that are gone left out; None where one was never here."""
         rows = self._rows.places(addresses)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from soundbite_store import ClipFilter, ClipHit, ClipStore, Space
+from soundbite_store import ClipFilter, ClipHit, ClipStore, Space, StoredClip
 from soundbite_tools.search.calibration import Calibration, calibration_of
 from soundbite_tools.search.queries import SOUND, SPEECH
 from soundbite_tools.search.words import ExactWords, QuestionWords, sound_terms
@@ -76,7 +76,7 @@ async def gather(
     if vectors.whole is not None and await search.has_fused():
         searches["fused"] = search.loose(vectors.whole, "fused", "clip")
     if text:
-        searches["words"] = search.holding(text)
+        searches["words"] = search.holding(text, vectors.speech)
     # Not a task group, which wraps what fails in it: the store's own error tells what to do.
     hits = dict(zip(searches, await asyncio.gather(*searches.values()), strict=True))
     if vectors.speech is not None and vectors.sound is None and "words" in hits:
@@ -125,11 +125,15 @@ class _Search:
         Without them the score of a clip would depend on how many others are nearer.
         """
         known = {hit.clip.clip_id for hit in nearest}
-        further = [hit.clip.clip_id for hit in holding if hit.clip.clip_id not in known]
+        further = [hit for hit in holding if hit.clip.clip_id not in known]
         if len(nearest) < self.limit or not further:
             return nearest
-        of_those = replace(self, where=replace(self.where, clip_ids=tuple(further)), limit=len(further))
-        return [*nearest, *await of_those.nearest(vector, "transcription")]
+        measured = [ClipHit(hit.clip, hit.cosine) for hit in further if hit.cosine is not None and _is_said(hit.clip)]
+        known |= {hit.clip.clip_id for hit in measured}
+        if asked := tuple(hit.clip.clip_id for hit in further if hit.clip.clip_id not in known):
+            of_those = replace(self, where=replace(self.where, clip_ids=asked), limit=len(asked))
+            measured += await of_those.nearest(vector, "transcription")
+        return [*nearest, *sorted(measured, key=lambda hit: -hit.score)]
 
     async def has_fused(self) -> bool:
         """Whether any recording was embedded with sound and speech in one vector; the store remembers that."""
@@ -142,8 +146,15 @@ class _Search:
         clipped = await self.store.assets_with_clips(self.space, {hit.clip.asset_id for hit in hits})
         return [hit for hit in hits if hit.clip.asset_id not in clipped]
 
-    async def holding(self, text: str) -> Sequence[ClipHit]:
+    async def holding(self, text: str, vector: Vector | None) -> Sequence[ClipHit]:
         words = QuestionWords(text).spellings()
         if not words:
             return []
-        return await self.store.text_search(self.space, " ".join(words), where=self.where, limit=self.limit)
+        return await self.store.text_search(
+            self.space, " ".join(words), where=self.where, limit=self.limit, near=vector
+        )
+
+
+def _is_said(clip: StoredClip) -> bool:
+    """Whether it is the row of what is said in a clip, which `nearest` looks through."""
+    return clip.embedding_option == "transcription" and clip.embedding_scope == "clip"
