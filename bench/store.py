@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import sys
 import tempfile
@@ -24,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from serving.stdio_server import started
 from storage.data import SPACE, TAG, Sounds, clip_number, clips, is_tagged, tables
-from storage.limits import FILTERED_RECALL, IDLE_MB, INGEST, RECALL, TIME, verdicts
+from storage.limits import FILTERED_RECALL, IDLE_MB, INGEST, QUESTION_MS, RECALL, TIME, verdicts
 from storage.peers import HITS, PEERS, numpy_exact
 
 from soundbite_store import Clip, ClipFilter, ClipHit, ClipStore
@@ -36,7 +37,7 @@ FEWER = 10  # of a peer that takes a second for each
 MOST_BUILD_S = 120.0
 INGESTED = 10_000
 AN_ASSET = 500
-SERVER_SEARCHES = 20
+SERVER_SEARCHES = 60
 IDLE_S = 10.0
 
 
@@ -45,13 +46,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the clip store beside other ways to search.")
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--no-peers", action="store_true", help="only numpy and the store")
+    parser.add_argument("--json", type=Path, help="write the figures here too")
     options = parser.parse_args()
+    measured = []
     for rows in options.rows:
         with tempfile.TemporaryDirectory(prefix="soundbite-bench-") as folder:
-            asyncio.run(measure(rows, Path(folder), with_peers=not options.no_peers))
+            figures = asyncio.run(measure(rows, Path(folder), with_peers=not options.no_peers))
+        measured.append({"rows": rows} | {figure: round(value, 4) for figure, value in figures.items()})
+        if options.json:
+            options.json.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
 
 
-async def measure(rows: int, folder: Path, *, with_peers: bool) -> None:
+async def measure(rows: int, folder: Path, *, with_peers: bool) -> dict[str, float]:
     """One size: fill the store, search it, search the others."""
     sounds = Sounds()
     vectors = np.concatenate([sounds.vectors(min(50_000, rows - first)) for first in range(0, rows, 50_000)])
@@ -64,12 +70,13 @@ async def measure(rows: int, folder: Path, *, with_peers: bool) -> None:
         await fill(store, vectors, sounds)
         figures |= await measure_searches(store, vectors, queries)
         print(await disk(store, folder / "store", vectors.nbytes))
-    figures |= await asyncio.to_thread(server_memory, folder)
+    figures |= await asyncio.to_thread(measure_server, folder)
     async with await ClipStore.open(folder / "store") as store:
         figures |= await measure_ingest(store, sounds, rows, folder)
     if with_peers:
         measure_peers(vectors, queries, folder)
     print("\n".join(["wanted:", *verdicts(rows, figures)]), flush=True)
+    return figures
 
 
 async def disk(store: ClipStore, folder: Path, vectors: int) -> str:
@@ -129,23 +136,27 @@ async def added(folder: Path, batches: Sequence[Any], prepared: Callable[[Any], 
     return (time.perf_counter() - started) / (len(batches) - 1)
 
 
-def server_memory(folder: Path) -> dict[str, float]:
-    """What a server on the store takes: after it answered searches, and a little later, idle."""
-    home = folder / "home"
+def measure_server(folder: Path) -> dict[str, float]:
+    """What a question takes of a server on the store, embedding included, and its memory then and a little later."""
+    home, taken = folder / "home", []
     place = {"SOUNDBITE_STORE": str(folder / "store"), "SOUNDBITE_WORKERS": "1"}
     with environment(place), started([sys.executable, "-m", "soundbite_server", "serve"], home) as server:
         server.greet()
         for row in range(SERVER_SEARCHES):
             arguments = {"query": f"word{40 + row} word{400 + row}"}
+            begun = time.perf_counter()
             answer = server.request("tools/call", {"name": "search_clips", "arguments": arguments})
+            taken.append((time.perf_counter() - begun) * 1e3)
             if answer.get("isError"):
-                print(f"memory of a server: not measured, its search failed: {answer['content']}")
+                print(f"a server: not measured, its search failed: {answer['content']}")
                 return {}
         busy = resident_mb(server.process.pid)
         time.sleep(IDLE_S)
         idle = resident_mb(server.process.pid)
+    p50, p95 = np.percentile(taken[SERVER_SEARCHES // 2 :], [50, 95])
+    print(f"a question over MCP p50 {p50:.1f} ms  p95 {p95:.1f} ms; the first {taken[0]:.0f} ms")
     print(f"memory of a server after {SERVER_SEARCHES} searches: {busy:,.0f} MB, idle {idle:,.0f} MB", flush=True)
-    return {IDLE_MB: idle}
+    return {IDLE_MB: idle, QUESTION_MS: float(p50)}
 
 
 @contextmanager

@@ -29,7 +29,7 @@ EXACT_MAX_ROWS = 20_000
 REBUILD_AT_GROWTH = 4
 """New rows join the partitions of the old ones; from this many times the rows the partitions fit no more."""
 WANTED_RECALL = 0.99
-_MIN_REFINE = 2
+_MIN_REFINE = 3
 # Partitions to read and candidates to compare by their true vectors: the cheapest pair that finds enough is kept.
 _EFFORTS = ((20, 70), (20, 100), (40, 100), (40, 200), (80, 400), (160, 800))
 _PROBE_QUERIES = 32
