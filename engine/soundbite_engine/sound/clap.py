@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from soundbite_engine.devices import onnx_providers
 from soundbite_engine.errors import CHECK_PACKS, EngineError
 from soundbite_engine.sound.sound_blocks import Described, heard_names
 from soundbite_engine.space import Floats, unit_rows
@@ -148,7 +149,7 @@ def _session(path: Path, threads: int) -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     try:
-        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(str(path), options, providers=onnx_providers(runtime))
     except Exception as exc:  # the runtime's own errors have no common parent but this
         raise EngineError(
             "pack_missing", f"the model {path.name} can't be loaded ({type(exc).__name__}); {CHECK_PACKS}"

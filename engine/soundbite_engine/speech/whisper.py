@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import math
 import zlib
 from collections.abc import Iterator, Sequence
@@ -14,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from soundbite_engine.audio.spectra import Floats
+from soundbite_engine.devices import CPU, speech_device
 from soundbite_engine.errors import CHECK_PACKS, EngineError
 from soundbite_engine.speech.transcripts import UNSPACED_LANGUAGES, Word, sentence_runs
 from soundbite_engine.workers.plans import SAMPLE_RATE_HZ
 
+_log = logging.getLogger(__name__)
 _BEAMS = 5
 _LEAST_PROBABILITY = 1e-6
 _SEEK_HZ = 100  # the unit of a segment's place
@@ -70,12 +73,10 @@ class Recogniser:
             EngineError: there is none, or it can't be loaded.
         """
         whisper = importlib.import_module("faster_whisper")  # by name: only a worker pays for it
+        # The small one of the install is quick enough where the rest of the work is done.
+        wanted = CPU if language else speech_device()
         try:
-            # One thread: two processes of one are twice as quick as one of two (bench/full_settings.py). Nothing is
-            # ever fetched from the network.
-            model = whisper.WhisperModel(
-                folder, device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True
-            )
+            model = _model(whisper, folder, wanted)
         except (RuntimeError, ValueError, OSError) as exc:
             raise EngineError(
                 "pack_missing",
@@ -113,6 +114,21 @@ class Recogniser:
             words = list(_words(segment.words or (), about.language, begin_sec, length_sec))
             heard[number] += [Phrase(tuple(run)) for run in sentence_runs(words)]
         return heard
+
+
+def _model(whisper: Any, folder: str, wanted: tuple[str, str]) -> Any:
+    for device, numbers in dict.fromkeys((wanted, CPU)):
+        try:
+            # One thread: two processes of one are twice as quick as one of two (bench/full_settings.py). Nothing is
+            # ever fetched from the network.
+            return whisper.WhisperModel(
+                folder, device=device, compute_type=numbers, cpu_threads=1, local_files_only=True
+            )
+        except (RuntimeError, ValueError):
+            if (device, numbers) == CPU:
+                raise
+            _log.warning("The recogniser runs on the processor: the graphics processor can't be used.", exc_info=True)
+    raise AssertionError
 
 
 def _words(heard: Sequence[Any], language: str, begin_sec: float, length_sec: float) -> Iterator[Word]:
