@@ -36,8 +36,8 @@ import numpy as np
 from machine.peaks import current_mb, process_family
 from storage.data import Sounds
 
+from soundbite_engine.workers.memory import give_back, give_back_large_blocks_at_once
 from soundbite_server.libraries import open_jobs
-from soundbite_server.lifespan import give_back, give_back_large_blocks_at_once
 from soundbite_server.settings import Settings
 from soundbite_store import Asset, Clip, ClipStore, Space, StoredTranscript, TimedText, clip_id_for
 from soundbite_tools import (
@@ -223,7 +223,7 @@ def foretold(days: list[Day], name: str, hours: float) -> float:
 
 async def run(options: argparse.Namespace) -> int:
     """Measure the points, and compare the last one with the line through those before."""
-    give_back_large_blocks_at_once()
+    give_back_large_blocks_at_once(4 << 20)  # as a server does
     with tempfile.TemporaryDirectory(prefix="soundbite-day-") as name:
         home = Path(name).resolve()
         async with open_jobs(Settings(home=home)) as jobs:

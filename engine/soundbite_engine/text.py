@@ -14,6 +14,7 @@ import numpy as np
 from soundbite_engine.errors import CHECK_PACKS, EngineError
 from soundbite_engine.space import Floats, unit_rows
 from soundbite_engine.speech.transcripts import Sentence
+from soundbite_engine.workers.memory import give_back
 
 MODEL, TOKENIZER = "model.onnx", "tokenizer.json"
 MOST_TOKENS = 256
@@ -51,6 +52,7 @@ class SentenceEmbedder:
                 "pack_missing",
                 f"the text model in {folder.name} can't be loaded ({type(exc).__name__}); {CHECK_PACKS}",
             ) from exc
+        give_back()  # the weights as they were read, beside what is made of them: 60 MB
         tokenizer.no_padding()
         tokenizer.enable_truncation(MOST_TOKENS)
         return cls(session, tokenizer, frozenset(given.name for given in session.get_inputs()))
@@ -102,6 +104,7 @@ def _batches(encodings: Sequence[tuple[int, Any]]) -> Iterator[list[tuple[int, A
 def _options(runtime: Any) -> Any:
     options = runtime.SessionOptions()
     options.inter_op_num_threads = options.intra_op_num_threads = 1
+    options.enable_cpu_mem_arena = False  # it grows by powers of two and keeps all of it
     options.log_severity_level = 4
     return options
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
+from soundbite_engine.workers.memory import give_back, give_back_large_blocks_at_once
 from soundbite_server.http.callers import LOCAL, principal
 from soundbite_tools import ToolProblem, WorkFailed, sentence
 
@@ -21,36 +21,11 @@ if TYPE_CHECKING:
     from soundbite_tools import Jobs, Library
 
 
-_M_MMAP_THRESHOLD = -3  # of malloc.h
-_LARGE_BYTES = 4 << 20
+_LARGE_BYTES = 4 << 20  # tables that are read into memory
 # A client over stdio asks for the handshake and the tools first; opening a library would keep it waiting.
 _HANDSHAKE_S = 0.25
 _MEMORY_EVERY_S = 30.0
 log = logging.getLogger(__name__)
-
-
-def give_back() -> None:
-    """Return freed pages to the system, where that is for us to do (glibc); others do it by themselves.
-
-    glibc keeps an arena for each few threads, and in each what was freed there: pieces between those in use. It takes
-    some milliseconds for each 10 MB, in which threads that allocate may wait.
-    """
-    import ctypes
-
-    if sys.platform == "linux" and (malloc_trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
-        malloc_trim(ctypes.c_size_t(0))
-
-
-def give_back_large_blocks_at_once() -> None:
-    """Have blocks of 4 MB and more go back to the system as soon as they are freed (glibc).
-
-    glibc does so up to 32 MB only until one is freed: from then on it keeps blocks of that size. A table that is read
-    into memory leaves its pages behind that way, twice what is held of it.
-    """
-    import ctypes
-
-    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
-        mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 class Services:
@@ -129,7 +104,7 @@ class Services:
             # Imported in here: what fails to load is told like what fails to open.
             from soundbite_server.libraries import open_libraries
 
-            give_back_large_blocks_at_once()
+            give_back_large_blocks_at_once(_LARGE_BYTES)
 
             async with open_libraries(self.settings, is_over_http=self.http is not None) as self._pool:
                 if self.http and self.http.has_own_libraries:

@@ -13,6 +13,7 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
+from soundbite_engine.workers.memory import give_back
 from soundbite_server import lifespan
 
 BOUND_SEC = 30.0
@@ -44,7 +45,7 @@ def test_what_is_free_between_pieces_in_use_is_given_back() -> None:
     thread.start()
     thread.join()
     before = anonymous_bytes()
-    lifespan.give_back()
+    give_back()
     given_back = before - anonymous_bytes()
     libc.free(kept[0])
     assert given_back > BLOCKS * BLOCK_BYTES / 2
@@ -56,12 +57,12 @@ def test_a_large_block_goes_back_when_it_is_freed(is_asked: str, kept: str) -> N
     # In a process of its own: it can't be unasked.
     code = """
 import ctypes, sys
-from soundbite_server import lifespan
+from soundbite_engine.workers.memory import give_back_large_blocks_at_once
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, (ctypes.c_size_t,)
 libc.free.argtypes = (ctypes.c_void_p,)
 if sys.argv[1] == "1":
-    lifespan.give_back_large_blocks_at_once()
+    give_back_large_blocks_at_once(16 << 20)
 def anonymous_kb():
     return int(next(line for line in open("/proc/self/status") if line.startswith("RssAnon")).split()[1])
 before = anonymous_kb()

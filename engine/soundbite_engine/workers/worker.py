@@ -22,10 +22,12 @@ from typing import Any, BinaryIO
 
 from soundbite_engine.errors import EngineError
 from soundbite_engine.workers.jobs import HEADER, body_size, encode, find_job
+from soundbite_engine.workers.memory import give_back_large_blocks_at_once
 
 _NEW_USER_NAMESPACE = 0x10000000  # CLONE_NEWUSER and CLONE_NEWNET of <linux/sched.h>
 _NEW_NETWORK_NAMESPACE = 0x40000000
 NICENESS = 5
+_LARGE_BYTES = 16 << 20  # the attention of a recogniser: 54 MB a passage
 PROGRESS_INTERVAL_S = 0.1
 
 
@@ -135,6 +137,7 @@ def main(argv: list[str]) -> None:
     # Libraries of models look on a hub for what a folder lacks; here only what lies on this machine counts.
     os.environ["HF_HUB_OFFLINE"] = "1"
     _limit_memory(memory_mb)
+    give_back_large_blocks_at_once(_LARGE_BYTES)
     leave_network()  # before the first thread; where it is not allowed the worker goes on with the network it has
     channel = _Channel(incoming, outgoing)
     threading.Thread(target=channel.watch, name="parent-watch", daemon=True).start()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -75,3 +78,22 @@ def test_what_is_said_much_later_is_no_neighbour(embedder: SentenceEmbedder) -> 
     far = clip_vectors(embedder, clips("The train is late.", "It rains.", gap_sec=60.0))
     assert far == pytest.approx(embedder.embed(["The train is late.", "It rains."]), abs=1e-5)
     assert clip_vectors(embedder, []).shape == (0, 384)
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None) if sys.platform == "linux" else None, "malloc_trim"), reason="glibc")
+def test_the_shipped_model_takes_less_than_125_mb() -> None:
+    code = """
+import sys
+from pathlib import Path
+import onnxruntime, tokenizers
+from soundbite_engine.text import SentenceEmbedder
+def anonymous_kb():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("RssAnon")).split()[1])
+before = anonymous_kb()
+SentenceEmbedder.load(Path(sys.argv[1])).embed(["The ticket costs thirty-seven pounds."] * 16)
+print((anonymous_kb() - before) >> 10)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(weights_folder("minilm-l6-v2"))], capture_output=True, text=True, check=True
+    )
+    assert 30 < int(done.stdout) < 125
