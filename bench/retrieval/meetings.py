@@ -3,8 +3,8 @@
 A line of the file is a meeting: `meeting_transcripts` its turns, `specific_query_list` its questions, each with
 `relevant_text_span`, the first and last turn of a stretch that answers. A meeting becomes a recording of the library
 without sound: its turns, cut at ends of sentences, are clips, three words a second, with the vectors that the profile
-gives them. The questions go through search_clips, each to its own meeting. An answer is right where its time range
-overlaps that of the turns that answer.
+gives them and the speakers that the file names. The questions go through search_clips, each to its own meeting. An
+answer is right where its time range overlaps that of the turns that answer.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from soundbite_engine.speech.transcripts import Sentence
 from soundbite_engine.workers.jobs import find_job
 from soundbite_server import build_server
 from soundbite_server.libraries import open_library
-from soundbite_store import Asset, Clip, clip_id_for
+from soundbite_store import Asset, Clip, StoredTranscript, TimedText, clip_id_for
 
 WORDS_A_SECOND = 3.0
 WORDS_A_CLIP = 24  # eight seconds
@@ -53,11 +53,12 @@ class MeetingQuestion:
 
 @dataclass(frozen=True)
 class Meeting:
-    """A meeting as clips: texts, and the time range of each."""
+    """A meeting as clips: texts, the time range of each, and who says it."""
 
     asset_id: str
     texts: tuple[str, ...]
     spans: tuple[Span, ...]
+    speakers: tuple[str, ...]
     questions: tuple[MeetingQuestion, ...]
 
 
@@ -75,6 +76,7 @@ async def meeting_ranks(path: Path, profile: str) -> RankSummary:
             space = (await library.spaces.current()).space
             for meeting in meetings:
                 await ledger.put_asset(_asset(meeting))
+                await ledger.put_transcript(_transcript(meeting, library.config.platform))
                 await store.upsert(space, _clips(meeting, profile))
         async with Client(build_server(settings)) as client:
             ranks = [await _rank(client, question) for meeting in meetings for question in meeting.questions]
@@ -99,6 +101,7 @@ def read_meetings(path: Path) -> list[Meeting]:
 def _meeting(line: dict[str, Any]) -> Meeting:
     texts: list[str] = []
     spans: list[Span] = []
+    speakers: list[str] = []
     turns: list[Span] = []
     at = 0.0
     for turn in line["meeting_transcripts"]:
@@ -107,6 +110,7 @@ def _meeting(line: dict[str, Any]) -> Meeting:
             end = at + len(text.split()) / WORDS_A_SECOND
             texts.append(text)
             spans.append((at, end))
+            speakers.append(turn["speaker"])
             at = end
         turns.append((first, at))
     asset_id = "a_" + hashlib.sha256("\n".join(texts).encode()).hexdigest()[:20]
@@ -114,7 +118,7 @@ def _meeting(line: dict[str, Any]) -> Meeting:
         MeetingQuestion(asset_id, asked["query"], tuple(_passage(turns, *span) for span in asked["relevant_text_span"]))
         for asked in line["specific_query_list"]
     ]
-    return Meeting(asset_id, tuple(texts), tuple(spans), tuple(questions))
+    return Meeting(asset_id, tuple(texts), tuple(spans), tuple(speakers), tuple(questions))
 
 
 def _passage(turns: Sequence[Span], first: str, last: str) -> Span:
@@ -153,12 +157,28 @@ def _clips(meeting: Meeting, profile: str) -> list[Clip]:
             segmentation="natural",
             created_at=MADE_AT,
             vector=vector,
+            speaker=speaker,
         )
-        for text, (start_sec, end_sec), vector in zip(
-            meeting.texts, meeting.spans, vectors_of(meeting, profile), strict=True
+        for text, (start_sec, end_sec), speaker, vector in zip(
+            meeting.texts, meeting.spans, meeting.speakers, vectors_of(meeting, profile), strict=True
         )
         if vector.any()
     ]
+
+
+def _transcript(meeting: Meeting, source: str) -> StoredTranscript:
+    said = tuple(
+        TimedText(value=text, start_sec=start_sec, end_sec=end_sec, speaker=speaker)
+        for text, (start_sec, end_sec), speaker in zip(meeting.texts, meeting.spans, meeting.speakers, strict=True)
+    )
+    return StoredTranscript(
+        asset_id=meeting.asset_id,
+        source=source,
+        start_sec=0.0,
+        end_sec=meeting.spans[-1][1],
+        words=(),
+        sentences=said,
+    )
 
 
 def vectors_of(meeting: Meeting, profile: str) -> Floats:

@@ -16,14 +16,14 @@ from pathlib import Path
 import httpx
 import pytest
 from running_library import running_library
-from tool_calls import classify_clips, search_clips
+from tool_calls import classify_clips, name_speaker, search_clips
 
 from soundbite_api import PlatformClient
 from soundbite_engine.profiles import Profile, load_profile
 from soundbite_engine.space import Floats, joined
 from soundbite_engine.speech.transcripts import Sentence
 from soundbite_engine.text import clip_vectors
-from soundbite_store import Asset, Clip, Space, clip_id_for
+from soundbite_store import Asset, Clip, Space, StoredTranscript, TimedText, clip_id_for
 from soundbite_tools.errors import QuestionProblem
 from soundbite_tools.library import Library, LibraryConfig
 from soundbite_tools.results import SearchResult
@@ -102,8 +102,8 @@ def vectors_of(base: Profile, texts: tuple[str, ...]) -> Floats:
     return joined(None, clip_vectors(base.texts.model, sentences(texts)), base.blocks)
 
 
-async def speak(library: Library, base: Profile, title: str, texts: Sequence[str]) -> str:
-    """Write a recording in which these texts are said one after the other, and return its id."""
+async def speak(library: Library, base: Profile, title: str, texts: Sequence[str], speakers: Sequence[str] = ()) -> str:
+    """Write a recording in which these texts are said one after the other, by whom too, and return its id."""
     asset_id = "a_" + title.replace(" ", "").lower().ljust(20, "0")
     spoken = sentences(texts)
     vectors = vectors_of(base, tuple(texts))
@@ -127,8 +127,9 @@ async def speak(library: Library, base: Profile, title: str, texts: Sequence[str
             segmentation="natural",
             created_at=now,
             vector=vector,
+            speaker=speaker,
         )
-        for sentence, vector in zip(spoken, vectors, strict=True)
+        for sentence, vector, speaker in zip(spoken, vectors, speakers or [None] * len(texts), strict=True)
     ]
     await (await library.store()).upsert(Space(base.space, base.dimension), clips)
     await (await library.ledger()).put_asset(
@@ -146,6 +147,17 @@ async def speak(library: Library, base: Profile, title: str, texts: Sequence[str
             created_at=now,
         )
     )
+    if speakers:
+        said = tuple(
+            TimedText(value=one.value, start_sec=one.start_sec, end_sec=one.end_sec, speaker=speaker)
+            for one, speaker in zip(spoken, speakers, strict=True)
+        )
+        source = library.config.platform
+        await (await library.ledger()).put_transcript(
+            StoredTranscript(
+                asset_id=asset_id, source=source, start_sec=0.0, end_sec=said[-1].end_sec, words=(), sentences=said
+            )
+        )
     return asset_id
 
 
@@ -265,3 +277,46 @@ async def test_a_question_in_a_conversation_is_answered_by_it_or_by_what_follows
         nearest = (await search_clips(library, "How much does it cost?")).clips[:2]
     assert {clip.title for clip in nearest} == {"Call"}
     assert "37 pounds" in " ".join(clip.text for clip in nearest)
+
+
+COUNCIL = (
+    ("1", "The budget for the new bridge is far too high, we can not pay it."),
+    ("2", "I think the budget is fine, the bridge pays for itself in ten years."),
+    ("1", "Then the school must wait, and parents will be angry."),
+    ("2", "The school is old, but its roof was mended in spring."),
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("What did Ann say about the budget?", "far too high"),
+        ("What did Bob say about the budget?", "pays for itself"),
+        ("Ann's opinion on the school", "parents will be angry"),
+        ("what does speaker 2 think about the school", "roof was mended"),
+    ],
+)
+async def test_what_somebody_says_is_answered_by_what_they_say_themselves(
+    question: str, words: str, open_library: OpenLibrary, base: Profile
+) -> None:
+    async with open_library() as library:
+        council = await speak(library, base, "Council", [text for _, text in COUNCIL], [who for who, _ in COUNCIL])
+        await speak(library, base, "Garden", GARDEN)
+        for number, name in (("1", "Ann Miller"), ("2", "Bob")):
+            await name_speaker(library, council, number, name)
+        result = await search_clips(library, question)
+    assert words in result.clips[0].text
+    assert len({clip.speaker for clip in result.clips}) == 1
+    assert any("was searched, as the question names who speaks" in note for note in result.notes)
+
+
+async def test_where_somebody_says_nothing_that_answers_others_do(open_library: OpenLibrary, base: Profile) -> None:
+    async with open_library() as library:
+        council = await speak(library, base, "Council", [text for _, text in COUNCIL], [who for who, _ in COUNCIL])
+        await speak(library, base, "Garden", GARDEN)
+        await name_speaker(library, council, "1", "Ann Miller")
+        result = await search_clips(library, "What did Ann say about tomatoes?")
+        about = await search_clips(library, "When do I pick tomatoes?")
+    assert "tomatoes" in result.clips[0].text
+    assert result.notes == ['Nothing that "Ann Miller" says answers this.']
+    assert not about.notes

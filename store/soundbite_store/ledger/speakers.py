@@ -58,6 +58,11 @@ class SpeakerRecords:
         sql = f"SELECT * FROM ({_SPEAKERS}) WHERE name <> ''"  # noqa: S608 - of constants
         return [_speaker(row) for row in await self._ledger.read(lambda db: db.execute(sql, (source,)).fetchall())]
 
+    async def labels_of_speakers(self, source: str) -> list[str]:
+        """The different labels of speakers and the names given to them, in all recordings."""
+        sql = "SELECT speaker FROM speakers WHERE source = ? UNION SELECT name FROM speaker_names WHERE source = ?"
+        return [row[0] for row in await self._ledger.read(lambda db: db.execute(sql, (source, source)).fetchall())]
+
     async def name_speaker(self, asset_id: str, source: str, speakers: Sequence[str], name: str) -> bool:
         """Give these speakers of a recording a name, or take theirs away where it is empty; in one commit.
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from soundbite_store import ClipFilter
@@ -18,6 +19,7 @@ from soundbite_tools.results import SearchResult
 from soundbite_tools.search.calibration import knows_sound_names
 from soundbite_tools.search.evidence import gather, gather_exact, gather_whole
 from soundbite_tools.search.examples import example_of, has_id_form
+from soundbite_tools.search.people import asks_for_words_of_somebody, words_of
 from soundbite_tools.search.queries import SOUND, SPEECH, query_vectors
 from soundbite_tools.search.ranges import TimeRange, best_of_each, complete_ranges, time_ranges
 from soundbite_tools.search.ranking import (
@@ -34,8 +36,16 @@ from soundbite_tools.search.wanted import topic_of
 from soundbite_tools.search.words import asks_for_sound, distinct_terms
 from soundbite_tools.sources.names import origins
 from soundbite_tools.sources.presence import file_states
-from soundbite_tools.speakers import speaker_labels
-from soundbite_tools.text import ERASED, Room, count_of, first_that_fits, plain_text
+from soundbite_tools.speakers import speaker_labels, with_speakers_by_name
+from soundbite_tools.text import (
+    ERASED,
+    Room,
+    count_of,
+    first_that_fits,
+    plain_text,
+    speaker_in_words,
+    speaker_label,
+)
 
 if TYPE_CHECKING:
     from soundbite_store import Space
@@ -113,7 +123,7 @@ async def answers(
         if question.match == "words":
             scored, note = await _for_exact_words(library, question.query, where)
         else:
-            scored, note = await _for_words(library, question.query, question.modality, where, limit)
+            scored, note = await _for_question(library, question.query, question.modality, where, limit)
         lists.append(scored)
         notes += [note] if note else []
     if question.like:
@@ -125,6 +135,23 @@ async def answers(
         words = 0 if has_id_form(question.without) else len(distinct_terms(question.without))
         scored = lessened(scored, await _unwanted(library, question, scored), words)
     return scored, notes
+
+
+async def _for_question(
+    library: Library, text: str, modality: Modality, where: ClipFilter, limit: int
+) -> tuple[list[Scored], str]:
+    """As for words, of what somebody says where the question asks for that and anything of it answers."""
+    if modality == SOUND or where.speakers_any or where.speakers_in or not asks_for_words_of_somebody(text):
+        return await _for_words(library, text, modality, where, limit)
+    asked = words_of(text, await (await library.ledger()).labels_of_speakers(library.config.platform))
+    if asked is None:
+        return await _for_words(library, text, modality, where, limit)
+    by_them = await with_speakers_by_name(library, replace(where, speakers_any=asked.people))
+    scored, _ = await _for_words(library, asked.question, "speech", by_them, limit)
+    names = " or ".join(speaker_in_words(speaker_label(one)) for one in asked.people)
+    if _answer(scored):
+        return scored, f"Only what {names} says was searched, as the question names who speaks."
+    return (await _for_words(library, text, modality, where, limit))[0], f"Nothing that {names} says answers this."
 
 
 async def _for_words(

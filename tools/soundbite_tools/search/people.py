@@ -1,0 +1,122 @@
+"""People in a question: whose words it asks for ("what did Ann say about the budget?")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from soundbite_tools.text import folded, person_name, speaker_label
+
+_WORD = re.compile(r"[^\W_]+")
+_SAYING = frozenset(
+    _WORD.findall(
+        """say says said saying tell tells told telling think thinks thought thinking mention mentions mentioned believe
+    believes believed feel feels felt suggest suggests suggested propose proposes proposed recommend recommends
+    recommended ask asks asked asking answer answers answered reply replies replied explain explains explained talk
+    talks talked talking speak speaks spoke speaking discuss discusses discussed argue argues argued claim claims
+    claimed promise promises promised report reports reported describe describes described announce announces announced
+    warn warns warned complain complains complained admit admits admitted object objects objected comment comments
+    commented agree agrees agreed disagree disagrees disagreed state states stated"""
+    )
+)
+_STATEMENTS = frozenset(
+    _WORD.findall(
+        """opinion opinions view views idea ideas thoughts answer answers reply replies suggestion suggestions proposal
+    proposals argument arguments comment comments words question questions explanation report statement statements
+    remarks attitude advice position recommendation recommendations"""
+    )
+)
+_TITLES = frozenset(_WORD.findall("mr mrs ms miss dr doctor prof professor sir madam the"))
+# "the project said" does not ask for the words of Project Manager.
+_ARTICLES = frozenset(_WORD.findall("a an the our my your his her their this that"))
+# What is said by whom stands between: "what did Ann, who had left, say" is asked otherwise.
+_CLAUSES = frozenset(_WORD.findall("that who which whom when where if because to"))
+_WORDS_BETWEEN = 2
+
+
+@dataclass(frozen=True)
+class WordsOf:
+    """Whose words a question asks for, as filters name them, and the question without their names."""
+
+    people: tuple[str, ...]
+    question: str
+
+
+class _Place(NamedTuple):
+    """Where a name stands in the words of a question."""
+
+    people: tuple[str, ...]
+    first: int
+    end: int
+    is_whole: bool
+
+
+def asks_for_words_of_somebody(question: str) -> bool:
+    """Return whether a question, in English, asks for what somebody says or thinks, by name or not."""
+    words = set(_WORD.findall(folded(question)))
+    return not (_SAYING.isdisjoint(words) and _STATEMENTS.isdisjoint(words)) or "according" in words
+
+
+def words_of(question: str, speakers: Iterable[str]) -> WordsOf | None:
+    """Return whose words a question asks for, of these names and numbers of speakers; None where of nobody's.
+
+    A part of a name is enough, whatever its case and accents: all who are called so are meant.
+    """
+    matches = list(_WORD.finditer(question))
+    words = [folded(match.group()) for match in matches]
+    asked = [place for place in _places(words, _names(speakers)) if _is_asked_for(words, place)]
+    if not asked:
+        return None
+    text = question
+    for place in reversed(asked):
+        is_owner = words[place.end : place.end + 1] == ["s"]
+        end = matches[place.end if is_owner else place.end - 1].end()
+        text = text[: matches[place.first].start()] + ("their" if is_owner else "they") + text[end:]
+    return WordsOf(tuple(dict.fromkeys(name for place in asked for name in place.people)), text)
+
+
+def _names(speakers: Iterable[str]) -> dict[tuple[str, ...], tuple[bool, list[str]]]:
+    """By the words of a name, or one of them: whether it is the whole name, and who are called so."""
+    names: dict[tuple[str, ...], tuple[bool, list[str]]] = {}
+    for speaker in dict.fromkeys(speakers):
+        is_named = bool(person_name("", speaker))
+        whole = tuple(_WORD.findall(folded(speaker_label(speaker))))
+        parts = [(word,) for word in (whole[0], whole[-1]) if word not in _TITLES] if is_named and whole else []
+        for words in dict.fromkeys([whole, *parts] if whole else []):
+            is_whole, called = names.get(words, (False, []))
+            names[words] = is_whole or words == whole, [*called, speaker]
+    return names
+
+
+def _places(words: Sequence[str], names: dict[tuple[str, ...], tuple[bool, list[str]]]) -> Iterator[_Place]:
+    longest = max(map(len, names), default=0)
+    at = 0
+    while at < len(words):
+        ends = range(min(at + longest, len(words)), at, -1)
+        end = next((end for end in ends if tuple(words[at:end]) in names), 0)
+        if end:
+            is_whole, called = names[tuple(words[at:end])]
+            yield _Place(tuple(called), at, end, is_whole)
+        at = max(end, at + 1)
+
+
+def _is_asked_for(words: Sequence[str], place: _Place) -> bool:
+    before, after = words[: place.first], words[place.end :]
+    if not place.is_whole and before and before[-1] in _ARTICLES:
+        return False
+    if before and before[-1] == "the":
+        before = before[:-1]
+    if after[:1] == ["s"]:
+        return not _STATEMENTS.isdisjoint(after[1 : _WORDS_BETWEEN + 2])
+    for word in after[: _WORDS_BETWEEN + 1]:
+        if word in _SAYING:
+            return True
+        if word in _CLAUSES:
+            break
+    if before[-2:] == ["according", "to"]:
+        return True
+    return len(before) > 1 and (
+        (before[-1] == "by" and before[-2] in _SAYING) or (before[-1] == "of" and before[-2] in _STATEMENTS)
+    )
