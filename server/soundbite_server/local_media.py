@@ -99,6 +99,15 @@ class EngineMediaReader:
         async with _translated():
             await media.to_flac(source, out, self._pool, start_sec, end_sec, _choice(track))
 
+    async def copy_sound(self, source: SourceFile, out: Path) -> None:
+        """Write the sound of all tracks to a file.
+
+        Raises:
+            MediaProblem: it can't be read.
+        """
+        async with _translated():
+            await media.copy_sound(source, out, self._pool)
+
     async def transcribe(self, source: SourceFile, start_sec: float, end_sec: float | None, track: str = "") -> Heard:
         """Return what the recogniser understands between two times.
 

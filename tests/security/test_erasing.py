@@ -320,3 +320,47 @@ async def test_the_copies_of_a_home_that_moved_or_is_reached_by_a_link_are_silen
     async with open_jobs(Settings(home=homes[2])) as jobs:
         await remove_audio(jobs, RemoveRequest(asset_id=asset_id), wait_s=300.0)
     assert loudest_in_copies(homes[1], *SHORT_SPAN) == {}
+
+
+def tracks_wav(*tracks: bytes) -> bytes:
+    """A file of several tracks, of which the second is the default."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="matroska") as container:
+        streams = [container.add_stream("flac", rate=RATE_HZ, layout="mono") for _ in tracks]
+        streams[1].disposition = av.stream.Disposition.default
+        for stream, sound in zip(streams, tracks, strict=True):
+            samples = samples_of(sound)
+            for at in range(0, samples.size, 4608):
+                frame = av.AudioFrame.from_ndarray(samples[None, at : at + 4608], format="s16", layout="mono")
+                frame.sample_rate, frame.pts = RATE_HZ, at
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    return out.getvalue()
+
+
+async def test_a_copy_of_several_tracks_keeps_them_all_and_each_is_silent_there(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    sent = tracks_wav(wav(20.5, 29.5), wav(0.0, 9.0))
+    async with open_jobs(Settings(home=home)) as jobs:
+        asset_id = await added(jobs, base64_string=base64.b64encode(sent).decode())
+        lines = (await read_transcript(jobs.library, TranscriptRequest(asset_id=asset_id))).to_text()
+        request = EraseRequest(asset_id=asset_id, start_sec=SHORT_SPAN[0], end_sec=SHORT_SPAN[1])
+        await erase_span(jobs, request, wait_s=300.0)
+        asset = await (await jobs.library.ledger()).get_asset(asset_id)
+        assert asset
+        (copy,) = (home / "inline").iterdir()
+        assert asset.source_uri == str(copy)
+        assert copy.suffix == ".mka"
+        for track in (1, 2):
+            before, span = (
+                samples_of(cut(lambda _: None, str(copy), *at, "wav", track)) for at in ((1.0, 3.0), SHORT_SPAN)
+            )
+            assert before.max() > 1000
+            assert np.abs(span).max() == 0
+        # The one that is heard is still the default, and the other can be embedded from the copy.
+        again = (await read_transcript(jobs.library, TranscriptRequest(asset_id=asset_id))).to_text()
+        assert again.splitlines()[0] == lines.splitlines()[0]
+        await added(jobs, asset_id=asset_id, track="1")
+        other = (await read_transcript(jobs.library, TranscriptRequest(asset_id=asset_id))).to_text()
+        assert "bread" in lines
+        assert "bread" not in other

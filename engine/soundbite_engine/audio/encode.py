@@ -5,6 +5,7 @@ FLAC is streamed, so that hours take no more memory than seconds.
 
 from __future__ import annotations
 
+import heapq
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,16 +16,17 @@ import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
+from av.stream import Disposition
 
 from soundbite_api.files import OpenFile
 from soundbite_engine.audio.containers import open_media, opened
 from soundbite_engine.audio.decode import blocks_of, decoded_blocks
 from soundbite_engine.audio.spectra import Samples
 from soundbite_engine.audio.timeline import guessed_end_sec
-from soundbite_engine.audio.tracks import heard_stream
+from soundbite_engine.audio.tracks import heard_stream, heard_track, tracks_of
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.jobs import Report
-from soundbite_engine.workers.media import ClipFormat, MediaFile
+from soundbite_engine.workers.media import ClipFormat, MediaFile, Track
 from soundbite_engine.workers.plans import TrackChoice
 
 MAX_CLIP_SEC = 600.0
@@ -106,6 +108,56 @@ def to_flac(
     """
     with open_media(media) as source:
         _write_flac(report, source, out, start_sec, end_sec, track)
+
+
+def copy_sound(report: Report, media: MediaFile, out: str) -> None:
+    """Write all sound in `media` to `out`: one track as `to_flac` does, several as FLAC into one Matroska file.
+
+    Raises:
+        MediaError: see `to_flac`.
+    """
+    with open_media(media) as source:
+        tracks = tracks_of(source)
+        if len(tracks) < 2:
+            _write_flac(report, source, out, 0.0, None, None)
+            return
+        try:
+            _write_tracks(source, out, tracks)
+        except (FFmpegError, OSError) as exc:
+            raise MediaError("media_unreadable", f"{source.name} can't be written as Matroska: {exc}") from exc
+
+
+def _write_tracks(source: OpenFile, out: str, tracks: tuple[Track, ...]) -> None:
+    first = heard_track(tracks)
+    with av.open(out, mode="w", format="matroska") as container:
+        streams, parts = list[AudioStream](), list[Iterator[tuple[float, int, AudioFrame]]]()
+        for track in tracks:
+            rate_hz = min(max(track.sample_rate_hz, _LOWEST_FLAC_HZ), _HIGHEST_FLAC_HZ)
+            stream = container.add_stream("flac", rate=rate_hz)
+            assert isinstance(stream, AudioStream)
+            stream.codec_context.layout = "mono"
+            stream.codec_context.format = "s16"
+            stream.disposition = Disposition.default if track.number == first else Disposition(0)
+            stream.metadata.update({name: value for name in ("language", "title") if (value := getattr(track, name))})
+            streams.append(stream)
+            parts.append(_track_frames(source, track.number, rate_hz))
+        for _, number, frame in heapq.merge(*parts, key=lambda part: part[:2]):
+            container.mux(streams[number - 1].encode(frame))
+        for stream in streams:
+            container.mux(stream.encode(None))
+
+
+def _track_frames(source: OpenFile, number: int, rate_hz: int) -> Iterator[tuple[float, int, AudioFrame]]:
+    """The frames of a track, each with its time in seconds; of one that does not decode a moment of silence."""
+
+    def blocks() -> Iterator[Samples]:
+        try:
+            yield from blocks_of(source, 0.0, None, rate_hz, track=number)
+        except MediaError:
+            yield np.zeros(_FLAC_FRAME_SAMPLES, np.int16)
+
+    for frame in _flac_frames(blocks(), rate_hz):
+        yield (frame.pts or 0) / rate_hz, number, frame
 
 
 def _write_flac(

@@ -32,7 +32,7 @@ from soundbite_engine.platform.media_files import (
 )
 from soundbite_engine.platform.requests import Page
 from soundbite_engine.platform.work import Background, Owner
-from soundbite_engine.workers.media import probe, to_flac
+from soundbite_engine.workers.media import copy_sound, probe
 from soundbite_engine.workers.pool import WorkerPool
 
 logger = logging.getLogger(__name__)
@@ -265,7 +265,7 @@ class Assets:
             return
         arrived = self.folder.incoming(f"{asset_id}.silenced")
         arrived.parent.mkdir(parents=True, exist_ok=True)
-        await to_flac(replace(await self.media_file(record), silences=silences), arrived, self._pool)
+        await copy_sound(replace(await self.media_file(record), silences=silences), arrived, self._pool)
         stored = await asyncio.to_thread(self.folder.keep, arrived, asset_id, "sound.flac")
         size = (await asyncio.to_thread(stored.stat)).st_size
         await self._database.write(lambda c: asset_records.put_silenced(c, asset_id, stored, size))

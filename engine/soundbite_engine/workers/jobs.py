@@ -28,6 +28,7 @@ JOBS = {
     "decode_growing": "soundbite_engine.analysis.growing:decode_growing",
     "cut": "soundbite_engine.audio.encode:cut",
     "to_flac": "soundbite_engine.audio.encode:to_flac",
+    "copy_sound": "soundbite_engine.audio.encode:copy_sound",
     "levels": "soundbite_engine.audio.encode:levels",
     "listen": "soundbite_engine.analysis.listening:listen",
     "plan": "soundbite_engine.analysis.listening:plan",

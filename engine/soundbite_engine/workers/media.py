@@ -100,6 +100,16 @@ async def to_flac(
     await pool.run("to_flac", media, str(out), float(start_sec), end_sec, track, timeout_s=FLAC_TIMEOUT_S)
 
 
+async def copy_sound(media: MediaFile, out: Path, pool: WorkerPool) -> None:
+    """Write all sound in the file `media` to `out`: one track as FLAC, several into one Matroska file.
+
+    Raises:
+        MediaError: unreadable, or without sound.
+        WorkerError: the process that did it failed.
+    """
+    await pool.run("copy_sound", media, str(out), timeout_s=FLAC_TIMEOUT_S)
+
+
 async def decode_growing(path: Path, sound: Path, over: Path) -> float:
     """Decode the file at `path`, which grows, to `sound` until `over` is there; returns the seconds of sound.
 

@@ -45,6 +45,8 @@ def here(home: Path, asset: Asset) -> Asset:
 async def silence_copy(library: Library, asset: Asset) -> Asset:
     """Put a copy with silence in place of the library's copy of a recording, and return it as it is now.
 
+    Of a file of several tracks it has them all.
+
     Raises:
         MediaProblem: the sound can't be read or written.
         StoreError: the ledger or the store can't be written.
@@ -55,15 +57,24 @@ async def silence_copy(library: Library, asset: Asset) -> Asset:
     folder = library.config.home / INLINE_FOLDER
     await anyio.to_thread.run_sync(partial(folder.mkdir, parents=True, exist_ok=True))
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
-        made = await silent_flac(library, asset, source, Path(scratch))
+        has_tracks = (await library.media_reader.probe(source)).tracks > 1
+        made = Path(scratch) / "sound.mka"
+        if has_tracks:
+            await library.media_reader.copy_sound(replace(source, content_hash=""), made)
+        else:
+            made = await silent_flac(library, asset, source, Path(scratch))
         content_hash, size_bytes, mtime_ns = await anyio.to_thread.run_sync(_facts_of, made)
-        path = folder / f"{content_hash}.flac"
+        path = folder / f"{content_hash}{made.suffix}"
         await anyio.Path(made).replace(path)
     ledger, before = await library.ledger(), asset.source_uri
     # In this order: until the ledger names the new copy the earlier one counts, and is deleted after that.
     await ledger.put_copy(asset.content_hash, content_hash)
     silent = replace(
-        with_track(asset, ""), source_uri=str(path), source_kind="base64", size_bytes=size_bytes, mtime_ns=mtime_ns
+        asset if has_tracks else with_track(asset, ""),
+        source_uri=str(path),
+        source_kind="base64",
+        size_bytes=size_bytes,
+        mtime_ns=mtime_ns,
     )
     await ledger.put_asset(silent)
     metadata_json = silent.metadata_json if silent.metadata_json != asset.metadata_json else None

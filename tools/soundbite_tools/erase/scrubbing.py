@@ -125,7 +125,7 @@ async def _delete_others(library: Library, one: Unscrubbed, asset: Asset | None)
     ledger, folder = await library.ledger(), library.config.home / INLINE_FOLDER
     names = [f"{one.content_hash}.audio"]
     if copy_hash := await ledger.copy_of(one.content_hash):
-        names.append(f"{copy_hash}.flac")
+        names += [f"{copy_hash}{ending}" for ending in (".flac", ".mka")]
     for path in (folder / name for name in names):
         is_its = asset is not None and asset.source_uri == str(path)
         if not (is_its or await ledger.find_asset_by_source(str(path))):

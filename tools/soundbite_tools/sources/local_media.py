@@ -123,6 +123,14 @@ class MediaReader(Protocol):
         """
         ...
 
+    async def copy_sound(self, source: SourceFile, out: Path) -> None:
+        """Write the sound of all tracks to a file: one as FLAC, several into one Matroska file.
+
+        Raises:
+            MediaProblem: it can't be read.
+        """
+        ...
+
     async def transcribe(self, source: SourceFile, start_sec: float, end_sec: float | None, track: str = "") -> Heard:
         """Return what is said between two times, as far as it is recognised on this machine.
 
