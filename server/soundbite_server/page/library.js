@@ -224,12 +224,19 @@ class Pace {
   }
 }
 
+// The day of a moment, with the year where it is not this one.
+function dayOf(moment) {
+  if (!moment) return "";
+  const date = new Date(moment);
+  const year = date.getFullYear() === new Date().getFullYear() ? undefined : "numeric";
+  return date.toLocaleDateString(undefined, { day: "numeric", month: "short", year });
+}
+
 // A recording in the list, and how far its embedding is.
 class Entry {
   constructor(asset) {
     this.asset = asset;
-    const clips = asset.clip_count ? `${asset.clip_count} ${asset.clip_count === 1 ? "clip" : "clips"}` : "";
-    this.facts = element("span", { className: "facts" }, [asset.length, clips, (asset.tags || []).join(", ")].filter(Boolean).join(" · "));
+    this.facts = element("span", { className: "facts" }, [dayOf(asset.added), asset.length, (asset.tags || []).join(", ")].filter(Boolean).join(" · "));
     const name = nameOf(asset);
     const title = element("span", { className: "title" }, name);
     this.link = element("a", { className: "entry", href: addressOf(asset.asset_id), title: name }, title, this.facts);

@@ -65,10 +65,28 @@ class RecordingView {
     if (!this.facts) return;
     const facts = await this.read(id);
     if (this.id !== id) return;
+    this.redraw(facts);
+    await Promise.all([this.drawLevels(id), this.drawChapters(id), this.ask(question)]);
+  }
+
+  // Whoever reads elsewhere than what is played stays there, and so does the focus.
+  redraw(facts) {
+    const { isFollowing, stopped = 0, items } = this.transcript;
+    const speaker = [...this.node.querySelectorAll(".speakers li")].findIndex((item) => item.contains(document.activeElement));
+    // A field that is being saved has lost it.
+    const hasFocus = this.transcript.node.contains(document.activeElement) || this.transcript.node.querySelector("form");
+    const top = (list) => (list[stopped] ? list[stopped].getBoundingClientRect().top : 0);
+    const before = top(items);
     this.draw(facts, true);
+    this.transcript.isFollowing = false;
     this.playing(this.sound.isPlaying);
     this.moved();
-    await Promise.all([this.drawLevels(id), this.drawChapters(id), this.ask(question)]);
+    this.transcript.isFollowing = isFollowing;
+    if (!hasFocus) {
+      const button = this.node.querySelectorAll(".speakers li > button")[speaker];
+      if (button) button.focus({ preventScroll: true });
+    } else if (this.transcript.items[stopped]) this.transcript.items[stopped].querySelector(".say").focus({ preventScroll: true });
+    scrollBy({ top: top(this.transcript.items) - before, behavior: "instant" });
   }
 
   draw(facts, keepsSound = false) {
@@ -91,7 +109,8 @@ class RecordingView {
       element("p", { className: "back" }, element("a", { href: this.page.back() }, "← Back to the results")),
       this.details.node, this.player, this.asking(),
       element("div", { className: "keys" }, this.speakers(can("name_speaker")), this.timeline.legend),
-      lines.length ? this.transcript.node : element("p", { className: "facts" }, this.whyNoWords()), this.erasure.node);
+      ...(lines.length ? [element("h2", { className: "away" }, "Transcript"), this.transcript.node] : [element("p", { className: "facts" }, this.whyNoWords())]),
+      this.erasure.node);
     document.title = `${facts.title} · Soundbite`;
   }
 
@@ -154,7 +173,9 @@ class RecordingView {
   // One chapter is no map.
   async drawChapters(id) {
     const { chapters } = await this.bridge.ask(`recordings/${encodeURIComponent(id)}/chapters`);
-    if (this.id === id && chapters.length > 1) this.timeline.drawChapters(chapters);
+    if (this.id !== id || chapters.length < 2) return;
+    this.timeline.drawChapters(chapters);
+    this.transcript.chaptered(chapters);
   }
 
   // Marks where the recording answers a question; an empty one takes the marks away.

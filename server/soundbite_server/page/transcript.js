@@ -35,6 +35,15 @@ class Transcript {
     return item;
   }
 
+  // Headings where chapters begin.
+  chaptered(chapters) {
+    for (const heading of this.node.querySelectorAll(".chapter")) heading.remove();
+    for (const { title, start_sec } of [...chapters].reverse()) {
+      const index = this.lines.findIndex((line) => (line.start_sec + line.end_sec) / 2 >= start_sec);
+      if (index >= 0) this.items[index].prepend(element("h3", { className: "chapter" }, title));
+    }
+  }
+
   clicked({ target }) {
     const item = target.closest("li");
     const index = this.items.indexOf(item);

@@ -15,7 +15,7 @@ from typing import Any
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WHY_NOT = "no Chromium on this machine: install the package chromium"
-LONGEST_WAIT_S = 30
+LONGEST_WAIT_S = 60
 FLAGS = (
     "--headless=new",
     "--remote-debugging-pipe",
@@ -153,7 +153,10 @@ class Page:
     async def until(self, code: str, *, inner: bool = False) -> None:
         """Wait, for a bounded time, until an expression is true."""
         look = f"new Promise((done) => {{ const look = () => ({code}) ? done(true) : setTimeout(look, 20); look(); }})"
-        await self.evaluate(look, inner=inner)
+        try:
+            await self.evaluate(look, inner=inner)
+        except TimeoutError:
+            raise AssertionError(f"not so within {LONGEST_WAIT_S} s: {code}") from None
 
     async def click(self, selector: str) -> None:
         """Click an element as a mouse does; it has to be there, to have come to rest and not be covered."""
@@ -179,6 +182,12 @@ class Page:
         await self.send("Input.dispatchMouseEvent", type="mousePressed", **at)
         await self.send("Input.dispatchMouseEvent", type="mouseReleased", **at)
 
+    async def wheel(self, selector: str, down_px: int) -> None:
+        """Turn the wheel over an element."""
+        box = await self.evaluate(f"document.querySelector({json.dumps(selector)}).getBoundingClientRect().toJSON()")
+        at = {"x": box["x"] + box["width"] / 2, "y": max(box["y"], 0) + 10}
+        await self.send("Input.dispatchMouseEvent", type="mouseWheel", **at, deltaX=0, deltaY=down_px)
+
     async def write(self, selector: str, text: str) -> None:
         """Click a field and type a text in place of what is in it."""
         await self.click(selector)
@@ -187,7 +196,17 @@ class Page:
         await self.send("Input.insertText", text=text)
 
     async def press(self, key: str, text: str = "") -> None:
-        codes = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowRight": 39, "ArrowLeft": 37, "Home": 36, "End": 35, " ": 32}
+        codes = {
+            "Tab": 9,
+            "Enter": 13,
+            "Escape": 27,
+            "ArrowRight": 39,
+            "ArrowLeft": 37,
+            "ArrowDown": 40,
+            "Home": 36,
+            "End": 35,
+            " ": 32,
+        }
         same = {"key": key, "windowsVirtualKeyCode": codes.get(key, ord(key[0].upper()))}
         said = {"text": text or {"Enter": "\r", " ": " "}.get(key, key if len(key) == 1 else "")}
         await self.send("Input.dispatchKeyEvent", type="keyDown", **same, **(said if said["text"] else {}))

@@ -13,10 +13,15 @@ import anyio
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from bench_scripts import load
 from browser import CHROMIUM, WHY_NOT, Page, chromium
 from host import Host
 from stage import Stage, embed_library
+
+from soundbite_server import Settings
+from soundbite_server.libraries import open_jobs
 
 Shown = Callable[..., AbstractAsyncContextManager[tuple[Host, Page]]]
 
@@ -46,4 +51,22 @@ def stage(embedded: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     (folder / "recordings").mkdir()
     anyio.run(embed_library, folder / "home", folder / "recordings")
     with Stage(folder / "home", folder / "recordings", SOUNDBITE_HTTP_CALLS_PER_MINUTE="0") as stage:
+        yield stage
+
+
+@pytest.fixture(scope="session")
+def large_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A server over 200 short recordings and one of an hour, made up by bench/storage/talks.py, and a browser."""
+    if CHROMIUM is None:
+        pytest.skip(WHY_NOT)
+    talks = load("storage.talks")
+    folder = tmp_path_factory.mktemp("large")
+    (folder / "sounds").mkdir()
+
+    async def make() -> None:
+        async with open_jobs(Settings(home=folder / "home", roots=(folder / "sounds",))) as jobs:
+            await talks.fill(jobs, folder / "sounds", list(talks.talks(200)))
+
+    anyio.run(make)
+    with Stage(folder / "home", folder / "sounds", SOUNDBITE_HTTP_CALLS_PER_MINUTE="0") as stage:
         yield stage

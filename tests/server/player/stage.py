@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import threading
 from collections.abc import AsyncIterator, Coroutine
@@ -19,6 +20,19 @@ from soundbite_server import Settings, build_server
 
 SAMPLES = Path(__file__).parents[3] / "samples"
 LONG_TITLE = "The weekly meeting of those who look after the north river station and its three gates, with visitors"
+
+HOUR_TITLE = "Harbour council"
+
+
+async def open_hour(page: Page) -> None:
+    """Look the hour up in the list, and click it."""
+    if not await page.evaluate('document.querySelector("#library details").open'):
+        await page.click("#library summary")
+    await page.write("#library-find", HOUR_TITLE)
+    await page.until('document.querySelectorAll("#library-list .entry").length === 1')
+    await page.click(f".entry[title^={json.dumps(HOUR_TITLE)}]")
+    await page.until('document.querySelector(".chapters button") && document.querySelector(".script li")')
+    await page.until('document.querySelector(".timeline .bars").getAttribute("d").length > 1000')
 
 
 async def embed_library(home: Path, root: Path) -> None:
@@ -65,7 +79,7 @@ class Stage:
 
     def run(self, steps: Coroutine[Any, Any, None]) -> None:
         """Run the steps of one test."""
-        asyncio.run_coroutine_threadsafe(steps, self._loop).result(120)
+        asyncio.run_coroutine_threadsafe(steps, self._loop).result(240)
 
     @asynccontextmanager
     async def page(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from browser import CHROMIUM, WHY_NOT, Page, chromium
 from http_server import serving
-from stage import Stage
+from stage import Stage, open_hour
 
 AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -112,6 +112,26 @@ def test_axe_objects_to_nothing_on_the_page(stage: Stage, scheme: str) -> None:
                 objections.extend(f"{name}: {one}" for one in await violations(page))
 
     stage.run(steps())
+    assert not objections, "\n".join(objections)
+
+
+LARGE_VIEWS = [("a library of 200", 1200, False), ("an hour", 1200, True), ("an hour on a phone", 390, True)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_objects_to_nothing_in_a_large_library(large_stage: Stage, scheme: str) -> None:
+    objections: list[str] = []
+
+    async def steps() -> None:
+        for name, width, is_hour in LARGE_VIEWS:
+            async with large_stage.page("", width, 800, scheme) as page:
+                await page.until('document.querySelector("#library-list .entry")')
+                if is_hour:
+                    await open_hour(page)
+                objections.extend(f"{name}: {one}" for one in await violations(page))
+
+    large_stage.run(steps())
     assert not objections, "\n".join(objections)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from stage import Stage
+
 SLIDER = 'document.querySelector("[role=slider]")'
 QUESTION = "the sky is still dark"
 
@@ -62,6 +64,24 @@ async def test_it_is_worked_by_keyboard_and_says_what_it_is_to_a_screen_reader(s
         await page.press("ArrowRight")
         after = float(await page.evaluate(f'{SLIDER}.getAttribute("aria-valuenow")', inner=True))
         assert after - before == 1.0
+
+
+async def test_a_row_in_chat_has_what_a_row_of_the_page_has(shown: Any, stage: Stage) -> None:
+    parts = '[...document.querySelector(".clip").querySelectorAll("[class]")].map((part) => part.getAttribute("class"))'
+    on_page: set[str] = set()
+
+    async def steps() -> None:
+        async with stage.page(f"#/?q={QUESTION}") as page:
+            await page.until('document.querySelector(".clip:first-child .wave .bars")')
+            on_page.update(await page.evaluate(parts))
+
+    stage.run(steps())
+    async with shown() as (host, page):
+        await host.search(query=QUESTION, detail="detailed")
+        await page.until('document.querySelector(".clip:first-child .wave .bars")', inner=True)
+        assert set(await page.evaluate(parts, inner=True)) == on_page
+        await page.evaluate('document.querySelector(".like").click()', inner=True)
+        await page.until('document.body.innerText.includes("like the example")', inner=True)
 
 
 async def test_it_takes_the_looks_of_its_host(shown: Any) -> None:

@@ -149,7 +149,7 @@ async def test_a_dropped_file_is_embedded_with_progress_and_a_broken_one_says_wh
         await page.evaluate(dropped("hum.wav", hum()))
         await page.until('document.querySelector("#library .is-failed [role=alert]")')
         await page.until('document.querySelector("#library-list")?.innerText.includes("hum")')
-        await page.until('document.querySelector("#library-list")?.innerText.includes("1 clip")')
+        await page.until('document.querySelector("#library-list")?.innerText.includes("00:02")')
         assert "nothing.wav" in await page.evaluate('document.querySelector("#library .is-failed").innerText')
         assert ("list", "Recordings") in await page.accessible()
 
