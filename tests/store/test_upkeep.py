@@ -10,7 +10,7 @@ import lancedb
 import pytest
 
 from soundbite_store import Clip, ClipStore, Space
-from soundbite_store.lance import clip_store, connection, upkeep
+from soundbite_store.lance import clip_store, connection, indexes, upkeep
 
 MakeClip = Callable[..., Clip]
 FOR_EVER = 3_600.0
@@ -107,6 +107,32 @@ async def test_versions_that_nobody_reads_any_more_are_dropped_though_nothing_el
     assert await look() == WRITES + 1
     monkeypatch.setattr(upkeep, "KEEP_VERSIONS_FOR", timedelta(milliseconds=1))
     assert await look() == 1
+
+
+async def test_rows_in_the_vector_index_are_not_read_again_and_what_was_replaced_goes(
+    tmp_path: Path, space: Space, make_clip: MakeClip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clip_store, "_FIRST_LOOK_S", FOR_EVER)
+    monkeypatch.setattr(indexes, "INDEX_MIN_ROWS", 2_000)
+
+    def files() -> set[Path]:
+        return set(tmp_path.rglob("data/*.lance"))
+
+    async with await ClipStore.open(tmp_path) as store:
+        await store.upsert(space, [make_clip(index, "a_large") for index in range(3_000)])
+        [large] = files()
+        await store.optimise(space)
+        await write(store, space, make_clip)
+        await store.optimise(space)
+        assert len(files()) == WRITES + 2  # the small ones are kept for an hour, beside what they became
+    monkeypatch.setattr(upkeep, "KEEP_VERSIONS_FOR", timedelta(milliseconds=1))
+    async with await ClipStore.open(tmp_path) as store:
+        tidying = upkeep.Upkeep(await store.connection.table_for_writing(space))
+        assert await tidying.is_due()
+        await tidying.run()
+        assert not await tidying.is_due()
+        assert large in files()
+        assert len(files()) == 2
 
 
 async def test_what_is_remembered_of_old_versions_is_bounded(

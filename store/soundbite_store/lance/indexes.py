@@ -43,7 +43,6 @@ _NO_TIME = timedelta(milliseconds=1)
 _FRAGMENT_SHIFT = 32  # a row's id is its fragment, and its place there
 _ROWS_AT_ONCE = 20_000
 _FRAGMENTS_BEFORE_COMPACTION = 16
-_ROWS_OF_A_FULL_FRAGMENT = 1 << 20  # LanceDB's own
 _UNINDEXED_ROWS_BEFORE_REFRESH = 1_000
 
 
@@ -235,8 +234,8 @@ async def build_filter_indexes(table: AsyncTable) -> None:
 async def wants_upkeep(table: AsyncTable) -> bool:
     """Whether so many small commits have gathered that searches suffer.
 
-    Compaction rewrites every fragment that is not full, so the larger the table the longer it is put off: the work
-    stays in proportion to what is written.
+    Compaction rewrites every fragment that is not full, but none that is in a vector index together with newer ones: of
+    100,000 rows a tenth is read, most of it to refresh the indexes. So the larger the table the longer it is put off.
     """
     stats: Any = await table.stats()  # a dict, whatever its annotation says
     if stats["fragment_stats"]["num_fragments"] >= _FRAGMENTS_BEFORE_COMPACTION + stats["num_rows"] // 5_000:
@@ -245,12 +244,6 @@ async def wants_upkeep(table: AsyncTable) -> bool:
         return True
     waiting = max((index.num_unindexed_rows or 0 for index in await table.list_indices()), default=0)
     return bool(waiting >= _UNINDEXED_ROWS_BEFORE_REFRESH + stats["num_rows"] // 10)
-
-
-async def is_compact(table: AsyncTable) -> bool:
-    """Whether a compaction would find nothing to rewrite."""
-    stats: Any = await table.stats()  # a dict, whatever its annotation says
-    return bool(stats["fragment_stats"]["num_fragments"] <= 1 + stats["num_rows"] // _ROWS_OF_A_FULL_FRAGMENT)
 
 
 async def drop_broken_indexes(table: AsyncTable) -> list[str]:

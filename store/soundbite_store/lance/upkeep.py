@@ -18,7 +18,6 @@ from soundbite_store.lance.indexes import (
     build_vector_index,
     create_text_indexes,
     drop_versions,
-    is_compact,
     measure_recall,
     note_vector_index,
     order_vector_index,
@@ -119,9 +118,9 @@ class Upkeep:
             return await wants_upkeep(self._table.lance) or await self._can_drop_versions()
 
     async def _can_drop_versions(self) -> bool:
-        """Whether dropping older versions, often a second copy of all rows, is all that there is to do."""
+        """Whether there are older versions, often a second copy of all rows, that nobody reads any more."""
         folder = self._table.folder
-        if folder is None or not await is_compact(self._table.lance):
+        if folder is None:
             return False
         return await asyncio.to_thread(folder.has_versions_before, time.time() - KEEP_VERSIONS_FOR.total_seconds())
 
