@@ -15,14 +15,14 @@ from soundbite_engine.packs.registry import PACKS, Pack
 from soundbite_engine.packs.shipped import weights_folder
 from soundbite_engine.sound.clap import CLAP_DIMENSION, TextEncoder
 from soundbite_engine.sound.sound_blocks import property_block
-from soundbite_engine.sound.yamnet_blocks import TAGGED_SOUND_DIMENSION
+from soundbite_engine.sound.yamnet import TAGGED_SOUND_DIMENSION
 from soundbite_engine.space import SOUND_DIMENSION, SPEECH_DIMENSION, Floats, joined
 from soundbite_engine.workers.media import MediaFile
 from soundbite_engine.workers.plans import TrackChoice
 from soundbite_engine.workers.pool import DEFAULT_MEMORY_MB
 
 if TYPE_CHECKING:
-    from soundbite_engine.sound.yamnet_blocks import TextTagger
+    from soundbite_engine.sound.yamnet import TextTagger
     from soundbite_engine.speech.transcripts import Sentence
     from soundbite_engine.text import SentenceEmbedder
 
@@ -191,8 +191,7 @@ class YamnetDescriber:
 
     @cached_property
     def _tagger(self) -> TextTagger:
-        from soundbite_engine.sound.yamnet import SoundClasses
-        from soundbite_engine.sound.yamnet_blocks import TextTagger
+        from soundbite_engine.sound.yamnet import SoundClasses, TextTagger
 
         return TextTagger.of(SoundClasses.from_pack(self.folder), self._texts.model)
 

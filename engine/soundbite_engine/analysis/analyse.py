@@ -19,7 +19,7 @@ from soundbite_engine.errors import duration_exceeded
 from soundbite_engine.profiles import Profile, base_profile
 from soundbite_engine.sound.sound_blocks import Described
 from soundbite_engine.space import BLOCKS, Floats, joined
-from soundbite_engine.speech.doubts import warnings_about, words_of
+from soundbite_engine.speech.recognition import warnings_about, words_of
 from soundbite_engine.speech.transcripts import Recognition, Sentence, Transcript, Word, sayings, transcript
 from soundbite_engine.speech.turns import Turn, with_speakers
 from soundbite_engine.workers.media import MediaFile

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from soundbite_engine.sound.sound_blocks import Described
 from soundbite_engine.space import Floats
-from soundbite_engine.speech.doubts import words_of
+from soundbite_engine.speech.recognition import words_of
 from soundbite_engine.speech.transcripts import (
     Recognition,
     Sentence,

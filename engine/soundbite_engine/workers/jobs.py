@@ -34,7 +34,7 @@ JOBS = {
     "plan": "soundbite_engine.analysis.listening:plan",
     "segment": "soundbite_engine.analysis.listening:segment",
     "describe": "soundbite_engine.analysis.listening:describe",
-    "describe_tags": "soundbite_engine.sound.yamnet_blocks:describe",
+    "describe_tags": "soundbite_engine.sound.yamnet:describe",
     "describe_clap": "soundbite_engine.sound.clap:describe",
     "voice": "soundbite_engine.speech.voices:voice_of",
     "hear_voices": "soundbite_engine.speech.voices:hear_voices",

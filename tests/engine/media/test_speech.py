@@ -17,8 +17,15 @@ from soundbite_engine.audio.decode import decode_to_scratch, decoded_blocks
 from soundbite_engine.audio.spectra import as_floats
 from soundbite_engine.errors import EngineError
 from soundbite_engine.profiles import base_profile
-from soundbite_engine.speech.doubts import is_foreign, is_invented, is_said_along, warnings_about, words_of
-from soundbite_engine.speech.recognition import _placed, recognise
+from soundbite_engine.speech.recognition import (
+    _placed,
+    is_foreign,
+    is_invented,
+    is_said_along,
+    recognise,
+    warnings_about,
+    words_of,
+)
 from soundbite_engine.speech.transcripts import Recognition, Word
 from soundbite_engine.speech.whisper import Phrase, Recogniser
 from soundbite_engine.workers.plans import (

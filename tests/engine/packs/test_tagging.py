@@ -10,9 +10,16 @@ import pytest
 
 from soundbite_engine.errors import EngineError
 from soundbite_engine.packs.shipped import weights_folder
-from soundbite_engine.sound import yamnet_blocks as tag_blocks
-from soundbite_engine.sound.yamnet import CLASS_COUNT, FRAME_SAMPLES, HOP_SAMPLES, SoundClasses, Yamnet
-from soundbite_engine.sound.yamnet_blocks import TAGGED_SOUND_DIMENSION, TextTagger
+from soundbite_engine.sound import yamnet
+from soundbite_engine.sound.yamnet import (
+    CLASS_COUNT,
+    FRAME_SAMPLES,
+    HOP_SAMPLES,
+    TAGGED_SOUND_DIMENSION,
+    SoundClasses,
+    TextTagger,
+    Yamnet,
+)
 from soundbite_engine.text import SentenceEmbedder
 
 NO_MEASURES = np.zeros(128, np.float32)
@@ -61,15 +68,15 @@ def test_a_model_of_another_shape_and_a_map_of_other_classes_are_refused(pack: P
 
 def test_a_short_bark_counts_and_a_pause_does_not_make_a_silence(classes: SoundClasses) -> None:
     frames = np.stack([scores(classes, Bark=0.9), *[scores(classes, Silence=1.0)] * 2])
-    found = tag_blocks.pooled(frames, classes)
+    found = yamnet.pooled(frames, classes)
     assert found[classes.names.index("Bark")] == pytest.approx(0.9)
-    assert tag_blocks.names_of(found, classes) == ("bark",)
-    silent = tag_blocks.pooled(np.stack([scores(classes, Silence=1.0)] * 3), classes)
-    assert tag_blocks.names_of(silent, classes) == ("silence",)
+    assert yamnet.names_of(found, classes) == ("bark",)
+    silent = yamnet.pooled(np.stack([scores(classes, Silence=1.0)] * 3), classes)
+    assert yamnet.names_of(silent, classes) == ("silence",)
 
 
 def test_speech_is_no_name_of_a_sound(classes: SoundClasses) -> None:
-    assert tag_blocks.names_of(scores(classes, Speech=1.0, Rain=0.5, Siren=0.1), classes) == ("rain",)
+    assert yamnet.names_of(scores(classes, Speech=1.0, Rain=0.5, Siren=0.1), classes) == ("rain",)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +92,7 @@ def test_speech_is_no_name_of_a_sound(classes: SoundClasses) -> None:
 def test_words_find_the_sound_they_name(query: str, heard: str, classes: SoundClasses, tagger: TextTagger) -> None:
     asked = tagger.sound_block(query)
     cosines = {
-        name: float(tag_blocks.sound_block(scores(classes, **{name: 0.8}), NO_MEASURES) @ asked)
+        name: float(yamnet.sound_block(scores(classes, **{name: 0.8}), NO_MEASURES) @ asked)
         for name in ("Bark", "Rain", "Siren", "Vehicle horn, car horn, honking", "Motorcycle")
     }
     assert max(cosines, key=cosines.__getitem__) == heard
@@ -99,12 +106,12 @@ def test_a_question_about_what_was_said_means_no_sound(tagger: TextTagger) -> No
 
 
 def test_a_doubtful_word_is_less_near_to_the_sound_than_its_name(classes: SoundClasses, tagger: TextTagger) -> None:
-    dog = tag_blocks.sound_block(scores(classes, Dog=0.9), NO_MEASURES)
+    dog = yamnet.sound_block(scores(classes, Dog=0.9), NO_MEASURES)
     assert 0.0 < tagger.sound_block("they walked the dog") @ dog < tagger.sound_block("dog") @ dog
 
 
 def test_blocks_are_unit_vectors_of_one_length(classes: SoundClasses, tagger: TextTagger) -> None:
-    sound = tag_blocks.sound_block(scores(classes, Dog=0.9), np.ones(128, np.float32))
+    sound = yamnet.sound_block(scores(classes, Dog=0.9), np.ones(128, np.float32))
     for block in (sound, tagger.sound_block("dog"), tagger.sound_block("loud"), tagger.sound_block("loud dog")):
         assert block.shape == (TAGGED_SOUND_DIMENSION,)
         assert block.dtype == np.float32
@@ -125,6 +132,6 @@ def test_the_real_network_names_real_sounds(eval_folder: Path, tmp_path: Path) -
         named = 0
         for path in [row[0] for row in rows if row[1] == "esc10" and row[2] == label][:3]:
             sound = np.concatenate(list(decoded_blocks(str(eval_folder / path)))).astype(np.float32) / 32768
-            heard = tag_blocks.names_of(tag_blocks.pooled(network.scores(sound), classes), classes)
+            heard = yamnet.names_of(yamnet.pooled(network.scores(sound), classes), classes)
             named += any(name in each for each in heard)
         assert named >= 2, label
