@@ -25,7 +25,7 @@ _TABLE = (
     ("listen", "streams.listen", "Record what is heard now, and search it as it comes."),
     ("notify", "streams.listen", "Say when something new answers a question."),
     ("rename", "records", "Give a recording another title."),
-    ("chapters", "transcripts.chapters", "Show what a recording is about, chapter by chapter."),
+    ("chapters", "transcripts.export", "Show what a recording is about, chapter by chapter."),
     ("correct", "transcripts.correct", "Put right words that were recognised wrongly."),
     ("teach", "transcripts.correct", "Teach names as they are spelled, and put them where they were misheard."),
     ("erase", "transcripts.correct", "Erase a part of a recording for good."),
