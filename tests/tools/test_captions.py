@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soundbite_store import Asset, StoredTranscript, TimedText
-from soundbite_tools.read.captions import caption_lines, cues
-from soundbite_tools.read.formats import as_markdown, as_subrip, transcript_file_name
+from soundbite_tools.read.formats import as_markdown, as_subrip, caption_lines, cues, transcript_file_name
 
 
 def spoken(text: str, start_sec: float = 0.0, word_sec: float = 0.4) -> list[TimedText]:

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from soundbite_tools.groups.cluster_clips import distinctive_words
-from soundbite_tools.groups.kmeans import group_vectors
+from soundbite_tools.groups.cluster_clips import distinctive_words, group_vectors
 
 
 def bundles(count: int, size: int = 30, spread: float = 0.05) -> np.ndarray:

@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     )
     from soundbite_tools.groups.classify_clips import classify_clips
     from soundbite_tools.groups.clips import ClipPoints, clip_points
-    from soundbite_tools.groups.cluster_clips import cluster_clips, distinctive_words
-    from soundbite_tools.groups.kmeans import group_vectors
+    from soundbite_tools.groups.cluster_clips import cluster_clips, distinctive_words, group_vectors
     from soundbite_tools.groups.results import ClassifyResult, ClusterListing
     from soundbite_tools.housekeeping import finish_scrubbing, forget_unused, make_ready
     from soundbite_tools.library import EMBEDDED, Library, LibraryConfig, UrlRules
@@ -99,10 +98,9 @@ if TYPE_CHECKING:
     )
     from soundbite_tools.sources.local_media import Heard, Levels, Media, MediaProblem
     from soundbite_tools.sources.names import NamedRecording, origins, recording_named
-    from soundbite_tools.sources.presence import as_spelled, file_states
+    from soundbite_tools.sources.presence import as_spelled, file_states, written_files
     from soundbite_tools.sources.sources import source_label
     from soundbite_tools.sources.spoken import TRANSCRIPT_ENDINGS, parsed_transcript, read_transcript_file
-    from soundbite_tools.sources.writers import written_files
     from soundbite_tools.speakers import SpeakerLabels, speaker_labels, transcript_of_recording
     from soundbite_tools.text import (
         ERASED_LINE,
@@ -160,8 +158,7 @@ _NAMES = {
     ),
     "groups.classify_clips": "classify_clips",
     "groups.clips": "ClipPoints clip_points",
-    "groups.cluster_clips": "cluster_clips distinctive_words",
-    "groups.kmeans": "group_vectors",
+    "groups.cluster_clips": "cluster_clips distinctive_words group_vectors",
     "groups.results": "ClassifyResult ClusterListing",
     "library": "EMBEDDED Library LibraryConfig UrlRules",
     "read.formats": (
@@ -190,10 +187,9 @@ _NAMES = {
     "sources.files": "UPLOAD_SCHEME allowed_file is_unchanged received_folder received_name sound_file write_whole",
     "sources.local_media": "Heard Levels Media MediaProblem",
     "sources.names": "NamedRecording origins recording_named",
-    "sources.presence": "as_spelled file_states",
+    "sources.presence": "as_spelled file_states written_files",
     "sources.sources": "source_label",
     "sources.spoken": "TRANSCRIPT_ENDINGS parsed_transcript read_transcript_file",
-    "sources.writers": "written_files",
     "speakers": "SpeakerLabels speaker_labels transcript_of_recording",
     "transcripts.correct_transcript": "correct_transcript",
     "transcripts.requests": "CorrectRequest CorrectionResult TaughtWords TeachRequest TeachResult",

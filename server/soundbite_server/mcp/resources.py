@@ -1,4 +1,7 @@
-"""Resources: what a host can read of the library without a tool, by `soundbite://` addresses; and standing questions."""
+"""Resources: what a host can read of the library without a tool, by `soundbite://` addresses.
+
+A standing question is one, too: its subscribers hear when something new answers it.
+"""
 
 from __future__ import annotations
 
