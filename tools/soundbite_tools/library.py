@@ -288,6 +288,7 @@ class Library:
                 return
             ledger = await self._opened_ledger()
             if await ledger.has_rewrites():
+                store = await self._opened_store()  # before the lock: others wait for it a moment only
                 lock = ledger.rewriting_lock()
                 try:
                     await lock.acquire(_WAIT_FOR_OTHERS_S)
@@ -295,7 +296,7 @@ class Library:
                     self._whole_until = self._clock() + _WAIT_FOR_OTHERS_S
                     return
                 try:
-                    await finish_rewrites(await self._opened_store(), ledger)
+                    await finish_rewrites(store, ledger)
                 finally:
                     await lock.release()
             self._whole_until = self._clock() + _CATCH_UP_EVERY_S
