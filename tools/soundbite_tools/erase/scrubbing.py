@@ -17,7 +17,7 @@ from soundbite_tools.errors import sentence
 from soundbite_tools.sources.files import INLINE_FOLDER, delete
 from soundbite_tools.sources.local_media import MediaProblem
 from soundbite_tools.text import listed
-from soundbite_tools.voices.hearing import keep_voices
+from soundbite_tools.voices.likeness import keep_voices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

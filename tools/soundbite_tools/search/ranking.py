@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from soundbite_tools.search.calibration import probability
-from soundbite_tools.search.wanted import holds, kind_wanted
+from soundbite_tools.search.queries import holds, kind_wanted
 from soundbite_tools.search.words import QuestionWords, sound_share
 
 if TYPE_CHECKING:

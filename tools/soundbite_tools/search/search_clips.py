@@ -20,7 +20,7 @@ from soundbite_tools.search.calibration import knows_sound_names
 from soundbite_tools.search.evidence import gather, gather_exact, gather_whole
 from soundbite_tools.search.examples import example_of, has_id_form
 from soundbite_tools.search.people import asks_for_words_of_somebody, words_of
-from soundbite_tools.search.queries import SOUND, SPEECH, query_vectors
+from soundbite_tools.search.queries import SOUND, SPEECH, query_vectors, topic_of
 from soundbite_tools.search.ranges import TimeRange, best_of_each, complete_ranges, time_ranges
 from soundbite_tools.search.ranking import (
     WEAK_SCORE,
@@ -32,7 +32,6 @@ from soundbite_tools.search.ranking import (
     lessened,
 )
 from soundbite_tools.search.selection import maker_of, select_clips
-from soundbite_tools.search.wanted import topic_of
 from soundbite_tools.search.words import asks_for_sound, distinct_terms
 from soundbite_tools.sources.names import origins
 from soundbite_tools.sources.presence import file_states

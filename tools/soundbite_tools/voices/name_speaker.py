@@ -20,8 +20,7 @@ from soundbite_tools.text import (
     speaker_label,
     speakers_of,
 )
-from soundbite_tools.voices.hearing import keep_voices
-from soundbite_tools.voices.likeness import likely_people, name_in
+from soundbite_tools.voices.likeness import keep_voices, likely_people, name_in
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Speaker
