@@ -33,9 +33,12 @@ PAGES = [
     ROOT / "examples" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
+# A command in the second column of a table of steps.
+STEP = re.compile(r"^\|[^|]*\| `([^`]+)` \|", re.MULTILINE)
+STEPS = ROOT / "docs" / "first-ten-minutes.md"
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Commands that make an environment, reach another machine, or go on until they are stopped; other tests do those.
-ELSEWHERE = ("make ", "pip ", "uv ", "uvx ", "pipx ", "claude ", "docker ", "npx ", "cp ")
+ELSEWHERE = ("git ", "make ", "pip ", "uv ", "uvx ", "pipx ", "claude ", "docker ", "npx ", "cp ")
 SERVES = ("soundbite serve", "soundbite engine")
 # What a line needs that the small world has not.
 NEEDS_MORE = ("--live", "--watch", "models pull", "soundbite bulk", "soundbite listen", "TWELVELABS_API_KEY=")
@@ -60,7 +63,7 @@ def commands() -> list[str]:
             words = line.split(" #")[0].strip()
             if words and not words.startswith("#"):
                 lines[words] = None
-    return list(lines)
+    return [*lines, *(step for step in STEP.findall(STEPS.read_text(encoding="utf-8")) if step not in lines)]
 
 
 def plain(line: str) -> str:

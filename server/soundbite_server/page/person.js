@@ -33,7 +33,7 @@ class Page {
     this.part = (id) => document.getElementById(id);
     this.notices = new Notices();
     this.results = new Results(bridge, {
-      address: (clip, q) => addressOf(clip.asset_id, { t: Math.floor(clip.start_sec) || "", q }),
+      address: (clip, q) => addressOf(clip.asset_id, { t: Math.round(10 * clip.start_sec) / 10 || "", q }),
       more: (clip) => this.go(searchAddress({ like: clip.clip_id })),
     });
     this.library = new Library(bridge, this.notices, () => this.stocked());

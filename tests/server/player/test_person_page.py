@@ -134,6 +134,10 @@ def test_a_sentence_is_corrected_in_place_found_and_taken_back(stage: Stage) -> 
             await page.press("Enter")
             await page.until('document.querySelector(".script li").innerText.includes("zeppelins <b>")')
             assert "corrected" in await page.evaluate('document.querySelector(".script li").innerText')
+            # The mark and the button stand beside the sentence, not below it.
+            parts = "['.say', '.corrected', '.edit'].map((part) => document.querySelector(`.script li ${part}`))"
+            tops = await page.evaluate(f"{parts}.map((part) => part.offsetTop)")
+            assert max(tops) - min(tops) < 16
             await page.write("#question", "zeppelins are coming")
             await page.until('document.querySelector(".clip .said")?.innerText.includes("zeppelins")')
             await page.click("#notices button")
