@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -100,10 +100,13 @@ async def transcript_of_recording(library: Library, asset_id: str) -> NamedTrans
     )
 
 
-async def with_speakers_by_name(library: Library, where: ClipFilter) -> ClipFilter:
+async def with_speakers_by_name(
+    library: Library, where: ClipFilter, present: Sequence[str] | None = None
+) -> ClipFilter:
     """Return a filter whose speakers, where somebody is called so, are those people in the recordings they speak in.
 
-    Numbers stay as they are, but for recordings of a single speaker, whose clips don't say who it is.
+    Numbers stay as they are, but for recordings of a single speaker, whose clips don't say who it is. `present` are the
+    labels of all speakers, where they were read already.
 
     Raises:
         StoreError: the ledger can't be read.
@@ -112,12 +115,14 @@ async def with_speakers_by_name(library: Library, where: ClipFilter) -> ClipFilt
         return where
     asked = tuple(map(name_in, where.speakers_any))
     wanted = {folded(speaker_label(label)) for label in asked}
-    speakers = await (await library.ledger()).speakers_of(library.config.platform)
-    likely = {(one.speaker.asset_id, one.speaker.speaker): one.name for one in await likely_people(library)}
-    labels = {
-        one: likely.get((one.asset_id, one.speaker)) or one.name or speaker_label(one.speaker) for one in speakers
-    }
-    known = {folded(label) for one in speakers for label in (one.name, one.speaker) if not label.isdigit()}
+    ledger, source = await library.ledger(), library.config.platform
+    if present is None:
+        present = await ledger.labels_of_speakers(source)
+    meant = [label for label in present if wanted & {folded(label), folded(speaker_label(label))}]
+    likely = {one.speaker: one.name for one in await likely_people(library)}
+    labels = {one: one.name or speaker_label(one.speaker) for one in await ledger.speakers_called(source, meant)}
+    labels |= likely
+    known = {folded(label) for label in present if not label.isdigit()}
     others = tuple(label for label in asked if folded(label) not in known)
     pairs = tuple(
         AssetSpeaker(one.asset_id, None if one.is_only else one.speaker)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from soundbite_store.ledger.connection import LedgerConnection
@@ -60,8 +60,23 @@ class SpeakerRecords:
 
     async def labels_of_speakers(self, source: str) -> list[str]:
         """The different labels of speakers and the names given to them, in all recordings."""
-        sql = "SELECT speaker FROM speakers WHERE source = ? UNION SELECT name FROM speaker_names WHERE source = ?"
+        sql = (
+            "SELECT speaker FROM speakers WHERE source = ? "
+            "UNION SELECT name FROM speaker_names WHERE source = ? AND speaker <> ''"
+        )
         return [row[0] for row in await self._ledger.read(lambda db: db.execute(sql, (source, source)).fetchall())]
+
+    async def speakers_called(self, source: str, labels: Collection[str]) -> list[Speaker]:
+        """The speakers who have one of these labels, or were given it as a name."""
+        marks = ", ".join("?" * len(labels))
+        sql = (
+            f"SELECT asset_id FROM speakers WHERE source = ? AND speaker IN ({marks}) "  # noqa: S608 - question marks
+            f"UNION SELECT asset_id FROM speaker_names WHERE source = ? AND name IN ({marks})"
+        )
+        values = [source, *labels, source, *labels]
+        rows = await self._ledger.read(lambda db: db.execute(sql, values).fetchall())
+        speakers = await self.speakers_of(source, [row[0] for row in rows])
+        return [one for one in speakers if one.speaker in labels or one.name in labels]
 
     async def name_speaker(self, asset_id: str, source: str, speakers: Sequence[str], name: str) -> bool:
         """Give these speakers of a recording a name, or take theirs away where it is empty; in one commit.

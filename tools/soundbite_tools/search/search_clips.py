@@ -142,10 +142,11 @@ async def _for_question(
     """As for words, of what somebody says where the question asks for that and anything of it answers."""
     if modality == SOUND or where.speakers_any or where.speakers_in or not asks_for_words_of_somebody(text):
         return await _for_words(library, text, modality, where, limit)
-    asked = words_of(text, await (await library.ledger()).labels_of_speakers(library.config.platform))
+    speakers = await (await library.ledger()).labels_of_speakers(library.config.platform)
+    asked = words_of(text, speakers)
     if asked is None:
         return await _for_words(library, text, modality, where, limit)
-    by_them = await with_speakers_by_name(library, replace(where, speakers_any=asked.people))
+    by_them = await with_speakers_by_name(library, replace(where, speakers_any=asked.people), speakers)
     scored, _ = await _for_words(library, asked.question, "speech", by_them, limit)
     names = " or ".join(speaker_in_words(speaker_label(one)) for one in asked.people)
     if _answer(scored):
