@@ -13,11 +13,13 @@ import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import pytest
 
 from soundbite_engine.audio.encode import cut
+from soundbite_tools.embed.live.follow import _interruption
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 RATE_HZ = 16_000
@@ -309,3 +311,17 @@ def test_a_stream_without_sound_leaves_nothing_behind(shelf: Any, run: Any) -> N
     assert (done.returncode, b"not audio" in done.stderr) == (2, True)
     home = Path(os.environ["SOUNDBITE_HOME"])
     assert [*(home / "recordings").iterdir(), *(home / "live").iterdir()] == []
+
+
+def test_an_interruption_is_told_once_however_many_processes_followed_until_the_file_grew(tmp_path: Path) -> None:
+    path, folder = tmp_path / "talk.wav", tmp_path / "live"
+    path.touch()
+    folder.mkdir()
+    asset: Any = SimpleNamespace(title="talk")
+    task: Any = SimpleNamespace(notes_json="[]", counts_json='{"until_sec": 12.0}')
+    first = _interruption(folder, path, task, asset)
+    assert "was interrupted" in first
+    later: Any = SimpleNamespace(notes_json=json.dumps([first]), counts_json='{"until_sec": 14.0}')
+    assert not _interruption(folder, path, later, asset)
+    os.utime(path, (0, 0))
+    assert "was interrupted" in _interruption(folder, path, later, asset)

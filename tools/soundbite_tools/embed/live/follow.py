@@ -301,7 +301,7 @@ def _fresh(folder: Path) -> None:
 
 
 def _interruption(folder: Path, path: Path, task: Task, asset: Asset) -> str:
-    """Say what an earlier process that followed the recording had reached; empty where there was none."""
+    """Say what an earlier process that followed the recording had reached; empty if there was none, or that is said."""
     if not folder.exists():
         return ""
     reached = time_reached(TaskFigures.of(task).until_sec, 0.0)
@@ -309,7 +309,10 @@ def _interruption(folder: Path, path: Path, task: Task, asset: Asset) -> str:
         last = datetime.fromtimestamp(path.stat().st_mtime).strftime("%H:%M:%S")  # noqa: DTZ006 - the reader's own clock
     except OSError:
         last = "an unknown time"
+    lost = f"Its file was last written at {last}: what was said later is not in it."
+    # A process that followed it in between, as far as it came, lost nothing more.
+    if any(note.endswith(lost) for note in json.loads(task.notes_json)):
+        return ""
     return (
-        f"Following {quoted(plain_text(asset.title, 80))} was interrupted; it could be searched until {reached}. "
-        f"Its file was last written at {last}: what was said later is not in it."
+        f"Following {quoted(plain_text(asset.title, 80))} was interrupted; it could be searched until {reached}. {lost}"
     )
