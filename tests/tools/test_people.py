@@ -6,7 +6,7 @@ import pytest
 
 from soundbite_tools.search.people import asks_for_words_of_somebody, words_of
 
-SPEAKERS = ("Ann Miller", "Bob", "2", "Zoë", "Project Manager", "SPEAKER_01", "Dr. Smith")
+SPEAKERS = ("Ann Miller", "Bob", "2", "Zoë", "Project Manager", "SPEAKER_01", "Dr. Smith", "Will")
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,8 @@ def test_a_question_for_the_words_of_somebody_names_them(
         "What did the project say about pollution?",
         "Who told Ann?",
         "What did Carol say?",
+        "What will they say?",
+        "Who told Will that she said no?",
         "What does page 2 say?",
         "",
     ],

@@ -31,8 +31,8 @@ _STATEMENTS = frozenset(
 _TITLES = frozenset(_WORD.findall("mr mrs ms miss dr doctor prof professor sir madam the"))
 # "the project said" does not ask for the words of Project Manager.
 _ARTICLES = frozenset(_WORD.findall("a an the our my your his her their this that"))
-# What is said by whom stands between: "what did Ann, who had left, say" is asked otherwise.
-_CLAUSES = frozenset(_WORD.findall("that who which whom when where if because to"))
+# Behind one of these somebody else speaks: "what will they say" is not about Will.
+_OTHERS = frozenset(_WORD.findall("that who which whom when where if because to i you he she it we they"))
 _WORDS_BETWEEN = 2
 
 
@@ -113,7 +113,7 @@ def _is_asked_for(words: Sequence[str], place: _Place) -> bool:
     for word in after[: _WORDS_BETWEEN + 1]:
         if word in _SAYING:
             return True
-        if word in _CLAUSES:
+        if word in _OTHERS:
             break
     if before[-2:] == ["according", "to"]:
         return True
