@@ -14,7 +14,8 @@ tools of the server, as an agent's would; nothing is kept from one run to the ne
   invented   words heard in sounds without speech, silence, hum, noise and music
   long       ranks and ranges of the passage that answers, by kind of question, and questions that nothing answers
              refused (see retrieval/long_answers.py). An answer is right where its range overlaps the passage's in the
-             same recording. --text true measures it once more on what a person wrote down (retrieval/human_words.py)
+             same recording; `by speaker` are those asked once more of who says the answer. --text true measures all
+             once more on what a person wrote down (retrieval/human_words.py)
   likeness   sound to sound: mean average precision across folds
   names      text to sound: the labels as questions; not in the base profile, which knows a few plain words only
   segments   natural segments against the truth of scenes: silent gaps, noise at 20, 10 and 0 dB (acoustics/scenes.py)

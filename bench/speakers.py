@@ -8,12 +8,14 @@ two channels are measured twice: mixed to one, and as they are. Printed for each
   right      share of the time in which somebody speaks with the right speaker, after the best one-to-one mapping; where
              several speak at once, one of them is right; what no turn covers is wrong
   DER        diarization error rate: time missed, invented or given to somebody else, of all time that is spoken; what
-             is said at once counts for each speaker; no collar. One turn at a time is all that the product knows
+             is said at once counts for each speaker; no collar. One turn at a time is all that the product knows:
+             by kind is printed how much is missed, how much of it must be since others speak too, and the rest
   speakers   how many, and how many there are
 
 ONE_SPEAKER is the constant that was chosen; it is chosen again without each recording in turn, and what that recording
 gets then is printed as its spread. --minutes N measures instead what telling speakers apart adds to the time of N
-minutes of speech (the calls and the reading, one after the other).
+minutes of speech (the calls and the reading, one after the other), and to the processors' time, which is what counts
+on a machine that does other work beside.
 
 --voices measures instead whether a person who was named is known again: every recording is cut into halves, each half
 is taken for a recording of its own, and each speaker who is told apart in one is looked for in all the others. Printed
@@ -38,6 +40,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from machine.peaks import processor_seconds
 
 from soundbite_api import SourceFile
 from soundbite_engine.analysis.analyse import transcribe
@@ -57,11 +60,18 @@ Span = tuple[float, float, str]
 
 @dataclass(frozen=True)
 class Score:
-    """How well one recording's turns fit; shares, 0 to 1 (the error rate may be above)."""
+    """How well one recording's turns fit; shares, 0 to 1 (the error rate, the sum of the next three, may be above).
+
+    `at_once` is the share that is said while another speaks too, beyond the first.
+    """
 
     name: str
     right: float
     error_rate: float
+    missed: float
+    invented: float
+    confused: float
+    at_once: float
     speakers: int
     true_speakers: int
 
@@ -75,9 +85,11 @@ def score(name: str, truth: Sequence[Span], turns: Sequence[Span]) -> Score:
     for row, column in best_pairs(together):
         hit += spoken[row] & heard[column]
     true_count, count = spoken.sum(axis=0), heard.sum(axis=0)
-    wrong = np.maximum(true_count, count) - np.minimum(hit, np.minimum(true_count, count))
-    right = float((hit > 0)[true_count > 0].mean())
-    return Score(name, right, float(wrong.sum() / true_count.sum()), len(heard), len(spoken))
+    both = np.minimum(true_count, count)
+    parts = (true_count - both, count - both, both - np.minimum(hit, both), np.maximum(true_count - 1, 0))
+    missed, invented, confused, at_once = (float(part.sum() / true_count.sum()) for part in parts)
+    right, wrong = float((hit > 0)[true_count > 0].mean()), missed + invented + confused
+    return Score(name, right, wrong, missed, invented, confused, at_once, len(heard), len(spoken))
 
 
 def best_pairs(together: np.ndarray) -> list[tuple[int, int]]:
@@ -212,10 +224,10 @@ def print_scores(scores: Sequence[Score], left_out: Sequence[Score]) -> None:
     for kind, ones in kinds.items():
         if ones:
             near = sum(abs(one.speakers - one.true_speakers) <= 1 for one in ones)
-            means = [
-                statistics.mean(values) for values in zip(*((one.right, one.error_rate) for one in ones), strict=True)
-            ]
-            print(f"{kind}: right {means[0]:.3f}, DER {means[1]:.3f}, speakers right within one {near} of {len(ones)}")
+            names = ("right", "error_rate", "missed", "at_once", "invented", "confused")
+            right, wrong, *parts = (statistics.mean(getattr(one, name) for one in ones) for name in names)
+            print(f"{kind}: right {right:.3f}, DER {wrong:.3f}, speakers right within one {near} of {len(ones)}")
+            print("  missed {:.3f} (said at once {:.3f}), invented {:.3f}, somebody else's {:.3f}".format(*parts))
 
 
 @dataclass(frozen=True)
@@ -337,7 +349,7 @@ async def measure_time(folder: Path, paths: Sequence[str], minutes: float) -> in
     spoken = [folder / path for path in paths if "/call_" in path or "/reading_" in path]
     sound = np.concatenate([np.concatenate(list(decoded_blocks(SourceFile.at(path)))) for path in spoken])
     sound = np.resize(sound, round(minutes * 60 * SAMPLE_RATE_HZ))
-    seconds: dict[bool, list[float]] = {True: [], False: []}
+    seconds: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
     with TemporaryDirectory() as temporary:
         path = Path(temporary) / "speech.wav"
         write_wav(path, sound)
@@ -345,12 +357,13 @@ async def measure_time(folder: Path, paths: Sequence[str], minutes: float) -> in
             await transcribe(SourceFile.at(path), pool, end_sec=60.0)  # loads the models
             for has_speakers in (False, True, False, True):
                 profile = base_profile() if has_speakers else base_profile().without_speakers()
-                begin = time.perf_counter()
+                begin = time.perf_counter(), processor_seconds()
                 await transcribe(SourceFile.at(path), pool, profile=profile)
-                seconds[has_speakers].append(time.perf_counter() - begin)
-    without, with_speakers = (min(seconds[key]) for key in (False, True))
-    print(f"{minutes:g} min of speech: {without:.1f} s without speakers, {with_speakers:.1f} s with them")
-    print(f"that is {with_speakers / without - 1:+.1%}")
+                seconds[has_speakers].append((time.perf_counter() - begin[0], processor_seconds() - begin[1]))
+    for number, kind in enumerate(("clock", "processors")):
+        without, with_speakers = (min(one[number] for one in seconds[key]) for key in (False, True))
+        print(f"{minutes:g} min of speech, {kind}: {without:.1f} s without speakers, {with_speakers:.1f} s with them")
+        print(f"that is {with_speakers / without - 1:+.1%}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Memory of this process and of those it started, from /proc; elsewhere than on Linux nothing is known."""
+"""Memory and time of this process and those it started, from /proc; elsewhere than on Linux nothing is known."""
 
 import os
 from pathlib import Path
@@ -17,6 +17,18 @@ def process_family() -> list[int]:
     for pid in family:
         family += [child for child, parent in parents.items() if parent == pid]
     return family
+
+
+def processor_seconds() -> float:
+    """What this process and all that descend from it have used of processors so far; 0 where it is not known."""
+    ticks = 0
+    for pid in process_family():
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def peak_mb(pid: int) -> float | None:

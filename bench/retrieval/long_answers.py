@@ -7,9 +7,13 @@ The folds are the recordings that are asked about: the spread over them tells ho
 
 Refused is a question without an answer whose best answer scores below the threshold that 95 % of the others reach
 (`by_score`), or of which the product itself says that nothing answers it well (`by_verdict`).
+
+Questions of which it is known who says the answer are asked once more of that speaker alone (`by speaker`): the one
+that the product tells apart there and that most of the true speaker's sentences have, searched in the whole library.
 """
 
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,8 +31,11 @@ from retrieval.rejection import threshold_of
 from soundbite_server import build_server
 
 TOP_K = 20
+# A sentence may begin a little before the turn that it is of.
+_INTO_SENTENCE_SEC = 0.5
 VERDICT = "Nothing in the library answers"
 ALL = "all"
+BY_SPEAKER = "by speaker"
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ class Refusals:
 
 @dataclass
 class LongReport:
-    """By kind of question, with `all` last; by recording, R@1 and how many were asked."""
+    """By kind of question, `all`, and those asked of a speaker; by recording, R@1 and how many were asked."""
 
     recordings: int = 0
     audio_seconds: float = 0.0
@@ -98,15 +105,33 @@ async def long_answers(long_set: LongSet, profile: str) -> LongReport:
             if not library.asset_ids:
                 return LongReport(failures=library.failures)
             replies = [await reply_to(client, library, question) for question in long_set.questions]
+            filtered = [
+                await reply_to(client, library, question, [await speaker_of(client, library, long_set, question)])
+                for question in long_set.questions
+                if question.speaker and question.path in library.asset_ids
+            ]
     report = report_of(replies)
+    if filtered:
+        report.kinds[BY_SPEAKER] = _figures(filtered)
     report.recordings, report.failures = len(library.asset_ids), library.failures
     report.audio_seconds = sum(recording.seconds for recording in long_set.recordings)
     return report
 
 
-async def reply_to(client: Client, library: Library, question: Question) -> Reply:
-    """Ask a question of the whole library."""
-    answer = await call(client, "search_clips", query=question.text, top_k=TOP_K)
+async def speaker_of(client: Client, library: Library, long_set: LongSet, question: Question) -> str:
+    """What the product calls the speaker who says the answer to a question."""
+    said: Counter[str] = Counter()
+    for line in (await call(client, "read_transcript", asset_id=library.asset_ids[question.path]))["lines"]:
+        at = float(line["start_sec"]) + _INTO_SENTENCE_SEC
+        for turn in long_set.turns_of(question.path):
+            if turn.speaker == question.speaker and turn.start_sec <= at < turn.end_sec:
+                said[line.get("speaker", "")] += len(line["text"])
+    return next((speaker for speaker, _ in said.most_common(1)), "")
+
+
+async def reply_to(client: Client, library: Library, question: Question, speakers: Sequence[str] = ()) -> Reply:
+    """Ask a question of the whole library, or of what some speakers say in it."""
+    answer = await call(client, "search_clips", query=question.text, speakers=list(speakers), top_k=TOP_K)
     clips = answer["clips"]
     rank, fit = place_of(question, library.asset_ids.get(question.path, ""), clips)
     verdict = not clips or any(note.startswith(VERDICT) for note in answer.get("notes", ()))

@@ -41,6 +41,8 @@ class Question:
     end_sec: float
     kind: str
     text: str
+    speaker: str = ""
+    """Who says the answer, as turns.csv calls them; empty where the question does not turn on it."""
 
     @property
     def is_answerable(self) -> bool:
@@ -90,7 +92,8 @@ def read_long_set(folder: Path) -> LongSet:
 def _question(row: dict[str, str]) -> Question:
     if row["kind"] == NOTHING:
         return Question("", 0.0, 0.0, NOTHING, row["query"])
-    return Question(row["path"], _number(row["start_sec"]), _number(row["end_sec"]), row["kind"], row["query"])
+    start_sec, end_sec = _number(row["start_sec"]), _number(row["end_sec"])
+    return Question(row["path"], start_sec, end_sec, row["kind"], row["query"], row.get("speaker", ""))
 
 
 def _number(text: str) -> float:

@@ -125,7 +125,7 @@ def folder(tmp_path: Path) -> Path:
     )
     (long / "questions.csv").write_text(
         "path,start_sec,end_sec,kind,query,speaker\n"
-        "call.wav,1,4,verbatim,elephants march towards zanzibar,\n"
+        "call.wav,1,4,verbatim,elephants march towards zanzibar,A\n"
         ",,,nothing,submarine volcano eruption,\n"
     )
     return tmp_path
@@ -138,6 +138,8 @@ def test_long_recordings_are_asked_about_in_recognised_and_in_human_text(folder:
     figures = json.loads(out.read_text())["long"]
     assert figures["human"]["kinds"]["all"]["ranks"] == {"n": 1, "r1": 1.0, "r5": 1.0, "mrr": 1.0}
     assert figures["recognised"]["kinds"]["all"]["ranks"]["r1"] == 0.0
+    # Asked of who says it, once more.
+    assert figures["human"]["kinds"]["by speaker"]["ranks"]["n"] == 1
     assert figures["human"]["refusals"]["asked"] == 1
     assert "recognised as a share of human text: R@1 0.00" in done.stdout
 
