@@ -2,6 +2,7 @@
 
 const ICONS = { play: "M7 4v16l13-8z", pause: "M6 4h4v16H6zM14 4h4v16h-4z" };
 const READ_AROUND_SEC = 20;
+const LEAST_SHARED_SEC = 0.5;
 
 // What the parts of a score say, in the order in which people can check them.
 const REASONS = {
@@ -197,7 +198,8 @@ class ClipRow {
     if (!lines.length) throw new Error("Nothing is said here, as far as is recognised.");
     return lines.map((line, index) => {
       const next = lines[index + 1];
-      const isClip = line.start_sec < end_sec && (!next || next.start_sec > start_sec);
+      // A clip begins a little before its first word: that is no part of the sentence before.
+      const isClip = line.start_sec < end_sec && (!next || next.start_sec > start_sec + LEAST_SHARED_SEC);
       const who = line.speaker ? [element("b", {}, line.speaker), " "] : [];
       const text = element("span", {}, ...who, line.text);
       return element("li", { className: isClip ? "is-clip" : "" }, element("time", {}, clock(line.start_sec)), text);

@@ -271,6 +271,10 @@ def test_a_search_is_filtered_says_why_and_leads_on(stage: Stage) -> None:
             reasons = await page.evaluate('document.querySelector(".reasons").innerText')
             assert "holds the words" in reasons
             assert "means the same" in reasons
+            # The sentence of the clip is marked in its transcript, and not the one before.
+            await page.click(".clip .more")
+            await page.until('document.querySelector(".transcript .is-clip")')
+            assert "map" in (await page.evaluate(texts(".transcript .is-clip")))[0]
             # Filters narrow it, and stand in the address.
             await page.evaluate('document.querySelector("[name=tags]").focus()')
             await page.press("w")
