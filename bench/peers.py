@@ -3,7 +3,7 @@
     python bench/peers.py --clips 10000 100000 --json peers.json
 
 The environments of the peers are made in --venvs once and need the package index; text_servers/server.py tells how they
-are fed. All servers are spoken to by the same lines of code, one after the other, each alone.
+are fed. All servers are spoken to by the same lines of code, in turns, one question at a time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,9 @@ class Figures:
     """Processor time a call, of the server and its children: other work on the machine does not add to it."""
     memory_mb: float = 0.0
     tokens: float = 0.0
+    """Of the structured form where there is one, else of the text."""
+    text_tokens: float = 0.0
+    """Of the text: hosts show their model the one or the other."""
     found: float = 0.0
     """Share of the questions whose clip was among the answers."""
 
@@ -102,33 +105,66 @@ def fill(subject: Subject, venvs: Path, folder: Path, corpus: Corpus) -> None:
     subprocess.run(command, input="\n".join(corpus.texts), text=True, env=_peer_environment(), check=True)
 
 
-def measure(subject: Subject, folder: Path, corpus: Corpus, starts: int) -> Figures:
-    """Start the server some times, then ask it every question once."""
+class Asked:
+    """One server while it is asked."""
+
+    def __init__(self, subject: Subject, server: Server, figures: Figures) -> None:
+        self._subject = subject
+        self._server = server
+        self._figures = figures
+        self._taken: list[float] = []
+        self._tokens: list[float] = []
+        self._texts: list[float] = []
+        self._found = 0
+        self._used_before_s = 0.0
+
+    def ask(self, question: str, answer: str) -> None:
+        """Ask a question; the first one counts apart."""
+        begun = time.perf_counter()
+        result = self._server.request("tools/call", self._subject.ask(question))
+        took_ms = (time.perf_counter() - begun) * 1000
+        assert not result.get("isError"), result
+        if not self._figures.first_call_ms:
+            self._figures.first_call_ms = took_ms
+            self._used_before_s = _processor_s(self._server)
+            return
+        said = _shown(result)
+        self._taken.append(took_ms)
+        self._tokens.append(len(said) / _CHARS_A_TOKEN)
+        self._texts.append(len(_text(result)) / _CHARS_A_TOKEN)
+        self._found += answer in said
+
+    def close(self) -> None:
+        """Write down what all of it comes to."""
+        figures = self._figures
+        figures.cpu_ms = (_processor_s(self._server) - self._used_before_s) * 1000 / len(self._taken)
+        figures.memory_mb = _memory_mb(self._server)
+        figures.p50_ms, figures.p95_ms = _percentiles(self._taken)
+        figures.tokens, figures.text_tokens = statistics.mean(self._tokens), statistics.mean(self._texts)
+        figures.found = self._found / len(self._taken)
+
+
+def measure(folders: Mapping[Subject, Path], corpus: Corpus, starts: int) -> list[Figures]:
+    """Start the servers some times and ask them every question once, in turns: other work on the machine slows all."""
     os.environ.update(_peer_environment())
-    figures = Figures(subject.name, len(corpus.texts))
-    figures.start_ms = statistics.median(_start_ms(subject, folder) for _ in range(starts))
-    taken, tokens, found, used_before_s = [], [], 0, 0.0
-    with _running(subject, folder) as server:
-        server.greet()
-        for number, (question, answer) in enumerate(zip(corpus.questions, corpus.answers, strict=True)):
-            begun = time.perf_counter()
-            result = server.request("tools/call", subject.ask(question))
-            took_ms = (time.perf_counter() - begun) * 1000
-            assert not result.get("isError"), result
-            if number == 0:
-                figures.first_call_ms = took_ms
-                used_before_s = _processor_s(server)
-                continue
-            said = _shown(result)
-            taken.append(took_ms)
-            tokens.append(len(said) / _CHARS_A_TOKEN)
-            found += answer in said
-        figures.cpu_ms = (_processor_s(server) - used_before_s) * 1000 / len(taken)
-        figures.memory_mb = _memory_mb(server)
-    figures.p50_ms, figures.p95_ms = _percentiles(taken)
-    figures.tokens = statistics.mean(tokens)
-    figures.found = found / len(taken)
-    return figures
+    begun: dict[Subject, list[float]] = {subject: [] for subject in folders}
+    for _ in range(starts):
+        for subject, folder in folders.items():
+            begun[subject].append(_start_ms(subject, folder))
+    measured = []
+    with ExitStack() as stack:
+        asked = []
+        for subject, folder in folders.items():
+            server = stack.enter_context(_running(subject, folder))
+            server.greet()
+            measured.append(Figures(subject.name, len(corpus.texts), start_ms=statistics.median(begun[subject])))
+            asked.append(Asked(subject, server, measured[-1]))
+        for question, answer in zip(corpus.questions, corpus.answers, strict=True):
+            for one in asked:
+                one.ask(question, answer)
+        for one in asked:
+            one.close()
+    return measured
 
 
 @contextmanager
@@ -157,6 +193,10 @@ def _shown(result: Mapping[str, Any]) -> str:
     """What a client shows its model: the structured form where there is one, else the texts."""
     if result.get("structuredContent"):
         return json.dumps(result["structuredContent"], ensure_ascii=False)
+    return _text(result)
+
+
+def _text(result: Mapping[str, Any]) -> str:
     return "\n".join(part.get("text", "") for part in result["content"])
 
 
@@ -195,13 +235,13 @@ def _peer_environment() -> dict[str, str]:
 
 
 def _print_heading() -> None:
-    columns = ("start ms", "1st call ms", "p50 ms", "p95 ms", "CPU ms", "memory MB", "tokens", "found")
+    columns = ("start ms", "1st call ms", "p50 ms", "p95 ms", "CPU ms", "memory MB", "tokens", "as text", "found")
     print(f"{'clips':>10} {'':18}" + "".join(f"{column:>13}" for column in columns))
 
 
 def _print_row(row: Figures) -> None:
     times = (row.start_ms, row.first_call_ms, row.p50_ms, row.p95_ms, row.cpu_ms)
-    values = (*times, row.memory_mb, row.tokens)
+    values = (*times, row.memory_mb, row.tokens, row.text_tokens)
     print(f"{row.clips:>10,} {row.name:18}" + "".join(f"{v:13.1f}" for v in values) + f"{row.found:13.2f}", flush=True)
 
 
@@ -220,14 +260,17 @@ def _options() -> argparse.Namespace:
 def _all_figures(options: argparse.Namespace, venvs: Path) -> Iterator[Figures]:
     for clips in options.clips:
         corpus = make_corpus(clips, options.calls + 1)
-        for subject in subjects(venvs):
-            if options.only and subject.name not in options.only:
-                continue
-            with tempfile.TemporaryDirectory(prefix="soundbite-peers-") as name:
+        with tempfile.TemporaryDirectory(prefix="soundbite-peers-") as name:
+            folders = {}
+            for subject in subjects(venvs):
+                if options.only and subject.name not in options.only:
+                    continue
+                folders[subject] = Path(name) / subject.name
+                folders[subject].mkdir()
                 begun = time.perf_counter()
-                fill(subject, venvs, Path(name), corpus)
+                fill(subject, venvs, folders[subject], corpus)
                 print(f"{subject.name}: {clips} clips in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
-                yield measure(subject, Path(name), corpus, options.starts)
+            yield from measure(folders, corpus, options.starts)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ RECALL = "recall of a vector search"
 TIME = "its p50, x numpy exact"
 FILTERED_RECALL = "recall with a filter of 1 %"
 INGEST = "ingest, x a raw LanceDB add"
+TIDYING = "read by tidying, share of the store"
 IDLE_MB = "idle memory of a server, MB"
 QUESTION_MS = "p50 of a question over MCP, ms"
 
@@ -35,6 +36,7 @@ LIMITS = (
     Limit(TIME, 0.1, is_least=False, from_rows=1_000_000),
     Limit(FILTERED_RECALL, 0.99),
     Limit(INGEST, 0.5),
+    Limit(TIDYING, 0.25, is_least=False, from_rows=100_000),
     Limit(QUESTION_MS, 10.0, is_least=False, to_rows=99_999),
     Limit(QUESTION_MS, 15.0, is_least=False, from_rows=100_000, to_rows=999_999),
     Limit(QUESTION_MS, 40.0, is_least=False, from_rows=1_000_000),

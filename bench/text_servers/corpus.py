@@ -55,7 +55,7 @@ async def fill_soundbite(home: Path, texts: list[str]) -> None:
         store, ledger = await library.store(), await library.ledger()
         space = (await library.spaces.current()).space
         for asset in {_asset_id(number) for number in range(len(texts))}:
-            await ledger.put_asset(_asset(asset))
+            await ledger.put_asset(_asset(asset, home))
         for first in range(0, len(texts), _BATCH):
             part = texts[first : first + _BATCH]
             speech = embedder.embed(part)
@@ -93,15 +93,18 @@ def _asset_id(number: int) -> str:
     return f"a_{hashlib.sha256(str(number // _CLIPS_AN_ASSET).encode()).hexdigest()[:20]}"
 
 
-def _asset(asset_id: str) -> Asset:
+def _asset(asset_id: str, home: Path) -> Asset:
+    # A file that is there, as those of a library are: the answers would say of each that it is gone.
+    file = home / f"{asset_id}.wav"
+    file.write_bytes(b".")
     return Asset(
         asset_id=asset_id,
         content_hash=asset_id,
         title=asset_id,
-        source_uri=f"/recordings/{asset_id}.wav",
+        source_uri=str(file),
         source_kind="file",
         size_bytes=1,
-        mtime_ns=1,
+        mtime_ns=file.stat().st_mtime_ns,
         duration_sec=_CLIPS_AN_ASSET * _SEGMENT_SEC,
         tags=(),
         metadata_json="{}",
