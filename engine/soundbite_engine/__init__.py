@@ -5,7 +5,11 @@ Importing the package loads nothing: worker processes import it too, and a serve
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# onnxruntime writes what it is used for into the home folder, to send it to its maker; from the first import on.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from soundbite_engine.config import EngineConfig, RateLimits, UrlPolicy

@@ -29,9 +29,10 @@ CLASSES = {
     "http": "tokens, hosts, origins",
     "http_weaknesses": "floods of sessions, calls, uploads",
     "oauth": "forged and stale tokens",
-    "secrets": "keys in answers and logs",
+    "secrets": "keys in answers and logs, traces outside",
     "surroundings": "broken surroundings",
     "damage": "damage on the disk",
+    "erasing": "what was erased",
 }
 
 

@@ -1,9 +1,12 @@
-"""The key of the platform is sent to the platform and shown to nobody."""
+"""The key of the platform is sent to the platform and shown to nobody, and what is done here is told to nobody."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import subprocess
+import sys
 import wave
 from pathlib import Path
 from typing import Any
@@ -39,3 +42,22 @@ async def test_a_platform_that_fails_does_not_bring_the_key_to_light(
     assert any("127.0.0.1" in text or "reach" in text or "connect" in text.lower() for text in shown), shown
     assert KEY not in "\n".join(shown)
     assert KEY not in caplog.text
+
+
+def test_nothing_is_written_outside_of_the_library_nor_gathered_for_the_makers_of_libraries(tmp_path: Path) -> None:
+    user, home = tmp_path / "user", tmp_path / "library"
+    user.mkdir()
+    recording(tmp_path / "a.wav")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_", "SOUNDBITE_"))}
+    surroundings = {**kept, "HOME": str(user), "SOUNDBITE_HOME": str(home), "SOUNDBITE_ROOTS": str(tmp_path)}
+    for command in (["add", str(tmp_path / "a.wav")], ["search", "the price of a ticket"]):
+        ran = subprocess.run(
+            [sys.executable, "-m", "soundbite_server", *command],
+            env=surroundings,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert [path for path in user.rglob("*") if path.is_file()] == []

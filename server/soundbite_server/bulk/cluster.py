@@ -81,6 +81,7 @@ def embed_collection(
 
 def _ray() -> Any:
     # An optional extra: type checkers run where it is not installed.
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     return importlib.import_module("ray")
 
 
