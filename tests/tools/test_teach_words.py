@@ -154,6 +154,18 @@ def test_a_glossary_is_written_where_its_link_leads_and_takes_no_name_that_reads
         Name.parse("#harvest: harvest")
 
 
+@pytest.mark.parametrize("name", ["Alpha Beta " * 9, "Alphabeta" * 9], ids=["blanks", "no blanks"])
+async def test_a_name_that_is_too_long_is_refused_and_not_cut(open_library: OpenLibrary, name: str) -> None:
+    async with open_library() as library:
+        with pytest.raises(QuestionProblem, match="at most 80 characters"):
+            await teach_words(library, f"{name}: Foo")
+        library.config.home.mkdir(exist_ok=True)
+        library.config.glossary_file.write_text(f"{name}: Foo\nLeicester\n")
+        glossary = Glossary.read(library.config.glossary_file)
+        assert glossary.spellings == ("Leicester",)
+        assert [note[:43] for note in glossary.notes] == ['Line 1 of "glossary.txt" is no name and was']
+
+
 async def test_a_line_of_the_glossary_that_is_no_name_is_skipped_and_named_and_stays_in_the_file(
     open_library: OpenLibrary, recording: Path, says: ScriptedPlatform
 ) -> None:

@@ -34,7 +34,7 @@ class Name:
             QuestionProblem: there is no name, or it is too long.
         """
         text, _, others = line.partition(_HEARD_AS)
-        name = plain_text(text, LONGEST_NAME + 1)
+        name = plain_text(text, len(text))
         heard_as = tuple(dict.fromkeys(filter(letters, map(single_spaces, others.split(_BETWEEN)))))
         if line.startswith(_REMARK) or not letters(name) or any(len(part) > LONGEST_NAME for part in (name, *heard_as)):
             raise QuestionProblem(
