@@ -34,6 +34,21 @@ def test_a_brought_transcript_takes_the_place_of_what_was_recognised(shelf: Any,
     assert (missing.code, "can't be read" in missing.err) == (2, True)
 
 
+def test_words_of_two_who_speak_at_once_are_read_and_searched_whole(shelf: Any, run: Any, tmp_path: Path) -> None:
+    sound, vtt = tmp_path / "talk.wav", tmp_path / "talk.vtt"
+    sound.write_bytes(shelf.spoken.read_bytes() + b"\0\0")
+    ann, bob = "I think that we should ship the release on Friday", "no Monday is better for our customers"
+    vtt.write_text(f"WEBVTT\n\n00:00.500 --> 00:05.000\n<v Ann>{ann}\n\n00:03.000 --> 00:07.000\n<v Bob>{bob}\n")
+    assert run("add", sound).code == 0
+    (clip,) = json.loads(run("search", '"ship the release on Friday"', "--match", "words", "--json").out)["clips"]
+    assert (clip["text"], clip["speaker"]) == (ann, "Ann")
+    for ending, name in (("vtt", "<v Ann>"), ("srt", "Ann: ")):
+        out = " ".join(run("export", "-", "--format", ending, "--asset", "talk").out.split())
+        assert out.index(f"{name}{ann}") < out.index(bob)
+    unread = run("add", sound, "--transcript", tmp_path / "talk.docx")
+    assert (unread.code, ".vtt .srt .sbv .json .txt" in unread.err) == (2, True)
+
+
 def test_a_transcript_put_beside_a_recording_later_is_taken_when_it_is_added_again(
     shelf: Any, run: Any, tmp_path: Path
 ) -> None:

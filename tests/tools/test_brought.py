@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ SEGMENTS = [
 ]
 WHISPER = json.dumps({"text": "x", "segments": SEGMENTS})
 CPP = json.dumps({"transcription": [{"offsets": {"from": 1000, "to": 2500}, "text": " The river."}]})
+SBV = "0:00:01.000,0:00:03.000\nAnn: The river\nis rising.\n\n0:00:03.500,0:00:05.000\nAll right.\n"
 PLAIN = "Ann: The river is rising. Nobody saw it.\nBob: All right."
 
 
@@ -58,14 +59,55 @@ def told(text: str) -> list[tuple[float, str, str]]:
         (ZOOM, [(1.0, "Ann Lee", "We start now."), (3.5, "Bob", "All right.")]),
         (TEAMS, [(1.12, "Lee, Ann", "So the budget is small."), (4.0, "Bob", "Yes.")]),
         (SUBRIP, [(1.0, "", "The river is rising."), (3.5, "", "Nobody saw it.")]),
+        (SBV, [(1.0, "Ann", "The river is rising."), (3.5, "", "All right.")]),
         (STAMPED, [(62.0, "Ann", "We start now."), (68.0, "Bob", "All right.")]),
         (WHISPER, [(1.0, "", "The river."), (3.0, "SPEAKER_01", "Rises.")]),
         (CPP, [(1.0, "", "The river.")]),
     ],
-    ids=["voices", "zoom", "teams", "subrip", "stamped", "whisper", "whisper.cpp"],
+    ids=["voices", "zoom", "teams", "subrip", "sbv", "stamped", "whisper", "whisper.cpp"],
 )
 def test_words_times_and_speakers_of_each_form_are_read(text: str, expected: list[Any]) -> None:
     assert told(text) == expected
+
+
+def in_three_forms(cues: Sequence[tuple[float, float, str, str]]) -> list[str]:
+    """WebVTT, SubRip and Whisper's JSON of cues: start and end in seconds, speaker, words."""
+    web = "".join(f"00:0{a}.000 --> 00:0{b}.000\n{f'<v {who}>' * bool(who)}{words}\n\n" for a, b, who, words in cues)
+    sub = "".join(
+        f"00:00:0{a},000 --> 00:00:0{b},000\n{f'{who}: ' * bool(who)}{words}\n\n" for a, b, who, words in cues
+    )
+    entries = [{"start": a, "end": b, "speaker": who, "text": words} for a, b, who, words in cues]
+    return [f"WEBVTT\n\n{web}", sub, json.dumps({"segments": entries})]
+
+
+ANN, BOB = "I think that we should ship the release on Friday", "no Monday is better for our customers"
+LONG = " ".join(["words"] * 40)
+
+
+@pytest.mark.parametrize(
+    ("cues", "expected"),
+    [
+        ([(1, 8, "Ann", ANN), (5, 9, "Bob", BOB)], [(1.0, 5.0, "Ann", ANN), (5.0, 9.0, "Bob", BOB)]),
+        ([(1, 4, "", ANN[:30]), (3, 6, "", BOB)], [(1.0, 3.0, "", ANN[:30]), (3.0, 6.0, "", BOB)]),
+        # Nobody says 239 characters in a second: what lies within it follows it.
+        ([(1, 9, "Ann", LONG), (2, 3, "Bob", "Yes.")], [(1.0, 8.837, "Ann", LONG), (8.837, 9.0, "Bob", "Yes.")]),
+        ([(1, 3, "A", "One."), (1, 3, "B", "Two.")], [(1.0, 2.0, "A", "One."), (2.0, 3.0, "B", "Two.")]),
+        # Captions that roll repeat the line before; people who repeat themselves do not.
+        (
+            [(1, 5, "", "the quick"), (3, 7, "", "the quick brown"), (5, 9, "", "quick brown fox")],
+            [(1.0, 3.0, "", "the quick"), (3.0, 5.0, "", "brown"), (5.0, 9.0, "", "fox")],
+        ),
+        (
+            [(1, 2, "", "No."), (2, 3, "", "No."), (3, 4, "", "No.")],
+            [(at, at + 1, "", "No.") for at in (1.0, 2.0, 3.0)],
+        ),
+    ],
+    ids=["two speakers", "none named", "within", "at once", "rolling", "no, no, no"],
+)
+def test_words_of_cues_that_overlap_stay_together(cues: Any, expected: list[Any]) -> None:
+    for text in in_three_forms(cues):
+        told = [(one.start_sec, one.end_sec, one.speaker, one.value) for one in parsed_transcript(text, "").sentences]
+        assert told == expected
 
 
 def test_otter_names_the_speaker_above_the_words() -> None:
@@ -123,11 +165,54 @@ async def test_text_beside_the_file_counts_only_where_it_can_be_what_is_said(
     notes = recording.with_suffix(".txt")
     async with open_library() as library:
         notes.write_text("Buy milk. Call Ann.")
-        await embed_audio(library, recording.name)
+        task = await embed_audio(library, recording.name)
         assert "spoken" not in platform.requests[-1]
+        assert [note for note in task.notes if f'"{notes.name}" is not taken: nobody says' in note] == task.notes[:1]
         notes.write_text("The river is rising and nobody saw it. We have to leave now, before the bridge is gone.")
         await embed_audio(library, recording.name)
         assert [word["value"] for word in platform.requests[-1]["spoken"]][:3] == ["The", "river", "is"]
+
+
+async def test_what_is_given_for_words_is_no_path_and_no_name_of_nothing(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    words = recording.with_suffix(".vtt")
+    words.write_text(LATER)
+    async with open_library(natural_segmentation=False) as library:
+        first = await embed_audio(library, recording.name)
+        for given in (
+            "/etc/passwd",
+            "none.docx",
+            "~/words",
+            "../words",
+            "C:\\words.doc",
+            "file:///words",
+            f" {words}x ",
+        ):
+            with pytest.raises(
+                SourceProblem, match=r"is no transcript, nor the path .*\n?.*\.vtt \.srt \.sbv \.json \.txt"
+            ):
+                await embed_audio(library, recording.name, transcript=given)
+        with pytest.raises(SourceProblem, match="Nobody says"):
+            await embed_audio(library, recording.name, transcript="Buy milk.")
+        for given in ("none", "null", "5", f"{words} "):
+            assert (await embed_audio(library, recording.name, transcript=given)).task_id == first.task_id
+        lines = (await read_transcript(library, first.asset_id)).lines
+    assert [line.text for line in lines] == ["The lake is rising."]
+    assert len(platform.requests) == 1
+
+
+async def test_json_beside_the_file_that_is_no_transcript_is_told_once(
+    open_library: OpenLibrary, recording: Path
+) -> None:
+    recording.with_suffix(".json").write_text('{"segments": 3}')
+    recording.with_suffix(".txt").write_text("nul\0nul")
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        assert ["without segments" in note for note in task.notes if "not taken" in note] == [True]
+        recording.with_suffix(".vtt").write_text(LATER)
+        task = await embed_audio(library, recording.name)
+        assert not [note for note in task.notes if "not taken" in note]
 
 
 async def test_a_transcript_beside_the_file_that_leads_elsewhere_is_not_read(

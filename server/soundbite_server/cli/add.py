@@ -123,12 +123,14 @@ def _check_alone(request: EmbedRequest, *, is_alone: bool) -> None:
 def _transcript_text(name: str) -> str:
     from pathlib import Path
 
-    from soundbite_tools import ToolProblem, parsed_transcript, read_transcript_file
+    from soundbite_tools import TRANSCRIPT_ENDINGS, ToolProblem, parsed_transcript, read_transcript_file
 
     if not name:
         return ""
     try:
         path = Path(name).resolve()
+        if path.suffix and path.suffix.lower() not in TRANSCRIPT_ENDINGS:
+            raise click.UsageError(f"--transcript reads files of these kinds: {' '.join(TRANSCRIPT_ENDINGS)}")
         text = read_transcript_file(path)
         parsed_transcript(text, path.name)
     except (ToolProblem, OSError, RuntimeError, ValueError) as exc:

@@ -19,7 +19,7 @@ from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.errors import SourceProblem
 from soundbite_tools.sources.files import recorded_file
 from soundbite_tools.sources.local_media import MediaProblem
-from soundbite_tools.sources.spoken import Brought, given_transcript, transcripts_beside
+from soundbite_tools.sources.spoken import Brought, given_transcript, is_given, transcripts_beside
 from soundbite_tools.speakers import speaker_labels
 from soundbite_tools.text import LONGEST_SPEAKER, clock, file_label, plain_text
 from soundbite_tools.words.timed_words import without_spans
@@ -76,12 +76,18 @@ async def choose_words(library: Library, request: EmbedRequest, asset: Asset) ->
     """
     if "transcription" not in request.embedding_option:
         return WordsChoice()
-    if request.transcript.strip():
+    if is_given(request.transcript):
         brought = await anyio.to_thread.run_sync(given_transcript, request.transcript, library.config)
         if not brought.fits(asset.duration_sec):
             raise SourceProblem(
                 f"Most times of the transcript are past the recording's end, {clock(asset.duration_sec)}.",
                 "Give the transcript of this recording.",
+                code="transcript_unreadable",
+            )
+        if not brought.has_times and asset.duration_sec and not brought.could_last(asset.duration_sec):
+            raise SourceProblem(
+                f"Nobody says the words of the transcript in {clock(asset.duration_sec)}.",
+                "Give all words of this recording, or WebVTT or SubRip, which have times.",
                 code="transcript_unreadable",
             )
         return _taken(brought)

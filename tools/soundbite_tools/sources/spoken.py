@@ -7,6 +7,7 @@ import html
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,24 +16,28 @@ from typing import TYPE_CHECKING, Any
 from soundbite_api import SourceFile
 from soundbite_store import BROUGHT, StoredTranscript, TimedText
 from soundbite_tools.errors import SourceProblem
+from soundbite_tools.sources.cues import one_after_the_other
 from soundbite_tools.sources.files import allowed_file
-from soundbite_tools.text import LONGEST_MARK, LONGEST_SPEAKER, file_label, folded, plain_text, shorten
+from soundbite_tools.text import LONGEST_MARK, LONGEST_SPEAKER, clock, file_label, folded, plain_text, shorten
 from soundbite_tools.words.timed_words import spread_words
 
 if TYPE_CHECKING:
     from soundbite_store import Asset
     from soundbite_tools.library import LibraryConfig
 
-_CAPTIONS = (".vtt", ".srt")
+_CAPTIONS = (".vtt", ".srt", ".sbv")
 TRANSCRIPT_ENDINGS = (*_CAPTIONS, ".json", ".txt")
 _LARGEST_BYTES = 4 * 1024 * 1024
 _LONGEST_PATH = 1024
 _LONGEST_SENTENCE = 2000
-# How long a line lasts whose end is not known, at the most.
 # Words a second over a whole recording: of a meeting with pauses, and of a person in a hurry.
 _SLOWEST, _QUICKEST = 0.7, 5.0
+# How long a line lasts whose end is not known, at the most.
 _A_WORD_SEC, _SHORTEST_SEC, _LONGEST_SEC = 0.6, 0.05, 30.0
 _CLOCK = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?"
+_SBV = re.compile(r"^(\d{1,2}:\d\d:\d\d\.\d{3}),(\d{1,2}:\d\d:\d\d\.\d{3})\s*$", re.MULTILINE)
+_PATH = re.compile(r"(?:/|~/|\.{1,2}/|[A-Za-z]:[\\/]|\\\\|file:)|\S+\.[A-Za-z0-9]{2,5}$", re.IGNORECASE)
+_NONE = re.compile(r"(?:none|null|nan|[-+]?\d[.,\d]*)?", re.IGNORECASE)
 _CUE = re.compile(rf"^\s*{_CLOCK}\s*-->\s*{_CLOCK}")
 # "[00:01:02] Ann: words", "00:01:02 Ann Lee: words", "(1:02) words"
 _STAMPED = re.compile(rf"^\s*[\[(]?{_CLOCK}[\])]?[\s:–-]+(\S.*)$")  # noqa: RUF001
@@ -55,7 +60,7 @@ class Brought:
 
     def could_last(self, seconds: float) -> bool:
         """Return whether somebody may need so long to say it, pauses included."""
-        words = sum(len(one.value.split()) for one in self.sentences)
+        words = sum(max(len(one.value.split()), _wide(one.value) / 2) for one in self.sentences)
         return seconds * _SLOWEST <= words <= seconds * _QUICKEST
 
     def fits(self, duration_sec: float) -> bool:
@@ -114,12 +119,25 @@ def given_transcript(text: str, config: LibraryConfig) -> Brought:
     """Return a transcript given as its text, or as the path of a file that may be read.
 
     Raises:
-        SourceProblem: it can't be read, or holds no words.
+        SourceProblem: it can't be read, holds no words, or is the path of something else.
     """
-    if "\n" not in text and len(text) < _LONGEST_PATH and text.lower().endswith(TRANSCRIPT_ENDINGS):
-        path = allowed_file(text, config)
-        return parsed_transcript(read_transcript_file(path), path.name)
+    text = text.strip()
+    if "\n" not in text and len(text) < _LONGEST_PATH:
+        if text.lower().endswith(TRANSCRIPT_ENDINGS):
+            path = allowed_file(text, config)
+            return parsed_transcript(read_transcript_file(path), path.name)
+        if _PATH.match(text):
+            raise SourceProblem(
+                f"{file_label(text)} is no transcript, nor the path of a file that is read as one.",
+                f"Give the words, or a file of one of these kinds: {' '.join(TRANSCRIPT_ENDINGS)}",
+                code="transcript_unreadable",
+            )
     return parsed_transcript(text, "")
+
+
+def is_given(text: str) -> bool:
+    """Return whether an argument is a transcript, and not what models write for none."""
+    return not _NONE.fullmatch(text.strip())
 
 
 def transcripts_beside(path: Path, duration_sec: float, config: LibraryConfig) -> list[Sidecar]:
@@ -127,7 +145,7 @@ def transcripts_beside(path: Path, duration_sec: float, config: LibraryConfig) -
 
     Text without times may be notes: it counts where a person could say it in the time that the recording lasts.
     """
-    files = list[Sidecar]()
+    files, doubtful = list[Sidecar](), list[Sidecar]()
     for ending in TRANSCRIPT_ENDINGS:
         beside = path.with_suffix(ending)
         try:
@@ -137,8 +155,8 @@ def transcripts_beside(path: Path, duration_sec: float, config: LibraryConfig) -
             facts = real.stat()
             brought = parsed_transcript(read_transcript_file(real), beside.name)
         except SourceProblem as exc:
-            if ending in _CAPTIONS:
-                files.append(Sidecar(beside.name, refusal=f"It is not taken for a transcript: {exc.message}"))
+            refused = Sidecar(beside.name, refusal=f"It is not taken for a transcript: {exc.message}")
+            (files if ending in _CAPTIONS else doubtful).append(refused)
             continue
         except (OSError, RuntimeError):
             continue
@@ -148,7 +166,11 @@ def transcripts_beside(path: Path, duration_sec: float, config: LibraryConfig) -
         elif brought.has_times or brought.could_last(duration_sec):
             # A file that was moved here keeps the time at which it was written, but not this one.
             files.append(Sidecar(beside.name, brought, max(facts.st_mtime_ns, facts.st_ctime_ns)))
-    return files
+        else:
+            why = f"nobody says these words in {clock(duration_sec)}"
+            doubtful.append(Sidecar(beside.name, refusal=f"{file_label(beside.name)} is not taken: {why}."))
+    # Beside a transcript, text and JSON are likely something else.
+    return files or doubtful[:1]
 
 
 def parsed_transcript(text: str, name: str) -> Brought:
@@ -157,7 +179,7 @@ def parsed_transcript(text: str, name: str) -> Brought:
     Raises:
         SourceProblem: it holds none.
     """
-    plain = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    plain = _SBV.sub(r"\1 --> \2", text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))
     has_times = True
     if plain.lstrip().startswith(("{", "[")) and (entries := _json(plain, name)) is not None:
         sentences = entries
@@ -177,7 +199,7 @@ def parsed_transcript(text: str, name: str) -> Brought:
             "Give WebVTT, SubRip, the JSON of Whisper, or plain text.",
             code="transcript_unreadable",
         )
-    kept.sort(key=lambda one: (one.start_sec, one.end_sec))
+    kept = one_after_the_other(kept) if has_times else kept
     digest = hashlib.sha256(json.dumps([[one.value, one.start_sec, one.speaker] for one in kept]).encode()).hexdigest()
     return Brought(tuple(kept), digest[:16], name, has_times)
 
@@ -195,6 +217,11 @@ def _check_order(sentences: Sequence[TimedText], name: str) -> None:
 def _bare(values: Iterable[str]) -> list[str]:
     """Words without punctuation, case and the marks of speakers."""
     return re.findall(r"\w+", folded(" ".join(values)))
+
+
+def _wide(text: str) -> int:
+    """How many characters are of a script without spaces, of which two or so are a word."""
+    return 0 if text.isascii() else sum(unicodedata.east_asian_width(character) == "W" for character in text)
 
 
 def _called(name: str) -> str:
