@@ -359,6 +359,11 @@ def test_a_speaker_gets_a_name_that_every_command_shows(shelf: Any, run: Any, tm
     assert "Speaker 1" in run("speakers").out
     assert run("name-speaker", "spoken", "1", "Ann").out == "Speaker 1 of spoken words is now Ann.\n"
     assert [one["name"] for one in document(run("speakers", "ann", "--json").out)["speakers"]] == ["Ann"]
+    # A title is taken too, and says whose voices are in it.
+    assert [one["name"] for one in document(run("speakers", "spoken", "--json").out)["speakers"]] == ["Ann"]
+    nobody = run("speakers", "Zoe")
+    assert (nobody.code, nobody.out) == (2, "")
+    assert "Nobody is called 'Zoe'. No recording is called 'Zoe'. `soundbite speakers` shows who" in nobody.err
     assert "Ann: " in run("show", "spoken").out
     assert "Ann" in {each["speaker"] for each in document(run("show", "spoken", "--json").out)["segments"]}
     assert "Ann: " in run("search", "milk", "--speaker", "ANN").out

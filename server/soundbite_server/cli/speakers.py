@@ -10,6 +10,7 @@ from soundbite_server.cli.library import console, json_option, personal_library,
 from soundbite_server.cli.options import RequestCommand, request_of
 
 if TYPE_CHECKING:
+    from soundbite_store import Ledger
     from soundbite_tools import SpeakerListing
 
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 async def speakers_command(
     name: str, asked: dict[str, Any], is_forgotten: bool, is_all_forgotten: bool, as_json: bool
 ) -> None:
-    """Show who speaks in which recordings and for how long, people with a name first; or only who is called NAME.
+    """Show who speaks in which recordings and for how long, people with a name first.
+
+    With NAME only who is called that, or else who speaks in the recording of that id or title.
 
     Voices are kept only with SOUNDBITE_VOICES=on; --forget erases them whether it is on or not. Names stay.
     """
@@ -39,6 +42,10 @@ async def speakers_command(
         ledger = await library.ledger()
         ids = tuple([(await find_recording(ledger, words)).asset_id for words in request.asset_ids])
         listing = await list_speakers(library, request.model_copy(update={"asset_ids": ids}))
+        if name and not listing.total_speakers and not ids and not request.like:
+            # A title is the natural argument too.
+            instead = {"name": "", "asset_ids": (await _recording_instead(ledger, name),)}
+            name, listing = "", await list_speakers(library, request.model_copy(update=instead))
     if as_json:
         print_json(listing)
     elif listing.speakers:
@@ -46,9 +53,23 @@ async def speakers_command(
         if more := listing.total_speakers - request.page * request.page_limit:
             click.echo(f"{more} more: --page {request.page + 1} shows them.") if more > 0 else None
     elif name:
-        click.echo(f"Nobody is called {name!r}; `soundbite speakers` shows who there is.")
+        click.echo(f"Nobody is called {name!r} there; `soundbite speakers` shows who there is.")
+    elif request.name:
+        click.echo(f"No speakers are known in the recording {request.name!r}.")
     else:
         click.echo("No speakers are known. `soundbite add FILE` adds a recording in which somebody speaks.")
+
+
+async def _recording_instead(ledger: Ledger, name: str) -> str:
+    """The id of the recording that `name` names, where nobody is called so."""
+    from soundbite_server.cli.library import find_recording
+    from soundbite_tools import UnknownId
+
+    try:
+        return (await find_recording(ledger, name)).asset_id
+    except UnknownId as exc:
+        shown = "`soundbite speakers` shows who there is, `soundbite list` the recordings."
+        raise UnknownId(f"Nobody is called {name!r}. {exc.message}", shown) from exc
 
 
 async def _forget(name: str, *, as_json: bool) -> None:
