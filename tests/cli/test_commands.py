@@ -351,6 +351,9 @@ def test_show_draws_a_recording_along_its_time(shelf: Any, run: Any) -> None:
     assert "━" in shown.out
     assert "milk" in shown.out
     segments = document(run("show", "spoken", "--json").out)["segments"]
+    # A clip has the times that a search gives it, also where the next one begins within its last second.
+    assert segments[0]["end_sec"] % 1
+    assert f"{segments[0]['time_range']}  " in shown.out
     assert any("milk" in each["text"] for each in segments)
     assert [each["start_sec"] for each in segments] == sorted(each["start_sec"] for each in segments)
 
@@ -539,10 +542,25 @@ def test_transcripts_are_written_as_files_that_others_read(
         f"Nothing is said in rain: {next(Path(file).name for file in written['txt'] if 'rain' in file)} has no words."
     ]
     assert all(held["chapters"] for held in map(json.loads, texts["json"]))
-    run("rename", "rain", "Wet night")
+    assert {Path(file).name for file in written["txt"]} == {"rain.txt", "spoken-words.txt"}
+    (rain,) = [one["asset_id"] for one in document(run("list", "--json").out)["assets"] if one["title"] == "rain"]
+    run("rename", rain, "Wet night")
     renamed = document(run("export", folder, "--format", "txt", "--json").out)["files"]
     assert {*map(str, folder.glob("*.txt"))} == {*renamed}
-    assert not list(folder.glob(".*"))
+    assert [path.name for path in folder.glob(".*")] == [".soundbite-export.json"]
+    # A file of that name that no export wrote stays, and two of one title are told apart by their ids.
+    (folder / "Storm.txt").write_text("mine")
+    for title in ("Storm", "SPOKEN words"):
+        run("rename", rain, title)
+        files = document(run("export", folder, "--format", "txt", "--json").out)["files"]
+        assert {*map(str, folder.glob("*.txt"))} == {*files, str(folder / "Storm.txt")}
+        assert sum("-a_" in file for file in files) == (1 if title == "Storm" else 2)
+    assert (folder / "Storm.txt").read_text() == "mine"
+    beside = document(run("export", shelf.folder, "--format", "txt", "--json").out)["files"]
+    assert all("-a_" in file for file in beside)  # not to be taken for a transcript that was brought
+    for path in (*map(Path, beside), shelf.folder / ".soundbite-export.json"):
+        path.unlink()
+    run("rename", rain, "Wet night")
     assert "00:00-00:08" in run("chapters", "spoken").out
     one = tmp_path / "one.srt"  # by the end of its name, and by the recording's title
     titles = [asset["title"] for asset in document(run("list", "--json").out)["assets"]]

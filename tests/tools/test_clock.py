@@ -2,7 +2,7 @@
 
 import pytest
 
-from soundbite_tools.text import clock, clock_length, clock_range, clock_ranges, rounded_sec
+from soundbite_tools.text import clock, clock_length, clock_range, rounded_sec
 
 
 @pytest.mark.parametrize(
@@ -23,12 +23,6 @@ def test_seconds_are_shown_as_minutes_and_from_an_hour_on_with_hours(value: floa
 
 def test_a_range_is_rounded_outwards_so_that_it_holds_what_it_names() -> None:
     assert clock_range(750.4, 755.2) == "12:30-12:36"
-
-
-def test_ranges_that_follow_each_other_meet() -> None:
-    spans = [(0.0, 2.4), (2.4, 5.2), (5.9, 6.1), (6.1, 19.3)]
-    assert clock_ranges(spans) == ["00:00-00:02", "00:02-00:05", "00:05-00:06", "00:06-00:20"]
-    assert clock_ranges([(0.0, 5.0), (2.0, 9.5)]) == ["00:00-00:05", "00:02-00:10"]  # one cut in another way
 
 
 def test_a_whole_second_at_the_end_is_not_rounded_up_by_float_noise() -> None:

@@ -111,7 +111,6 @@ if TYPE_CHECKING:
         clock,
         clock_length,
         clock_range,
-        clock_ranges,
         count_of,
         file_label,
         folded,
@@ -195,7 +194,7 @@ _NAMES = {
     "transcripts.requests": "CorrectRequest CorrectionResult TaughtWords TeachRequest TeachResult",
     "transcripts.teach_words": "teach_words",
     "text": (
-        "ERASED_LINE LONGEST_TITLE MOST_TAGS SILENCE changed_tags clock clock_length clock_range clock_ranges count_of "
+        "ERASED_LINE LONGEST_TITLE MOST_TAGS SILENCE changed_tags clock clock_length clock_range count_of "
         "file_label folded plain_tags plain_text printable round_step_sec rounded_sec shorten speaker_label"
     ),
     "voices.forget_voice": "forget_all_voices forget_voice",
@@ -298,7 +297,6 @@ __all__ = [
     "clock",
     "clock_length",
     "clock_range",
-    "clock_ranges",
     "cluster_clips",
     "compare",
     "contents_of",

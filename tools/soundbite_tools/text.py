@@ -6,7 +6,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -222,18 +222,6 @@ def clock_length(seconds: float) -> str:
 def clock_range(start_sec: float, end_sec: float) -> str:
     """Return a range as `12:30-12:36`; the end is rounded up, so that the range holds what it names."""
     return f"{clock(start_sec)}-{clock_length(max(start_sec, end_sec))}"
-
-
-def clock_ranges(spans: Sequence[tuple[float, float]]) -> list[str]:
-    """Return ranges in order of time as `clock_range` has them, none of which ends after the next one begins."""
-    ranges = []
-    for (start_sec, end_sec), following in zip(spans, [*spans[1:], None], strict=True):
-        if following is not None and end_sec <= following[0] + SAME_SEC:
-            end_sec = max(math.floor(start_sec), min(math.ceil(end_sec), math.floor(following[0])))
-            ranges.append(f"{clock(start_sec)}-{clock(end_sec)}")
-        else:
-            ranges.append(clock_range(start_sec, end_sec))
-    return ranges
 
 
 def round_step_sec(least_sec: float) -> int:

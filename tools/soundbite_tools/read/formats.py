@@ -180,10 +180,10 @@ def transcript_file(
             return as_text(transcript)
 
 
-def transcript_file_name(asset: Asset, file_format: TranscriptFormat) -> str:
-    """Return a name for the file of a recording that no other recording has."""
+def transcript_file_name(asset: Asset, file_format: TranscriptFormat, *, has_id: bool = True) -> str:
+    """Return a name for the file of a recording; one with its id no other recording has."""
     title = re.sub(r"[^\w.-]+", "-", plain_text(asset.title, _LONGEST_NAME)).strip("-.")
-    return f"{title or 'recording'}-{asset.asset_id}.{file_format}"
+    return f"{title or 'recording'}{f'-{asset.asset_id}' if has_id else ''}.{file_format}"
 
 
 def is_transcript_file(text: str, file_format: TranscriptFormat) -> bool:

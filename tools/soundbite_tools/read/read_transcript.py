@@ -12,7 +12,6 @@ from soundbite_tools.speakers import transcript_of_recording
 from soundbite_tools.text import (
     MOST_TOKENS,
     clock_range,
-    clock_ranges,
     number,
     plain_text,
     quoted,
@@ -99,18 +98,17 @@ async def _map(
         for chapter in await chapters_of(library, asset, transcript)
         if chapter.start_sec < until_sec and chapter.end_sec > start_sec
     ]
-    ranges = clock_ranges([(chapter.start_sec, chapter.end_sec) for chapter in chapters])
     return TranscriptResult(
         asset_id=asset.asset_id,
         title=asset.title,
         lines=[
             TranscriptLine(
                 start_sec=rounded_sec(chapter.start_sec),
-                time_range=time_range,
+                time_range=clock_range(chapter.start_sec, chapter.end_sec),
                 text=f"{chapter.title}: {chapter.sentence}" if chapter.sentence else chapter.title,
                 clip_id=chapter.clip_id,
             )
-            for chapter, time_range in zip(chapters, ranges, strict=True)
+            for chapter in chapters
         ],
         start_sec=rounded_sec(start_sec),
         end_sec=rounded_sec(until_sec),

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from soundbite_server.cli.render.lines import print_hanging
-from soundbite_tools import SILENCE, clock, clock_length, clock_range, clock_ranges, round_step_sec, source_label
+from soundbite_tools import SILENCE, clock, clock_length, clock_range, round_step_sec, source_label
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -120,9 +120,7 @@ def _table(contents: Contents) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(ratio=1)
-    runs = _runs(contents)
-    ranges = clock_ranges([(run[0].start_sec, run[-1].end_sec) for run in runs])
-    for run, time_range in zip(runs, ranges, strict=True):
+    for run in _runs(contents):
         segment = run[0]
         kind = _kind(segment, contents)
         is_named = segment.sound_words and kind != SILENCE
@@ -133,6 +131,7 @@ def _table(contents: Contents) -> Table:
             words = Text.assemble(words, " " if segment.transcript else "", (f"({segment.sound_words})", _SOUND))
         if len(run) > 1:
             words = Text.assemble(words, (f" {len(run)} segments", "dim"))
+        time_range = clock_range(segment.start_sec, run[-1].end_sec)
         table.add_row(Text(time_range, _SPEECH if segment.transcript else _SOUND), words)
     return table
 

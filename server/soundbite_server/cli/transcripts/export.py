@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections import Counter, defaultdict
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +15,13 @@ from soundbite_server.cli.library import console, json_option, personal_library,
 from soundbite_server.cli.records import print_counts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from soundbite_store import Asset, StoredTranscript
     from soundbite_tools import Library
 
 _HEAD_BYTES = 16 * 1024
+_OWNERS_FILE = ".soundbite-export.json"
 _STDOUT = Path("-")
 _TRANSCRIPT_FORMATS = ("vtt", "srt", "md", "json", "txt")
 
@@ -141,33 +146,93 @@ async def _write_transcripts(
     Returns the files, and a sentence for each in which nothing is said.
     """
     from soundbite_server.cli.library import find_recording
-    from soundbite_tools import transcript_file_name, transcript_of_recording
+    from soundbite_tools import transcript_of_recording
 
     ledger = await library.ledger()
     assets = [await find_recording(ledger, recording)] if recording else await ledger.list_assets(1_000_000)
     written, notes = list[str](), list[str]()
-    for asset in assets:
-        transcript = await transcript_of_recording(library, asset.asset_id)
-        if transcript is None:
-            continue
-        path = target if recording else target / transcript_file_name(asset, file_format)
-        text = await _transcript_text(library, asset, transcript, file_format)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write_whole(path, text)
-            if not recording:
-                # The file of a recording that had another title then.
-                for other in path.parent.glob(f"*-{asset.asset_id}.{file_format}"):
-                    if other != path:
-                        other.unlink()
-        except OSError as exc:
-            raise click.UsageError(f"{path} cannot be written: {exc.strerror}.") from exc
-        written.append(str(path))
-        if not (transcript.sentences or transcript.words):
-            notes.append(f"Nothing is said in {asset.title}: {path.name} has no words.")
+    folder = None if recording else _Folder(target, file_format, assets)
+    try:
+        for asset in assets:
+            transcript = await transcript_of_recording(library, asset.asset_id)
+            if transcript is None:
+                continue
+            path = folder.path_of(asset) if folder else target
+            text = await _transcript_text(library, asset, transcript, file_format)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _write_whole(path, text)
+                if folder:
+                    folder.keep(asset, path)
+            except OSError as exc:
+                raise click.UsageError(f"{path} cannot be written: {exc.strerror}.") from exc
+            written.append(str(path))
+            if not (transcript.sentences or transcript.words):
+                notes.append(f"Nothing is said in {asset.title}: {path.name} has no words.")
+    finally:
+        if folder:
+            folder.save()
     if recording and not written:
         raise _no_transcript(assets[0])
     return written, notes
+
+
+class _Folder:
+    """A folder of transcripts, which remembers whose each file is: a title alone is a name that others may have."""
+
+    def __init__(self, folder: Path, file_format: Any, assets: Sequence[Asset]) -> None:
+        from soundbite_tools import transcript_file_name
+
+        self._folder, self._format = folder, file_format
+        self._short = {asset.asset_id: transcript_file_name(asset, file_format, has_id=False) for asset in assets}
+        # Some file systems take names for one that differ in case alone.
+        self._counts = Counter(name.casefold() for name in self._short.values())
+        self._owners = _owners_of(folder / _OWNERS_FILE)
+        self._names = defaultdict[str, list[str]](list)
+        for name, owner in self._owners.items():
+            self._names[owner].append(name)
+        # What lies beside a recording under its name is taken for a transcript that somebody brought.
+        whole = str(folder.resolve())
+        self._has_recordings = any(os.path.dirname(one.source_uri) == whole for one in assets)  # noqa: PTH120 - not all are paths
+
+    def path_of(self, asset: Asset) -> Path:
+        """Return where to write: under the title, with the id where that name is another's, or recordings lie there."""
+        from soundbite_tools import transcript_file_name
+
+        name = self._short[asset.asset_id]
+        path = self._folder / name
+        is_free = self._owners.get(name) == asset.asset_id or not os.path.lexists(path)
+        if is_free and self._counts[name.casefold()] == 1 and not self._has_recordings:
+            return path
+        return self._folder / transcript_file_name(asset, self._format)
+
+    def keep(self, asset: Asset, path: Path) -> None:
+        """Note whose file this is, and take away the one of a title that the recording had before."""
+        names = {name for name in self._names.pop(asset.asset_id, ()) if name.endswith(f".{self._format}")}
+        for other in {*map(self._folder.joinpath, names), *self._folder.glob(f"*-{asset.asset_id}.{self._format}")}:
+            if other != path:
+                other.unlink(missing_ok=True)
+                self._owners.pop(other.name, None)
+        self._owners[path.name] = asset.asset_id
+
+    def save(self) -> None:
+        """Write down whose files there are, for the next export."""
+        path = self._folder / _OWNERS_FILE
+        try:
+            if self._owners:
+                _write_whole(path, json.dumps(self._owners, indent=1, ensure_ascii=False))
+        except OSError as exc:
+            raise click.UsageError(f"{path} cannot be written: {exc.strerror}.") from exc
+
+
+def _owners_of(path: Path) -> dict[str, str]:
+    """The ids of recordings by the name of their file, as an earlier export wrote them; a name is one in the folder."""
+    try:
+        owners = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    pairs = owners.items() if isinstance(owners, dict) else ()
+    return {name: owner for name, owner in pairs if isinstance(owner, str) and Path(name).name == name}
 
 
 def _write_whole(path: Path, text: str) -> None:
@@ -197,7 +262,7 @@ async def _transcript_text(library: Library, asset: Asset, transcript: StoredTra
 async def chapters_command(recording: str, as_json: bool) -> None:
     """Show what a RECORDING, named by its id or a part of its title, is about: its chapters with times and words."""
     from soundbite_server.cli.library import find_recording
-    from soundbite_tools import chapters_of, clock_ranges, transcript_of_recording
+    from soundbite_tools import chapters_of, clock_range, transcript_of_recording
 
     async with personal_library() as library:
         asset = await find_recording(await library.ledger(), recording)
@@ -210,8 +275,7 @@ async def chapters_command(recording: str, as_json: bool) -> None:
         click.echo(f"{asset.title} has no clips yet: `soundbite tasks` says how it stands.")
         return
     out = console()
-    ranges = clock_ranges([(chapter.start_sec, chapter.end_sec) for chapter in chapters])
-    for chapter, time_range in zip(chapters, ranges, strict=True):
-        out.print(f"{time_range}  {chapter.title}", markup=False, style="bold")
+    for chapter in chapters:
+        out.print(f"{clock_range(chapter.start_sec, chapter.end_sec)}  {chapter.title}", markup=False, style="bold")
         if chapter.sentence:
             out.print(f"    {chapter.sentence}", markup=False)
