@@ -84,7 +84,16 @@ async def run_demo(samples: Path, console: Console) -> int:
     colour = "green" if all(verdicts) else "red"
     count = f"{sum(verdicts)} of {len(verdicts)} answers are right"
     console.print(f"\n[bold {colour}]{count}[/bold {colour}], after {time.perf_counter() - started:.0f} s.")
+    soundbite = _from_here(Path(sys.executable).with_name("soundbite"))
+    console.print("The library of this demonstration was a temporary one, and is gone. To go on with one that stays:")
+    for arguments in (f"add {_from_here(samples)}", 'search "tickets for the concert"'):
+        console.print(f"    {escape(f'{soundbite} {arguments}')}", soft_wrap=True)
     return 0 if all(verdicts) else 1
+
+
+def _from_here(path: Path) -> Path:
+    """The path as a person in this folder writes it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 async def _ask_everything(known: Samples, home: Path, log_path: Path, console: Console) -> list[bool]:

@@ -72,7 +72,7 @@ def test_lists_and_answers_tell_recordings_of_one_title_apart(shelf: Any, run: A
     listed = json.loads(run("list", "--json").out)["assets"]
     assert {entry["origin"] for entry in listed} == {"spoken words.wav", "rain.wav"}
     assert "memo (rain.wav)" in run("list").out
-    assert "1. memo (spoken words.wav)" in run("search", "storm", "--top", "1").out
+    assert "1. memo (spoken words.wav)" in run("search", "storm", "--top-k", "1").out
     assert json.loads(run("search", "storm", "--json").out)["clips"][0]["origin"] == "spoken words.wav"
     assert "memo (rain.wav, a_" in run("show", "memo").err
 
@@ -87,7 +87,7 @@ def test_what_takes_away_needs_a_whole_title_or_the_file(shelf: Any, run: Any) -
 
     # To read, a part is enough, and a part that the title does not have is told.
     assert run("show", "tur").err == ""
-    assert run("show", "spoken").err == "soundbite: 'spoken' is in the path of the file of \"Tür Code\".\n"
+    assert run("show", "spoken").err == "soundbite: 'spoken' is taken as \"Tür Code\" (from the path of its file).\n"
 
     clips = json.loads(run("search", "storm", "--not-asset", "tür code", "--json").out)["clips"]
     assert "Tür Code" not in {clip["title"] for clip in clips}

@@ -71,6 +71,8 @@ async def test_a_wrong_answer_is_marked_and_ends_the_demonstration_with_1(one_no
     assert "✗ A few words of what was said" in text
     assert "expected: note.flac#note, with the words elephants" in text
     assert "1 of 3 answers are right" in text
+    assert "was a temporary one" in text
+    assert f"soundbite add {one_note}" in text
 
 
 async def test_a_recording_that_cannot_be_embedded_stops_the_demonstration_with_1(one_note: Path) -> None:

@@ -217,6 +217,10 @@ def test_the_command_prints_a_snippet_to_paste(homes: Path) -> None:
     assert done.exit_code == 0
     assert Path(str(parsed("cursor", done.stdout)["command"])).is_absolute()
     assert ".cursor" in done.stderr
+    assert "only" not in done.stderr
+    of_folder = CliRunner().invoke(config_command, ["--client", "claude-code"]).stderr
+    assert "in this folder only. To have it everywhere: claude mcp add --scope user soundbite -" in of_folder
+    assert f" -- {parsed('cursor', done.stdout)['command']} " in of_folder
     done = CliRunner().invoke(config_command, ["--client", "cursor", "--install"])
     assert "Restart Cursor" in done.stdout
     path = HOSTS["cursor"].path()

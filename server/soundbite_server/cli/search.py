@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 _EMPTY = "The library is empty. `soundbite add FILE` adds a recording."
 
 
-@click.command("search", cls=RequestCommand, request="SearchRequest")
+# --top-k is what the tool's argument is called.
+@click.command(
+    "search",
+    cls=RequestCommand,
+    request="SearchRequest",
+    context_settings={"token_normalize_func": lambda name: "top" if name == "top-k" else name},
+)
 @click.argument("words", nargs=-1)
 @click.option("--play", "is_played", is_flag=True, help="Play the best clip.")
 @click.option(

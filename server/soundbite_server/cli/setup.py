@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -88,7 +89,8 @@ class AgentHost:
 
 def entry_for(environ: Mapping[str, str]) -> Entry:
     """Return how a host starts this installation, with the settings of this shell; a key is never copied."""
-    program = shutil.which("soundbite")
+    # The one that runs comes before another one on the PATH.
+    program = shutil.which("soundbite", path=str(Path(sys.executable).parent)) or shutil.which("soundbite")
     # Hosts start servers without the shell's PATH: the command is named in full.
     command, args = (program, ("serve",)) if program else (sys.executable, ("-m", "soundbite_server", "serve"))
     env = {name: _anywhere(name, environ[name]) for name in _passed_on() if environ.get(name)}
@@ -294,6 +296,7 @@ def config_command(client: str, is_install: bool) -> None:
     if not is_install:
         click.echo(snippet(host, entry), nl=False)
         click.echo(f"This belongs in {host.path()} ({host.name}); --install writes it there.", err=True)
+        click.echo(_scope(client, entry), nl=False, err=True)
         return
     try:
         path, backup = install(host, entry)
@@ -303,6 +306,16 @@ def config_command(client: str, is_install: bool) -> None:
         sys.exit(FAILED_EXIT_CODE)
     note = f"; what was there before is in {backup}" if backup else ""
     click.echo(f"Written to {path}{note}. Restart {host.name} to use it.")
+    click.echo(_scope(client, entry), nl=False)
+
+
+def _scope(client: str, entry: Entry) -> str:
+    """Say that a configuration holds in the current folder only, and how to have it everywhere."""
+    if client != "claude-code":
+        return ""
+    settings = [word for name, value in entry.env.items() for word in ("-e", f"{name}={value}")]
+    words = ["claude", "mcp", "add", "--scope", "user", "soundbite", *settings, "--", entry.command, *entry.args]
+    return f"It holds in this folder only. To have it everywhere: {shlex.join(words)}\n"
 
 
 @click.command("completion")

@@ -84,7 +84,7 @@ def _kinds_of_parts(name: str) -> tuple[_Kind, ...]:
         _Kind(
             lambda asset: name in folded(asset.source_uri),
             "have {} in the path of their file",
-            "{} is in the path of the file of {}.",
+            "{} is taken as {} (from the path of its file).",
         ),
     )
 
