@@ -66,7 +66,7 @@ ROWS = (
         "peers",
         "a question over MCP, embedding included",
         _questions,
-        "python bench/peers.py --clips 10000 100000",
+        "python bench/peers.py --clips 10000",
     ),
     Row(
         "store",
