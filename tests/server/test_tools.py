@@ -57,6 +57,28 @@ async def test_a_whole_conversation_goes_from_the_library_to_the_sound(connect: 
         assert Path(clip["path"]).stat().st_size == clip["audio_bytes"] > 1000
 
 
+TURNS = (
+    "WEBVTT\n\n00:00.500 --> 00:03.000\n<v Ann>How much is the ticket to Leicester?\n\n"
+    "00:03.300 --> 00:05.000\n<v Bob>The ticket is thirty pounds.\n"
+)
+
+
+async def test_who_says_what_is_told_by_a_search_and_by_the_clip_that_it_names(connect: Any, tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "call.wav"), "wb") as sound:
+        sound.setparams((1, 2, 16000, 0, "NONE", ""))
+        sound.writeframes(bytes(2 * 16000 * 6))
+    async with connect(home=tmp_path / "own", roots=(tmp_path,)) as client:
+        source = str(tmp_path / "call.wav")
+        task = await call(client, "embed_audio", source=source, transcript=TURNS, wait_seconds=25)
+        while task["status"] == "processing":
+            task = await call(client, "get_task", task_id=task["task_id"], wait_seconds=25)
+        found = await call(client, "search_clips", query="how much is the ticket to Leicester?")
+        clip = await call(client, "get_clip", clip_id=found["clips"][0]["clip_id"])
+    words = "Ann: How much is the ticket to Leicester? Bob: The ticket is thirty pounds."
+    assert (found["clips"][0]["text"], found["clips"][0]["speaker"]) == (words, "Ann, Bob")
+    assert (clip["text"], clip["speaker"]) == (words, "Ann, Bob")
+
+
 FORMATS = {"mp3": ("audio/mpeg", b"\xff"), "opus": ("audio/ogg", b"OggS"), "wav": ("audio/wav", b"RIFF")}
 
 

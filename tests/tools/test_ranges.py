@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from soundbite_store import StoredClip, clip_id_for
 from soundbite_tools.search.ranges import LONGEST_SPEECH_SEC, time_ranges, with_text
 from soundbite_tools.search.ranking import Scored
+from soundbite_tools.speakers import SpeakerLabels
+from soundbite_tools.text import ROOMS
 
 
 def _scored(
@@ -101,6 +103,21 @@ def test_what_is_left_out_between_two_clips_shows_in_the_text() -> None:
     ]
     [joined] = time_ranges(clips, 10)
     assert with_text(joined, {}).text == "At seven in the evening. Two people. … Is it correct?"
+
+
+def test_who_says_what_stands_before_each_turn_of_a_range_in_which_several_speak() -> None:
+    asked = _scored(0, 2, 0.9, words="How much is the ticket?", speaker="1")
+    told = _scored(2.4, 4, 0.85, words="Thirty pounds.", speaker="2")
+    more = _scored(4.2, 6, 0.85, words="Or forty with a seat.", speaker="2")
+    labels = SpeakerLabels({("a", "1"): "Ann"}, {})
+    [joined] = time_ranges([asked, told, more], 1)
+    result = with_text(joined, {}).result(ROOMS[0], is_detailed=False, labels=labels)
+    assert result.speaker == "Ann, Speaker 2"
+    assert result.text == "Ann: How much is the ticket? Speaker 2: Thirty pounds. Or forty with a seat."
+    [alone] = time_ranges([told, more], 1)
+    assert with_text(alone, {}).result(ROOMS[0], is_detailed=False, labels=labels).text == (
+        "Thirty pounds. Or forty with a seat."
+    )
 
 
 def test_a_range_does_not_grow_without_end() -> None:

@@ -181,6 +181,22 @@ def running_text(pieces: Iterable[tuple[float, float, str]]) -> str:
     return text.strip(" …").replace(f"{ERASED} … {ERASED}", ERASED).replace(f"{ERASED} {ERASED}", ERASED)
 
 
+def dialogue(pieces: Iterable[tuple[float, float, str, str]]) -> str:
+    """Return the words of clips (start, end, words, who says them) as one text.
+
+    Where several speak, who does stands before the words of each turn.
+    """
+    spoken = list(pieces)
+    if len(distinct(speaker for _, _, words, speaker in spoken if words)) < 2:
+        return running_text(piece[:3] for piece in spoken)
+    turns, last = [], ""
+    for start_sec, end_sec, words, speaker in spoken:
+        is_new = bool(words and speaker) and speaker != last
+        turns.append((start_sec, end_sec, f"{speaker}: {words}" if is_new else words))
+        last = speaker if is_new else last
+    return running_text(turns)
+
+
 def distinct_sounds(sound_words: Iterable[str]) -> str:
     """Return the names of sounds in several texts as one text, each name once."""
     clips = list(sound_words)

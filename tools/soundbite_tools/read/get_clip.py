@@ -21,10 +21,12 @@ from soundbite_tools.sources.files import is_silent_copy, silent_flac, sound_fil
 from soundbite_tools.sources.local_media import MIME_TYPES, MediaProblem
 from soundbite_tools.sources.presence import file_states
 from soundbite_tools.sources.sources import source_label
-from soundbite_tools.speakers import speaker_labels
+from soundbite_tools.speakers import SpeakerLabels, speaker_labels
 from soundbite_tools.text import (
     SAME_SEC,
     clock_range,
+    dialogue,
+    distinct,
     distinct_sounds,
     file_label,
     language_label,
@@ -33,7 +35,6 @@ from soundbite_tools.text import (
     range_id,
     range_of,
     rounded_sec,
-    running_text,
     shorten,
     unsure_words,
 )
@@ -98,7 +99,7 @@ async def get_clip(library: Library, request: ClipRequest) -> PlayableClip:
     else:
         span = await _of_range(library, recording, request.start_sec, request.end_sec)
     labels = await speaker_labels(library, [span.asset.asset_id])
-    text = plain_text(await _text(library, span), _LONGEST_TEXT)
+    text = plain_text(await _text(library, span, labels), _LONGEST_TEXT)
     place = (span.asset.asset_id, span.start_sec, span.end_sec)
     [doubts] = await (await library.ledger()).doubtful_words_at(library.config.platform, [place])
     cut = await cut_sound(library, span.asset, span.start_sec, span.end_sec, request.audio_format)
@@ -110,7 +111,7 @@ async def get_clip(library: Library, request: ClipRequest) -> PlayableClip:
         time_range=clock_range(span.start_sec, span.end_sec),
         clip_id=_id_of(span),
         text=text,
-        speaker=next(filter(None, map(labels.of_clip, span.rows)), ""),
+        speaker=", ".join(distinct(map(labels.of_clip, _inside(span) or span.rows))),
         unsure=unsure_words(doubts, text),
         sounds=shorten(distinct_sounds(row.sound_words for row in span.rows), _LONGEST_SOUNDS),
         language=language_label(next((row.language for row in span.rows if row.language), None)),
@@ -222,12 +223,11 @@ def _id_of(span: _Span) -> str:
     return next(own, "") or range_id(span.asset.asset_id, span.start_sec, span.end_sec)
 
 
-async def _text(library: Library, span: _Span) -> str:
-    inside = sorted(
-        (row for row in one_a_span(span.rows) if _lies_in(row, span)), key=lambda row: (row.start_sec, row.end_sec)
-    )
+async def _text(library: Library, span: _Span, labels: SpeakerLabels) -> str:
+    inside = _inside(span)
     is_of_clips = inside and _is_same((inside[0].start_sec, max(row.end_sec for row in inside)), span)
-    shown = running_text((row.start_sec, row.end_sec, row.transcript) for row in inside) if is_of_clips else ""
+    pieces = ((row.start_sec, row.end_sec, row.transcript, labels.of_clip(row)) for row in inside)
+    shown = dialogue(pieces) if is_of_clips else ""
     if shown:  # the words that search shows of the same clips
         return shown
     ledger = await library.ledger()
@@ -236,6 +236,12 @@ async def _text(library: Library, span: _Span) -> str:
     return TimedWords(transcript, span.asset.erased).between(span.start_sec, span.end_sec) or " ".join(
         row.transcript for row in sorted(span.rows, key=lambda row: row.start_sec) if row.transcript
     )
+
+
+def _inside(span: _Span) -> list[StoredClip]:
+    """Its clips that lie in it whole, in time order."""
+    rows = (row for row in one_a_span(span.rows) if _lies_in(row, span))
+    return sorted(rows, key=lambda row: (row.start_sec, row.end_sec))
 
 
 def _is_same(times: tuple[float, float], span: _Span) -> bool:

@@ -13,6 +13,7 @@ from soundbite_tools.search.ranking import SOUND, WEAK_SCORE, Scored
 from soundbite_tools.speakers import NO_NAMES, SpeakerLabels
 from soundbite_tools.text import (
     ERASED,
+    dialogue,
     distinct,
     distinct_sounds,
     language_label,
@@ -105,7 +106,12 @@ class TimeRange:
     ) -> ClipResult:
         """Return the range as a result that keeps to its room; `unsure` are words that may be misheard there."""
         clip = self.best.clip
-        text = shorten(self.text, room.text) if room.text else ""
+        speakers = [labels.of_clip(scored.clip) for scored in self.clips]
+        words = dialogue(
+            (one.clip.start_sec, one.clip.end_sec, one.clip.transcript, speaker)
+            for one, speaker in zip(self.clips, speakers, strict=True)
+        )
+        text = shorten(words, room.text) if room.text else ""
         return ClipResult(
             **place_fields(clip, room.title, (self.start_sec, self.end_sec)),
             origin=origin,
@@ -114,7 +120,7 @@ class TimeRange:
             matched=self.best.matched,
             text=text,
             context=shorten(self.context, 2 * room.text) if room.text else "",
-            speaker=", ".join(distinct(labels.of_clip(scored.clip) for scored in self.clips)),
+            speaker=", ".join(distinct(speakers)),
             unsure=unsure_words(unsure, text),
             sounds=shorten(self.sounds, _LONGEST_SOUNDS),
             language=language_label(clip.language),
@@ -259,11 +265,14 @@ def _lies_in(text: TimedText, start_sec: float, end_sec: float) -> bool:
 
 def with_text(item: TimeRange, transcripts: Mapping[str, str]) -> TimeRange:
     """Return the range with its words; `transcripts` has, by clip, those of clips that do not hold their own."""
-    clips = [scored.clip for scored in item.clips]
-    text = running_text(
-        (clip.start_sec, clip.end_sec, clip.transcript or transcripts.get(clip.clip_id, "")) for clip in clips
+    clips = tuple(
+        scored
+        if scored.clip.transcript
+        else scored._replace(clip=replace(scored.clip, transcript=transcripts.get(scored.clip.clip_id, "")))
+        for scored in item.clips
     )
-    return replace(item, text=text, sounds=distinct_sounds(clip.sound_words for clip in clips))
+    text = running_text((one.clip.start_sec, one.clip.end_sec, one.clip.transcript) for one in clips)
+    return replace(item, clips=clips, text=text, sounds=distinct_sounds(one.clip.sound_words for one in clips))
 
 
 def _with_borders(item: TimeRange, sentences: Sequence[TimedText]) -> TimeRange:
