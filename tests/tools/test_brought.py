@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from scripted_platform import ScriptedPlatform
-from tool_calls import embed_audio, read_transcript
+from tool_calls import correct_transcript, embed_audio, read_transcript
 
 from soundbite_store import Asset
 from soundbite_tools.errors import SourceProblem
@@ -342,3 +342,20 @@ async def test_a_transcript_of_times_that_can_not_be_does_not_take_the_place_of_
     assert (again.task_id, len(platform.requests)) == (first.task_id, 1)
     for task in (first, again):
         assert len([note for note in task.notes if why in note and ".srt" in note]) == 1
+
+
+async def test_a_correction_is_left_out_of_other_words_that_are_brought_and_made_again_in_its_own(
+    open_library: OpenLibrary, recording: Path
+) -> None:
+    first = "WEBVTT\n\n00:01.000 --> 00:04.000\nPlease call Smith tomorrow.\n"
+    other = "WEBVTT\n\n00:01.000 --> 00:04.000\nPlease visit Jones tomorrow.\n"
+    async with open_library(natural_segmentation=False) as library:
+        task = await embed_audio(library, recording.name, transcript=first)
+        await correct_transcript(library, asset_id=task.asset_id, old_text="Smith", new_text="Smythe")
+        brought = await embed_audio(library, recording.name, transcript=other)
+        lines = (await read_transcript(library, asset_id=task.asset_id)).lines
+        await embed_audio(library, recording.name, transcript=first)
+        again = (await read_transcript(library, asset_id=task.asset_id)).lines
+    assert [line.text for line in lines] == ["Please visit Jones tomorrow."]
+    assert [note for note in brought.notes if "1 correction left out" in note]
+    assert [line.text for line in again] == ["Please call Smythe tomorrow."]

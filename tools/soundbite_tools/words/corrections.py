@@ -52,7 +52,7 @@ async def corrected(
     known = in_force(all_known)
     first_sec, last_sec = transcript.start_sec - _SLACK_SEC, transcript.end_sec + _SLACK_SEC
     reached = [one for one in known if first_sec <= (one.start_sec + one.end_sec) / 2 <= last_sec]
-    done = with_corrections(transcript, reached, asset.content_hash)
+    done = with_corrections(transcript, reached, asset.content_hash, is_recognised=is_recognised)
     if not is_recognised:
         return done
     try:
@@ -114,11 +114,18 @@ def correction_of(
     )
 
 
-def with_corrections(transcript: StoredTranscript, corrections: Iterable[Correction], content_hash: str) -> Corrected:
+def with_corrections(
+    transcript: StoredTranscript,
+    corrections: Iterable[Correction],
+    content_hash: str,
+    *,
+    is_recognised: bool = True,
+) -> Corrected:
     """Return a transcript with corrections made in it, in their order.
 
-    One is made where its earlier words are said, at about its time. Where the same sound has other words there now, it
-    is made over those by its time, and told; of other sound it is left out, and told.
+    One is made where its earlier words are said, at about its time. Where other words are recognised there
+    now in the same sound, it is made over those by its time, and told; it is left out, and told, where somebody brought
+    other words or the sound is another.
     """
     spans: list[Span] = []
     over, gone = list[str](), list[str]()
@@ -133,7 +140,7 @@ def with_corrections(transcript: StoredTranscript, corrections: Iterable[Correct
         else:
             at_its_time = _passage_between(transcript, one.start_sec, one.end_sec)
             named = f"{clock(one.start_sec)} {quoted(shorten(one.new_text, _LONGEST_QUOTE))}"
-            if one.content_hash != content_hash or at_its_time is None:
+            if not is_recognised or one.content_hash != content_hash or at_its_time is None:
                 gone.append(named)
                 continue
             over.append(named)
