@@ -130,7 +130,8 @@ async def test_what_is_erased_does_not_come_back_when_it_is_embedded_again_or_re
         assert "00:06-00:09" in " ".join(other.notes)
         assert await texts(library, "cake") == []
         brought = "WEBVTT\n\n00:06.500 --> 00:08.000\nthe cake again\n\n00:00.500 --> 00:01.000\nrivers\n"
-        await embed_audio(library, recording.name, transcript=brought)
+        told = await embed_audio(library, recording.name, transcript=brought)
+        assert [note for note in told.notes if "by the times of the transcript that was brought" in note]
         ledger = await library.ledger()
         kept = [word.value for one in await ledger.transcripts_of(task.asset_id) for word in one.words]
         assert not [value for value in kept if "cake" in value]

@@ -171,12 +171,19 @@ async def check_erased(library: Library, asset: Asset) -> None:
 
 
 _LEFT_OUT = "Left out and silent, since it was erased"
+_BY_TIMES = (
+    "What was erased is left out by the times of the transcript that was brought: if those are off, words that were "
+    "erased may stand before or after; read_transcript shows them."
+)
 
 
-def erased_notes(asset: Asset, known: Asset | None) -> list[str]:
-    """Return what is to be told of a recording that was embedded and of which something is, or was, erased."""
+def erased_notes(asset: Asset, known: Asset | None, *, is_brought: bool = False) -> list[str]:
+    """Return what is to be told of a recording that was embedded and of which something is, or was, erased.
+
+    `is_brought` says that somebody brought its words.
+    """
     if asset.erased:
-        return [f"{_LEFT_OUT}: {listed_spans(asset)}."]
+        return [f"{_LEFT_OUT}: {listed_spans(asset)}.", *([_BY_TIMES] if is_brought else [])]
     if known and known.erased:
         return [
             f"Its file changed: what was erased of the earlier content ({listed_spans(known)}) is not erased in this "

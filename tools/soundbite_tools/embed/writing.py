@@ -209,7 +209,8 @@ async def _write(
     figures = _figures(space, clips, answer).model_copy(update={"parts": TaskFigures.of(before).parts})
     # Of a recording that was followed they say where that was interrupted.
     notes = [*json.loads(before.notes_json), *upload.notes, *_notes(asset, params, figures, answer.metadata, clips)]
-    notes += [*usage_notes(answer.usage), *erased_notes(asset, await ledger.get_asset(asset.asset_id))]
+    known = await ledger.get_asset(asset.asset_id)
+    notes += [*usage_notes(answer.usage), *erased_notes(asset, known, is_brought=bool(params.transcript))]
     notes += [*_brought_note(library, params), *([spoken.note] if spoken.note else []), *correction_notes]
     duration_sec = _duration_sec(asset, answer, figures)
     language = language or asset.language  # an embedding of its sound alone says nothing of it
