@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from soundbite_tools.errors import QuestionProblem
+from soundbite_tools.languages import language_code
 from soundbite_tools.request_model import Flag, Narrows, OfRecordings, Request
 from soundbite_tools.text import LONGEST_SPEAKER, distinct, plain_tags, plain_text, single_spaces, speakers_of
 
@@ -35,11 +36,7 @@ _LONGEST_SOURCE = 50_400_000  # 36 MiB in base64; `source` may hold a data: URI
 _LONGEST_PATH = 4096
 _LONGEST_WORDS = 2000
 _LONGEST_SOUND = 60
-_LONGEST_LANGUAGE = 10
-
-
-def _lower_case(text: str) -> str:
-    return text.strip().lower()
+_LONGEST_LANGUAGE = 40
 
 
 def _sound_names(sounds: tuple[str, ...]) -> tuple[str, ...]:
@@ -109,7 +106,7 @@ class Filters(Request):
     language: Annotated[
         str,
         Field(description="Spoken language, as fr", max_length=_LONGEST_LANGUAGE),
-        AfterValidator(_lower_case),
+        AfterValidator(language_code),
         Flag("--language", help="Only what is said in this language, as fr", metavar="CODE"),
         Narrows("language"),
     ] = ""

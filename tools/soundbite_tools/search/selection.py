@@ -210,6 +210,14 @@ async def _no_match(library: Library, filters: Filters) -> QuestionProblem | Unk
         )
     if filters.speakers and not await _has_clips(library, Filters(speakers=filters.speakers)):
         return await _no_such_speaker(library, filters)
+    if filters.language and not await _has_clips(library, Filters(language=filters.language)):
+        counts = Counter(asset.language for asset in await ledger.list_assets(limit=_ASSETS_READ) if asset.language)
+        there = ", ".join(sorted(counts, key=lambda language: (-counts[language], language))[:_TAGS_NAMED])
+        return QuestionProblem(
+            f"Nothing is said in the language {plain_text(filters.language, _LONGEST_ID)}.",
+            f"Languages in the library: {there}." if there else "No languages are known; search without language.",
+            code="unknown_language",
+        )
     if filters.asset_ids and not await _has_clips(library, Filters(asset_ids=filters.asset_ids)):
         return await _not_embedded_here(library, filters)
     return QuestionProblem(
