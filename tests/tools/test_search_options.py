@@ -104,7 +104,12 @@ async def test_clips_are_chosen_by_the_language_spoken_in_them(
         assert (await get_clip(library, clip_id=clip.clip_id)).detail.language == "fr"
         with pytest.raises(QuestionProblem) as refused:
             await search_clips(library, "river", language="xx")
-        assert refused.value.next_step == "Leave some of them out: language."
+        assert (refused.value.code, refused.value.next_step) == (
+            "unknown_language",
+            "Languages in the library: en, fr.",
+        )
+        for written in ("fr-CA", "fr_FR", "fre", "fra", "French", "french (Canada)", "FR "):
+            assert (await search_clips(library, "river", language=written)).clips == chosen.clips
 
 
 @pytest.mark.parametrize(
@@ -321,6 +326,19 @@ async def test_only_clips_with_all_of_the_exact_words_match(
     for nothing in (turned, stem):
         assert nothing.clips == []
         assert "exact" in nothing.notes[0] or "all of these words" in nothing.notes[0]
+
+
+@pytest.mark.parametrize("number", ["$4,000", "4,000", "4000", '"4,000 now"', "four thousand"])
+async def test_an_exact_number_matches_with_a_comma_and_without(
+    number: str, open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.says = ("we spend $4,000 now", "we spend 4000 now", "we spend 4 now")
+    async with open_library() as library:
+        await embed_audio(library, recording.name)
+        result = await search_clips(library, number, match="words")
+    texts = " ".join(clip.text for clip in result.clips)
+    assert all(text in texts for text in ("we spend $4,000 now", "we spend 4000 now"))
+    assert "we spend 4 now" not in texts
 
 
 async def test_grouped_by_recording_each_has_its_best_range(

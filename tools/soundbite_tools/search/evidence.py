@@ -45,7 +45,7 @@ async def gather_exact(library: Library, vectors: QueryVectors, text: str, where
     """
     words = ExactWords(text)
     search = _Search(await library.store(), vectors.current.space, where, MOST_HITS)
-    holding = await search.store.text_search(search.space, " ".join(words.terms), where=where, limit=MOST_HITS)
+    holding = await search.store.text_search(search.space, " ".join(words.spellings), where=where, limit=MOST_HITS)
     hits = [hit for hit in holding if words.are_in(hit.clip.transcript)]
     near: Sequence[ClipHit] = ()
     if vectors.speech is not None and hits:

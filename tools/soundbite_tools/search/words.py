@@ -10,6 +10,8 @@ import functools
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import NamedTuple
 
 from soundbite_tools.search.numbers import folded_numbers
 from soundbite_tools.words.rarity import term_of, weight_of
@@ -77,6 +79,7 @@ class QuestionWords:
         self._weights = {term: weight_of(term) for term in self._words}
         self._total = sum(self._weights.values())
         self._spoken = terms_of(question)
+        self._plain = _plain_terms(question)
         self._spoken_words = frozenset(self._spoken)
         self._has_number = any(term.isdecimal() for term in self._words)
         self._beginnings = {word[:_FIRST_LETTERS] for word in self._words.values()}
@@ -126,31 +129,62 @@ class QuestionWords:
 
     def spellings(self) -> tuple[str, ...]:
         """Return words to look for in an index that knows no stems, so that most clips with these terms come."""
-        content = [word for word in folded_numbers(self._spoken) if word not in COMMON_WORDS]
-        plain = [word for word in self._spoken if word not in COMMON_WORDS]
+        plain = [word for word in self._plain if word not in COMMON_WORDS]
+        content = [word for word in folded_numbers(self._plain) if word not in COMMON_WORDS]
         forms = [form for word in dict.fromkeys([*plain, *content]) for form in _forms(word)]
         return tuple(dict.fromkeys(forms))[: 2 * MOST_TERMS]
 
 
 class ExactWords:
-    """Words that must all be said as they are, and phrases in quotes whose words must follow each other."""
+    """Words that must all be said as they are, and phrases in quotes whose words must follow each other.
+
+    A number in digits is one with a comma at its thousands and without, and may be asked for in words.
+    """
 
     def __init__(self, query: str) -> None:
-        phrases = [terms_of(phrase) for phrase in _QUOTED.findall(query)]
-        self._phrases = [phrase for phrase in phrases if phrase]
-        self._words = frozenset(terms_of(_QUOTED.sub(" ", query)))
+        phrases = [_plain_terms(phrase) for phrase in _QUOTED.findall(query)]
+        words = _plain_terms(_QUOTED.sub(" ", query))
+        plain = _Wanted(frozenset(words), tuple(phrase for phrase in phrases if phrase))
+        numbers = _Wanted(
+            frozenset(folded_numbers(words)), tuple(tuple(folded_numbers(phrase)) for phrase in plain.phrases)
+        )
+        self._plain, self._numbers = plain, numbers
 
     @property
-    def terms(self) -> tuple[str, ...]:
-        """All of the words."""
-        return tuple(dict.fromkeys([*self._words, *(word for phrase in self._phrases for word in phrase)]))
+    def spellings(self) -> tuple[str, ...]:
+        """All of the words, numbers in each way that an index may have them."""
+        words = dict.fromkeys([*self._plain.all, *self._numbers.all])
+        return tuple(dict.fromkeys(form for word in words for form in (word, *_with_comma(word))))
 
     def are_in(self, text: str) -> bool:
         """Return whether a text holds all of them."""
-        words = terms_of(text)
-        return self._words.issubset(words) and all(
-            longest_run(phrase, words) == len(phrase) for phrase in self._phrases
-        )
+        words = _plain_terms(text)
+        return self._plain.is_in(words) or self._numbers.is_in(folded_numbers(words))
+
+
+class _Wanted(NamedTuple):
+    """Words, and phrases of several, that a text must hold."""
+
+    words: frozenset[str]
+    phrases: tuple[Sequence[str], ...]
+
+    @property
+    def all(self) -> Iterator[str]:
+        return chain(sorted(self.words), *self.phrases)
+
+    def is_in(self, words: Sequence[str]) -> bool:
+        return self.words.issubset(words) and all(longest_run(phrase, words) == len(phrase) for phrase in self.phrases)
+
+
+def _plain_terms(text: str) -> tuple[str, ...]:
+    """The words of a text, 4,000 as 4000."""
+    return terms_of(_THOUSANDS.sub("", text) if "," in text else text)
+
+
+def _with_comma(word: str) -> Iterator[str]:
+    """A number in digits as a text may have it: with commas at its thousands."""
+    if len(word) > 3 and word.isascii() and word.isdecimal() and word[0] != "0":
+        yield f"{int(word):,}"
 
 
 def sound_terms(question: str) -> frozenset[str]:
@@ -199,6 +233,7 @@ def _is_slip(word: str, other: str) -> bool:
 def _forms(word: str) -> Iterator[str]:
     plain = word.removesuffix("'s")
     yield plain
+    yield from _with_comma(plain)
     if plain.isalpha():
         stem = term_of(plain)
         yield from (f"{plain}'s", f"{plain}s", stem, f"{stem}s", f"{stem}ed", f"{stem}ing")
