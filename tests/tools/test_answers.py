@@ -313,6 +313,22 @@ async def test_what_somebody_says_is_answered_by_what_they_say_themselves(
     assert any("was searched, as the question names who speaks" in note for note in result.notes)
 
 
+async def test_a_month_that_is_also_a_name_hides_no_better_answer(open_library: OpenLibrary, base: Profile) -> None:
+    said = [
+        ("1", "She told me that the new designer starts in two weeks, after the report of May is done."),
+        ("2", "The designer begins in the morning, thank you, everyone."),
+    ]
+    question = "What is in the report of May about the designer?"
+    async with open_library() as library:
+        standup = await speak(library, base, "Standup", [text for _, text in said], [who for who, _ in said])
+        before = await search_clips(library, question)
+        await name_speaker(library, standup, "2", "May Jones")
+        after = await search_clips(library, question)
+    assert "designer" in before.clips[0].text
+    assert after.notes == ['Others than "May Jones", whom the question names, answer this better.']
+    assert [(clip.text, clip.score) for clip in after.clips] == [(clip.text, clip.score) for clip in before.clips]
+
+
 async def test_where_somebody_says_nothing_that_answers_others_do(open_library: OpenLibrary, base: Profile) -> None:
     async with open_library() as library:
         council = await speak(library, base, "Council", [text for _, text in COUNCIL], [who for who, _ in COUNCIL])

@@ -6,7 +6,19 @@ import pytest
 
 from soundbite_tools.search.people import asks_for_words_of_somebody, words_of
 
-SPEAKERS = ("Ann Miller", "Bob", "2", "Zoë", "Project Manager", "SPEAKER_01", "Dr. Smith", "Will")
+SPEAKERS = (
+    "Ann Miller",
+    "Bob",
+    "2",
+    "Zoë",
+    "Project Manager",
+    "SPEAKER_01",
+    "Dr. Smith",
+    "Will",
+    "May Jones",
+    "John Who",
+)
+COMMON = ("Will Smith", "May Jones", "Mark Hope", "Somebody Else", "Ann One", "Any")
 
 
 @pytest.mark.parametrize(
@@ -21,6 +33,13 @@ SPEAKERS = ("Ann Miller", "Bob", "2", "Zoë", "Project Manager", "SPEAKER_01", "
         ("What did Ann and Bob say?", ("Ann Miller", "Bob"), "What did they and they say?"),
         ("the opinion of Dr. Smith on rivers", ("Dr. Smith",), "the opinion of they on rivers"),
         ("What was said by Bob?", ("Bob",), "What was said by they?"),
+        ("what did john say", ("John Who",), "what did they say"),
+        ("What did Will say about the designer?", ("Will",), "What did they say about the designer?"),
+        ("what will Will honestly not say", ("Will",), "what will they honestly not say"),
+        ("What has Bob been saying?", ("Bob",), "What has they been saying?"),
+        ("where Bob would never have said no", ("Bob",), "where they would never have said no"),
+        ("what did may jones think", ("May Jones",), "what did they think"),
+        ("What is May's opinion?", ("May Jones",), "What is their opinion?"),
     ],
 )
 def test_a_question_for_the_words_of_somebody_names_them(
@@ -48,6 +67,30 @@ def test_a_question_for_the_words_of_somebody_names_them(
 )
 def test_who_is_only_spoken_of_is_not_asked_for_their_words(question: str) -> None:
     assert words_of(question, SPEAKERS) is None
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "what will they say about the new designer?",
+        "Will they say who the new designer is?",
+        "what will the customer say when the package is broken?",
+        "will anybody answer the customer about her broken package?",
+        "Will you report what they say?",
+        "what may they ask about the new designer",
+        "what is in the report of may about the designer",
+        "we hope somebody tells us about the new designer",
+        "what else did they say about her package",
+        "what one question was asked about the designer",
+        "does any comment say when the designer starts",
+        "Did the customer ask Mark whether she may answer?",
+        "What did Mark and the customer hear her say?",
+        "What was Ann told about the designer?",
+        "When was Smith asked?",
+    ],
+)
+def test_common_words_and_other_subjects_are_no_speakers(question: str) -> None:
+    assert words_of(question, COMMON) is None
 
 
 def test_all_who_are_called_so_are_meant_and_a_question_for_facts_names_nobody() -> None:

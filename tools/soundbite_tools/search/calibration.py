@@ -16,6 +16,11 @@ def probability(nearness: float) -> float:
     return 1.0 / (1.0 + math.exp(-_STEEPNESS * (nearness - _EVEN)))
 
 
+def odds(score: float) -> float:
+    """Return the odds that a clip of this score answers."""
+    return score / max(1.0 - score, 1e-6)
+
+
 @dataclass(frozen=True)
 class Ramp:
     """Where a cosine begins to mean something, and where it means all it can."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from soundbite_tools.search.words import COMMON_WORDS
 from soundbite_tools.text import folded, person_name, speaker_label
 
 _WORD = re.compile(r"[^\W_]+")
@@ -31,9 +32,16 @@ _STATEMENTS = frozenset(
 _TITLES = frozenset(_WORD.findall("mr mrs ms miss dr doctor prof professor sir madam the"))
 # "the project said" does not ask for the words of Project Manager.
 _ARTICLES = frozenset(_WORD.findall("a an the our my your his her their this that"))
-# Behind one of these somebody else speaks: "what will they say" is not about Will.
-_OTHERS = frozenset(_WORD.findall("that who which whom when where if because to i you he she it we they"))
-_WORDS_BETWEEN = 2
+# What may stand between a name and its verb, with adverbs in -ly; behind another word somebody else speaks.
+_BETWEEN = frozenset(
+    _WORD.findall(
+        """did do does has have had will would can could shall should may might must and or both also always actually
+    already again all ever even first finally just later never not often once only so still then usually"""
+    )
+)
+_NO_NAMES = COMMON_WORDS | frozenset(_WORD.findall("somebody anybody nobody everybody anyone everyone nothing"))
+_BEING = frozenset(_WORD.findall("is are was were be been being get gets got"))
+_WORDS_BETWEEN = 3
 
 
 @dataclass(frozen=True)
@@ -62,11 +70,20 @@ def asks_for_words_of_somebody(question: str) -> bool:
 def words_of(question: str, speakers: Iterable[str]) -> WordsOf | None:
     """Return whose words a question asks for, of these names and numbers of speakers; None where of nobody's.
 
-    A part of a name is enough, whatever its case and accents: all who are called so are meant.
+    A part of a name is enough, whatever its case and accents: all who are called so are meant. One word that also
+    builds sentences ("will", "may") is a name where it is capitalised inside the question.
     """
     matches = list(_WORD.finditer(question))
     words = [folded(match.group()) for match in matches]
-    asked = [place for place in _places(words, _names(speakers)) if _is_asked_for(words, place)]
+    places = [
+        place
+        for place in _places(words, _names(speakers))
+        if place.end - place.first > 1
+        or words[place.first] not in _NO_NAMES
+        or (place.first and matches[place.first].group().istitle())
+    ]
+    named = {at for place in places for at in range(place.first, place.end)}
+    asked = [place for place in places if _is_asked_for(words, place, named)]
     if not asked:
         return None
     text = question
@@ -102,21 +119,36 @@ def _places(words: Sequence[str], names: dict[tuple[str, ...], tuple[bool, list[
         at = max(end, at + 1)
 
 
-def _is_asked_for(words: Sequence[str], place: _Place) -> bool:
+def _is_asked_for(words: Sequence[str], place: _Place, named: Collection[int]) -> bool:
+    """Whether a question asks for the words of who stands at a place; `named` are the places of words in names."""
     before, after = words[: place.first], words[place.end :]
     if not place.is_whole and before and before[-1] in _ARTICLES:
         return False
     if before and before[-1] == "the":
         before = before[:-1]
     if after[:1] == ["s"]:
-        return not _STATEMENTS.isdisjoint(after[1 : _WORDS_BETWEEN + 2])
-    for word in after[: _WORDS_BETWEEN + 1]:
-        if word in _SAYING:
-            return True
-        if word in _OTHERS:
-            break
+        return not _STATEMENTS.isdisjoint(after[1 : _WORDS_BETWEEN + 1])
+    if _speaks(words, place, named):
+        return True
     if before[-2:] == ["according", "to"]:
         return True
     return len(before) > 1 and (
         (before[-1] == "by" and before[-2] in _SAYING) or (before[-1] == "of" and before[-2] in _STATEMENTS)
     )
+
+
+def _speaks(words: Sequence[str], place: _Place, named: Collection[int]) -> bool:
+    """Whether the next verb is one of saying and nobody else's: between may be auxiliaries, adverbs and other names."""
+    is_passive = not _BEING.isdisjoint(words[max(place.first - 1, 0) : place.first])
+    between = 0
+    for at in range(place.end, len(words)):
+        word = words[at]
+        if word in _SAYING:
+            return not is_passive or word.endswith("ing")
+        is_passive = is_passive or word in _BEING
+        if at in named or word in _BEING:
+            continue
+        between += 1
+        if between > _WORDS_BETWEEN or not (word in _BETWEEN or word.endswith("ly")):
+            return False
+    return False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from soundbite_store import ClipFilter, ClipStore, Space, TimedText
 from soundbite_tools.results import ClipResult, PartScore, place_fields
+from soundbite_tools.search.calibration import odds
 from soundbite_tools.search.ranking import SOUND, WEAK_SCORE, Scored
 from soundbite_tools.speakers import NO_NAMES, SpeakerLabels
 from soundbite_tools.text import (
@@ -161,7 +162,7 @@ def best_of_each(ranges: Sequence[TimeRange]) -> list[TimeRange]:
 
 
 def _near(seed: Scored, scored: Sequence[Scored], used: set[str]) -> list[TimeRange]:
-    least = NEIGHBOUR_ODDS * _odds(seed.score)
+    least = NEIGHBOUR_ODDS * odds(seed.score)
     return [
         TimeRange.of(other)
         for other in scored
@@ -169,12 +170,8 @@ def _near(seed: Scored, scored: Sequence[Scored], used: set[str]) -> list[TimeRa
         and other.clip.clip_id != seed.clip.clip_id
         and other.clip.clip_id not in used
         and other.matched == seed.matched
-        and _odds(other.score) >= least
+        and odds(other.score) >= least
     ]
-
-
-def _odds(score: float) -> float:
-    return score / max(1.0 - score, 1e-6)
 
 
 def _with_neighbours(seed: TimeRange, near: list[TimeRange], others: Sequence[TimeRange]) -> TimeRange:

@@ -16,7 +16,7 @@ from soundbite_store import ClipFilter
 from soundbite_tools.embed.parts import unfinished_notes
 from soundbite_tools.errors import QuestionProblem, raises_problems
 from soundbite_tools.results import SearchResult
-from soundbite_tools.search.calibration import knows_sound_names
+from soundbite_tools.search.calibration import knows_sound_names, odds
 from soundbite_tools.search.evidence import gather, gather_exact, gather_whole
 from soundbite_tools.search.examples import example_of, has_id_form
 from soundbite_tools.search.people import asks_for_words_of_somebody, words_of
@@ -55,6 +55,9 @@ if TYPE_CHECKING:
 
 
 _MARK_CHARS = 12
+# What a speaker says answers a question that names them, unless the best of all clips has more than so many times its
+# odds: then it may name somebody else, or nobody.
+_MOST_ODDS_OF_OTHERS = 4.0
 _NO_SOUND_NAMES = (
     "This engine profile (base) tells speech, music, silence and loudness only and knows no sound by name, so what is "
     "shown is what was said. `pip install 'soundbite[sounds]'` and `soundbite models pull sounds` add 521 kinds of "
@@ -139,7 +142,7 @@ async def answers(
 async def _for_question(
     library: Library, text: str, modality: Modality, where: ClipFilter, limit: int
 ) -> tuple[list[Scored], str]:
-    """As for words, of what somebody says where the question asks for that and anything of it answers."""
+    """As for words, of what somebody says where the question asks for that and what others say answers no better."""
     if modality == SOUND or where.speakers_any or where.speakers_in or not asks_for_words_of_somebody(text):
         return await _for_words(library, text, modality, where, limit)
     speakers = await (await library.ledger()).labels_of_speakers(library.config.platform)
@@ -149,9 +152,12 @@ async def _for_question(
     by_them = await with_speakers_by_name(library, replace(where, speakers_any=asked.people), speakers)
     scored, _ = await _for_words(library, asked.question, "speech", by_them, limit)
     names = " or ".join(speaker_in_words(speaker_label(one)) for one in asked.people)
-    if _answer(scored):
-        return scored, f"Only what {names} says was searched, as the question names who speaks."
-    return (await _for_words(library, text, modality, where, limit))[0], f"Nothing that {names} says answers this."
+    everyone, _ = await _for_words(library, text, modality, where, limit)
+    if not _answer(scored):
+        return everyone, f"Nothing that {names} says answers this."
+    if everyone and odds(everyone[0].score) > _MOST_ODDS_OF_OTHERS * odds(scored[0].score):
+        return everyone, f"Others than {names}, whom the question names, answer this better."
+    return scored, f"Only what {names} says was searched, as the question names who speaks."
 
 
 async def _for_words(
