@@ -55,6 +55,11 @@ async def test_a_name_is_shown_first_then_found_then_taken_back_for_good(
         assert near.text == "the train goes to Leicester now"
         assert near.score > 0.9
 
+        no_words = "No words that may be misheard sound like what was taught"
+        twice = await teach_words(library, "steward")
+        assert (twice.replaced, twice.notes) == (0, [f"{no_words}; it is spelled so in 1 recording already."])
+        assert (await teach_words(library, "Xerxes", dry_run=True)).notes == [f"{no_words}."]
+
         back = await teach_words(library, "Leicester", undo=True)
         assert [(one.before, one.after) for one in back.replacements] == [("Leicester", "lester")]
         assert await lines(library, task.asset_id) == [SAYS[0], "a steward was chosen at last"]

@@ -40,7 +40,10 @@ NEXT_STEPS = {
     "span_invalid": "Give START before END, both within the recording, as 12:30 or 750.",
     "still_embedding": "Repeat the command once `soundbite tasks` says that it is ready.",
     "text_missing": "Give OLD as `soundbite show RECORDING` has it, in whole words.",
-    "text_repeated": "Name one by --from and --to, or give more of the sentence as OLD.",
+    "text_repeated": (
+        "Name one by --from and --to, or give more of the sentence as OLD; "
+        "a name misheard everywhere: `soundbite teach 'NEW: OLD'`."
+    ),
     "task_slow": "Add it again, in shorter files if it is long.",
     "unchanged": "Give NEW as it is said.",
     "voices_off": "SOUNDBITE_VOICES=on keeps them.",

@@ -110,15 +110,20 @@ class _Changes:
         self.clips = 0
         self._notes: list[str] = []
         self._left = 0
+        self._spelled = 0
+        self._is_put = False
 
     async def put(self, names: Sequence[Name], all_names: Sequence[Name]) -> None:
         """Put names where words sound like them; words that sound more like another name of the glossary stay."""
         wanted = {letters(name.text) for name in names}
+        self._is_put = bool(names)
         async for recording in self._recordings():
             there = await anyio.to_thread.run_sync(matches, recording.transcript, all_names)
             there = [one for one in there if letters(one.name) in wanted]
             new = [one for one in there if not was_taken_back(one, recording.corrections)]
             self._left += len(there) - len(new)
+            sentences = [sentence.value for sentence in recording.transcript.sentences]
+            self._spelled += any(name.text in text for name in names for text in sentences)
             replacements = [Replacement(one.passage, reworded(one.passage.words, one.text), one.text) for one in new]
             likenesses = [one.nearness for one in new]
             await self._replace(recording, replacements, likenesses)
@@ -183,6 +188,9 @@ class _Changes:
         notes = list(dict.fromkeys(self._notes))[:_MOST_NOTES]
         if self._left:
             notes.append(f"Left as it is where a name was taken back: {count_of(self._left, 'place')}.")
+        elif self._is_put and not self.shown:
+            spelled = f"; it is spelled so in {count_of(self._spelled, 'recording')} already" if self._spelled else ""
+            notes.append(f"No words that may be misheard sound like what was taught{spelled}.")
         if len(self.shown) > most_shown:
             notes.append(f"The first {most_shown} of {len(self.shown)} replacements are shown.")
         return notes

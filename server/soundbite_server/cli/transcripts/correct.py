@@ -33,6 +33,7 @@ async def correct_command(
 
     Search, clips, captions and exports have the new words at once. The earlier ones are kept: --undo brings them back.
     An empty NEW, "", takes the words out. Marks around them stay, unless OLD or NEW has marks of its own.
+    `soundbite teach` puts a name right wherever it was misheard.
     """
     from soundbite_server.cli.library import find_recording
     from soundbite_tools import CorrectRequest, correct_transcript
