@@ -315,17 +315,17 @@ async def test_what_somebody_says_is_answered_by_what_they_say_themselves(
 
 async def test_a_month_that_is_also_a_name_hides_no_better_answer(open_library: OpenLibrary, base: Profile) -> None:
     said = [
-        ("1", "She told me that the new designer starts in two weeks, after the report of May is done."),
+        ("1", "She told me that the new designer starts in two weeks, after the report of April is done."),
         ("2", "The designer begins in the morning, thank you, everyone."),
     ]
-    question = "What is in the report of May about the designer?"
+    question = "What is in the report of April about the designer?"
     async with open_library() as library:
         standup = await speak(library, base, "Standup", [text for _, text in said], [who for who, _ in said])
         before = await search_clips(library, question)
-        await name_speaker(library, standup, "2", "May Jones")
+        await name_speaker(library, standup, "2", "April Jones")
         after = await search_clips(library, question)
     assert "designer" in before.clips[0].text
-    assert after.notes == ['Others than "May Jones", whom the question names, answer this better.']
+    assert after.notes == ['Others than "April Jones", whom the question names, answer this better.']
     assert [(clip.text, clip.score) for clip in after.clips] == [(clip.text, clip.score) for clip in before.clips]
 
 

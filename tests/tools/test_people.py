@@ -79,6 +79,7 @@ def test_who_is_only_spoken_of_is_not_asked_for_their_words(question: str) -> No
         "Will you report what they say?",
         "what may they ask about the new designer",
         "what is in the report of may about the designer",
+        "what is in the report of May about the designer",
         "we hope somebody tells us about the new designer",
         "what else did they say about her package",
         "what one question was asked about the designer",

@@ -132,9 +132,10 @@ def _is_asked_for(words: Sequence[str], place: _Place, named: Collection[int]) -
         return True
     if before[-2:] == ["according", "to"]:
         return True
-    return len(before) > 1 and (
-        (before[-1] == "by" and before[-2] in _SAYING) or (before[-1] == "of" and before[-2] in _STATEMENTS)
-    )
+    if len(before) > 1 and before[-1] == "of" and before[-2] in _STATEMENTS:
+        # "the report of May" is that of a month.
+        return place.end - place.first > 1 or words[place.first] not in _NO_NAMES
+    return len(before) > 1 and before[-1] == "by" and before[-2] in _SAYING
 
 
 def _speaks(words: Sequence[str], place: _Place, named: Collection[int]) -> bool:
