@@ -251,13 +251,17 @@ def test_many_open_brackets_take_no_minutes() -> None:
 
 
 def test_words_of_captions_that_end_after_the_sound_are_kept() -> None:
-    cues = "WEBVTT\n\n00:00.000 --> 00:30.000\nHello there.\n\n00:31.000 --> 00:40.000\nGoodbye, says Rosalind.\n"
+    cues = (
+        "WEBVTT\n\n00:00.000 --> 00:30.000\nHello there.\n\n00:31.000 --> 00:40.000\nGoodbye to you.\n\n"
+        "00:41.000 --> 00:45.000\nSo says Rosalind.\n"
+    )
     asset = Asset(
         asset_id="a", content_hash="h", title="t", source_uri="", source_kind="file", size_bytes=1, mtime_ns=1,
         duration_sec=3.0, tags=(), metadata_json="{}", created_at=datetime.now(UTC),
     )  # fmt: skip
     words = parsed_transcript(cues, "talk.vtt").of(asset).words
-    assert [word.value for word in words][-1] == "Rosalind."
+    in_time = sorted(words, key=lambda word: word.start_sec + word.end_sec)
+    assert " ".join(word.value for word in in_time) == "Hello there. Goodbye to you. So says Rosalind."
     assert all((word.start_sec + word.end_sec) / 2 < 3.0 for word in words)
 
 

@@ -28,7 +28,8 @@ def one_after_the_other(sentences: Sequence[TimedText]) -> list[TimedText]:
     for number, one in enumerate(texts):
         start_sec, end_sec = max(at, one.start_sec), one.end_sec
         if at > one.start_sec:
-            end_sec = max(end_sec, ends[number - 1], start_sec + _SHORTEST_SEC)
+            end_sec = max(end_sec, ends[number - 1])
+            end_sec = end_sec if end_sec > start_sec else start_sec + _SHORTEST_SEC
         if number + 1 < len(texts) and starts[number + 1] < end_sec:
             next_sec = starts[number + 1]
             if next_sec - start_sec >= len(one.value) / _QUICKEST:

@@ -85,7 +85,7 @@ class Brought:
         sentences = self.sentences
         if self.has_times and asset.duration_sec:
             # Captions often end a little after the sound: their last words must not be lost.
-            sentences = tuple(_until(asset.duration_sec, one) for one in sentences)
+            sentences = tuple(one_after_the_other([_until(asset.duration_sec, one) for one in sentences]))
         if not self.has_times:
             length = sum(len(one.value) + 1 for one in sentences)
             a_character_sec = (asset.duration_sec or length / 15) / max(1, length)
