@@ -336,6 +336,8 @@ async def test_where_somebody_says_nothing_that_answers_others_do(open_library: 
         await name_speaker(library, council, "1", "Ann Miller")
         result = await search_clips(library, "What did Ann say about tomatoes?")
         about = await search_clips(library, "When do I pick tomatoes?")
+        unknown = await search_clips(library, "What did Bob say about tomatoes?")
     assert "tomatoes" in result.clips[0].text
+    assert unknown.notes == ['Nobody here is called "Bob": all were searched.']
     assert result.notes == ['Nothing that "Ann Miller" says answers this.']
     assert not about.notes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from soundbite_tools.search.people import asks_for_words_of_somebody, words_of
+from soundbite_tools.search.people import asks_for_words_of_somebody, unknown_speaker, words_of
 
 SPEAKERS = (
     "Ann Miller",
@@ -99,3 +99,17 @@ def test_all_who_are_called_so_are_meant_and_a_question_for_facts_names_nobody()
     assert asked
     assert asked.people == ("Ann Miller", "Ann Brown")
     assert not asks_for_words_of_somebody("When did Ann leave?")
+
+
+@pytest.mark.parametrize(
+    ("question", "name"),
+    [
+        ("what did Bob say about the train", "Bob"),
+        ("What does Mary Ann Smith think of it?", "Mary Ann Smith"),
+        ("what did they say about Bob", ""),
+        ("What did the customer say?", ""),
+        ("Bob", ""),
+    ],
+)
+def test_a_name_whose_words_are_asked_for_is_known_by_its_capitals(question: str, name: str) -> None:
+    assert unknown_speaker(question) == name

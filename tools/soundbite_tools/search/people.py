@@ -11,6 +11,7 @@ from soundbite_tools.search.words import COMMON_WORDS
 from soundbite_tools.text import folded, person_name, speaker_label
 
 _WORD = re.compile(r"[^\W_]+")
+_CAPITALISED = re.compile(r"\b[^\W\d_a-z][^\W\d_]*(?: [^\W\d_a-z][^\W\d_]*)*")
 _SAYING = frozenset(
     _WORD.findall(
         """say says said saying tell tells told telling think thinks thought thinking mention mentions mentioned believe
@@ -92,6 +93,12 @@ def words_of(question: str, speakers: Iterable[str]) -> WordsOf | None:
         end = matches[place.end if is_owner else place.end - 1].end()
         text = text[: matches[place.first].start()] + ("their" if is_owner else "they") + text[end:]
     return WordsOf(tuple(dict.fromkeys(name for place in asked for name in place.people)), text)
+
+
+def unknown_speaker(question: str) -> str:
+    """Return the name, written with capitals inside a question, of the one whose words it asks for; empty if none."""
+    runs = (match.group() for match in _CAPITALISED.finditer(question) if match.start())
+    return next((run for run in runs if folded(run) not in _NO_NAMES and words_of(question, [run])), "")
 
 
 def _names(speakers: Iterable[str]) -> dict[tuple[str, ...], tuple[bool, list[str]]]:

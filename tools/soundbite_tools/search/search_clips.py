@@ -19,7 +19,7 @@ from soundbite_tools.results import SearchResult
 from soundbite_tools.search.calibration import knows_sound_names, odds
 from soundbite_tools.search.evidence import gather, gather_exact, gather_whole
 from soundbite_tools.search.examples import example_of, has_id_form
-from soundbite_tools.search.people import asks_for_words_of_somebody, words_of
+from soundbite_tools.search.people import asks_for_words_of_somebody, unknown_speaker, words_of
 from soundbite_tools.search.queries import SOUND, SPEECH, query_vectors, topic_of
 from soundbite_tools.search.ranges import TimeRange, best_of_each, complete_ranges, time_ranges
 from soundbite_tools.search.ranking import (
@@ -42,6 +42,7 @@ from soundbite_tools.text import (
     count_of,
     first_that_fits,
     plain_text,
+    quoted,
     speaker_in_words,
     speaker_label,
 )
@@ -148,7 +149,10 @@ async def _for_question(
     speakers = await (await library.ledger()).labels_of_speakers(library.config.platform)
     asked = words_of(text, speakers)
     if asked is None:
-        return await _for_words(library, text, modality, where, limit)
+        scored, note = await _for_words(library, text, modality, where, limit)
+        unknown = unknown_speaker(text)
+        told = f"Nobody here is called {quoted(unknown)}: all were searched." if unknown else ""
+        return scored, " ".join(filter(None, (told, note)))
     by_them = await with_speakers_by_name(library, replace(where, speakers_any=asked.people), speakers)
     scored, _ = await _for_words(library, asked.question, "speech", by_them, limit)
     names = " or ".join(speaker_in_words(speaker_label(one)) for one in asked.people)
