@@ -33,6 +33,7 @@ COMMON = ("Will Smith", "May Jones", "Mark Hope", "Somebody Else", "Ann One", "A
         ("What did Ann and Bob say?", ("Ann Miller", "Bob"), "What did they and they say?"),
         ("the opinion of Dr. Smith on rivers", ("Dr. Smith",), "the opinion of they on rivers"),
         ("What was said by Bob?", ("Bob",), "What was said by they?"),
+        ("What did Kirsty Irranca-Davies think?", ("Kirsty Irranca-Davies AM",), "What did they think?"),
         ("what did john say", ("John Who",), "what did they say"),
         ("What did Will say about the designer?", ("Will",), "What did they say about the designer?"),
         ("what will Will honestly not say", ("Will",), "what will they honestly not say"),

@@ -102,12 +102,13 @@ def unknown_speaker(question: str) -> str:
 
 
 def _names(speakers: Iterable[str]) -> dict[tuple[str, ...], tuple[bool, list[str]]]:
-    """By the words of a name, or one of them: whether it is the whole name, and who are called so."""
+    """By the words of a name, its first or its last ones: whether it is the whole name, and who are called so."""
     names: dict[tuple[str, ...], tuple[bool, list[str]]] = {}
     for speaker in dict.fromkeys(speakers):
         is_named = bool(person_name("", speaker))
         whole = tuple(_WORD.findall(folded(speaker_label(speaker))))
-        parts = [(word,) for word in (whole[0], whole[-1]) if word not in _TITLES] if is_named and whole else []
+        cuts = [part for at in range(1, len(whole)) for part in (whole[:at], whole[at:])] if is_named else []
+        parts = [part for part in cuts if len(part) > 1 or part[0] not in _TITLES]
         for words in dict.fromkeys([whole, *parts] if whole else []):
             is_whole, called = names.get(words, (False, []))
             names[words] = is_whole or words == whole, [*called, speaker]
