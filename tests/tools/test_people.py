@@ -17,6 +17,7 @@ SPEAKERS = (
     "Will",
     "May Jones",
     "John Who",
+    "Kirsty Irranca-Davies AM",
 )
 COMMON = ("Will Smith", "May Jones", "Mark Hope", "Somebody Else", "Ann One", "Any")
 
