@@ -18,6 +18,7 @@ SPEAKERS = (
     "May Jones",
     "John Who",
     "Kirsty Irranca-Davies AM",
+    "Jo Hill (Prime Minister)",
 )
 COMMON = ("Will Smith", "May Jones", "Mark Hope", "Somebody Else", "Ann One", "Any")
 
@@ -35,6 +36,7 @@ COMMON = ("Will Smith", "May Jones", "Mark Hope", "Somebody Else", "Ann One", "A
         ("the opinion of Dr. Smith on rivers", ("Dr. Smith",), "the opinion of they on rivers"),
         ("What was said by Bob?", ("Bob",), "What was said by they?"),
         ("What did Kirsty Irranca-Davies think?", ("Kirsty Irranca-Davies AM",), "What did they think?"),
+        ("What did the Prime Minister say?", ("Jo Hill (Prime Minister)",), "What did the they say?"),
         ("what did john say", ("John Who",), "what did they say"),
         ("What did Will say about the designer?", ("Will",), "What did they say about the designer?"),
         ("what will Will honestly not say", ("Will",), "what will they honestly not say"),

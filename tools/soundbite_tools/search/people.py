@@ -130,7 +130,7 @@ def _places(words: Sequence[str], names: dict[tuple[str, ...], tuple[bool, list[
 def _is_asked_for(words: Sequence[str], place: _Place, named: Collection[int]) -> bool:
     """Whether a question asks for the words of who stands at a place; `named` are the places of words in names."""
     before, after = words[: place.first], words[place.end :]
-    if not place.is_whole and before and before[-1] in _ARTICLES:
+    if not place.is_whole and place.end - place.first == 1 and before and before[-1] in _ARTICLES:
         return False
     if before and before[-1] == "the":
         before = before[:-1]
