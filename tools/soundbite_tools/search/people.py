@@ -108,7 +108,7 @@ def _names(speakers: Iterable[str]) -> dict[tuple[str, ...], tuple[bool, list[st
         is_named = bool(person_name("", speaker))
         whole = tuple(_WORD.findall(folded(speaker_label(speaker))))
         cuts = [part for at in range(1, len(whole)) for part in (whole[:at], whole[at:])] if is_named else []
-        parts = [part for part in cuts if len(part) > 1 or part[0] not in _TITLES]
+        parts = [part for part in cuts if len(part) > 1 or _TITLES.isdisjoint(part)]
         for words in dict.fromkeys([whole, *parts] if whole else []):
             is_whole, called = names.get(words, (False, []))
             names[words] = is_whole or words == whole, [*called, speaker]
