@@ -99,7 +99,10 @@ class Facts:
         weak = ", weak" if self.is_weak else ""
         origin = f" ({html.escape(self.origin)})" if self.origin else ""
         heading = f"<b>{html.escape(self.title)}</b>{origin} {self.time_range} ({self.score:.2f}{weak})"
-        speaker = f"{html.escape(self.speaker)}: " if self.speaker else ""
+        from soundbite_tools import who_before
+
+        who = who_before(self.speaker, self.text)
+        speaker = f"{html.escape(who)}: " if who else ""
         lines = [
             heading,
             speaker + html.escape(self.text),

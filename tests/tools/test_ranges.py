@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundbite_store import StoredClip, clip_id_for
+from soundbite_tools.results import SearchResult
 from soundbite_tools.search.ranges import LONGEST_SPEECH_SEC, time_ranges, with_text
 from soundbite_tools.search.ranking import Scored
 from soundbite_tools.speakers import SpeakerLabels
@@ -114,6 +115,7 @@ def test_who_says_what_stands_before_each_turn_of_a_range_in_which_several_speak
     result = with_text(joined, {}).result(ROOMS[0], is_detailed=False, labels=labels)
     assert result.speaker == "Ann, Speaker 2"
     assert result.text == "Ann: How much is the ticket? Speaker 2: Thirty pounds. Or forty with a seat."
+    assert SearchResult(clips=[result]).to_text().count("Ann") == 1
     [alone] = time_ranges([told, more], 1)
     assert with_text(alone, {}).result(ROOMS[0], is_detailed=False, labels=labels).text == (
         "Thirty pounds. Or forty with a seat."

@@ -121,6 +121,7 @@ if TYPE_CHECKING:
         rounded_sec,
         shorten,
         speaker_label,
+        who_before,
     )
     from soundbite_tools.transcripts.correct_transcript import correct_transcript
     from soundbite_tools.transcripts.requests import (
@@ -195,7 +196,8 @@ _NAMES = {
     "transcripts.teach_words": "teach_words",
     "text": (
         "ERASED_LINE LONGEST_TITLE MOST_TAGS SILENCE changed_tags clock clock_length clock_range count_of "
-        "file_label folded plain_tags plain_text printable round_step_sec rounded_sec shorten speaker_label"
+        "file_label folded plain_tags plain_text printable round_step_sec rounded_sec shorten speaker_label "
+        "who_before"
     ),
     "voices.forget_voice": "forget_all_voices forget_voice",
     "voices.list_speakers": "list_speakers",
@@ -365,6 +367,7 @@ __all__ = [
     "transcript_file",
     "transcript_file_name",
     "transcript_of_recording",
+    "who_before",
     "why_silent",
     "write_whole",
     "writing",

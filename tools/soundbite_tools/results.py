@@ -137,7 +137,7 @@ class ClipResult(ClipPlace):
         place = f"{titled(self.title, self.origin)} {self.time_range} ({span(self)})"
         lines = [f"{place}, score {number(self.score)}{weak}{matched}"]
         if self.text:
-            lines.append(f"   {said_by(self.speaker)}{quoted(self.text)}{_unsure(self.unsure)}")
+            lines.append(f"   {said_by(self.speaker, self.text)}{quoted(self.text)}{_unsure(self.unsure)}")
         if self.context:
             lines.append(f"   Around it: {quoted(self.context)}")
         if self.sounds:
@@ -206,7 +206,7 @@ class ClipDetail(ClipPlace):
         if self.clip_id:
             lines.append(f"clip_id {self.clip_id}")
         if self.text:
-            lines.append(f"Said: {said_by(self.speaker)}{quoted(self.text)}{_unsure(self.unsure)}")
+            lines.append(f"Said: {said_by(self.speaker, self.text)}{quoted(self.text)}{_unsure(self.unsure)}")
         if self.sounds:
             lines.append(f"Sounds: {self.sounds}")
         if self.language:

@@ -142,9 +142,16 @@ def speaker_in_words(label: str) -> str:
     return label if _NUMBERED.fullmatch(label) else quoted(label)
 
 
-def said_by(label: str) -> str:
-    """Return who speaks as it stands before the words; empty where that is not known."""
-    return f"{speaker_in_words(label)}: " if label else ""
+def who_before(speaker: str, text: str) -> str:
+    """Return who is to be named before a text: nobody where it names several itself, as `dialogue` does."""
+    first, colon, _ = text.partition(": ")
+    return "" if colon and speaker.startswith(f"{first}, ") else speaker
+
+
+def said_by(label: str, text: str = "") -> str:
+    """Return who speaks as it stands before the words; empty where that is not known or the text says it."""
+    who = who_before(label, text)
+    return f"{speaker_in_words(who)}: " if who else ""
 
 
 def speakers_of(labels: Iterable[str]) -> tuple[str, ...]:

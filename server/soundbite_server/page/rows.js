@@ -70,7 +70,9 @@ class ClipRow {
 
   words() {
     const text = this.clip.context || this.clip.text;
-    const who = this.clip.speaker ? [element("b", {}, this.clip.speaker), " "] : [];
+    // Where several speak, the text says at each turn who does.
+    const hasTurns = (this.clip.speaker || "").startsWith(`${(text || "").split(": ")[0]}, `);
+    const who = this.clip.speaker && !hasTurns ? [element("b", {}, this.clip.speaker), " "] : [];
     const spoken = text ? [element("p", { className: "said" }, ...who, `“${text}”`)] : [];
     return this.clip.sounds ? [...spoken, element("p", { className: "heard" }, this.clip.sounds)] : spoken;
   }

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from soundbite_server.cli.library import console
-from soundbite_tools import ClipRequest, distinct_terms, get_clip, terms_of, write_whole
+from soundbite_tools import ClipRequest, distinct_terms, get_clip, terms_of, who_before, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,8 @@ def print_hits(result: SearchResult, question: str, files: Sequence[str]) -> Non
     for number, clip in enumerate(result.clips):
         out.print(_heading(number + 1, clip), soft_wrap=True)
         if clip.text:
-            speaker = (f"{clip.speaker}: ", "bold") if clip.speaker else ""
+            who = who_before(clip.speaker, clip.text)
+            speaker = (f"{who}: ", "bold") if who else ""
             _print_below(out, Text.assemble(speaker, _marked(clip.text, asked)))
         if clip.unsure:
             _print_below(out, Text(f"unsure: {', '.join(clip.unsure)}", "dim"))
