@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
@@ -35,7 +36,11 @@ def torn_heads(table_dir: Path) -> list[Path]:
 
 def has_torn_files(folder: Path) -> bool:
     """Whether a file lacks its end; it may belong to no version at all, or be in the making."""
-    return any(path.is_file() and not _is_whole(path) for path in folder.rglob("*"))
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # another process's, which has its own name by now
+            if path.is_file() and not _is_whole(path):
+                return True
+    return False
 
 
 def quarantine(manifests: list[Path]) -> None:
