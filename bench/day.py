@@ -33,13 +33,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from libraries.recordings import made_asset, made_clip
 from machine.peaks import current_mb, process_family
 from storage.data import Sounds
 
 from soundbite_engine.workers.memory import give_back, give_back_large_blocks_at_once
 from soundbite_server.libraries import open_jobs
 from soundbite_server.settings import Settings
-from soundbite_store import Asset, Clip, ClipStore, Space, StoredTranscript, TimedText, clip_id_for
+from soundbite_store import ClipStore, Space, StoredTranscript, TimedText
 from soundbite_tools import (
     Jobs,
     ListRequest,
@@ -76,42 +77,20 @@ class Day:
 async def add(jobs: Jobs, space: Space, sounds: Sounds, number: int) -> str:
     """Write one recording as an embedding would; returns its id."""
     ledger, store = await jobs.library.ledger(), await jobs.library.store()
-    now, asset_id = datetime.now(UTC), f"a_{number:020x}"
-    asset = Asset(
-        asset_id=asset_id,
-        content_hash=f"{number:064x}",
-        title=f"Meeting {number}",
-        source_uri=f"asset-{number}",
-        source_kind="asset",
-        size_bytes=0,
-        mtime_ns=0,
-        duration_sec=LENGTH_SEC,
-        tags=(f"team {number % 7}",),
-        metadata_json="{}",
-        created_at=now,
+    asset = made_asset(
+        number, LENGTH_SEC, title=f"Meeting {number}", tags=(f"team {number % 7}",), created_at=datetime.now(UTC)
     )
     await ledger.put_asset(asset)
-    task = await ledger.create_task(asset_id=asset_id, space=space.id, platform="embedded")
+    task = await ledger.create_task(asset_id=asset.asset_id, space=space.id, platform="embedded")
     vectors, words = sounds.vectors(2 * CLIPS), sounds.transcripts(CLIPS)
     clips = [
-        Clip(
-            clip_id=clip_id_for(asset_id, at * CLIP_SEC, (at + 1) * CLIP_SEC),
-            asset_id=asset_id,
-            content_hash=asset.content_hash,
-            task_id=task.task_id,
-            title=asset.title,
-            source_uri=asset.source_uri,
-            embedding_option=option,
-            embedding_scope="clip",
-            start_sec=at * CLIP_SEC,
-            end_sec=(at + 1) * CLIP_SEC,
+        made_clip(
+            asset,
+            task.task_id,
+            (at * CLIP_SEC, (at + 1) * CLIP_SEC),
+            option,
+            vectors[2 * at + place],
             transcript=words[at] if option == "transcription" else "",
-            sound_words="",
-            tags=asset.tags,
-            metadata_json="{}",
-            segmentation="natural",
-            created_at=now,
-            vector=vectors[2 * at + place],
         )
         for at in range(CLIPS)
         for place, option in enumerate(("audio", "transcription"))
@@ -122,12 +101,12 @@ async def add(jobs: Jobs, space: Space, sounds: Sounds, number: int) -> str:
     )
     await ledger.put_transcript(
         StoredTranscript(
-            asset_id=asset_id, source="embedded", start_sec=0.0, end_sec=LENGTH_SEC, words=said, sentences=said
+            asset_id=asset.asset_id, source="embedded", start_sec=0.0, end_sec=LENGTH_SEC, words=said, sentences=said
         )
     )
     figures = {"start_sec": 0.0, "end_sec": LENGTH_SEC, "dimension": space.dimension}
     await ledger.update_task(task.task_id, status="ready", progress=1.0, counts_json=json.dumps(figures))
-    return asset_id
+    return asset.asset_id
 
 
 class Work:

@@ -10,14 +10,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench_scripts import load
 
-figures = load("figures")
-RESULTS = figures.BENCH / "results"
+figures = load("figures", "results")
+RESULTS = figures.RESULTS
 
 
 def test_the_tables_of_the_page_are_those_of_the_results_that_are_kept() -> None:
     page = figures.PAGE.read_text(encoding="utf-8")
     assert page.count(figures.BEGIN) == page.count(figures.END) == 1
-    assert figures.page_with(page, RESULTS) == page, "run `python bench/figures.py` and commit docs/figures.md"
+    assert figures.page_with(page, RESULTS) == page, "run `python bench/results/figures.py` and commit docs/figures.md"
     names = {path.stem for path in RESULTS.glob("*.json")}
     assert names
     assert names <= {row.source for row in figures.ROWS}, "a file that no row is made of"

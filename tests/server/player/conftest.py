@@ -56,10 +56,8 @@ def stage(embedded: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 @pytest.fixture(scope="session")
 def large_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """A server over 200 short recordings and one of an hour, made up by bench/storage/talks.py, and a browser."""
-    if CHROMIUM is None:
-        pytest.skip(WHY_NOT)
-    talks = load("storage.talks")
+    """A server over 200 short recordings and one of an hour, made up by bench/libraries/talks.py, and a browser."""
+    talks = load("libraries.talks")
     folder = tmp_path_factory.mktemp("large")
     (folder / "sounds").mkdir()
 

@@ -15,11 +15,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from libraries.recordings import made_clip
 from numpy.typing import NDArray
 
 from soundbite_engine.profiles import Profile, base_profile
 from soundbite_engine.space import joined
-from soundbite_store import Asset, Clip, Envelope, Space, StoredTranscript, TimedText, clip_id_for
+from soundbite_store import Asset, Clip, Envelope, Space, StoredTranscript, TimedText
 from soundbite_tools import Jobs
 
 RATE_HZ = 4000
@@ -170,24 +171,14 @@ async def _written(
     if talk.music:
         spans.append((*talk.music, "", "", "music"))
     return asset.asset_id, [
-        Clip(
-            clip_id=clip_id_for(asset.asset_id, start_sec, end_sec),
-            asset_id=asset.asset_id,
-            content_hash=asset.content_hash,
-            task_id=task.task_id,
-            title=asset.title,
-            source_uri=asset.source_uri,
-            embedding_option=option,
-            embedding_scope="clip",
-            start_sec=start_sec,
-            end_sec=end_sec,
+        made_clip(
+            asset,
+            task.task_id,
+            (start_sec, end_sec),
+            option,
+            vector,
             transcript=words,
             sound_words=heard,
-            tags=asset.tags,
-            metadata_json="{}",
-            segmentation="natural",
-            created_at=asset.created_at,
-            vector=vector,
             speaker=speaker or None,
         )
         for start_sec, end_sec, words, speaker, heard in spans

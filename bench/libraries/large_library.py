@@ -1,6 +1,6 @@
 """What a person waits for in a large library: the list of its recordings over MCP, and one of four hours shown.
 
-    python bench/large_library.py --recordings 20000 --hours 4 --json bench/results/large_library.json
+    python bench/libraries/large_library.py --recordings 20000 --hours 4 --json bench/results/large_library.json
 
 The recordings are made up. The list is asked of a server over stdio, as agents ask: its first page, its last, and
 those with a word in their title. `soundbite show` is a command of its own, the start of Python included, and draws the
@@ -19,47 +19,31 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
+from libraries.recordings import made_asset, made_clip
 from serving.stdio_server import started
-from storage.data import Sounds, clips
+from storage.data import Sounds
 
 from soundbite_server.libraries import open_library
 from soundbite_server.settings import Settings
-from soundbite_store import Asset, Envelope, Ledger, clip_id_for
+from soundbite_store import Envelope, Ledger
 from soundbite_tools.read.contents import MOST_PEAKS
 
 CLIP_SEC = 6.0
 SERVE = [sys.executable, "-m", "soundbite_server", "serve"]
 
 
-def asset_of(number: int, duration_sec: float) -> Asset:
-    """Return a recording that is no file here."""
-    return Asset(
-        asset_id=f"a_{number:020x}",
-        content_hash=f"{number:064x}",
-        title=f"Recording {number}",
-        source_uri=f"asset-{number}",
-        source_kind="asset",
-        size_bytes=0,
-        mtime_ns=0,
-        duration_sec=duration_sec,
-        tags=("work",),
-        metadata_json="{}",
-        created_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )
-
-
 async def fill_ledger(path: Path, recordings: int) -> None:
     """Write so many recordings, each with a task that is ready; a commit each would take minutes."""
     async with await Ledger.open(path) as ledger:
-        await ledger.put_asset(asset_of(0, 600.0))
+        await ledger.put_asset(made_asset(0, 600.0))
         task = await ledger.create_task(
-            asset_id=asset_of(0, 0.0).asset_id, space="soundbite-base-3", platform="embedded"
+            asset_id=made_asset(0, 600.0).asset_id, space="soundbite-base-3", platform="embedded"
         )
         await ledger.update_task(task.task_id, status="ready", progress=1.0)
     numbers = "WITH RECURSIVE numbers(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM numbers LIMIT ?)"
@@ -100,29 +84,28 @@ def listing_ms(home: Path, recordings: int, calls: int) -> dict[str, dict[str, f
 async def fill_long(home: Path, hours: float) -> str:
     """Write one long recording with its loudness, two rows to a clip; returns its id."""
     sounds, count = Sounds(), round(hours * 3600 / CLIP_SEC)
-    asset = asset_of(0, hours * 3600)
-    rows = clips(sounds.vectors(2 * count), sounds.transcripts(2 * count), 0)
+    asset = made_asset(0, hours * 3600)
+    vectors, words = sounds.vectors(2 * count), sounds.transcripts(count)
+    rows = [
+        made_clip(
+            asset,
+            "t_0",
+            (at * CLIP_SEC, (at + 1) * CLIP_SEC),
+            option,
+            vectors[2 * at + place],
+            transcript=words[at],
+            sound_words="speech",
+        )
+        for at in range(count)
+        for place, option in enumerate(("audio", "transcription"))
+    ]
     async with open_library(Settings(home=home, roots=())) as library:
         ledger, store = await library.ledger(), await library.store()
         await ledger.put_asset(asset)
         peaks = np.random.default_rng(1).integers(0, 255, MOST_PEAKS, np.uint8).tobytes()
         await ledger.put_envelope(asset, Envelope(duration_sec=asset.duration_sec, peaks=peaks))
-        await store.upsert(
-            (await library.spaces.current()).space, [_placed(row, asset, n // 2) for n, row in enumerate(rows)]
-        )
+        await store.upsert((await library.spaces.current()).space, rows)
     return asset.asset_id
-
-
-def _placed(row: Any, asset: Asset, number: int) -> Any:
-    start_sec = number * CLIP_SEC
-    return replace(
-        row,
-        clip_id=clip_id_for(asset.asset_id, start_sec, start_sec + CLIP_SEC),
-        asset_id=asset.asset_id,
-        content_hash=asset.content_hash,
-        start_sec=start_sec,
-        end_sec=start_sec + CLIP_SEC,
-    )
 
 
 def command_s(home: Path, *words: str) -> dict[str, float]:

@@ -1,8 +1,8 @@
 """What a person's page shows of a library of 200 recordings and of an hour, and how long they wait for it.
 
-    python bench/page.py FOLDER [--recordings 200] [--home HOME] [--pictures-only]
+    python bench/libraries/page.py FOLDER [--recordings 200] [--home HOME] [--pictures-only]
 
-The library is made up (storage/talks.py) and written straight into the store; --home keeps it for the next time. The
+The library is made up (talks.py) and written straight into the store; --home keeps it for the next time. The
 page is worked in Chromium; its pictures go into FOLDER, to be looked at: wide in both themes, and on a phone. Printed
 is the time from the act to the frame that shows it, of the list, of a search, of the words of the hour, of its
 waveform and chapters, of jumps in it; how long frames take while one scrolls; how many nodes the page has. Server,
@@ -20,12 +20,13 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "server"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "server" / "player"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "server"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "server" / "player"))
 
 from browser import Browser, Page, chromium
 from http_server import serving
-from storage.talks import HOUR_SEC, HOUR_TITLE, fill, talks
+from libraries.talks import HOUR_SEC, HOUR_TITLE, fill, talks
 
 from soundbite_server import Settings
 from soundbite_server.libraries import open_jobs

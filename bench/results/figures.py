@@ -1,7 +1,7 @@
 """The tables of docs/figures.md that are made of JSON: what the scripts of bench/ wrote, between the page's marks.
 
     python bench/store.py --rows 100000 --json bench/results/store.json
-    python bench/figures.py [FOLDER]
+    python bench/results/figures.py [FOLDER]
 
 A script's file has the script's name. A row whose file is not in the folder is left out. What was measured before its
 script wrote JSON stands in a table of the page that is written by hand.
@@ -16,15 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-BENCH = Path(__file__).parent
-PAGE = BENCH.parent / "docs" / "figures.md"
-BEGIN, END = "<!-- made by bench/figures.py -->\n", "<!-- until here -->\n"
+RESULTS = Path(__file__).parent
+PAGE = RESULTS.parents[1] / "docs" / "figures.md"
+BEGIN, END = "<!-- made by bench/results/figures.py -->\n", "<!-- until here -->\n"
 _SERVER_COLUMNS = (
     "| clips | server | start ms | first call ms | p50 ms | p95 ms | processor ms | memory MB | tokens, as text "
     "| right clip among five |"
 )
-
-
 _TIMES = ("start_ms", "first_call_ms", "p50_ms", "p95_ms", "cpu_ms")
 
 
@@ -96,7 +94,7 @@ ROWS = (
         "large_library",
         "list_audio over MCP, first page / last page / by title",
         _listing,
-        "python bench/large_library.py",
+        "python bench/libraries/large_library.py",
     ),
     Row(
         "large_library",
@@ -138,7 +136,7 @@ def page_with(page: str, folder: Path) -> str:
 
 def main() -> None:
     """Write the page."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else BENCH / "results"
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else RESULTS
     PAGE.write_text(page_with(PAGE.read_text(encoding="utf-8"), folder), encoding="utf-8")
 
 
