@@ -62,7 +62,7 @@ def test_a_script_adds_searches_and_hears_and_others_may_have_the_library_open(h
             assert refusal.value.code == code
         (taught,) = library.teach(["Moneyback: money back"])
         assert taught.after.startswith("Moneyback")
-        # Another that has the library open may see it a moment later.
+        # What others wrote may be seen .2 s late (docs/store.md).
         ends = time.monotonic() + 60
         while not (clips := other.search("Moneyback", top_k=1, match="words")) and time.monotonic() < ends:
             time.sleep(0.1)

@@ -103,7 +103,7 @@ def test_what_is_left_out_between_two_clips_shows_in_the_text() -> None:
         _scored(10, 14, 0.9, words="Is it correct?"),
     ]
     [joined] = time_ranges(clips, 10)
-    assert with_text(joined, {}).text == "At seven in the evening. Two people. … Is it correct?"
+    assert with_text(joined, {}).words() == "At seven in the evening. Two people. … Is it correct?"
 
 
 def test_who_says_what_stands_before_each_turn_of_a_range_in_which_several_speak() -> None:

@@ -177,7 +177,7 @@ def range_of(identifier: str) -> tuple[str, float, float] | None:
     return match[1], int(match[2]) / 1000, int(match[3]) / 1000
 
 
-def running_text(pieces: Iterable[tuple[float, float, str]]) -> str:
+def _running_text(pieces: Iterable[tuple[float, float, str]]) -> str:
     """Return the words of clips (start, end, words) as one text; a pause between two of them is marked."""
     text, last_sec = "", math.inf
     for start_sec, end_sec, words in pieces:
@@ -195,13 +195,13 @@ def dialogue(pieces: Iterable[tuple[float, float, str, str]]) -> str:
     """
     spoken = list(pieces)
     if len(distinct(speaker for _, _, words, speaker in spoken if words)) < 2:
-        return running_text(piece[:3] for piece in spoken)
+        return _running_text(piece[:3] for piece in spoken)
     turns, last = [], ""
     for start_sec, end_sec, words, speaker in spoken:
         is_new = bool(words and speaker) and speaker != last
         turns.append((start_sec, end_sec, f"{speaker}: {words}" if is_new else words))
         last = speaker if is_new else last
-    return running_text(turns)
+    return _running_text(turns)
 
 
 def distinct_sounds(sound_words: Iterable[str]) -> str:

@@ -19,7 +19,6 @@ from soundbite_tools.text import (
     distinct_sounds,
     language_label,
     rounded_sec,
-    running_text,
     shorten,
     unsure_words,
 )
@@ -52,8 +51,6 @@ class TimeRange:
     clips: tuple[Scored, ...]
     start_sec: float
     end_sec: float
-    text: str = ""
-    """What is said in it."""
     sounds: str = ""
     """What is heard in it besides."""
     context: str = ""
@@ -95,6 +92,11 @@ class TimeRange:
             end_sec=max(self.end_sec, other.end_sec),
         )
 
+    def words(self, labels: SpeakerLabels = NO_NAMES) -> str:
+        """Return what is said in it, with who says it where several speak."""
+        clips = [scored.clip for scored in self.clips]
+        return dialogue((clip.start_sec, clip.end_sec, clip.transcript, labels.of_clip(clip)) for clip in clips)
+
     def result(
         self,
         room: Room,
@@ -107,12 +109,7 @@ class TimeRange:
     ) -> ClipResult:
         """Return the range as a result that keeps to its room; `unsure` are words that may be misheard there."""
         clip = self.best.clip
-        speakers = [labels.of_clip(scored.clip) for scored in self.clips]
-        words = dialogue(
-            (one.clip.start_sec, one.clip.end_sec, one.clip.transcript, speaker)
-            for one, speaker in zip(self.clips, speakers, strict=True)
-        )
-        text = shorten(words, room.text) if room.text else ""
+        text = shorten(self.words(labels), room.text) if room.text else ""
         return ClipResult(
             **place_fields(clip, room.title, (self.start_sec, self.end_sec)),
             origin=origin,
@@ -121,7 +118,7 @@ class TimeRange:
             matched=self.best.matched,
             text=text,
             context=shorten(self.context, 2 * room.text) if room.text else "",
-            speaker=", ".join(distinct(speakers)),
+            speaker=", ".join(distinct(labels.of_clip(scored.clip) for scored in self.clips)),
             unsure=unsure_words(unsure, text),
             sounds=shorten(self.sounds, _LONGEST_SOUNDS),
             language=language_label(clip.language),
@@ -268,8 +265,7 @@ def with_text(item: TimeRange, transcripts: Mapping[str, str]) -> TimeRange:
         else scored._replace(clip=replace(scored.clip, transcript=transcripts.get(scored.clip.clip_id, "")))
         for scored in item.clips
     )
-    text = running_text((one.clip.start_sec, one.clip.end_sec, one.clip.transcript) for one in clips)
-    return replace(item, clips=clips, text=text, sounds=distinct_sounds(one.clip.sound_words for one in clips))
+    return replace(item, clips=clips, sounds=distinct_sounds(one.clip.sound_words for one in clips))
 
 
 def _with_borders(item: TimeRange, sentences: Sequence[TimedText]) -> TimeRange:

@@ -154,9 +154,11 @@ async def _for_question(
         told = f"Nobody here is called {quoted(unknown)}: all were searched." if unknown else ""
         return scored, " ".join(filter(None, (told, note)))
     by_them = await with_speakers_by_name(library, replace(where, speakers_any=asked.people), speakers)
-    scored, _ = await _for_words(library, asked.question, "speech", by_them, limit)
+    (scored, _), (everyone, _) = await asyncio.gather(
+        _for_words(library, asked.question, "speech", by_them, limit),
+        _for_words(library, text, modality, where, limit),
+    )
     names = " or ".join(speaker_in_words(speaker_label(one)) for one in asked.people)
-    everyone, _ = await _for_words(library, text, modality, where, limit)
     if not _answer(scored):
         return everyone, f"Nothing that {names} says answers this."
     if everyone and odds(everyone[0].score) > _MOST_ODDS_OF_OTHERS * odds(scored[0].score):
@@ -260,7 +262,7 @@ async def search_clips(library: Library, request: SearchRequest) -> SearchResult
         library.config.platform, [(entry.asset_id, entry.start_sec, entry.end_sec) for entry in page]
     )
     notes += selection.notes
-    notes += [_ERASED_NOTE] if any(ERASED in entry.text or ERASED in entry.context for entry in page) else []
+    notes += [_ERASED_NOTE] if any(ERASED in entry.words() or ERASED in entry.context for entry in page) else []
     notes += _verdict(page) if is_unanswered else []
     notes += [] if first else [*left_out, *unfinished]
 
