@@ -23,6 +23,7 @@ LARGEST_DIRECT_BYTES = 200 * 1024 * 1024
 MOST_CLIPS = 200
 """Whose words are embedded in one call."""
 _SLACK_SEC = 0.5
+TaskStatus = Literal["processing", "ready", "failed"]
 
 
 class MediaSource(Request):
@@ -207,9 +208,6 @@ def _shifted(item: EmbeddingData, by_sec: float) -> EmbeddingData:
     if item.start_sec is None or item.end_sec is None:
         return item
     return item.model_copy(update={"start_sec": item.start_sec + by_sec, "end_sec": item.end_sec + by_sec})
-
-
-TaskStatus = Literal["processing", "ready", "failed"]
 
 
 class TaskProblem(Response):

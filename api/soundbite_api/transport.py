@@ -29,6 +29,13 @@ T = TypeVar("T")
 
 NEVER_SENT = "never_sent"
 NOT_JSON = "not_json"
+INCLUDE_HEADER = "x-soundbite-include"
+# Four hours in segments of two seconds, three vectors each, are about 250 MB of JSON.
+LARGEST_ANSWER_BYTES = 1024 * 1024 * 1024
+_LARGEST_ERROR_BYTES = 1024 * 1024
+_PARSED_ASIDE_BYTES = 256 * 1024
+_HIDDEN = b"[key]"
+ModelT = TypeVar("ModelT")
 
 
 @dataclass(frozen=True)
@@ -125,16 +132,6 @@ def _was_not_processed(error: PlatformError) -> bool:
 def _may_pass(error: PlatformError) -> bool:
     is_garbled = isinstance(error, MalformedResponse) and error.code == NOT_JSON
     return is_garbled or isinstance(error, PlatformUnreachable | PlatformFault)
-
-
-INCLUDE_HEADER = "x-soundbite-include"
-# Four hours in segments of two seconds, three vectors each, are about 250 MB of JSON.
-LARGEST_ANSWER_BYTES = 1024 * 1024 * 1024
-_LARGEST_ERROR_BYTES = 1024 * 1024
-_PARSED_ASIDE_BYTES = 256 * 1024
-_HIDDEN = b"[key]"
-
-ModelT = TypeVar("ModelT")
 
 
 @dataclass(frozen=True)

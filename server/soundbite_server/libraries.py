@@ -41,6 +41,10 @@ _LONGEST_SYNC_HOSTED_SEC = 600.0
 _MOST_OPEN = 32
 _IDLE_S = 600.0  # far longer than any call may take
 log = logging.getLogger(__name__)
+LEDGER_FILE = "ledger.sqlite"
+CALLERS_FOLDER = "callers"
+_FOLDERS = ("store", "locks", "engine", "clips", "inline", "uploads", "outgoing", CALLERS_FOLDER)
+_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 @dataclass(frozen=True)
@@ -292,12 +296,6 @@ def folder_of(principal: str) -> str:
 async def _has_unfinished_tasks(ledger_path: Path) -> bool:
     async with await Ledger.open(ledger_path) as ledger:
         return bool(await ledger.unfinished_tasks())
-
-
-LEDGER_FILE = "ledger.sqlite"
-CALLERS_FOLDER = "callers"
-_FOLDERS = ("store", "locks", "engine", "clips", "inline", "uploads", "outgoing", CALLERS_FOLDER)
-_OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def make_private(home: Path) -> None:

@@ -32,6 +32,17 @@ if TYPE_CHECKING:
 
 EMBEDDED = "embedded"
 MIB = 1024 * 1024
+# What other machines wrote shows this much later at the most; each look is a request or two.
+_CATCH_UP_EVERY_S = 5.0
+_WAIT_FOR_OTHERS_S = 2.0
+_CATCH_UP_AGAIN_S = 60.0
+# A write of the clips of four hours takes a few seconds.
+_REWRITING_S = 60.0
+# Any text does: only the space of the answer and the length of its vector are looked at.
+_PROBE = "sound"
+VOICES_FILE = "voices.sqlite"
+"""Beside the ledger: voices are in this file and nowhere else."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -135,20 +146,6 @@ class LibraryConfig:
     def is_embedded(self) -> bool:
         """Whether the platform runs on this machine, so that nothing is billed."""
         return self.platform == EMBEDDED
-
-
-# What other machines wrote shows this much later at the most; each look is a request or two.
-_CATCH_UP_EVERY_S = 5.0
-_WAIT_FOR_OTHERS_S = 2.0
-_CATCH_UP_AGAIN_S = 60.0
-# A write of the clips of four hours takes a few seconds.
-_REWRITING_S = 60.0
-# Any text does: only the space of the answer and the length of its vector are looked at.
-_PROBE = "sound"
-VOICES_FILE = "voices.sqlite"
-"""Beside the ledger: voices are in this file and nowhere else."""
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

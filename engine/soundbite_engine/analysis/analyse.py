@@ -34,6 +34,10 @@ from soundbite_engine.workers.plans import (
 )
 from soundbite_engine.workers.pool import WorkerPool
 
+__all__ = ["Analysis", "AnalysisRequest", "Embedding", "Part", "PartRecords", "Progress", "analyse", "transcribe"]
+# Rounding must not refuse a recording of exactly the longest length.
+ROUNDING_SEC = 0.5
+
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
@@ -104,12 +108,6 @@ def _items(
         if option != "transcription" or vector.any():
             times = segment.start_sec, segment.end_sec
             yield Embedding(vector, option, scope, *times, saying.value, sounds, saying.probability, saying.language)
-
-
-__all__ = ["Analysis", "AnalysisRequest", "Embedding", "Part", "PartRecords", "Progress", "analyse", "transcribe"]
-
-# Rounding must not refuse a recording of exactly the longest length.
-ROUNDING_SEC = 0.5
 
 
 @dataclass(frozen=True)

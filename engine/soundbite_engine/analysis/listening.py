@@ -38,6 +38,8 @@ from soundbite_engine.workers.plans import (
 _REACH_TICKS = round(8.0 / TICK_SEC)
 _PAUSE_TICKS = 9
 _LONGEST_TICKS = int(PASSAGE_SEC / TICK_SEC)
+TICK_BANDS = 24
+WARM_UP_TICKS = 31  # the detector's memory, about a second
 
 
 def passages(probabilities: Floats) -> list[Passage]:
@@ -75,10 +77,6 @@ def _smoothed(values: Floats) -> Floats:
     padded = np.pad(values, _PAUSE_TICKS // 2, mode="edge")
     smoothed: Floats = np.convolve(padded, np.full(_PAUSE_TICKS, 1 / _PAUSE_TICKS, np.float32), mode="valid")
     return smoothed.astype(np.float32)
-
-
-TICK_BANDS = 24
-WARM_UP_TICKS = 31  # the detector's memory, about a second
 
 
 @cache

@@ -38,6 +38,12 @@ Stage = Literal["decoding", "transcribing", "embedding"]
 # Rough shares of the time, measured on speech at RTF .1 a core.
 _SHARES_WITH_SPEECH: dict[Stage, float] = {"decoding": 0.15, "transcribing": 0.75, "embedding": 0.10}
 _SHARES_WITHOUT: dict[Stage, float] = {"decoding": 0.75, "transcribing": 0.0, "embedding": 0.25}
+_log = logging.getLogger(__name__)
+DECODE_TIMEOUT_S = 1800.0
+PART_TIMEOUT_S = 600.0
+# After so much sound its workers end, and what they hold, a recogniser each, is the store's that is about to write. The
+# texts of the clips take a worker once more; that one is small.
+LONG_SEC = 900.0
 
 
 @dataclass(frozen=True)
@@ -84,14 +90,6 @@ class Meter:
         if self._listener is not None:
             # pyright widens the literals that pass through a comprehension; mypy holds them.
             self._listener(Progress(current, self._reached))  # pyright: ignore[reportArgumentType]
-
-
-_log = logging.getLogger(__name__)
-DECODE_TIMEOUT_S = 1800.0
-PART_TIMEOUT_S = 600.0
-# After so much sound its workers end, and what they hold, a recogniser each, is the store's that is about to write. The
-# texts of the clips take a worker once more; that one is small.
-LONG_SEC = 900.0
 
 
 @asynccontextmanager

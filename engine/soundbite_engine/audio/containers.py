@@ -36,6 +36,12 @@ MAX_CHANNELS = 64
 MAX_RATE_HZ = 768_000
 OPEN_OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": "file", "enable_drefs": "0"}
 _READ_BUFFER_BYTES = 256 * 1024
+_OGG_HEADER = struct.Struct("<4sBB8x4x4x4xB")
+_BEGINS_STREAM = 2
+_FLAC_BEGINNING = b"fLaC\x00\x00\x00\x22"
+_HEAD_BYTES = 64 * 1024
+_MOST_LINKS = 1000
+Span = tuple[int, int]
 
 
 def announced_bytes(head: bytes) -> int | None:
@@ -179,15 +185,6 @@ def describe_container(
         has_audio=True,
         has_video=any(not video.disposition & Disposition.attached_pic for video in container.streams.video),
     )
-
-
-_OGG_HEADER = struct.Struct("<4sBB8x4x4x4xB")
-_BEGINS_STREAM = 2
-_FLAC_BEGINNING = b"fLaC\x00\x00\x00\x22"
-_HEAD_BYTES = 64 * 1024
-_MOST_LINKS = 1000
-
-Span = tuple[int, int]
 
 
 def links(source: OpenFile) -> list[Span]:

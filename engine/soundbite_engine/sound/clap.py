@@ -31,6 +31,9 @@ _LEAST_POWER = 1e-10
 _HZ_PER_MEL = 200.0 / 3.0
 _CORNER_HZ = 1000.0
 _LOG_STEP = np.log(6.4) / 27.0
+CLAP_DIMENSION = 512
+MOST_TOKENS = 77  # what the text encoder was trained on
+AUDIO_FILE, TEXT_FILE, TOKENIZER_FILE = "audio_model.onnx", "text_model.onnx", "tokenizer.json"
 
 
 def windows(sound: Floats) -> list[Floats]:
@@ -87,11 +90,6 @@ def _hz(mels: np.ndarray) -> np.ndarray:
     corner = _CORNER_HZ / _HZ_PER_MEL
     curved = _CORNER_HZ * np.exp(_LOG_STEP * (np.maximum(mels, corner) - corner))
     return np.where(mels < corner, mels * _HZ_PER_MEL, curved)
-
-
-CLAP_DIMENSION = 512
-AUDIO_FILE, TEXT_FILE, TOKENIZER_FILE = "audio_model.onnx", "text_model.onnx", "tokenizer.json"
-MOST_TOKENS = 77  # what the text encoder was trained on
 
 
 class SoundEncoder:

@@ -24,6 +24,55 @@ MOST_NAMES_OF_A_RECORDING = 12
 SILENCE = "silence"
 _SILENT_PEAK = 1e-4  # of full scale: -80 dB
 _BORDER_SEC = 0.5  # where what is before or after a segment may still be heard
+# Order is part of the space: append only, and only with a new space id.
+PROPERTIES = (
+    "speech",
+    "music",
+    "silence",
+    "loud",
+    "quiet",
+    "rhythmic",
+    "noise",
+    "tone",
+    "high",
+    "low",
+    "impulse",
+    "steady",
+)
+PROPERTY_DIMENSION = 16  # four to spare; the last stays for "none of these"
+NONE_DIMENSION = PROPERTY_DIMENSION - 1
+_WORDS = {
+    "speech": "speech voice voices speaking talking talk talks spoken speaker conversation dialogue narration",
+    "music": "music musical song songs melody melodic tune instrument instruments orchestra guitar piano violin "
+    "trumpet band singing harmony chord chords",
+    "silence": "silence silent pause nothing",
+    "loud": "loud louder loudest noisy deafening shouting blaring",
+    "quiet": "quiet quieter soft softly faint hushed whisper whispering murmur",
+    "rhythmic": "rhythm rhythmic beat beats beating drum drums drumming percussion ticking pulsing repeating",
+    "noise": "noise hiss hissing static rain raining wind waterfall waves surf applause rustling storm shower",
+    "tone": "tone tones beep beeps beeping whistle whistling alarm buzzer ringing siren sine chime bell ringtone",
+    "high": "high-pitched shrill squeaky treble screech piercing",
+    "low": "low-pitched rumble rumbling bass deep thunder",
+    "impulse": "knock knocking click clicks clicking bang bangs clap thud slam hit crack gunshot pop",
+    "steady": "steady constant continuous hum humming drone droning engine motor machine fan buzz buzzing "
+    "generator drill drilling compressor vacuum",
+}
+_PHRASES = {"high pitched": "high-pitched", "low pitched": "low-pitched", "white noise": "noise static"}
+_TOKEN = re.compile(r"[a-z]+(?:-[a-z]+)?")
+# A question about something said may hold a sound word by chance; one about a sound is mostly of them.
+_NAMING_SHARE = 1 / 3
+_SMALL = """
+    a an and any are as at be been by can did do does for from had has have he her his how i in is it its like of on or
+    our she some something sound sounds that the their there they this to was we were what when where which who with
+    you your hear heard
+"""
+_SMALL_WORDS = frozenset(_SMALL.split())
+_INDEX = {word: PROPERTIES.index(name) for name, words in _WORDS.items() for word in words.split()}
+PROPERTY_WEIGHT = 0.4  # above it, likeness between sounds suffers: mAP .73 at .4, .71 at .6
+DESCRIPTOR_WEIGHT = (1.0 - PROPERTY_WEIGHT**2) ** 0.5
+CLIP_SIGMA = 3.0
+DESCRIPTOR_DIMENSION = SOUND_DIMENSION - PROPERTY_DIMENSION
+SCALE_FILE = Path(__file__).parents[1] / "data" / "descriptor_scale.npz"
 
 
 def heard_names(sound: Floats, rate_hz: int, names: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -60,53 +109,6 @@ class Described:
         return Described((weights @ self.blocks)[None], (most,))
 
 
-# Order is part of the space: append only, and only with a new space id.
-PROPERTIES = (
-    "speech",
-    "music",
-    "silence",
-    "loud",
-    "quiet",
-    "rhythmic",
-    "noise",
-    "tone",
-    "high",
-    "low",
-    "impulse",
-    "steady",
-)
-PROPERTY_DIMENSION = 16  # four to spare; the last stays for "none of these"
-NONE_DIMENSION = PROPERTY_DIMENSION - 1
-
-_WORDS = {
-    "speech": "speech voice voices speaking talking talk talks spoken speaker conversation dialogue narration",
-    "music": "music musical song songs melody melodic tune instrument instruments orchestra guitar piano violin "
-    "trumpet band singing harmony chord chords",
-    "silence": "silence silent pause nothing",
-    "loud": "loud louder loudest noisy deafening shouting blaring",
-    "quiet": "quiet quieter soft softly faint hushed whisper whispering murmur",
-    "rhythmic": "rhythm rhythmic beat beats beating drum drums drumming percussion ticking pulsing repeating",
-    "noise": "noise hiss hissing static rain raining wind waterfall waves surf applause rustling storm shower",
-    "tone": "tone tones beep beeps beeping whistle whistling alarm buzzer ringing siren sine chime bell ringtone",
-    "high": "high-pitched shrill squeaky treble screech piercing",
-    "low": "low-pitched rumble rumbling bass deep thunder",
-    "impulse": "knock knocking click clicks clicking bang bangs clap thud slam hit crack gunshot pop",
-    "steady": "steady constant continuous hum humming drone droning engine motor machine fan buzz buzzing "
-    "generator drill drilling compressor vacuum",
-}
-_PHRASES = {"high pitched": "high-pitched", "low pitched": "low-pitched", "white noise": "noise static"}
-_TOKEN = re.compile(r"[a-z]+(?:-[a-z]+)?")
-# A question about something said may hold a sound word by chance; one about a sound is mostly of them.
-_NAMING_SHARE = 1 / 3
-_SMALL = """
-    a an and any are as at be been by can did do does for from had has have he her his how i in is it its like of on or
-    our she some something sound sounds that the their there they this to was we were what when where which who with
-    you your hear heard
-"""
-_SMALL_WORDS = frozenset(_SMALL.split())
-_INDEX = {word: PROPERTIES.index(name) for name, words in _WORDS.items() for word in words.split()}
-
-
 def properties_in(text: str) -> tuple[str, ...]:
     """The properties that the plain sound words of `text` name, in the order of `PROPERTIES`.
 
@@ -128,14 +130,6 @@ def property_block(text: str) -> Floats:
     for name in properties_in(text):
         block[PROPERTIES.index(name)] = 1.0
     return unit_rows(block)
-
-
-PROPERTY_WEIGHT = 0.4  # above it, likeness between sounds suffers: mAP .73 at .4, .71 at .6
-DESCRIPTOR_WEIGHT = (1.0 - PROPERTY_WEIGHT**2) ** 0.5
-CLIP_SIGMA = 3.0
-
-SCALE_FILE = Path(__file__).parents[1] / "data" / "descriptor_scale.npz"
-DESCRIPTOR_DIMENSION = SOUND_DIMENSION - PROPERTY_DIMENSION
 
 
 @cache

@@ -74,6 +74,24 @@ _ALIASES = {
 # What a person would not call a sound that is heard besides speech: speech itself, and kinds of rooms.
 _UNSPOKEN = re.compile(r"^(Speech|Conversation|Narration, monologue|Inside, .*|Outside, .*|Field recording)$")
 _PARENTHESES = re.compile(r"\s*\(.*?\)")
+MODEL_FILE = "yamnet.tflite"
+FRAME_SAMPLES = 15_600  # .975 s at 16 kHz, what the network takes
+HOP_SAMPLES = 7_680  # .48 s, as its authors step
+TAG_DIMENSION = 528
+NOTHING_DIMENSION = TAG_DIMENSION - 1
+TAGGED_SOUND_DIMENSION = TAG_DIMENSION + SOUND_DIMENSION
+# Sounds are alike mostly by what they are called, and a little by how they sound.
+_TAG_WEIGHT = 0.93
+_MEASURE_WEIGHT = 0.37
+# A class counts by the third of the frames where it is strongest: a bark is short, and a clip is mostly its pauses.
+_STRONGEST_SHARE = 1 / 3
+# How sharply a text prefers the classes nearest to it.
+_SHARPNESS = 6
+_MOST_NAMES = 6
+_LEAST_SCORE = 0.2  # over ESC-10 three clips of four then bear their name, and two of a hundred another one
+# Cosines of a text with its nearest class: 90 % of questions about what was said stay under .48 and 95 % under .51; of
+# names of sounds, 95 % are over .6.
+_LEAST_COSINE, _SURE_COSINE = 0.45, 0.62
 
 
 @dataclass(frozen=True)
@@ -125,11 +143,6 @@ def _phrases(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(phrase for phrase in found if phrase and phrase != "etc."))
 
 
-MODEL_FILE = "yamnet.tflite"
-FRAME_SAMPLES = 15_600  # .975 s at 16 kHz, what the network takes
-HOP_SAMPLES = 7_680  # .48 s, as its authors step
-
-
 class Yamnet:
     """One loaded network, on one thread: the worker processes are the parallelism."""
 
@@ -170,25 +183,6 @@ class Yamnet:
         self._network.invoke()
         found: Floats = self._network.get_tensor(self._scores).reshape(CLASS_COUNT).astype(np.float32)
         return found
-
-
-TAG_DIMENSION = 528
-NOTHING_DIMENSION = TAG_DIMENSION - 1
-TAGGED_SOUND_DIMENSION = TAG_DIMENSION + SOUND_DIMENSION
-
-# Sounds are alike mostly by what they are called, and a little by how they sound.
-_TAG_WEIGHT = 0.93
-_MEASURE_WEIGHT = 0.37
-# A class counts by the third of the frames where it is strongest: a bark is short, and a clip is mostly its pauses.
-_STRONGEST_SHARE = 1 / 3
-# How sharply a text prefers the classes nearest to it.
-_SHARPNESS = 6
-# Cosines of a text with its nearest class: 90 % of questions about what was said stay under .48 and 95 % under .51; of
-# names of sounds, 95 % are over .6.
-_LEAST_COSINE, _SURE_COSINE = 0.45, 0.62
-
-_MOST_NAMES = 6
-_LEAST_SCORE = 0.2  # over ESC-10 three clips of four then bear their name, and two of a hundred another one
 
 
 def pooled(scores: Floats, classes: SoundClasses) -> Floats:

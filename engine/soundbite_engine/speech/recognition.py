@@ -50,6 +50,10 @@ _REPEATED_WORDS = 4
 _MARKS = re.compile(r"[^\w' -]+")
 # Of a recording: so much speech, of which the words are so unlikely, is in another language than the recogniser's.
 _FOREIGN_SPEECH_SEC, _FOREIGN_LOG_PROBABILITY = 8.0, -0.65
+# So much likely speech between two words means that the network left something out: it stops early at times, and at
+# times begins late.
+_LIKELY_SPEECH = 0.3
+_GAP_TICKS = round(1.2 / TICK_SEC)
 
 
 def is_invented(phrase: Phrase, speech: Floats, others: Sequence[Phrase] = (), *, is_prompted: bool = False) -> bool:
@@ -123,12 +127,6 @@ def is_foreign(recognition: Recognition) -> bool:
         return False
     words = recognition.doubted_words
     return not words or -recognition.doubt / words < _FOREIGN_LOG_PROBABILITY
-
-
-# So much likely speech between two words means that the network left something out: it stops early at times, and at
-# times begins late.
-_LIKELY_SPEECH = 0.3
-_GAP_TICKS = round(1.2 / TICK_SEC)
 
 
 def recognise(

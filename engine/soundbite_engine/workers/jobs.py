@@ -43,6 +43,9 @@ JOBS = {
     "load_models": "soundbite_engine.analysis.listening:load_models",
     "embed_clips": "soundbite_engine.analysis.listening:embed_clips",
 }
+HEADER = struct.Struct(">Q")
+MAX_FRAME_BYTES = 512 * 1024 * 1024
+_NUMPY_NAMES = frozenset({"_reconstruct", "_frombuffer", "ndarray", "dtype", "scalar"})
 
 
 def find_job(name: str, module: str = __name__) -> Job:
@@ -55,12 +58,6 @@ def find_job(name: str, module: str = __name__) -> Job:
     target, _, function = table[name].partition(":")
     found: Job = getattr(importlib.import_module(target), function)
     return found
-
-
-HEADER = struct.Struct(">Q")
-MAX_FRAME_BYTES = 512 * 1024 * 1024
-
-_NUMPY_NAMES = frozenset({"_reconstruct", "_frombuffer", "ndarray", "dtype", "scalar"})
 
 
 class FrameError(Exception):

@@ -49,6 +49,8 @@ _GUARDED = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
 }
+_CLIPS_PATH = "/clips/"
+_CLIP_LINK_S = 3600.0
 
 
 async def sound_link(library: Library, asset: Asset, http: HttpServices, file: str) -> dict[str, Any]:
@@ -154,10 +156,6 @@ def _saved_as(name: str) -> dict[str, str]:
     from urllib.parse import quote
 
     return {"Content-Disposition": f"attachment; filename*=utf-8''{quote(name)}"}
-
-
-_CLIPS_PATH = "/clips/"
-_CLIP_LINK_S = 3600.0
 
 
 def clip_link(http: HttpServices, host: str, principal: str, clip: ClipDetail) -> str:

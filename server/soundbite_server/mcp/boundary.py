@@ -41,6 +41,10 @@ _LINKS_SINCE = "2025-06-18"
 """The first edition of the protocol with links; a client of an earlier one can't read an answer that holds one."""
 _MOST_INLINE_BYTES = 1024 * 1024
 ToolContext = Context[Services, Any]
+_CONFIRMATION_KEY = "confirmation"
+# A form without fields: to accept it is to agree.
+_EMPTY_FORM = {"type": "object", "properties": {}}
+_LONGEST_QUESTION_S = 120.0
 
 
 async def library_of(ctx: ToolContext) -> Library:
@@ -186,12 +190,6 @@ def _links(ctx: ToolContext, clip: ClipDetail) -> list[ResourceLink]:
         mime_type="text/plain",
     )
     return [*([sound] if clip.clip_id else []), words]
-
-
-_CONFIRMATION_KEY = "confirmation"
-# A form without fields: to accept it is to agree.
-_EMPTY_FORM = {"type": "object", "properties": {}}
-_LONGEST_QUESTION_S = 120.0
 
 
 async def confirmation(ctx: ToolContext, question: str) -> InputRequiredResult | None:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from soundbite_tools import StandingQuestion
 
 _MOST_LISTED = 50
+_LOOK_EVERY_S = 1.0
+log = logging.getLogger(__name__)
+_MOST_QUESTIONS, _MOST_ANSWERS = 32, 50
 
 
 def register_resources(server: MCPServer[Services], running: Callable[[], Services | None]) -> None:
@@ -195,11 +198,6 @@ async def _told() -> AsyncIterator[None]:
         raise ResourceError(str(exc)) from exc
     except StoreError as exc:
         raise ResourceError("The library can't be read; run `soundbite doctor`.") from exc
-
-
-_LOOK_EVERY_S = 1.0
-_MOST_QUESTIONS, _MOST_ANSWERS = 32, 50
-log = logging.getLogger(__name__)
 
 
 class Notifications:

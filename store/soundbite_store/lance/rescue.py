@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from soundbite_store.lance.table import ClipTable
 
 _GROUPED = ("asset_id", "task_id", "segmentation", "embedding_option", "embedding_scope")
+_SUFFIX = ".lance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,6 @@ async def read_holdings(table: AsyncTable, *, with_ids: bool) -> list[Holding]:
     return [
         Holding(**dict(zip(_GROUPED, key, strict=True)), rows=rows, digest=digests[key]) for key, rows in counts.items()
     ]
-
-
-_SUFFIX = ".lance"
 
 
 @dataclass(frozen=True, slots=True)

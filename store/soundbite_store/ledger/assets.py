@@ -15,6 +15,26 @@ from soundbite_store.ledger.connection import LedgerConnection
 from soundbite_store.ledger.records import Asset, Envelope, Span, joined
 
 _SPANS = "SELECT spans FROM erasures WHERE content_hash = ?"
+# What is erased belongs to the content, and is kept by it.
+_OF_CONTENT = ("erased", "copy_hash")
+_COLUMNS = tuple(field.name for field in dataclasses.fields(Asset) if field.name not in _OF_CONTENT)
+_SELECT = (
+    "SELECT assets.*, coalesce(erasures.spans, '[]') AS erased, coalesce(erasures.copy_hash, '') AS copy_hash "
+    "FROM assets LEFT JOIN erasures USING (content_hash)"
+)
+# A repeated put keeps the time of the first one.
+_PUT = (
+    f"INSERT INTO assets ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + name for name in _COLUMNS)}) "  # noqa: S608
+    "ON CONFLICT (asset_id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in ("asset_id", "created_at"))
+)
+# Those whose tasks have all failed; found by the tasks that failed, which are few.
+_FAILED = (
+    "SELECT asset_id FROM tasks AS failed WHERE status = 'failed' AND NOT EXISTS "
+    "(SELECT 1 FROM tasks WHERE tasks.asset_id = failed.asset_id AND status <> 'failed')"
+)
+_WITHOUT_FAILED = f"asset_id NOT IN ({_FAILED})"
+_NEWEST_FIRST = "ORDER BY created_at DESC, asset_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,30 +104,6 @@ def note_erased(db: sqlite3.Connection, content_hash: str, spans: Iterable[Span]
 def note_unscrubbed(db: sqlite3.Connection, one: Unscrubbed) -> None:
     """Note that something of a recording is being deleted, in the transaction of `db`."""
     db.execute("INSERT INTO unscrubbed VALUES (?, ?, ?)", (one.asset_id, one.content_hash, one.source_uri))
-
-
-# What is erased belongs to the content, and is kept by it.
-_OF_CONTENT = ("erased", "copy_hash")
-_COLUMNS = tuple(field.name for field in dataclasses.fields(Asset) if field.name not in _OF_CONTENT)
-_SELECT = (
-    "SELECT assets.*, coalesce(erasures.spans, '[]') AS erased, coalesce(erasures.copy_hash, '') AS copy_hash "
-    "FROM assets LEFT JOIN erasures USING (content_hash)"
-)
-# A repeated put keeps the time of the first one.
-_PUT = (
-    f"INSERT INTO assets ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + name for name in _COLUMNS)}) "  # noqa: S608
-    "ON CONFLICT (asset_id) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in ("asset_id", "created_at"))
-)
-
-
-# Those whose tasks have all failed; found by the tasks that failed, which are few.
-_FAILED = (
-    "SELECT asset_id FROM tasks AS failed WHERE status = 'failed' AND NOT EXISTS "
-    "(SELECT 1 FROM tasks WHERE tasks.asset_id = failed.asset_id AND status <> 'failed')"
-)
-_WITHOUT_FAILED = f"asset_id NOT IN ({_FAILED})"
-_NEWEST_FIRST = "ORDER BY created_at DESC, asset_id"
 
 
 @dataclass(frozen=True, slots=True)

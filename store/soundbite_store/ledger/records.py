@@ -15,6 +15,12 @@ Span = tuple[float, float]
 """From when to when, in seconds."""
 # Sentences of one speaker that follow each other so soon are one turn.
 _PAUSE_SEC = 1.0
+SourceKind = Literal["file", "url", "base64", "asset"]
+TaskStatus = Literal["processing", "ready", "failed"]
+_MOMENTS = {"created_at", "updated_at", "finished_at", "undone_at"}
+BROUGHT = "brought:"
+"""What the source of a brought transcript begins with; its digest follows."""
+_NAMES, _CORRECTIONS = "speaker_names", "corrections"
 
 
 def turns_of(texts: Iterable[tuple[float, float, str]]) -> dict[str, list[Span]]:
@@ -80,16 +86,6 @@ def turns_in(body: bytes) -> dict[str, list[Span]]:
 def speaker_seconds(body: bytes) -> str:
     """How long each speaker of a packed transcript speaks, and from when on: [[speaker, seconds, first_sec], ...]."""
     return json.dumps([[speaker, length_of(spans), spans[0][0]] for speaker, spans in turns_in(body).items()])
-
-
-SourceKind = Literal["file", "url", "base64", "asset"]
-TaskStatus = Literal["processing", "ready", "failed"]
-_NAMES, _CORRECTIONS = "speaker_names", "corrections"
-_MOMENTS = {"created_at", "updated_at", "finished_at", "undone_at"}
-
-
-BROUGHT = "brought:"
-"""What the source of a brought transcript begins with; its digest follows."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 _ASSETS_READ = 100_000
 # Of the words, so that a file of which only its tags or its encoding changed keeps the names.
 _SAME_SHARE = 0.5
+_LEFT_OUT = "Left out and silent, since it was erased"
+_BY_TIMES = (
+    "What was erased is left out by the times of the transcript that was brought: if those are off, words that were "
+    "erased may stand before or after; read_transcript shows them."
+)
 
 
 async def known_recording(library: Library, source: Source) -> Asset | None:
@@ -168,13 +173,6 @@ async def check_erased(library: Library, asset: Asset) -> None:
             "Call embed_audio again: what is erased is left out.",
             code="erased_meanwhile",
         )
-
-
-_LEFT_OUT = "Left out and silent, since it was erased"
-_BY_TIMES = (
-    "What was erased is left out by the times of the transcript that was brought: if those are off, words that were "
-    "erased may stand before or after; read_transcript shows them."
-)
 
 
 def erased_notes(asset: Asset, known: Asset | None, *, is_brought: bool = False) -> list[str]:

@@ -39,6 +39,12 @@ _MOST_ROUNDS = 50
 _MOST_COMPARED = 1_000
 # Below this mean silhouette, two or more groups are no better than one (Kaufman and Rousseeuw call under .25 none).
 _LEAST_SILHOUETTE = 0.1
+_SHORTEST = 3
+# How strongly a word's frequency everywhere pulls its frequency in one group to itself.
+_PRIOR = 0.5
+_MOST_WORDS = 8
+_MEMBERS_SHOWN = 4
+_LONGEST_SOUNDS = 80
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,14 +142,6 @@ def _silhouette(distances: Floats, groups: Groups) -> float:
         return -1.0
     scores = np.where(own_size > 1, (nearest - within) / np.maximum(np.maximum(nearest, within), 1e-9), 0.0)
     return float(scores.mean())
-
-
-_SHORTEST = 3
-# How strongly a word's frequency everywhere pulls its frequency in one group to itself.
-_PRIOR = 0.5
-_MOST_WORDS = 8
-_MEMBERS_SHOWN = 4
-_LONGEST_SOUNDS = 80
 
 
 def distinctive_words(groups: Sequence[Sequence[str]], most: int) -> list[list[str]]:

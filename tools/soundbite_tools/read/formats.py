@@ -36,6 +36,27 @@ _PAUSE_SEC = 1.2
 _CLAUSE_ENDS = (",", ";", ":", "-", "–", "—", ".", "!", "?", "…", "、", "，", "。", "！", "？")  # noqa: RUF001
 # How much a cut after the end of a clause is worth, in seconds of pause; and what the least even cut costs.
 _CLAUSE_WORTH_SEC, _UNEVEN_COST_SEC = 0.6, 1.2
+TranscriptFormat = Literal["vtt", "srt", "md", "json", "txt"]
+TRANSCRIPT_FORMATS: tuple[TranscriptFormat, ...] = get_args(TranscriptFormat)
+MISHEARD = (
+    "Most of these words may be misheard: the speech is in another language than the recogniser's, or hard to "
+    "understand. `soundbite models pull full` on the command line brings a recogniser of about 100 languages."
+)
+"""Said of a transcript that is not to be trusted."""
+_STAMP = r"\d{2,}:\d\d:\d\d"
+_BEGINNINGS = {
+    "vtt": re.compile(rf"WEBVTT\n(\Z|\n{_STAMP}\.\d{{3}} --> )"),
+    "srt": re.compile(rf"1\n{_STAMP},\d{{3}} --> "),
+    "md": re.compile(r"---\n(?:[a-z]+: .*\n)*asset_id: "),
+    "json": re.compile(r'\{\n "asset_id": '),
+    "txt": re.compile(r"\[\d\d:\d\d(:\d\d)?\] "),
+}
+_LONGEST_LINE = 500
+_LONGEST_NAME = 60
+# A pause after which a paragraph of the same speaker ends.
+_PARAGRAPH_SEC = 2.0
+# One that is long ends at the next breath, or after so many characters.
+_PARAGRAPH_CHARACTERS, _BREATH_SEC, _LONGEST_PARAGRAPH = 400, 0.5, 900
 
 
 def cues(transcript: StoredTranscript, mark: Callable[[str], str] = lambda _: "") -> list[TimedText]:
@@ -138,29 +159,6 @@ def _lasting(parts: Sequence[TimedText]) -> list[TimedText]:
             end_sec = min(end_sec, parts[number + 1].start_sec)
         lasting.append(replace(part, end_sec=end_sec))
     return lasting
-
-
-TranscriptFormat = Literal["vtt", "srt", "md", "json", "txt"]
-TRANSCRIPT_FORMATS: tuple[TranscriptFormat, ...] = get_args(TranscriptFormat)
-MISHEARD = (
-    "Most of these words may be misheard: the speech is in another language than the recogniser's, or hard to "
-    "understand. `soundbite models pull full` on the command line brings a recogniser of about 100 languages."
-)
-"""Said of a transcript that is not to be trusted."""
-_STAMP = r"\d{2,}:\d\d:\d\d"
-_BEGINNINGS = {
-    "vtt": re.compile(rf"WEBVTT\n(\Z|\n{_STAMP}\.\d{{3}} --> )"),
-    "srt": re.compile(rf"1\n{_STAMP},\d{{3}} --> "),
-    "md": re.compile(r"---\n(?:[a-z]+: .*\n)*asset_id: "),
-    "json": re.compile(r'\{\n "asset_id": '),
-    "txt": re.compile(r"\[\d\d:\d\d(:\d\d)?\] "),
-}
-_LONGEST_LINE = 500
-_LONGEST_NAME = 60
-# A pause after which a paragraph of the same speaker ends.
-_PARAGRAPH_SEC = 2.0
-# One that is long ends at the next breath, or after so many characters.
-_PARAGRAPH_CHARACTERS, _BREATH_SEC, _LONGEST_PARAGRAPH = 400, 0.5, 900
 
 
 def transcript_file(

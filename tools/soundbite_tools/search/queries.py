@@ -21,6 +21,32 @@ if TYPE_CHECKING:
 Vector = NDArray[np.float32]
 
 SOUND, SPEECH = "sound", "speech"
+Kind = Literal["number", "time"]
+# "What did the manager think about the budget?" is about the budget: who speaks and that they speak is in every clip.
+_DISCUSSION = re.compile(
+    r"""\b(?:summari[sz]e|what|why|how|who|whom|which|did|do|does|was|were)\b .*?
+    \b(?:discussions?|discuss|discussed|discussing|talk|talks|talked|talking|think|thinks|thought|said|say|says|feel|
+    opinions?|ideas?|views?|mention|mentions|mentioned|believe|attitude|propose|proposed|suggest|suggested|recommend)\b
+    (?:\s\w+)?? \s(?:about|of|on|towards?|for|regarding)\s+ (?P<topic>\S.*)""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+_WANTS_NUMBER = re.compile(
+    r"""\bhow\ (?:many|much|long|old|far|big|large|tall|high|often)\b
+    | \b(?:what|which)\ (?:number|amount|percentage|price|share|digits|code|year)\b
+    | \bwhat\b.*\b(?:cost|costs|price|number)\b | \blicen[cs]e\ plate\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_WANTS_TIME = re.compile(
+    r"""^(?:by\ |since\ |until\ )?when\b | \b(?:at\ )?(?:what|which)\ (?:day|year|month|date|hour|time|week)\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_TIMES = frozenset(
+    terms_of(
+        """monday tuesday wednesday thursday friday saturday sunday january february march april june july august
+        september october november december today tomorrow yesterday tonight morning afternoon evening noon midnight
+        o'clock day days week weeks month months year years hour hours minute minutes second seconds"""
+    )
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,35 +125,6 @@ def _mask(current: CurrentSpace, block: str) -> Vector:
     return np.concatenate(
         [np.full(width, float(name == block), np.float32) for name, width in zip(names, widths, strict=True)]
     )
-
-
-Kind = Literal["number", "time"]
-
-# "What did the manager think about the budget?" is about the budget: who speaks and that they speak is in every clip.
-_DISCUSSION = re.compile(
-    r"""\b(?:summari[sz]e|what|why|how|who|whom|which|did|do|does|was|were)\b .*?
-    \b(?:discussions?|discuss|discussed|discussing|talk|talks|talked|talking|think|thinks|thought|said|say|says|feel|
-    opinions?|ideas?|views?|mention|mentions|mentioned|believe|attitude|propose|proposed|suggest|suggested|recommend)\b
-    (?:\s\w+)?? \s(?:about|of|on|towards?|for|regarding)\s+ (?P<topic>\S.*)""",
-    re.IGNORECASE | re.VERBOSE | re.DOTALL,
-)
-_WANTS_NUMBER = re.compile(
-    r"""\bhow\ (?:many|much|long|old|far|big|large|tall|high|often)\b
-    | \b(?:what|which)\ (?:number|amount|percentage|price|share|digits|code|year)\b
-    | \bwhat\b.*\b(?:cost|costs|price|number)\b | \blicen[cs]e\ plate\b""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_WANTS_TIME = re.compile(
-    r"""^(?:by\ |since\ |until\ )?when\b | \b(?:at\ )?(?:what|which)\ (?:day|year|month|date|hour|time|week)\b""",
-    re.IGNORECASE | re.VERBOSE,
-)
-_TIMES = frozenset(
-    terms_of(
-        """monday tuesday wednesday thursday friday saturday sunday january february march april june july august
-        september october november december today tomorrow yesterday tonight morning afternoon evening noon midnight
-        o'clock day days week weeks month months year years hour hours minute minutes second seconds"""
-    )
-)
 
 
 def topic_of(question: str) -> str:

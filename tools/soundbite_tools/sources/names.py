@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _ASSETS_READ = 100_000
 _SHOWN = 5
+_LONGEST = 60
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,6 @@ async def _listed(ledger: Ledger, assets: list[Asset]) -> str:
     told = await origins(ledger, shown)
     names = [f"{one.title} ({', '.join(filter(None, (told.get(one.asset_id), one.asset_id)))})" for one in shown]
     return "; ".join([*names, *([f"and {len(assets) - _SHOWN} more"] if len(assets) > _SHOWN else [])])
-
-
-_LONGEST = 60
 
 
 async def origins(ledger: Ledger, assets: Iterable[Asset]) -> dict[str, str]:

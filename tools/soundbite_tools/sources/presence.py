@@ -25,6 +25,11 @@ NO_FILE_NS = -1
 LIVE_PREFIX = "live:"
 """Begins what stands for the content of a recording while that is being written."""
 _LONGEST_TITLE = 60
+_WRITE_MODES = os.O_WRONLY | os.O_RDWR
+_PROCESSES = Path("/proc")
+_LSOF_TIMEOUT_S = 10.0
+# Of the Win32 API: CreateFileW, and its error for a file that is open in a way that does not go with it.
+_GENERIC_READ, _SHARE_READ_DELETE, _OPEN_EXISTING, _SHARING_VIOLATION = 0x80000000, 1 | 4, 3, 32
 
 
 def is_live(asset: Asset) -> bool:
@@ -92,13 +97,6 @@ def _state(asset: Asset) -> FileState:
     return (
         "" if is_live(asset) or (facts.st_size, facts.st_mtime_ns) == (asset.size_bytes, asset.mtime_ns) else "changed"
     )
-
-
-_WRITE_MODES = os.O_WRONLY | os.O_RDWR
-_PROCESSES = Path("/proc")
-_LSOF_TIMEOUT_S = 10.0
-# Of the Win32 API: CreateFileW, and its error for a file that is open in a way that does not go with it.
-_GENERIC_READ, _SHARE_READ_DELETE, _OPEN_EXISTING, _SHARING_VIOLATION = 0x80000000, 1 | 4, 3, 32
 
 
 def can_tell_writers() -> bool:

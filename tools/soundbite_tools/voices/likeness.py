@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # Voices at least so much alike are probably one person's. Of the calls and readings that speakers are measured on, the
 # halves of one person's are .94 to .99 alike, those of two people at most .88 (`bench/speakers.py --voices`).
 SAME_VOICE = 0.91
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -139,9 +140,6 @@ def _likely(unnamed: Sequence[tuple[Speaker, Voice]], named: Sequence[tuple[Spea
         if best is not None and row[best] >= SAME_VOICE:
             likely.append(LikelyPerson(speaker, voice, named[best][0].name, float(row[best])))
     return likely
-
-
-log = logging.getLogger(__name__)
 
 
 async def keep_voices(library: Library, asset: Asset, *, only: Collection[str] | None = None) -> None:

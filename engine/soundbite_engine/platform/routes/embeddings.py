@@ -42,6 +42,10 @@ from soundbite_engine.platform.routes.services import (
 from soundbite_engine.platform.task_records import TaskFilter, TaskRecord
 from soundbite_engine.platform.transcription import timed_values
 
+_NO_PART = "The task has no such part: it is not done yet, or the whole answer is there."
+LISTED_S = 7 * 24 * 3600.0
+_STATUSES = ("processing", "ready", "failed")
+
 
 def embedding_routes(services: Services) -> list[Route]:
     """The routes of synchronous embedding."""
@@ -97,11 +101,6 @@ class EmbeddingRoutes:
         extensions = included(request)
         head = {"metadata": wire_metadata(outcome.metadata, extensions)}
         return embeddings_response(outcome.embedded, head, space_headers(services.embedder.profile), extensions)
-
-
-_NO_PART = "The task has no such part: it is not done yet, or the whole answer is there."
-LISTED_S = 7 * 24 * 3600.0
-_STATUSES = ("processing", "ready", "failed")
 
 
 def task_routes(services: Services) -> list[Route]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _DEVICE_RATE_HZ = 16_000
 _UNREADABLE = "asset_failed"
+_LOOK_EVERY_S = 1.0
 
 
 @click.command("listen")
@@ -99,9 +100,6 @@ def _clear(path: Path, result: TaskResult) -> None:
 def _free_path(folder: Path, ending: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     return folder / (datetime.now().astimezone().strftime("%Y-%m-%d %H.%M.%S.%f") + ending)
-
-
-_LOOK_EVERY_S = 1.0
 
 
 @click.command("notify")

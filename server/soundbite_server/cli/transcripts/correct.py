@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from soundbite_tools import TeachResult
 
 
+_ALL = 100_000
+# A person waits for the end.
+_PATIENCE_S = 3600.0
+
+
 @click.command("correct")
 @click.argument("recording")
 @click.argument("old", default="")
@@ -103,9 +108,6 @@ def _print_history(corrections: list[Correction], *, as_json: bool) -> None:
     print_table(columns, rows)
 
 
-_ALL = 100_000
-
-
 @click.command("teach")
 @click.argument("names", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Only show what would be replaced.")
@@ -188,10 +190,6 @@ async def erase_command(recording: str, start: str, end: str, is_sure: bool, as_
         print_json(done)
     else:
         console().print(done.to_text(), markup=False)
-
-
-# A person waits for the end.
-_PATIENCE_S = 3600.0
 
 
 def _is_confirmed(question: str, title: str) -> bool:

@@ -41,6 +41,10 @@ _BYTES = 2
 _STEP_SEC, _LOOK_BACK_SEC = 0.1, 1.5
 # Silence after the end, so that the stretch is a window of what is sent: the words of a window come with its vectors.
 _PADDING_SEC = 0.25
+# What ends so near the end of what is known may go on: it is made again with what follows.
+_UNSURE_SEC = 2.0
+# A recogniser listens to thirty seconds at a time, whatever it is given: up to here a longer stretch costs little more.
+_LONGEST_SEC = 24.0
 
 
 class LiveSound:
@@ -86,12 +90,6 @@ class LiveSound:
         with self._path.open("rb") as file:
             file.seek(first)
             return file.read(max(0, last - first) // _BYTES * _BYTES)
-
-
-# What ends so near the end of what is known may go on: it is made again with what follows.
-_UNSURE_SEC = 2.0
-# A recogniser listens to thirty seconds at a time, whatever it is given: up to here a longer stretch costs little more.
-_LONGEST_SEC = 24.0
 
 
 class LiveParts:
