@@ -1,12 +1,12 @@
-"""Captions as readers written by others take them: webvtt-py and srt, where somebody has installed them."""
+"""Captions as readers written by others take them: webvtt-py and srt."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
-import pytest
+import srt
+import webvtt
 
 from soundbite_store import StoredTranscript, TimedText
 from soundbite_tools.read.formats import as_subrip, as_webvtt
@@ -43,7 +43,6 @@ def letters(text: str) -> str:
 
 
 def test_a_reader_of_webvtt_takes_every_cue_with_its_speaker(tmp_path: Path) -> None:
-    webvtt: Any = pytest.importorskip("webvtt")
     path = tmp_path / "hard.vtt"
     path.write_text(as_webvtt(hard_transcript()), encoding="utf-8")
     cues = list(webvtt.read(str(path)))
@@ -55,7 +54,6 @@ def test_a_reader_of_webvtt_takes_every_cue_with_its_speaker(tmp_path: Path) -> 
 
 
 def test_a_strict_reader_of_subrip_takes_every_cue_and_writes_the_same(tmp_path: Path) -> None:
-    srt: Any = pytest.importorskip("srt")
     text = as_subrip(hard_transcript())
     cues = list(srt.parse(text))  # raises where a part is not understood
     assert [cue.index for cue in cues] == list(range(1, len(cues) + 1))
