@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from machine.peaks import process_family, processor_seconds, proportional_mb
 from serving.stdio_server import HELLO, Server
 from text_servers.corpus import Corpus, fill_soundbite, make_corpus
 from text_servers.install import PEERS, environment, weigh
@@ -126,7 +127,7 @@ class Asked:
         assert not result.get("isError"), result
         if not self._figures.first_call_ms:
             self._figures.first_call_ms = took_ms
-            self._used_before_s = _processor_s(self._server)
+            self._used_before_s = processor_seconds(self._server.process.pid)
             return
         said = _shown(result)
         self._taken.append(took_ms)
@@ -137,7 +138,7 @@ class Asked:
     def close(self) -> None:
         """Write down what all of it comes to."""
         figures = self._figures
-        figures.cpu_ms = (_processor_s(self._server) - self._used_before_s) * 1000 / len(self._taken)
+        figures.cpu_ms = (processor_seconds(self._server.process.pid) - self._used_before_s) * 1000 / len(self._taken)
         figures.memory_mb = _memory_mb(self._server)
         figures.p50_ms, figures.p95_ms = _percentiles(self._taken)
         figures.tokens, figures.text_tokens = statistics.mean(self._tokens), statistics.mean(self._texts)
@@ -202,26 +203,7 @@ def _text(result: Mapping[str, Any]) -> str:
 
 def _memory_mb(server: Server) -> float:
     """Memory of the server and its children, shared pages counted by their share."""
-    return sum(_proportional_kb(pid) for pid in _family(server.process.pid)) / 1024
-
-
-def _processor_s(server: Server) -> float:
-    ticks = 0
-    for pid in _family(server.process.pid):
-        # The name in brackets may hold spaces: utime and stime are the 12th and 13th after it.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _family(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(each for child in children for each in _family(int(child)))]
-
-
-def _proportional_kb(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return sum(proportional_mb(pid) or 0.0 for pid in process_family(server.process.pid))
 
 
 def _percentiles(taken: list[float]) -> tuple[float, float]:

@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 from libraries.recordings import made_asset, made_clip
+from machine.peaks import processor_seconds
 from serving.stdio_server import started
 from storage.data import Sounds
 
@@ -75,8 +76,8 @@ def listing_ms(home: Path, recordings: int, calls: int) -> dict[str, dict[str, f
                 answer = server.request("tools/call", {"name": "list_audio", "arguments": arguments})
                 taken.append((time.perf_counter() - begun) * 1000)
                 assert answer["structuredContent"]["assets"], answer
-                used_s = used_s if number else server.processor_s()
-            used_ms = (server.processor_s() - used_s) * 1000 / calls
+                used_s = used_s if number else processor_seconds(server.process.pid)
+            used_ms = (processor_seconds(server.process.pid) - used_s) * 1000 / calls
             measured[way] = {"first": taken[0], "p50": statistics.median(taken[1:]), "processor": used_ms}
     return measured
 

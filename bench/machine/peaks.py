@@ -1,11 +1,11 @@
-"""Memory and time of this process and those it started, from /proc; elsewhere than on Linux nothing is known."""
+"""Memory and processor time of processes, from /proc; elsewhere than on Linux nothing is known."""
 
 import os
 from pathlib import Path
 
 
-def process_family() -> list[int]:
-    """This process, then all that descend from it."""
+def process_family(pid: int | None = None) -> list[int]:
+    """This process, or the one named, then all that descend from it."""
     parents = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -13,21 +13,24 @@ def process_family() -> list[int]:
             parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
         except (OSError, ValueError):
             continue  # it has ended
-    family = [os.getpid()]
-    for pid in family:
-        family += [child for child, parent in parents.items() if parent == pid]
+    family = [os.getpid() if pid is None else pid]
+    for one in family:
+        family += [child for child, parent in parents.items() if parent == one]
     return family
 
 
-def processor_seconds() -> float:
-    """What this process and all that descend from it have used of processors so far; 0 where it is not known."""
+def processor_seconds(pid: int | None = None) -> float:
+    """What this process, or the one named, and all that descend from it have used of processors so far.
+
+    Those that have ended count too; 0 where it is not known.
+    """
     ticks = 0
-    for pid in process_family():
+    for one in process_family(pid):
         try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        ticks += int(fields[11]) + int(fields[12])
+        ticks += sum(map(int, fields[11:15]))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 

@@ -30,6 +30,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from machine.peaks import processor_seconds
+
 from soundbite_engine.audio.encode import cut
 from soundbite_server.libraries import open_library
 from soundbite_server.settings import Settings
@@ -41,7 +45,6 @@ STEP_S = 0.1
 LOOK_S = 0.5
 WANTED_S = 10.0
 LONGEST_S = 60.0
-TICKS = os.sysconf("SC_CLK_TCK")
 SOUNDBITE = (sys.executable, "-P", "-m", "soundbite_server")
 
 
@@ -86,20 +89,6 @@ async def play(sound: bytes, out: BinaryIO, begun: float) -> None:
         await asyncio.sleep(STEP_S)
 
 
-def processor_s(pid: int) -> float:
-    """What a process and its descendants have used, those that have ended included."""
-    total, family = 0.0, [pid]
-    for one in family:
-        try:
-            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-            children = Path(f"/proc/{one}/task/{one}/children").read_text().split()
-        except OSError:
-            continue
-        total += sum(map(int, fields[11:15])) / TICKS
-        family += map(int, children)
-    return total
-
-
 async def measure(settings: Settings, said: list[Said], begun: float) -> list[float]:
     """Seconds from the end of each sentence until a search finds it."""
     waits, open_ones = list[float](), list(said)
@@ -136,10 +125,10 @@ async def timed(options: argparse.Namespace, folder: Path) -> bool:
         )
         await asyncio.sleep(15.0)  # what a start takes is another figure
         assert command.stdin
-        used_s, begun = processor_s(command.pid), time.monotonic()
+        used_s, begun = processor_seconds(command.pid), time.monotonic()
         out: BinaryIO = command.stdin if is_piped else file  # type: ignore[assignment] # a pipe and a file are written alike
         _, waits = await asyncio.gather(play(sound, out, begun), measure(settings, said, begun))
-        share = (processor_s(command.pid) - used_s) / (time.monotonic() - begun)
+        share = (processor_seconds(command.pid) - used_s) / (time.monotonic() - begun)
     command.stdin.close()
     command.wait(timeout=600)
     waits.sort()

@@ -39,12 +39,6 @@ class Server:
         self.request("initialize", HELLO)
         self._send({"method": "notifications/initialized"})
 
-    def processor_s(self) -> float:
-        """Processor time that the server has used, its children aside."""
-        # The name in brackets may hold spaces: utime and stime are the 12th and 13th after it.
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
     def _send(self, message: dict[str, Any]) -> None:
         assert self.process.stdin
         self.process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
