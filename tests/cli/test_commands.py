@@ -567,7 +567,9 @@ def test_transcripts_are_written_as_files_that_others_read(
     for title in titles:
         assert document(run("export", one, "--asset", title, "--json").out)["files"] == [str(one)]
         assert one.read_text(encoding="utf-8") in texts["srt"]
-    assert "name its recording" in run("export", one).err
+    for words in ((), ("--format", "srt")):
+        assert "name its recording" in run("export", tmp_path / "all.srt", *words).err
+    assert not (tmp_path / "all.srt").exists()
     nobody = run("export", tmp_path / "x.vtt", "--format", "vtt", "--asset", "a_none")
     assert nobody.code != 0
     assert "No recording is called 'a_none'" in nobody.err

@@ -54,14 +54,6 @@ def shorten(text: str, longest: int) -> str:
     return (cut[:space] if space > longest * 0.8 else cut) + "…"
 
 
-_MOST_UNSURE = 8
-
-
-def unsure_words(words: Iterable[str], text: str) -> list[str]:
-    """Return the first of `words` that stand in `text`, as a result shows them."""
-    return [plain_text(word, 40) for word in words if word in text][:_MOST_UNSURE]
-
-
 def single_spaces(text: str) -> str:
     """Return a text on one line: white space at its ends goes, other runs of it are one space."""
     return " ".join(text.split())

@@ -36,8 +36,8 @@ from soundbite_tools.text import (
     range_of,
     rounded_sec,
     shorten,
-    unsure_words,
 )
+from soundbite_tools.words.rarity import unsure_words
 from soundbite_tools.words.timed_words import TimedWords
 
 if TYPE_CHECKING:

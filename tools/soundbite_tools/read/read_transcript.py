@@ -18,8 +18,8 @@ from soundbite_tools.text import (
     rounded_sec,
     speaker_label,
     tokens,
-    unsure_words,
 )
+from soundbite_tools.words.rarity import unsure_words
 from soundbite_tools.words.timed_words import TimedWords
 
 if TYPE_CHECKING:

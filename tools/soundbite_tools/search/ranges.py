@@ -20,8 +20,8 @@ from soundbite_tools.text import (
     language_label,
     rounded_sec,
     shorten,
-    unsure_words,
 )
+from soundbite_tools.words.rarity import unsure_words
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import TYPE_CHECKING
+
+from soundbite_tools.text import plain_text
 
 if TYPE_CHECKING:
     from snowballstemmer.english_stemmer import EnglishStemmer
@@ -33,6 +36,8 @@ _SPELLINGS = tuple(
     )
 )
 _SHORTEST_RESPELT = 5
+_MOST_UNSURE = 8
+_LONGEST_UNSURE = 40
 
 
 @functools.lru_cache(maxsize=50_000)
@@ -53,6 +58,16 @@ def weight_of(term: str) -> float:
     if term.isdecimal():
         return NUMBER_WEIGHT
     return _rarity().get(term, UNKNOWN_WEIGHT)
+
+
+def unsure_words(words: Iterable[str], text: str) -> list[str]:
+    """Return the first of `words` that stand in `text`, as a result shows them, without those that tell nothing."""
+    telling = (word for word in words if word in text and _tells(word.lower()))
+    return [plain_text(word, _LONGEST_UNSURE) for word in itertools.islice(telling, _MOST_UNSURE)]
+
+
+def _tells(word: str) -> bool:
+    return word not in ("a", "i") and weight_of(term_of(word)) > 0.0
 
 
 @functools.cache

@@ -81,7 +81,8 @@ def _format_of(file: Path, named: str | None, recording: str | None) -> str:
         raise click.UsageError("--asset takes the transcript of a recording: name its --format too.")
     if file == _STDOUT and not recording:
         raise click.UsageError("What goes to standard output is one transcript: name its recording (--asset).")
-    if file_format != "parquet" and not named and not recording:
+    is_one_file = not named or (file.suffix.lower() == f".{named}" and not file.is_dir())
+    if file_format != "parquet" and is_one_file and not recording:
         raise click.UsageError(
             f"{file.name} would hold one transcript: name its recording (--asset), or a folder and the --format."
         )
