@@ -17,9 +17,8 @@ from starlette.responses import JSONResponse, Response
 
 from soundbite_server.lifespan import Services, serve_library
 from soundbite_server.mcp.boundary import CallCount
-from soundbite_server.mcp.prompts import register_completions, register_prompts
+from soundbite_server.mcp.prompts import SkillsExtension, register_completions, register_prompts
 from soundbite_server.mcp.resources import Notifications, register_notifications, register_resources
-from soundbite_server.mcp.skills import SkillsExtension
 from soundbite_server.mcp.tasks import EmbeddingTasks, TasksExtension, TaskSource
 from soundbite_server.mcp.tools import offered_tools
 from soundbite_server.page.player import player_app

@@ -23,11 +23,11 @@ import pytest
 
 from soundbite_engine.audio.encode import cut
 from soundbite_engine.workers.worker import can_leave_network
-from soundbite_server.bulk import cluster
-from soundbite_server.bulk.share import Embedded
+from soundbite_server import cluster
 from soundbite_server.cli import COMMANDS
 from soundbite_server.cli.failures import EXIT_CODES
 from soundbite_server.cli.render.hits import print_hits
+from soundbite_server.cluster import Embedded
 from soundbite_server.settings import Settings
 from soundbite_tools import ClipResult, SearchResult
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from soundbite_api import PlatformClient
 from soundbite_engine import Engine, EngineConfig
-from soundbite_server.cli.live import MOST_SECONDS, LiveReport, check_live, probe_platform
+from soundbite_server.cli.checks.live import MOST_SECONDS, LiveReport, check_live, probe_platform
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from s3_service import S3Service
 
 from soundbite_engine.audio.encode import cut
 from soundbite_server import Settings
-from soundbite_server.bulk.share import Recording, embed_share
+from soundbite_server.cluster import Recording, embed_share
 from soundbite_store import ClipStore, StoreAccess
 
 SAMPLES = Path(__file__).parents[2] / "samples"

@@ -20,8 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from soundbite_server.http.connections import Connection, ConnectionLimits, Server
-from soundbite_server.http.serving import listen
+from soundbite_server.http.connections import Connection, ConnectionLimits, Server, listen
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="descriptors are limited on POSIX only")
 PROBES = {"serve": "/healthz", "engine": "/v1.3/assets"}

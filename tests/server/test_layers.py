@@ -67,8 +67,7 @@ ROOMS = {
     },
     "server": {
         "": {"cli", "http", "mcp", "page"},
-        "bulk": {""},
-        "cli": {"", "bulk", "http", "plots"},
+        "cli": {"", "http", "plots"},
         "http": {""},
         "mcp": {"", "http", "page"},
         "page": {"http"},

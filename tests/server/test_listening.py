@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from soundbite_server.http.serving import listen
+from soundbite_server.http.connections import listen
 
 # A system puts the confirmation of a first small piece off for at least so long.
 CONFIRMED_AFTER_S = 0.04

@@ -13,7 +13,7 @@ from mcp_types import INVALID_PARAMS
 
 from soundbite_server.http.app import build_http_app
 from soundbite_server.http.settings import HttpSettings
-from soundbite_server.mcp.skills import SKILL_URI, SKILLS
+from soundbite_server.mcp.prompts import SKILL_URI, SKILLS
 
 ROOT = Path(__file__).parents[2]
 MODERN = "2026-07-28"

@@ -60,7 +60,7 @@ async def add_command(
 
     What is in the library already is skipped. It may be stopped at any time: the next call goes on where it ended.
     """
-    from soundbite_server.cli.streams.follow import follow_command
+    from soundbite_server.cli.streaming import follow_command
     from soundbite_server.watching import FolderWatch
     from soundbite_tools import EmbedRequest
 

@@ -14,7 +14,7 @@ from soundbite_server.cli.library import console, print_json_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from soundbite_server.bulk.share import Embedded
+    from soundbite_server.cluster import Embedded
     from soundbite_server.settings import Settings
 
 
@@ -35,8 +35,7 @@ def bulk_command(
     """
     if importlib.util.find_spec("ray") is None or importlib.util.find_spec("lance_ray") is None:
         raise click.UsageError("Ray is not installed: pip install 'soundbite[ray]'.")
-    from soundbite_server.bulk.cluster import embed_collection, running_cluster
-    from soundbite_server.bulk.share import find_recordings
+    from soundbite_server.cluster import embed_collection, find_recordings, running_cluster
     from soundbite_server.settings import Settings
     from soundbite_store import capabilities_of
 
@@ -95,7 +94,7 @@ def _print_json(outcome: Embedded) -> None:
 def _index(settings: Settings, workers: int, out: Console) -> None:
     import anyio
 
-    from soundbite_server.bulk.cluster import index_spaces
+    from soundbite_server.cluster import index_spaces
 
     for space in anyio.run(index_spaces, settings, workers):
         out.print(f"Indexed the clips of {space.id} with {workers} workers.")

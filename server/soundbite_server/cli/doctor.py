@@ -34,7 +34,7 @@ async def doctor_command(deep: bool, repair: bool, live: bool, as_json: bool) ->
     from rich.markup import escape
 
     from soundbite_server.cli.checks.library import check_library, check_scrubbing
-    from soundbite_server.cli.live import check_live
+    from soundbite_server.cli.checks.live import check_live
     from soundbite_server.cli.render.lines import Findings, Lines
     from soundbite_server.settings import Settings
     from soundbite_tools import count_of

@@ -52,7 +52,7 @@ def _server(address: str | None) -> Callable[[], Awaitable[Any]]:
     from soundbite_server.settings import Settings
 
     if address is not None:
-        from soundbite_server.http.serving import serve_http
+        from soundbite_server.http.connections import serve_http
         from soundbite_server.http.settings import HttpSettings
 
         http = HttpSettings.from_environment(http_address=address)
@@ -144,7 +144,7 @@ async def _serve_engine(config: EngineConfig, host: str, port: int) -> None:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    from soundbite_server.http.serving import listen
+    from soundbite_server.http.connections import listen
     from soundbite_server.settings import SettingsError
 
     try:

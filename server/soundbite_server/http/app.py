@@ -10,9 +10,8 @@ from mcp.server.transport_security import TransportSecuritySettings
 
 from soundbite_server.app import build_server
 from soundbite_server.http.callers import Limits
-from soundbite_server.http.origins import OriginChecks, Origins
+from soundbite_server.http.middleware import OriginChecks, Origins, SessionLimits
 from soundbite_server.http.services import HttpServices, UploadSpace
-from soundbite_server.http.sessions import SessionLimits
 from soundbite_server.http.settings import HttpSettings
 from soundbite_server.http.tokens import AnyToken, OAuthTokens, StaticTokens
 

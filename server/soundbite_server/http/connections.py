@@ -1,4 +1,4 @@
-"""The connections of an HTTP server: how many there may be, how long one may be silent, and which ends when it is full.
+"""The HTTP server on its socket: how many connections it has, how long one may be silent, which ends when it is full.
 
 A connection that waits for its caller (no request, or one that is not whole) is ended for one that comes, the one that
 has waited longest first: callers that send nothing keep nobody out. One whose request is under way is never ended so.
@@ -11,6 +11,7 @@ import contextlib
 import errno
 import logging
 import math
+import os
 import socket
 import time
 from collections import Counter
@@ -21,8 +22,12 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from soundbite_server.settings import SettingsError
+
 if TYPE_CHECKING:
     from uvicorn.server import ServerState
+
+    from soundbite_server.http.settings import HttpSettings
 
 MOST_CONNECTIONS = 512
 _HEADERS_S = 15.0
@@ -38,6 +43,11 @@ _GONE = frozenset({errno.ECONNABORTED, errno.EPROTO, errno.EINTR})
 _CAUSED_BY_CALLERS = ("Invalid HTTP request", "Unsupported upgrade request", "No supported WebSocket")
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nretry-after: 1\r\nconnection: close\r\n\r\n"
 log = logging.getLogger(__name__)
+_BACKLOG = 128
+# Requests under way get this long to end; embedding goes on at the next start.
+_GRACE_S = 10
+# Agents think for a while between calls; a connection closed just as they go on costs them the call.
+_KEPT_OPEN_S = 75
 
 
 @dataclass(frozen=True)
@@ -248,3 +258,61 @@ class Server(uvicorn.Server):
             log.warning("Connections: %s; at most %d are held.", counts, self._limits.in_all)
             self._events.clear()
             self._told_at = now
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Listen on a TCP address; port 0 takes a free one. Clients that come from here on wait instead of being refused.
+
+    Raises: OSError when the address is unknown, taken or not to be had.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+    )[0]
+    # asyncio sends small pieces at once (TCP_NODELAY) only where a socket says that its protocol is TCP. Else the
+    # second piece of each answer waits until the client confirms the first, which it puts off for 40 ms.
+    listening = socket.socket(family, kind, protocol)
+    try:
+        if os.name == "posix":  # elsewhere it lets two servers take one address
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+async def serve_http(settings: HttpSettings) -> None:
+    """Serve until SIGTERM or SIGINT; requests end, jobs are parked for the next start.
+
+    Raises:
+        SettingsError: the address can't be listened on.
+    """
+    import uvicorn
+
+    from soundbite_server.http.app import ENDPOINT, build_http_app
+
+    listening = _listen(settings)
+    config = uvicorn.Config(
+        build_http_app(settings),
+        http=Connection,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=_KEPT_OPEN_S,
+        timeout_graceful_shutdown=_GRACE_S,
+        h11_max_incomplete_event_size=64 * 1024,
+        server_header=False,
+    )
+    host, port = listening.getsockname()[:2]
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    log.info("Serving agents at %s%s, and a page for a person at %s/", address, ENDPOINT, address)
+    limits = ConnectionLimits(settings.http_connections, settings.http_connections_per_address)
+    await Server(config, limits).serve_on(listening)
+
+
+def _listen(settings: HttpSettings) -> socket.socket:
+    try:
+        return listen(settings.host, settings.port)
+    except OSError as exc:
+        raise SettingsError(f"--http: can't listen on {settings.host}:{settings.port}: {exc.strerror or exc}.") from exc

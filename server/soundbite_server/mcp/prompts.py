@@ -1,16 +1,29 @@
-"""Prompts that a person can pick in a host, and completions of the ids and tags they type there."""
+"""What hosts offer a person beside the tools: prompts, completions of the ids and tags typed there, and a skill.
+
+The skill (extension SEP-2640: how to answer from recordings) is one file, the same as the plugin for Claude Code holds.
+To hosts without the extension it is a resource.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, Annotated, Any
 
+from mcp import MCPError
+from mcp.server.context import HandlerResult, ServerRequestContext
+from mcp.server.extension import Extension, MethodBinding, ResourceBinding
+from mcp.server.mcpserver.resources import TextResource
 from mcp_types import (
+    INVALID_PARAMS,
     Completion,
     CompletionArgument,
     CompletionContext,
+    PaginatedRequestParams,
     PromptReference,
+    RequestParams,
     ResourceTemplateReference,
 )
 from pydantic import Field
@@ -21,7 +34,6 @@ if TYPE_CHECKING:
     from soundbite_server.lifespan import Services
     from soundbite_store import Asset
     from soundbite_tools import Library
-
 
 _CITE = (
     "Cite every statement as (title, time range), with the title and time_range of the clip it rests on. "
@@ -34,6 +46,12 @@ _MOST_VALUES = 100  # as many as the protocol takes
 _ASSETS_READ = 10_000
 _CLIPS_READ = 10_000
 _ASSET_ARGUMENTS = frozenset({"asset_id", "first_asset_id", "second_asset_id"})
+SKILLS = "io.modelcontextprotocol/skills"
+SKILL_URI = "skill://soundbite/SKILL.md"
+_VERSIONS = frozenset({"2026-07-28"})
+_FRESH_MS = 3_600_000  # it changes with the installed version only
+
+Context = ServerRequestContext[Any, Any]
 
 
 def register_prompts(server: MCPServer[Services]) -> None:
@@ -118,3 +136,61 @@ async def _clip_ids(library: Library, assets: list[Asset], typed: str) -> list[s
 def _tags(assets: list[Asset], typed: str) -> list[str]:
     used = Counter(tag for asset in assets for tag in asset.tags if tag.startswith(typed))
     return [tag for tag, _ in sorted(used.items(), key=lambda item: (-item[1], item[0]))]
+
+
+class SkillParams(RequestParams):
+    """What skills/get names."""
+
+    uri: str
+
+
+class SkillsExtension(Extension):
+    """Serves the skill as a resource, and its entry: frontmatter, digest and size."""
+
+    identifier = SKILLS
+
+    def __init__(self) -> None:
+        self._text = files("soundbite_server.mcp").joinpath("skill.md").read_text(encoding="utf-8")
+        self._frontmatter = _frontmatter(self._text)
+
+    def resources(self) -> Sequence[ResourceBinding]:
+        """Return the file of the skill."""
+        resource = TextResource(
+            uri=SKILL_URI,
+            name=self._frontmatter["name"],
+            title="How to answer from recordings",
+            description=self._frontmatter["description"],
+            mime_type="text/markdown",
+            text=self._text,
+        )
+        return [ResourceBinding(resource)]
+
+    def methods(self) -> Sequence[MethodBinding]:
+        """Return the methods that hosts ask about skills with."""
+        return [
+            MethodBinding("skills/list", PaginatedRequestParams, self._list, _VERSIONS),
+            MethodBinding("skills/get", SkillParams, self._get, _VERSIONS),
+        ]
+
+    async def _list(self, ctx: Context, params: PaginatedRequestParams) -> HandlerResult:
+        return _complete({"skills": [self._entry()]})
+
+    async def _get(self, ctx: Context, params: SkillParams) -> HandlerResult:
+        if params.uri != SKILL_URI:
+            raise MCPError(code=INVALID_PARAMS, message="There is no such skill.")
+        return _complete({"skill": self._entry()})
+
+    def _entry(self) -> dict[str, Any]:
+        content = self._text.encode()
+        file = {"uri": SKILL_URI, "digest": f"sha256:{hashlib.sha256(content).hexdigest()}", "size": len(content)}
+        return {"uri": SKILL_URI, "frontmatter": self._frontmatter, "resources": [file]}
+
+
+def _complete(result: dict[str, Any]) -> dict[str, Any]:
+    return {"resultType": "complete", **result, "ttlMs": _FRESH_MS, "cacheScope": "public"}
+
+
+def _frontmatter(text: str) -> dict[str, str]:
+    # Plain texts on one line each, which a test holds it to: no reader of YAML is needed.
+    block = text.split("---\n", 2)[1]
+    return dict(line.split(": ", 1) for line in block.splitlines())

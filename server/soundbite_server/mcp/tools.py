@@ -9,6 +9,7 @@ from mcp_types import CallToolResult, InputRequiredResult
 
 from soundbite_server.http.callers import principal
 from soundbite_server.mcp.boundary import (
+    Declaration,
     ToolContext,
     allowance,
     as_result,
@@ -18,7 +19,6 @@ from soundbite_server.mcp.boundary import (
     reporter,
     with_sound,
 )
-from soundbite_server.mcp.declaration import Declaration
 from soundbite_server.page.player import PLAYER_URI
 from soundbite_tools import (
     ClassifyRequest,

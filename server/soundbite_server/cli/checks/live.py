@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from soundbite_server.cli.render.lines import Printer
     from soundbite_tools import Library
 
-
 REPORT_NAME = "live-probe.md"
 MOST_SECONDS = 30.0
 _RATE_HZ = 16_000

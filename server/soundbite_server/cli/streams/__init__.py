@@ -1,1 +1,0 @@
-"""The commands that go on for as long as something is heard."""
