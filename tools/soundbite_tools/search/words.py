@@ -83,9 +83,13 @@ class QuestionWords:
         self._spoken_words = frozenset(self._spoken)
         self._has_number = any(term.isdecimal() for term in self._words)
         self._beginnings = {word[:_FIRST_LETTERS] for word in self._words.values()}
+        self._long = [(term, word) for term, word in self._words.items() if _may_have_slip(word)]
         # A question is compared with hundreds of texts, which have most of their words in common.
+        self._compared = set[str]()
         self._terms_of_word: dict[str, tuple[str, ...]] = {}
         self._slips_of_word: dict[str, tuple[str, ...]] = {}
+        self._alike = set[str]()
+        self._shares: dict[frozenset[str], float] = {frozenset(): 0.0}
 
     def share(self, text: str) -> float:
         """Return the share, 0 to 1, of what the question's words tell that a text holds."""
@@ -94,35 +98,41 @@ class QuestionWords:
         words: Sequence[str] = terms_of(_joined(text))
         if self._has_number:
             words = folded_numbers(words)
+        if fresh := set(words) - self._compared:
+            self._compare(fresh)
+        alike = frozenset(self._alike.intersection(words))
+        if alike not in self._shares:
+            self._shares[alike] = self._share_of(alike)
+        return self._shares[alike]
+
+    def _compare(self, words: set[str]) -> None:
+        """Note which of the question's terms these words of a text are, and which of them with a slip."""
+        self._compared |= words
         # Most words of a text begin otherwise than any of the question's and need no stem.
-        beginnings = self._beginnings
-        alike = {word for word in words if word[:_FIRST_LETTERS] in beginnings}
-        if not alike:
-            return 0.0
-        present, slips = set[str](), set[str]()
-        for word in alike:
-            if word not in self._terms_of_word:
-                self._compare(word)
-            present.update(self._terms_of_word[word])
-            slips.update(self._slips_of_word[word])
+        for word in [word for word in words if word[:_FIRST_LETTERS] in self._beginnings]:
+            term = term_of(word)
+            terms = (term,) if term in self._words else ()
+            is_long = len(word) >= _LEAST_LETTERS_WITH_SLIP
+            slips = tuple(other for other, own in self._long if has_slip(own, word)) if is_long else ()
+            if terms or slips:
+                self._alike.add(word)
+                self._terms_of_word[word], self._slips_of_word[word] = terms, slips
+
+    def _share_of(self, words: frozenset[str]) -> float:
+        present = {term for word in words for term in self._terms_of_word[word]}
+        slips = {term for word in words for term in self._slips_of_word[word]}
         weight = sum(
             weight * (1.0 if term in present else _SLIP_SHARE * (term in slips))
             for term, weight in self._weights.items()
         )
         return weight / self._total
 
-    def _compare(self, word: str) -> None:
-        """Note which of the question's terms a word of a text is, and which of them with a slip."""
-        term = term_of(word)
-        self._terms_of_word[word] = (term,) if term in self._words else ()
-        self._slips_of_word[word] = tuple(other for other, own in self._words.items() if _is_slip(own, word))
-
     def quoted(self, text: str) -> float:
         """Return the share of the question's words, 0 to 1, that a text holds in a row: 0 for fewer than three."""
         if len(self._spoken) < LEAST_QUOTED:
             return 0.0
         words = terms_of(text)
-        if sum(word in self._spoken_words for word in words) < LEAST_QUOTED:
+        if sum(map(self._spoken_words.__contains__, words)) < LEAST_QUOTED:
             return 0.0
         longest = longest_run(self._spoken, words)
         return longest / len(self._spoken) if longest >= LEAST_QUOTED else 0.0
@@ -225,9 +235,9 @@ def has_slip(word: str, other: str) -> bool:
     return short[at + 1 :] == long[at + 1 :] or swapped == long[at:]
 
 
-def _is_slip(word: str, other: str) -> bool:
-    """Whether a word is known in another that has a slip."""
-    return min(len(word), len(other)) >= _LEAST_LETTERS_WITH_SLIP and word.isalpha() and has_slip(word, other)
+def _may_have_slip(word: str) -> bool:
+    """Whether a word of a question is known in others that have a slip."""
+    return len(word) >= _LEAST_LETTERS_WITH_SLIP and word.isalpha()
 
 
 def _forms(word: str) -> Iterator[str]:
