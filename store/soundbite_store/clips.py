@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,8 +125,8 @@ def one_a_span(rows: Iterable[StoredClip]) -> list[StoredClip]:
     return list(spans.values())
 
 
-@dataclass(frozen=True, slots=True)
-class ClipHit:
+# Hundreds are made for every question; a frozen dataclass takes several times as long to make.
+class ClipHit(NamedTuple):
     """A clip found by a search."""
 
     clip: StoredClip

@@ -167,9 +167,13 @@ def test_the_nearest_rows_are_the_same(
     agree(read, known, count)
 
 
-@given(where=filters, words=questions)
-def test_the_rows_that_hold_words_are_the_same(searches: Searches, where: ClipFilter, words: list[str]) -> None:
-    question = " ".join(words).replace("\0", " ").strip()
+@given(where=filters, words=questions, vector=vectors)
+def test_the_rows_that_hold_words_are_the_same_and_so_are_their_cosines(
+    searches: Searches, where: ClipFilter, words: list[str], vector: NDArray[np.float32]
+) -> None:
+    question, unit = " ".join(words).replace("\0", " ").strip(), vector / np.linalg.norm(vector)
     if question:
-        read, known = searches.both(lambda search: search.holding(question, where, ALL))
+        read, known = searches.both(lambda search: search.holding(question, where, ALL, unit))
         agree(read, known, ALL)
+        as_nearest = [[ClipHit(hit.clip, hit.cosine or -2.0) for hit in hits] for hits in (read, known)]
+        agree(*as_nearest, ALL)

@@ -47,8 +47,13 @@ class ClipSearch(Protocol):
         """The rows nearest to a unit vector by cosine, in no order."""
         ...
 
-    async def holding(self, words: str, where: ClipFilter, count: int) -> list[ClipHit]:
-        """The rows that hold any of the words, those that answer best by BM25, in no order."""
+    async def holding(
+        self, words: str, where: ClipFilter, count: int, near: NDArray[np.float32] | None = None
+    ) -> list[ClipHit]:
+        """The rows that hold any of the words, those that answer best by BM25, in no order.
+
+        With their cosines to a unit vector `near`, where they cost little.
+        """
         ...
 
 
@@ -84,9 +89,7 @@ class TableSearch:
         unit = None if near is None else unit_vector(near, self._dimension)
 
         async def holding(count: int) -> list[ClipHit]:
-            if resident:
-                return await resident.holding(words, where, count)
-            return await self._lance.holding(words, where, count, unit)
+            return await (resident or self._lance).holding(words, where, count, unit)
 
         return await _distinct_clips(holding, where, limit)
 

@@ -5,6 +5,7 @@ Where the vectors are too many, the rows are held without them: then LanceDB fin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,17 @@ class ResidentVectors:
                 rows, scores = rows[passing], scores[passing]
         best = _greatest(scores, count)
         return rows[best], scores[best]
+
+    def cosines(self, rows: NDArray[np.intp], query: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The cosines of rows; NaN for those of another option or scope."""
+        import numpy as np
+
+        known = self._rows.values
+        places = np.minimum(np.searchsorted(known, rows), len(known) - 1)
+        is_here = known[places] == rows
+        cosines = np.full(len(rows), np.nan, np.float32)
+        cosines[is_here] = _products(self._matrix.values[places[is_here]], query[self._first : self._end])
+        return cosines
 
     def _widen(self, first: int, end: int) -> None:
         if len(self._matrix):
@@ -201,8 +213,13 @@ class ResidentClips:
         hits = zip(rows.tolist(), self._rows.is_there[rows].tolist(), scores, strict=True)
         return [ClipHit(self._rows.clips[row], score) for row, is_there, score in hits if is_there]
 
-    async def holding(self, words: str, where: ClipFilter, count: int) -> list[ClipHit]:
-        """The rows that hold any of the words, those that answer best by BM25, in no order."""
+    async def holding(
+        self, words: str, where: ClipFilter, count: int, near: NDArray[np.float32] | None = None
+    ) -> list[ClipHit]:
+        """The rows that hold any of the words, those that answer best by BM25, in no order.
+
+        With their cosines to a unit vector `near`, of rows held with vectors.
+        """
         import numpy as np
 
         cut = words_of(words)
@@ -211,7 +228,16 @@ class ResidentClips:
         rows = np.flatnonzero(scores)
         rows = rows[_greatest(scores[rows], count)]
         # As wide as LanceDB has them: what is equal there has to be equal here, so that ties end in one order.
-        return self._hits(rows, scores[rows].astype("float32"))
+        hits = self._hits(rows, scores[rows].astype("float32"))
+        if near is None or not self._vectors:
+            return hits
+        cosines = np.full(len(rows), np.nan, np.float32)
+        for part in self._vectors.values():
+            cosines = np.fmax(cosines, part.cosines(rows, near))  # a row is in one part
+        return [
+            hit if math.isnan(cosine) else ClipHit(hit.clip, hit.score, cosine)
+            for hit, cosine in zip(hits, cosines.tolist(), strict=True)
+        ]
 
     def _hits(self, rows: NDArray[Any], scores: NDArray[Any]) -> list[ClipHit]:
         clips = self._rows.clips

@@ -133,7 +133,7 @@ class _Search:
         if asked := tuple(hit.clip.clip_id for hit in further if hit.clip.clip_id not in known):
             of_those = replace(self, where=replace(self.where, clip_ids=asked), limit=len(asked))
             measured += await of_those.nearest(vector, "transcription")
-        return [*nearest, *sorted(measured, key=lambda hit: -hit.score)]
+        return [*nearest, *sorted(measured, key=lambda hit: (-hit.score, hit.clip.asset_id, hit.clip.start_sec))]
 
     async def has_fused(self) -> bool:
         """Whether any recording was embedded with sound and speech in one vector; the store remembers that."""
