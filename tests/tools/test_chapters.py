@@ -76,6 +76,20 @@ async def test_the_map_of_an_hour_is_about_five_hundred_tokens(
     assert all(start % 300 == 0 for start in starts)
 
 
+async def test_a_chapter_that_repeats_no_words_is_called_by_a_sentence_of_it(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.says = (
+        "At noon the lift stops for an hour.",
+        "The elegant lady lost her umbrella on the platform.",
+        "A disk fell from the shelf.",
+    )
+    async with open_library() as library:
+        task = await embed_audio(library, recording.name)
+        chapters = await read_transcript(library, task.asset_id, chapters=True)
+    assert [line.text for line in chapters.lines] == ["The elegant lady lost her umbrella on the platform."]
+
+
 async def test_a_long_reading_has_paragraphs_under_the_titles_of_its_chapters(
     open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
 ) -> None:

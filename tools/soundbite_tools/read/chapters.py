@@ -36,6 +36,7 @@ SHORTEST_SEC, LONGEST_SEC = 30.0, 1200.0
 _FIRST_CHAPTERS, _CHAPTERS_AN_HOUR = 4, 5
 _TITLE_WORDS, _SENTENCE_WORDS = 3, 10
 _LONGEST_SENTENCE, _LEAST_WORDS, _MOST_WORDS = 110, 5, 24
+_LONGEST_BEGINNING = 40
 _SHORTEST_WORD = 3
 # A word of the table of rarity weighs at most 4, and one that tells something 2 to 3.
 _UNKNOWN_WEIGHT = 1.8
@@ -51,6 +52,12 @@ class Chapter:
     title: str
     sentence: str
     clip_id: str
+
+    @property
+    def text(self) -> str:
+        """Title and sentence on one line: the sentence alone where the title is how it begins."""
+        is_beginning = self.sentence.casefold().startswith(self.title.removesuffix("…").casefold())
+        return self.sentence if self.sentence and is_beginning else ": ".join(filter(None, (self.title, self.sentence)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,11 +235,20 @@ def _chapter(
     middle_sec = (best.start_sec + best.end_sec) / 2 if best else part[0].start_sec
     clip = min(part, key=lambda one: max(0.0, one.start_sec - middle_sec, middle_sec - one.end_sec))
     sounds = distinct_sounds(one.sound_words for one in part)
-    title = ", ".join(_spelling(term, texts) for term in list(words)[:_TITLE_WORDS])
+    title = _title(texts, words, best)
     if not title:
         title = "Few words" if texts else f"No speech: {shorten(sounds, 40)}" if sounds else "No speech"
     sentence = plain_text(best.value, _LONGEST_SENTENCE) if best else ""
     return Chapter(part[0].start_sec, end_sec, title[:1].upper() + title[1:], sentence, clip.clip_id)
+
+
+def _title(texts: Sequence[TimedText], words: dict[str, float], best: TimedText | None) -> str:
+    """Telling words that several sentences say; where there are not two, how the most telling sentence begins."""
+    counts = Counter(term for text in texts for term in {term_of(word) for word in _content(text.value)})
+    repeated = [_spelling(term, texts) for term in words if counts[term] > 1]
+    if len(repeated) > 1 or best is None:
+        return ", ".join(repeated[:_TITLE_WORDS])
+    return shorten(plain_text(best.value, _LONGEST_SENTENCE), _LONGEST_BEGINNING)
 
 
 def _telling_sentence(texts: Sequence[TimedText], words: dict[str, float]) -> TimedText | None:

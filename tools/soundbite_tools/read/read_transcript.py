@@ -105,7 +105,7 @@ async def _map(
             TranscriptLine(
                 start_sec=rounded_sec(chapter.start_sec),
                 time_range=clock_range(chapter.start_sec, chapter.end_sec),
-                text=f"{chapter.title}: {chapter.sentence}" if chapter.sentence else chapter.title,
+                text=chapter.text,
                 clip_id=chapter.clip_id,
             )
             for chapter in chapters
