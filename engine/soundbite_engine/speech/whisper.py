@@ -6,7 +6,7 @@ import importlib
 import logging
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -82,6 +82,8 @@ class Recogniser:
                 "pack_missing",
                 f"the recogniser in {Path(folder).name} can't be loaded ({type(exc).__name__}); {CHECK_PACKS}",
             ) from exc
+        if model.model.device == "cpu":
+            model.encode = _passage_by_passage(model.encode)
         return cls(whisper.BatchedInferencePipeline(model), language or ("" if model.model.is_multilingual else "en"))
 
     def phrases(self, sounds: Sequence[Floats], hotwords: str = "") -> list[list[Phrase]]:
@@ -129,6 +131,21 @@ def _model(whisper: Any, folder: str, wanted: tuple[str, str]) -> Any:
                 raise
             _log.warning("The recogniser runs on the processor: the graphics processor can't be used.", exc_info=True)
     raise AssertionError
+
+
+def _passage_by_passage(encode: Callable[..., Any]) -> Callable[..., Any]:
+    """The encoder for passages one after the other: the same numbers for less memory and time than side by side.
+
+    What it attends to is 54 MB a passage, which is more than the caches of a processor hold of two.
+    """
+
+    def encoded(features: Floats) -> Any:
+        if features.ndim == 2 or len(features) == 1:
+            return encode(features)
+        views = importlib.import_module("ctranslate2").StorageView
+        return views.from_array(np.concatenate([np.asarray(encode(passage[None])) for passage in features]))
+
+    return encoded
 
 
 def _words(heard: Sequence[Any], language: str, begin_sec: float, length_sec: float) -> Iterator[Word]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ctranslate2 import StorageView
 
 from soundbite_engine.analysis.listening import listen, passages, plan
 from soundbite_engine.analysis.work import Meter, Work
@@ -78,6 +79,23 @@ def test_sounds_that_go_through_side_by_side_have_the_words_and_times_of_each_al
         words = [[word for phrase in found for word in phrase.words] for found in (one, other)]
         for word, again in zip(*words, strict=True):
             assert abs(word.start_sec - again.start_sec) < 0.05
+
+
+def test_passages_are_encoded_one_after_the_other_with_the_same_numbers(
+    recogniser: Recogniser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whisper, sizes = recogniser._pipeline.model, []
+    network = whisper.model
+
+    def encode(features: Any, *args: Any, **options: Any) -> Any:
+        sizes.append(features.shape[0])
+        return network.encode(features, *args, **options)
+
+    features = np.random.default_rng(0).normal(size=(2, 80, 3000)).astype(np.float32)
+    side_by_side = np.array(network.encode(StorageView.from_array(features)))
+    monkeypatch.setattr(whisper, "model", SimpleNamespace(encode=encode, device="cpu", device_index=[0]))
+    assert np.array_equal(np.array(whisper.encode(features)), side_by_side)
+    assert sizes == [1, 1]
 
 
 def test_words_come_whole_with_marks_times_and_probabilities(samples: Path, recogniser: Recogniser) -> None:
