@@ -51,7 +51,7 @@ from soundbite_engine.speech import turns as told
 from soundbite_engine.speech.voices import hear_voices, voice_of
 from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, SOUND_FILE, TICK_SAMPLES, tick_spans
 from soundbite_engine.workers.pool import WorkerPool
-from soundbite_tools.voices.likeness import SAME_VOICE
+from soundbite_tools.speakers import SAME_VOICE
 
 STEP_SEC = 0.01
 THRESHOLDS = (0.78, 0.80, 0.82, 0.84, 0.86, 0.88, 0.90)

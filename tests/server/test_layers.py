@@ -54,15 +54,15 @@ ROOMS = {
             "voices",
             "words",
         },  # the face, which names what the server may use
-        "embed": {"", "sources", "voices", "words"},
-        "erase": {"", "embed", "sources", "voices", "words"},
+        "embed": {"", "sources", "words"},
+        "erase": {"", "embed", "sources", "words"},
         "groups": {"", "search"},
         "read": {"", "embed", "search", "sources", "words"},  # chapters weigh words as a search does
         "repair": {"", "embed", "sources"},
         "search": {"", "embed", "sources", "words"},  # how rare a word is
         "sources": {"", "words"},
         "transcripts": {"", "embed", "words"},
-        "voices": {"", "embed", "sources"},
+        "voices": {""},
         "words": {""},
     },
     "server": {

@@ -13,7 +13,6 @@ from soundbite_tools.embed import get_task as tasks
 from soundbite_tools.embed.results import RemovalResult, TaskResult
 from soundbite_tools.erase import erase_span as erasing
 from soundbite_tools.erase import remove_audio as removal
-from soundbite_tools.erase.requests import EraseRequest, ErasureResult
 from soundbite_tools.groups import classify_clips as classification
 from soundbite_tools.groups import cluster_clips as clustering
 from soundbite_tools.groups.results import ClassifyResult, ClusterListing
@@ -30,13 +29,22 @@ from soundbite_tools.results import (
     VoiceForgotten,
 )
 from soundbite_tools.search import search_clips as searching
+from soundbite_tools.transcript_requests import (
+    CorrectionResult,
+    CorrectRequest,
+    EraseRequest,
+    ErasureResult,
+    NameRequest,
+    SpeakersRequest,
+    TeachRequest,
+    TeachResult,
+    VoiceRequest,
+)
 from soundbite_tools.transcripts import correct_transcript as correcting
 from soundbite_tools.transcripts import teach_words as teaching
-from soundbite_tools.transcripts.requests import CorrectionResult, CorrectRequest, TeachRequest, TeachResult
 from soundbite_tools.voices import forget_voice as forgetting
 from soundbite_tools.voices import list_speakers as speakers
 from soundbite_tools.voices import name_speaker as naming
-from soundbite_tools.voices.requests import NameRequest, SpeakersRequest, VoiceRequest
 
 
 async def embed_audio(

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from soundbite_tools.embed.transcripts import choose_words
     from soundbite_tools.erase.erase_span import erase_span, erasure_question
     from soundbite_tools.erase.remove_audio import removal_question, remove_audio
-    from soundbite_tools.erase.requests import EraseRequest, ErasureResult
     from soundbite_tools.errors import (
         EmptyLibrary,
         QuestionProblem,
@@ -123,49 +122,52 @@ if TYPE_CHECKING:
         speaker_label,
         who_before,
     )
-    from soundbite_tools.transcripts.correct_transcript import correct_transcript
-    from soundbite_tools.transcripts.requests import (
+    from soundbite_tools.transcript_requests import (
         CorrectionResult,
         CorrectRequest,
+        EraseRequest,
+        ErasureResult,
+        NameRequest,
+        SpeakersRequest,
         TaughtWords,
         TeachRequest,
         TeachResult,
+        VoiceRequest,
     )
+    from soundbite_tools.transcripts.correct_transcript import correct_transcript
     from soundbite_tools.transcripts.teach_words import teach_words
     from soundbite_tools.voices.forget_voice import forget_all_voices, forget_voice
     from soundbite_tools.voices.list_speakers import list_speakers
     from soundbite_tools.voices.name_speaker import name_speaker
-    from soundbite_tools.voices.requests import NameRequest, SpeakersRequest, VoiceRequest
     from soundbite_tools.words.glossary import Glossary
 
 _NAMES = {
     "embed.embed_audio": "embed_audio",
-    "embed.live.follow": "LEFT_STAGE begin_following end_following writing",
     "embed.get_task": "get_task task_result",
-    "housekeeping": "finish_scrubbing forget_unused make_ready",
     "embed.jobs": "Jobs",
+    "embed.live.follow": "LEFT_STAGE begin_following end_following writing",
     "embed.params": "EmbedParams track_of",
-    "embed.results": "RemovalResult TaskResult",
     "embed.registry": "finished_task relabel",
-    "embed.transcripts": "choose_words",
     "embed.renewal": "missing_files relink",
+    "embed.results": "RemovalResult TaskResult",
+    "embed.transcripts": "choose_words",
     "erase.erase_span": "erase_span erasure_question",
     "erase.remove_audio": "removal_question remove_audio",
-    "erase.requests": "EraseRequest ErasureResult",
     "errors": (
-        "EmptyLibrary QuestionProblem RecordingRemoved SourceProblem ToolProblem UnknownId WorkFailed "
-        "from_platform from_store sentence"
+        "EmptyLibrary QuestionProblem RecordingRemoved SourceProblem ToolProblem UnknownId WorkFailed from_platform "
+        "from_store sentence"
     ),
     "groups.classify_clips": "classify_clips",
     "groups.clips": "ClipPoints clip_points",
     "groups.cluster_clips": "cluster_clips distinctive_words group_vectors",
     "groups.results": "ClassifyResult ClusterListing",
+    "housekeeping": "finish_scrubbing forget_unused make_ready",
     "library": "EMBEDDED Library LibraryConfig UrlRules",
+    "read.chapters": "Chapter chapters_of",
+    "read.contents": "Contents contents_of levels_of",
     "read.formats": (
         "TRANSCRIPT_FORMATS TranscriptFormat as_text as_webvtt is_transcript_file transcript_file transcript_file_name"
     ),
-    "read.chapters": "Chapter chapters_of",
-    "read.contents": "Contents contents_of levels_of",
     "read.get_clip": "PlayableClip get_clip playable_file why_silent",
     "read.list_audio": "TASKS_READ list_audio recording_status",
     "read.read_transcript": "read_transcript",
@@ -173,12 +175,12 @@ _NAMES = {
     "repair.rebuilding": "give_again rebuild_records rebuild_transcript",
     "request_model": "Flag Request",
     "requests": (
-        "ClassifyRequest ClipRequest ClusterRequest EmbedRequest LONGEST_WAIT_S ListRequest "
-        "RemoveRequest SearchRequest SoundFormat TaskRequest TranscriptRequest"
+        "ClassifyRequest ClipRequest ClusterRequest EmbedRequest LONGEST_WAIT_S ListRequest RemoveRequest "
+        "SearchRequest SoundFormat TaskRequest TranscriptRequest"
     ),
     "results": (
-        "AssetResult ClipDetail ClipResult LibraryListing Result SearchResult SpeakerEntry SpeakerListing SpeakerNamed "
-        "TranscriptResult VoiceForgotten"
+        "AssetResult ClipDetail ClipResult LibraryListing Result SearchResult SpeakerEntry SpeakerListing "
+        "SpeakerNamed TranscriptResult VoiceForgotten"
     ),
     "search.examples": "has_id_form",
     "search.search_clips": "search_clips",
@@ -191,18 +193,19 @@ _NAMES = {
     "sources.sources": "source_label",
     "sources.spoken": "TRANSCRIPT_ENDINGS parsed_transcript read_transcript_file",
     "speakers": "SpeakerLabels speaker_labels transcript_of_recording",
-    "transcripts.correct_transcript": "correct_transcript",
-    "transcripts.requests": "CorrectRequest CorrectionResult TaughtWords TeachRequest TeachResult",
-    "transcripts.teach_words": "teach_words",
     "text": (
-        "ERASED_LINE LONGEST_TITLE MOST_TAGS SILENCE changed_tags clock clock_length clock_range count_of "
-        "file_label folded plain_tags plain_text printable round_step_sec rounded_sec shorten speaker_label "
-        "who_before"
+        "ERASED_LINE LONGEST_TITLE MOST_TAGS SILENCE changed_tags clock clock_length clock_range count_of file_label "
+        "folded plain_tags plain_text printable round_step_sec rounded_sec shorten speaker_label who_before"
     ),
+    "transcript_requests": (
+        "CorrectRequest CorrectionResult EraseRequest ErasureResult NameRequest SpeakersRequest TaughtWords "
+        "TeachRequest TeachResult VoiceRequest"
+    ),
+    "transcripts.correct_transcript": "correct_transcript",
+    "transcripts.teach_words": "teach_words",
     "voices.forget_voice": "forget_all_voices forget_voice",
     "voices.list_speakers": "list_speakers",
     "voices.name_speaker": "name_speaker",
-    "voices.requests": "NameRequest SpeakersRequest VoiceRequest",
     "words.glossary": "Glossary",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -5,13 +5,13 @@ A field says what it is and its limits once: a filter over a column that the sto
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from soundbite_tools.errors import QuestionProblem
-from soundbite_tools.languages import language_code
 from soundbite_tools.request_model import Flag, Narrows, OfRecordings, Request
 from soundbite_tools.text import LONGEST_SPEAKER, distinct, plain_tags, plain_text, single_spaces, speakers_of
 
@@ -37,6 +37,22 @@ _LONGEST_PATH = 4096
 _LONGEST_WORDS = 2000
 _LONGEST_SOUND = 60
 _LONGEST_LANGUAGE = 40
+# Code of ISO 639-1, those of ISO 639-2, English names.
+_TABLE = """
+af afr afrikaans; ar ara arabic; be bel belarusian; bg bul bulgarian; bn ben bengali bangla; bs bos bosnian;
+ca cat catalan; cs ces cze czech; cy cym wel welsh; da dan danish; de deu ger german; el ell gre greek; en eng english;
+es spa spanish castilian; et est estonian; eu eus baq basque; fa fas per persian farsi; fi fin finnish;
+fr fra fre french; ga gle irish; gl glg galician; gu guj gujarati; he heb hebrew; hi hin hindi; hr hrv croatian;
+hu hun hungarian; hy hye arm armenian; id ind indonesian; is isl ice icelandic; it ita italian; ja jpn japanese;
+ka kat geo georgian; kk kaz kazakh; kn kan kannada; ko kor korean; la lat latin; lt lit lithuanian; lv lav latvian;
+mk mkd mac macedonian; ml mal malayalam; mr mar marathi; ms msa may malay; ne nep nepali; nl nld dut dutch flemish;
+no nor nb nob norwegian; pa pan punjabi; pl pol polish; pt por portuguese; ro ron rum romanian; ru rus russian;
+sk slk slo slovak; sl slv slovenian slovene; sq sqi alb albanian; sr srp serbian; sv swe swedish; sw swa swahili;
+ta tam tamil; te tel telugu; th tha thai; tl tgl tagalog filipino; tr tur turkish; uk ukr ukrainian; ur urd urdu;
+vi vie vietnamese; zh zho chi cmn chinese mandarin
+"""
+_CODES = {form: forms.split()[0] for forms in _TABLE.split(";") for form in forms.split()}
+_REGION = re.compile(r"[\s_(-]")
 
 
 def _sound_names(sounds: tuple[str, ...]) -> tuple[str, ...]:
@@ -364,3 +380,13 @@ class RemoveRequest(Request):
     asset_id: Annotated[
         str, Field(description="The recording to remove", min_length=1, max_length=100), AfterValidator(str.strip)
     ]
+
+
+def language_code(text: str) -> str:
+    """Return the code of ISO 639-1 of a language: `en` for en-US, en_GB, eng and English.
+
+    What is not known stays, in lower case.
+    """
+    written = text.strip().lower()
+    language = _REGION.split(written, maxsplit=1)[0]
+    return _CODES.get(language, language if len(language) in (2, 3) else written)

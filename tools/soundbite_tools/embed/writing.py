@@ -31,8 +31,8 @@ from soundbite_tools.embed.spending import TaskFigures, count_kinds, usage_notes
 from soundbite_tools.embed.transcripts import WindowTranscript, find_transcript
 from soundbite_tools.errors import RecordingRemoved, WorkFailed, sentence
 from soundbite_tools.library import current_space
+from soundbite_tools.speakers import keep_voices
 from soundbite_tools.text import BETWEEN_SOUNDS, SILENCE, file_label, listed, plain_text
-from soundbite_tools.voices.likeness import keep_voices
 from soundbite_tools.words.corrections import corrected
 from soundbite_tools.words.rewording import reworded_clips
 from soundbite_tools.words.timed_words import LONGEST_TRANSCRIPT, TimedWords

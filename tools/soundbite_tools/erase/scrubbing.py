@@ -16,8 +16,8 @@ from soundbite_tools.embed.copies import here, is_ours, silence_copy
 from soundbite_tools.errors import sentence
 from soundbite_tools.sources.files import INLINE_FOLDER, delete
 from soundbite_tools.sources.local_media import MediaProblem
+from soundbite_tools.speakers import keep_voices
 from soundbite_tools.text import listed
-from soundbite_tools.voices.likeness import keep_voices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,7 +16,7 @@ from soundbite_store import (
 from soundbite_tools.embed.spending import changed_counts
 from soundbite_tools.errors import QuestionProblem, UnknownId, raises_problems
 from soundbite_tools.text import clock, clock_range, plain_text, quoted, range_of, rounded_sec, shorten
-from soundbite_tools.transcripts.requests import CorrectionResult
+from soundbite_tools.transcript_requests import CorrectionResult
 from soundbite_tools.words.corrections import correction_of
 from soundbite_tools.words.rewording import clip_changes
 from soundbite_tools.words.soundalikes import in_marks_of
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from soundbite_store import Asset, CorrectionKind, StoredTranscript, TimedText
     from soundbite_tools.library import Library
-    from soundbite_tools.transcripts.requests import CorrectRequest
+    from soundbite_tools.transcript_requests import CorrectRequest
 
 _LONGEST_QUOTE = 300
 _MOST_TIMES = 5

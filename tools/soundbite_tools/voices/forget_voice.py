@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from soundbite_store import ErasedVoice, Speaker
 from soundbite_tools.errors import QuestionProblem, raises_problems
 from soundbite_tools.results import VoiceForgotten
+from soundbite_tools.speakers import likely_in
 from soundbite_tools.text import LONGEST_SPEAKER, folded, listed, person_name, plain_text, quoted
-from soundbite_tools.voices.likeness import likely_in
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library
-    from soundbite_tools.voices.requests import VoiceRequest
+    from soundbite_tools.transcript_requests import VoiceRequest
 
 _MOST_TOLD = 15
 

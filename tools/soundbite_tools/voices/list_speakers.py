@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from soundbite_tools.errors import raises_problems
 from soundbite_tools.results import Appearance, SpeakerEntry, SpeakerListing
+from soundbite_tools.speakers import LikelyPerson, likely_people, likenesses
 from soundbite_tools.text import (
     Room,
     first_that_fits,
@@ -19,12 +20,11 @@ from soundbite_tools.text import (
     shorten,
     speaker_label,
 )
-from soundbite_tools.voices.likeness import LikelyPerson, likely_people, likenesses
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Speaker
     from soundbite_tools.library import Library
-    from soundbite_tools.voices.requests import SpeakersRequest
+    from soundbite_tools.transcript_requests import SpeakersRequest
 
 _ASSETS_READ = 100_000
 _MOST_APPEARANCES = 20

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from soundbite_tools.errors import QuestionProblem, UnknownId, raises_problems
 from soundbite_tools.results import SpeakerNamed
+from soundbite_tools.speakers import keep_voices, likely_people, name_in
 from soundbite_tools.text import (
     LONGEST_SPEAKER,
     clock_length,
@@ -20,12 +21,11 @@ from soundbite_tools.text import (
     speaker_label,
     speakers_of,
 )
-from soundbite_tools.voices.likeness import keep_voices, likely_people, name_in
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Speaker
     from soundbite_tools.library import Library
-    from soundbite_tools.voices.requests import NameRequest
+    from soundbite_tools.transcript_requests import NameRequest
 
 _MOST_TOLD = 15
 _LONGEST_LABEL = 100

@@ -1,4 +1,4 @@
-"""What the tools that put transcripts right are asked, and what they answer."""
+"""What the tools that change what recordings say, and who says it, are asked and answer: corrections, erasures, names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from soundbite_tools.request_model import Request
+from soundbite_tools.request_model import Flag, Request
+from soundbite_tools.requests import AssetIds
 from soundbite_tools.results import UNTOLD, Result, closing, span
 from soundbite_tools.text import count_of, distinct, number, quoted, single_spaces
 
@@ -126,3 +127,73 @@ class TeachResult(Result):
             for one in self.replacements
         ]
         return "\n".join(closing(lines, self.notes, self.next_step))
+
+
+class NameRequest(Request):
+    """What name_speaker is asked."""
+
+    asset_id: Annotated[
+        str, Field(description="The recording", min_length=1, max_length=100), AfterValidator(str.strip)
+    ]
+    speaker: Annotated[
+        str,
+        Field(description="As results show it: Speaker 2, or the name to change", min_length=1, max_length=200),
+        AfterValidator(str.strip),
+    ]
+    name: Annotated[str, Field(description="Who it is; empty takes a name away", max_length=200)] = ""
+
+
+class SpeakersRequest(Request):
+    """What list_speakers is asked."""
+
+    name: Annotated[
+        str,
+        Field(description="Only who is called so", max_length=200),
+        AfterValidator(str.strip),
+    ] = ""
+    like: Annotated[
+        str,
+        Field(description="Whose voices are like this one's: a name, or Speaker 2 with its asset_ids", max_length=200),
+        AfterValidator(str.strip),
+        Flag("--like", help="By likeness to the voice of this one: a name, or a number and its --asset", metavar="WHO"),
+    ] = ""
+    asset_ids: AssetIds = ()
+    page: Annotated[int, Field(description="Which page", ge=1), Flag("--page")] = 1
+    page_limit: Annotated[int, Field(description="Speakers a page, at most 50", ge=1, le=50), Flag("--limit")] = 20
+
+
+class VoiceRequest(Request):
+    """What forget_voice is asked."""
+
+    name: Annotated[
+        str,
+        Field(description="Whose, as list_speakers has it", min_length=1, max_length=200),
+        AfterValidator(str.strip),
+    ]
+
+
+class EraseRequest(Request):
+    """What erase_span is asked."""
+
+    asset_id: Annotated[
+        str, Field(description="The recording", min_length=1, max_length=100), AfterValidator(str.strip)
+    ]
+    start_sec: Annotated[float, Field(description="From here, in seconds of the recording", ge=0)]
+    end_sec: Annotated[float, Field(description="To here", ge=0)]
+
+
+class ErasureResult(Result):
+    """What was erased of a recording."""
+
+    asset_id: str
+    title: str
+    time_range: str
+    words_erased: int = 0
+    clips_changed: int = 0
+    notes: list[str] = Field(default_factory=list)
+
+    def to_text(self) -> str:
+        """Return what was erased in words."""
+        words, clips = count_of(self.words_erased, "word"), count_of(self.clips_changed, "clip")
+        lines = [f"Erased {self.time_range} of {quoted(self.title)} (asset_id {self.asset_id}): {words}, {clips}."]
+        return "\n".join(closing(lines, self.notes, ""))
