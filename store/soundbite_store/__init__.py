@@ -28,9 +28,7 @@ from soundbite_store.lance.clip_store import ClipStore
 from soundbite_store.lance.places import StoreAccess, StoreCapabilities, capabilities_of
 from soundbite_store.lance.rescue import Holding, LostTable, StoreRescue
 from soundbite_store.ledger.assets import Unscrubbed
-from soundbite_store.ledger.corrections import Erased, LedgerChange, in_force
-from soundbite_store.ledger.damage import Salvage, ledger_damage, salvage_ledger
-from soundbite_store.ledger.ledger import ForgottenRecords, Ledger
+from soundbite_store.ledger.ledger import ForgottenRecords, Ledger, Salvage, ledger_damage, salvage_ledger
 from soundbite_store.ledger.records import (
     BROUGHT,
     Asset,
@@ -52,7 +50,7 @@ from soundbite_store.ledger.records import (
     to_json,
     within,
 )
-from soundbite_store.ledger.transcripts import doubtful_words, is_hardly_understood
+from soundbite_store.ledger.transcripts import Erased, LedgerChange, doubtful_words, in_force, is_hardly_understood
 from soundbite_store.ledger.voices import ErasedVoice, Voice, Voices, is_same_speaker
 from soundbite_store.locks import OwnerLock
 from soundbite_store.repair.mending import DamagedRow, MendResult, SpaceScan

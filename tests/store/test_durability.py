@@ -11,7 +11,7 @@ import lancedb
 import pytest
 
 from soundbite_store import Clip, ClipFilter, ClipStore, Space, StoreCorrupt, StoreFull
-from soundbite_store.repair.healing import unreadable_heads
+from soundbite_store.repair.durability import unreadable_heads
 
 MakeClip = Callable[..., Clip]
 

@@ -15,7 +15,7 @@ import pytest
 
 from soundbite_store import Clip, ClipFilter, ClipHit, ClipStore, Space, clip_id_for
 from soundbite_store.resident import index as resident_index
-from soundbite_store.resident.words import is_simple, words_of
+from soundbite_store.resident.rows import is_simple, words_of
 
 MakeClip = Callable[..., Clip]
 WORDS = ["river", "bank", "siren", "sea", "don't", "café", "naïve", "3.5", "e.g.", "Straße", "co-op", "www.example.com"]

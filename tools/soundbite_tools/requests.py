@@ -37,8 +37,8 @@ _LONGEST_PATH = 4096
 _LONGEST_WORDS = 2000
 _LONGEST_SOUND = 60
 _LONGEST_LANGUAGE = 40
-# Code of ISO 639-1, those of ISO 639-2, English names.
-_TABLE = """
+# Languages: the code of ISO 639-1, those of ISO 639-2, English names.
+_LANGUAGES = """
 af afr afrikaans; ar ara arabic; be bel belarusian; bg bul bulgarian; bn ben bengali bangla; bs bos bosnian;
 ca cat catalan; cs ces cze czech; cy cym wel welsh; da dan danish; de deu ger german; el ell gre greek; en eng english;
 es spa spanish castilian; et est estonian; eu eus baq basque; fa fas per persian farsi; fi fin finnish;
@@ -51,8 +51,18 @@ sk slk slo slovak; sl slv slovenian slovene; sq sqi alb albanian; sr srp serbian
 ta tam tamil; te tel telugu; th tha thai; tl tgl tagalog filipino; tr tur turkish; uk ukr ukrainian; ur urd urdu;
 vi vie vietnamese; zh zho chi cmn chinese mandarin
 """
-_CODES = {form: forms.split()[0] for forms in _TABLE.split(";") for form in forms.split()}
+_LANGUAGE_CODES = {form: forms.split()[0] for forms in _LANGUAGES.split(";") for form in forms.split()}
 _REGION = re.compile(r"[\s_(-]")
+
+
+def language_code(text: str) -> str:
+    """Return the code of ISO 639-1 of a language: `en` for en-US, en_GB, eng and English.
+
+    What is not known stays, in lower case.
+    """
+    written = text.strip().lower()
+    language = _REGION.split(written, maxsplit=1)[0]
+    return _LANGUAGE_CODES.get(language, language if len(language) in (2, 3) else written)
 
 
 def _sound_names(sounds: tuple[str, ...]) -> tuple[str, ...]:
@@ -380,13 +390,3 @@ class RemoveRequest(Request):
     asset_id: Annotated[
         str, Field(description="The recording to remove", min_length=1, max_length=100), AfterValidator(str.strip)
     ]
-
-
-def language_code(text: str) -> str:
-    """Return the code of ISO 639-1 of a language: `en` for en-US, en_GB, eng and English.
-
-    What is not known stays, in lower case.
-    """
-    written = text.strip().lower()
-    language = _REGION.split(written, maxsplit=1)[0]
-    return _CODES.get(language, language if len(language) in (2, 3) else written)

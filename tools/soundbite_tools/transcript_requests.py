@@ -1,4 +1,4 @@
-"""What the tools that change what recordings say, and who says it, are asked and answer: corrections, erasures, names."""
+"""What the tools that change what recordings say, and who says it, are asked and answer."""
 
 from __future__ import annotations
 

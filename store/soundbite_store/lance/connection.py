@@ -24,9 +24,9 @@ from soundbite_store.lance.schema import (
 )
 from soundbite_store.lance.table import ClipTable
 from soundbite_store.locks import OwnerLock, WriteGate, until_committed
-from soundbite_store.repair.durability import TableFolder
-from soundbite_store.repair.healing import (
+from soundbite_store.repair.durability import (
     HealingNotes,
+    TableFolder,
     has_torn_files,
     quarantine,
     torn_heads,

@@ -1,4 +1,7 @@
-"""The ledger: what Soundbite was asked to do, what that used, questions and their vectors, and more besides clips."""
+"""The ledger: what Soundbite was asked to do, what that used, questions and their vectors, and more besides clips.
+
+A ledger whose file is damaged is put aside, and a new one is made from what can still be read of it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import asyncio
 import logging
 import sqlite3
 import time
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,12 +18,12 @@ from typing import TYPE_CHECKING, Self
 
 from soundbite_store.errors import StoreError
 from soundbite_store.ledger.assets import AssetRecords, ErasureRecords, Unscrubbed, note_unscrubbed
-from soundbite_store.ledger.connection import LedgerConnection
-from soundbite_store.ledger.corrections import CorrectionRecords
+from soundbite_store.ledger.connection import LedgerConnection, make_private_file, migrate
 from soundbite_store.ledger.records import Usage
 from soundbite_store.ledger.speakers import SpeakerRecords
 from soundbite_store.ledger.tasks import TaskRecords
-from soundbite_store.ledger.transcripts import DoubtRecords, TranscriptRecords
+from soundbite_store.ledger.transcripts import CorrectionRecords, DoubtRecords, TranscriptRecords
+from soundbite_store.repair.durability import fsync_directory
 from soundbite_store.vectors import unit_vector
 
 if TYPE_CHECKING:
@@ -34,6 +38,9 @@ _USE_GRAIN_S = 3_600
 _GATHERED_FOR_S = 0.5
 
 _Key = tuple[str, str, str]
+_TABLES = ("assets", "tasks", "platform_assets", "transcripts", "usage", "speakers", "speaker_names")
+_BESIDE = ("", "-wal", "-shm")
+_PATIENCE_S = 15.0
 
 
 class QueryCache:
@@ -230,3 +237,62 @@ class Ledger(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class Salvage:
+    """A ledger made anew."""
+
+    aside: Path
+    """What the damaged file is called now."""
+    records: int
+    """Records that could be read and are in the new one."""
+
+
+def ledger_damage(path: Path) -> str:
+    """What SQLite finds wrong with a ledger's file; empty where there is no file, or nothing wrong. Blocks."""
+    if not path.exists():
+        return ""
+    try:
+        with closing(sqlite3.connect(path, timeout=_PATIENCE_S)) as database:
+            answer = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
+            return "" if answer == "ok" else answer
+    except sqlite3.OperationalError:
+        return ""  # locked, or out of reach: opening it says so
+    except sqlite3.DatabaseError as exc:
+        return str(exc)
+
+
+def salvage_ledger(path: Path) -> Salvage:
+    """Set a damaged ledger aside and make a new one of the records that can be read. Nobody may have it open. Blocks.
+
+    Raises: OSError, sqlite3.Error.
+    """
+    aside = path.with_name(f"{path.name}.{time.time_ns()}.corrupt")
+    for beside in _BESIDE:
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + beside).rename(aside.with_name(aside.name + beside))
+    make_private_file(path)
+    records = 0
+    with closing(sqlite3.connect(path, isolation_level=None)) as new:
+        migrate(new)
+        with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(aside)) as old:
+            for table in _TABLES:
+                records += _copy(old, new, table)
+    fsync_directory(path.parent)
+    return Salvage(aside, records)
+
+
+def _copy(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> int:
+    columns = [row[1] for row in new.execute(f"PRAGMA table_info({table})")]
+    before = new.total_changes
+    # From both ends: what lies behind the damage is reached from the other.
+    for order in ("ASC", "DESC"):
+        with suppress(sqlite3.DatabaseError):
+            there = [row[1] for row in old.execute(f"PRAGMA table_info({table})") if row[1] in columns]
+            names, places = ", ".join(there), ", ".join("?" * len(there))
+            insert = f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({places})"  # noqa: S608 - names from above
+            for row in old.execute(f"SELECT {names} FROM {table} ORDER BY rowid {order}"):  # noqa: S608
+                with suppress(sqlite3.IntegrityError):
+                    new.execute(insert, row)
+    return new.total_changes - before

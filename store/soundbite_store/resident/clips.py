@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from soundbite_store.clips import TEXT_COLUMNS, ClipHit
 from soundbite_store.filters import ClipFilter
-from soundbite_store.resident.rows import GrowingArray, ResidentRows
-from soundbite_store.resident.words import ResidentWords, words_of
+from soundbite_store.resident.rows import GrowingArray, ResidentRows, ResidentWords, words_of
 from soundbite_store.rows import RowReader, vectors_of
 
 if TYPE_CHECKING:

@@ -31,8 +31,10 @@ from soundbite_tools.words.timed_words import LONGEST_TRANSCRIPT, TimedWords, wi
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
     import numpy as np
     from numpy.typing import NDArray
+
     from soundbite_store import Asset, Clip, Space, Task
     from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.library import Library
