@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -139,5 +140,8 @@ def main() -> None:
     # and where other work keeps the processors busy they make one take twenty times as long.
     for library in ("OMP", "OPENBLAS", "MKL"):
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    # Loading makes some hundred thousand objects that stay. With Python's own threshold a tenth of a short command goes
+    # into looking through them, and a server does so again every few questions.
+    gc.set_threshold(20_000)
     with report_failures():
         sys.exit(cli(prog_name="soundbite", standalone_mode=False) or 0)
