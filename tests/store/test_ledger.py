@@ -18,6 +18,7 @@ from soundbite_store import (
     StoreBusy,
     StoreCorrupt,
     StoredTranscript,
+    StoreError,
     StoreFull,
     StoreTooNew,
     StoreUnavailable,
@@ -25,7 +26,7 @@ from soundbite_store import (
     Usage,
 )
 from soundbite_store.ledger.assets import _put
-from soundbite_store.ledger.connection import make_private_file
+from soundbite_store.ledger.connection import LedgerConnection, make_private_file
 from soundbite_store.ledger.ledger import MAX_CACHED_QUERIES
 
 WAIT_S = 20
@@ -52,6 +53,32 @@ async def test_an_asset_comes_back_by_id_and_source(tmp_path: Path) -> None:
         assert await ledger.get_assets(["a_1", "a_none", "a_1"]) == {"a_1": ASSET}
         assert await ledger.find_asset_by_source("file:///x.wav") == ASSET
         assert await ledger.find_asset_by_source("file:///y.wav") is None
+
+
+async def test_what_is_asked_at_once_is_read_together_and_each_has_its_own_answer(tmp_path: Path) -> None:
+    connection = LedgerConnection(tmp_path / "ledger.db", busy_timeout_s=WAIT_S)
+    await connection.connect()
+    steps: list[str] = []
+
+    async def ask(sql: str) -> object:
+        def work(db: sqlite3.Connection) -> object:
+            steps.append("read")
+            return db.execute(sql).fetchone()[0]
+
+        try:
+            return await connection.read(work)
+        finally:
+            steps.append("answered")
+
+    stopped = asyncio.ensure_future(connection.read(lambda _: steps.append("read for nobody")))
+    answers = asyncio.gather(*(ask(f"SELECT {number}") for number in range(50)), ask("?"), return_exceptions=True)
+    await asyncio.sleep(0)  # all have asked
+    stopped.cancel()
+    *numbers, failure = await answers
+    await connection.close()
+    assert numbers == list(range(50))
+    assert isinstance(failure, StoreError)
+    assert steps == ["read"] * 51 + ["answered"] * 51
 
 
 async def test_a_repeated_put_changes_the_asset_and_keeps_its_first_time(tmp_path: Path) -> None:

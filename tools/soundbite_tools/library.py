@@ -170,6 +170,8 @@ class SpaceFinder:
         Raises:
             PlatformError: the platform does not say.
         """
+        if self._current is not None:
+            return self._current
         async with self._asking:
             if self._current is None:
                 answer = await self._client.embed_text(_PROBE)
@@ -234,6 +236,8 @@ class Library:
         return await self._opened_store()
 
     async def _opened_store(self) -> ClipStore:
+        if self._store is not None:
+            return self._store
         async with self._opening:
             if self._store is None:
                 self._store = await self._open.enter_async_context(
@@ -253,6 +257,8 @@ class Library:
         return ledger
 
     async def _opened_ledger(self) -> Ledger:
+        if self._ledger is not None:
+            return self._ledger
         async with self._opening:
             if self._ledger is None:
                 self._ledger = await self._open.enter_async_context(await Ledger.open(self._ledger_path))
@@ -308,6 +314,8 @@ class Library:
         """
         if not (is_erasing or self.config.voices):
             return None
+        if self._voices is not None:
+            return self._voices
         path = self._ledger_path.with_name(VOICES_FILE)
         is_there = await anyio.to_thread.run_sync(path.exists)
         if not is_there and (is_erasing or self.config.is_read_only):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from soundbite_store.errors import StoreBusy, StoreCorrupt, StoreError, StoreFull, StoreTooNew, StoreUnavailable
 from soundbite_store.ledger.records import speaker_seconds
@@ -236,6 +236,9 @@ class LedgerConnection:
         fsync_directory(self._path.parent)
 
 
+_Waiting = tuple[Callable[[sqlite3.Connection], Any], "asyncio.Future[Any]"]
+
+
 class _ConnectionThread:
     """One connection on a thread of its own, opened by the first function that runs on it."""
 
@@ -245,22 +248,48 @@ class _ConnectionThread:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._connection: sqlite3.Connection | None = None
         self._closed = False
+        self._waiting: list[_Waiting] = []
 
     async def run(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        def guarded() -> _Result:
-            with _sqlite_errors(self._path):
-                self._connection = self._connection or self._opened()
-                return work(self._connection)
-
+        """Run a function; those that are asked for in one turn of the event loop go to the thread and back together."""
         if self._closed:
             raise StoreUnavailable("The ledger is closed.")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, guarded)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[_Result] = loop.create_future()
+        self._waiting.append((work, future))
+        if len(self._waiting) == 1:
+            loop.call_soon(self._hand_over, loop)
+        return await future
 
     async def close(self) -> None:
         if not self._closed:
             self._closed = True
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+            loop = asyncio.get_running_loop()
+            self._hand_over(loop)
+            await loop.run_in_executor(self._thread, self._disconnect)
             self._thread.shutdown(wait=False)
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        try:
+            self._thread.submit(self._run_all, waiting, loop)
+        except RuntimeError as exc:  # the interpreter ends
+            _settle([(future, (None, exc)) for _, future in waiting])
+
+    def _run_all(self, waiting: list[_Waiting], loop: asyncio.AbstractEventLoop) -> None:
+        outcomes = [(future, self._outcome(work)) for work, future in waiting if not future.cancelled()]
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_settle, outcomes)
+
+    def _outcome(self, work: Callable[[sqlite3.Connection], Any]) -> tuple[Any, BaseException | None]:
+        try:
+            with _sqlite_errors(self._path):
+                self._connection = self._connection or self._opened()
+                return work(self._connection), None
+        except BaseException as exc:
+            return None, exc
 
     def _opened(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -288,6 +317,16 @@ def make_private_file(path: Path) -> None:
     for beside in ("", "-wal", "-shm"):
         with contextlib.suppress(OSError):  # another's file, or a file system that knows no modes: `doctor` says so
             path.with_name(path.name + beside).chmod(0o600)
+
+
+def _settle(outcomes: Sequence[tuple[asyncio.Future[Any], tuple[Any, BaseException | None]]]) -> None:
+    for future, (result, failure) in outcomes:
+        if future.done():
+            continue  # cancelled meanwhile
+        if failure is None:
+            future.set_result(result)
+        else:
+            future.set_exception(failure)
 
 
 def _in_transaction(
