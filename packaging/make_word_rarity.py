@@ -16,7 +16,7 @@ import math
 from collections import defaultdict
 from pathlib import Path
 
-from soundbite_tools.words.rarity import UNKNOWN_WEIGHT, term_of
+from soundbite_tools.words.terms import UNKNOWN_WEIGHT, term_of
 
 TABLE = Path(__file__).parents[1] / "tools" / "soundbite_tools" / "words" / "english_rarity.txt"
 # Zipf-Mandelbrot: the frequency of the word at a place is proportional to 1 / (place + 3).

@@ -2,7 +2,7 @@
 
 import pytest
 
-from soundbite_tools.search.numbers import folded_numbers
+from soundbite_tools.words.terms import folded_numbers
 
 
 @pytest.mark.parametrize(

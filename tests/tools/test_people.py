@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from soundbite_tools.search.people import asks_for_words_of_somebody, unknown_speaker, words_of
+from soundbite_tools.search.queries import asks_for_words_of_somebody, unknown_speaker, words_of
 
 SPEAKERS = (
     "Ann Miller",

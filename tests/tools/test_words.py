@@ -15,7 +15,7 @@ from soundbite_tools.search.words import (
     sound_terms,
     terms_of,
 )
-from soundbite_tools.words.rarity import UNKNOWN_WEIGHT, weight_of
+from soundbite_tools.words.terms import UNKNOWN_WEIGHT, weight_of
 
 
 def test_words_are_folded_as_the_index_folds_them() -> None:

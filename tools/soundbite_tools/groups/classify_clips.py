@@ -15,9 +15,8 @@ from soundbite_tools.groups.clips import clip_rows
 from soundbite_tools.groups.results import ClassifyResult, LabelledAsset, LabelledClip, LabelShare
 from soundbite_tools.results import place_fields
 from soundbite_tools.search.calibration import calibration_of
-from soundbite_tools.search.evidence import Evidence
 from soundbite_tools.search.queries import SOUND, SPEECH, QueryVectors, Vector, query_vectors
-from soundbite_tools.search.ranking import Scored, by_question
+from soundbite_tools.search.ranking import Evidence, Scored, by_question
 from soundbite_tools.search.selection import select_clips
 from soundbite_tools.search.words import sound_terms, terms_of
 from soundbite_tools.text import Room, first_that_fits, plain_text, rounded_sec, shorten

@@ -13,7 +13,7 @@ import anyio.to_thread
 from soundbite_store import ClipFilter, one_a_span
 from soundbite_tools.search.words import COMMON_WORDS, terms_of
 from soundbite_tools.text import ERASED_LINE, distinct_sounds, plain_text, shorten
-from soundbite_tools.words.rarity import UNKNOWN_WEIGHT, term_of, weight_of
+from soundbite_tools.words.terms import UNKNOWN_WEIGHT, term_of, weight_of
 
 if TYPE_CHECKING:
     import numpy as np

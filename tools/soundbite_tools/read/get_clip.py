@@ -37,7 +37,7 @@ from soundbite_tools.text import (
     rounded_sec,
     shorten,
 )
-from soundbite_tools.words.rarity import unsure_words
+from soundbite_tools.words.terms import unsure_words
 from soundbite_tools.words.timed_words import TimedWords
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from soundbite_tools.text import (
     speaker_label,
     tokens,
 )
-from soundbite_tools.words.rarity import unsure_words
+from soundbite_tools.words.terms import unsure_words
 from soundbite_tools.words.timed_words import TimedWords
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from soundbite_store import ClipFilter, ClipStore, Space, TimedText
 from soundbite_tools.results import ClipResult, PartScore, place_fields
 from soundbite_tools.search.calibration import odds
-from soundbite_tools.search.ranking import SOUND, WEAK_SCORE, Scored
+from soundbite_tools.search.queries import SOUND
+from soundbite_tools.search.ranking import WEAK_SCORE, Scored
 from soundbite_tools.speakers import NO_NAMES, SpeakerLabels
 from soundbite_tools.text import (
     ERASED,
@@ -21,7 +22,7 @@ from soundbite_tools.text import (
     rounded_sec,
     shorten,
 )
-from soundbite_tools.words.rarity import unsure_words
+from soundbite_tools.words.terms import unsure_words
 
 if TYPE_CHECKING:
     from soundbite_tools.library import Library

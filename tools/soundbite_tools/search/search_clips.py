@@ -17,10 +17,16 @@ from soundbite_tools.embed.parts import unfinished_notes
 from soundbite_tools.errors import QuestionProblem, raises_problems
 from soundbite_tools.results import SearchResult
 from soundbite_tools.search.calibration import knows_sound_names, odds
-from soundbite_tools.search.evidence import gather, gather_exact, gather_whole
 from soundbite_tools.search.examples import example_of, has_id_form
-from soundbite_tools.search.people import asks_for_words_of_somebody, unknown_speaker, words_of
-from soundbite_tools.search.queries import SOUND, SPEECH, query_vectors, topic_of
+from soundbite_tools.search.queries import (
+    SOUND,
+    SPEECH,
+    asks_for_words_of_somebody,
+    query_vectors,
+    topic_of,
+    unknown_speaker,
+    words_of,
+)
 from soundbite_tools.search.ranges import TimeRange, best_of_each, complete_ranges, time_ranges
 from soundbite_tools.search.ranking import (
     WEAK_SCORE,
@@ -28,6 +34,9 @@ from soundbite_tools.search.ranking import (
     by_example,
     by_question,
     combined,
+    gather,
+    gather_exact,
+    gather_whole,
     in_order,
     lessened,
 )

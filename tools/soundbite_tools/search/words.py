@@ -13,8 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from soundbite_tools.search.numbers import folded_numbers
-from soundbite_tools.words.rarity import term_of, weight_of
+from soundbite_tools.words.terms import folded_numbers, term_of, weight_of
 
 MOST_TERMS = 64
 # A word with so many letters is known with one of them wrong.

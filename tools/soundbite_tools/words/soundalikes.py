@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from soundbite_store import is_hardly_understood
 from soundbite_tools.words.pronunciation import begins_alike, nearness, readings
-from soundbite_tools.words.rarity import UNKNOWN_WEIGHT, term_of, weight_of
+from soundbite_tools.words.terms import UNKNOWN_WEIGHT, term_of, weight_of
 from soundbite_tools.words.timed_words import Passage, letters, timed_words
 
 if TYPE_CHECKING:
