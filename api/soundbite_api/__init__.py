@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from soundbite_api.assets import Asset, AssetPage, TimedText, Transcription, UploadTicket
     from soundbite_api.client import (
         HOSTED_BASE_URL,
         AudioEmbeddings,
@@ -64,9 +63,9 @@ if TYPE_CHECKING:
         refusal,
     )
     from soundbite_api.transport import BackOff, PollPolicy, RetryPolicy
+    from soundbite_api.wire import Asset, AssetPage, TimedText, Transcription, UploadTicket
 
 _NAMES = {
-    "assets": "Asset AssetPage TimedText Transcription UploadTicket",
     "client": "AudioEmbeddings ClipVectors HOSTED_BASE_URL PartAnswer PlatformClient TaskAnswer TextEmbedding",
     "embeddings": (
         "AudioInput EmbeddingData EmbeddingMetadata EmbeddingResponse EmbeddingTask EmbeddingUsage FixedSegmentation "
@@ -82,6 +81,7 @@ _NAMES = {
         "EmbeddedSpace HOSTED_DIMENSION HOSTED_MODEL HOSTED_MODELS LONGEST_SINGLE_SEC MARENGO_35 model_of refusal"
     ),
     "transport": "BackOff PollPolicy RetryPolicy",
+    "wire": "Asset AssetPage TimedText Transcription UploadTicket",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 

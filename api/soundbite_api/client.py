@@ -14,7 +14,6 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, SecretStr
 
-from soundbite_api.assets import Asset, AssetPage, Transcription, UploadTicket
 from soundbite_api.embeddings import (
     LARGEST_DIRECT_BYTES,
     AudioInput,
@@ -42,6 +41,7 @@ from soundbite_api.spaces import (
 )
 from soundbite_api.transport import PollPolicy, RetryPolicy, Transport
 from soundbite_api.uploading import KeepTicket, changed_while_sent, upload_in_parts
+from soundbite_api.wire import Asset, AssetPage, Transcription, UploadTicket
 
 HOSTED_BASE_URL = "https://api.twelvelabs.io/v1.3"
 # Someone waits for the vector of a question; nobody waits for a background job.

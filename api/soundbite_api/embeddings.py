@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Base64Bytes, Field, FiniteFloat, field_validator, model_validator
 
-from soundbite_api.assets import Transcription
-from soundbite_api.wire import PageInfo, Request, Response
+from soundbite_api.wire import PageInfo, Request, Response, Transcription
 
 EmbeddingOption = Literal["audio", "transcription"]
 EmbeddingScope = Literal["clip", "asset"]

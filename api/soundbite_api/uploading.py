@@ -9,10 +9,10 @@ from urllib.parse import quote
 import anyio
 import anyio.to_thread
 
-from soundbite_api.assets import CompletedParts, PartUrls, UploadSession, UploadStatus, UploadTicket
 from soundbite_api.errors import MalformedResponse, NotFound, PlatformError, PlatformFault, RequestRefused
 from soundbite_api.files import OpenFile
 from soundbite_api.transport import Transport
+from soundbite_api.wire import CompletedParts, PartUrls, UploadSession, UploadStatus, UploadTicket
 
 SESSIONS = "assets/multipart-uploads"
 _PARTS_AT_ONCE = 3

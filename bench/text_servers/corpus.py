@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from soundbite_engine.packs.shipped import weights_folder
+from soundbite_engine.packs.installed import weights_folder
 from soundbite_engine.text import TOKENIZER, SentenceEmbedder
 from soundbite_server import Settings
 from soundbite_server.libraries import open_library

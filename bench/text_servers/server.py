@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
-from soundbite_engine.packs.shipped import weights_folder
+from soundbite_engine.packs.installed import weights_folder
 from soundbite_engine.space import SPEECH_DIMENSION
 from soundbite_engine.text import SentenceEmbedder
 

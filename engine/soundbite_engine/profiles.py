@@ -10,9 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from soundbite_engine.errors import EngineError
-from soundbite_engine.packs.installed import Models, installed_builds
+from soundbite_engine.packs.installed import Models, installed_builds, weights_folder
 from soundbite_engine.packs.registry import PACKS, Pack
-from soundbite_engine.packs.shipped import weights_folder
 from soundbite_engine.sound.clap import CLAP_DIMENSION, TextEncoder
 from soundbite_engine.sound.sound_blocks import property_block
 from soundbite_engine.sound.yamnet import TAGGED_SOUND_DIMENSION

@@ -6,8 +6,11 @@ Importing this package is cheap: LanceDB, Arrow and numpy load when they are fir
 from soundbite_store.clips import (
     Clip,
     ClipHit,
+    Space,
+    SpaceInfo,
     StoredClip,
     UpsertResult,
+    VectorIndex,
     clip_id_for,
     digest_of,
     one_a_span,
@@ -57,7 +60,6 @@ from soundbite_store.repair.mending import DamagedRow, MendResult, SpaceScan
 from soundbite_store.rewriting import RowChange, changed_rows, encoded_changes, encoded_vector, finish_rewrites
 from soundbite_store.shared.catalogue import Sharing
 from soundbite_store.shared.exchange import ExchangeResult, export_library, import_library, is_export
-from soundbite_store.vectors import Space, SpaceInfo, VectorIndex
 
 __all__ = [
     "BROUGHT",

@@ -14,9 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from soundbite_store.clips import Clip
+from soundbite_store.clips import Clip, Space
 from soundbite_store.filters import ClipFilter
-from soundbite_store.vectors import Space
 
 if TYPE_CHECKING:
     import numpy as np

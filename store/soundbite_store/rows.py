@@ -12,15 +12,14 @@ from operator import attrgetter
 from types import NoneType
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
-from soundbite_store.clips import Clip, StoredClip
-from soundbite_store.vectors import checksums, unit_vectors
+from soundbite_store.clips import Clip, StoredClip, checksums, unit_vectors
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from soundbite_store.vectors import Space
+    from soundbite_store.clips import Space
 
 
 @dataclass(frozen=True, slots=True)

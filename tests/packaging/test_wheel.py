@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from soundbite_engine.packs.shipped import shipped_weights
+from soundbite_engine.packs.installed import shipped_weights
 
 ROOT = Path(__file__).parents[2]
 INDEX_LIMIT_BYTES = 100 * 1024 * 1024

@@ -28,7 +28,7 @@ from soundbite_tools import (
 from soundbite_tools.groups.results import ClusterMember, LabelledAsset, LabelledClip, LabelShare
 from soundbite_tools.read.formats import as_text, as_webvtt
 from soundbite_tools.results import TranscriptLine
-from soundbite_tools.sources.presence import file_notes
+from soundbite_tools.sources.recordings import file_notes
 from soundbite_tools.text import LONGEST_TAG, LONGEST_TITLE
 
 INJECTIONS = [

@@ -86,6 +86,7 @@ if TYPE_CHECKING:
     from soundbite_tools.search.search_clips import search_clips
     from soundbite_tools.search.standing import StandingQuestion
     from soundbite_tools.search.words import distinct_terms, terms_of
+    from soundbite_tools.sources.disk import as_spelled, written_files
     from soundbite_tools.sources.files import (
         UPLOAD_SCHEME,
         allowed_file,
@@ -96,8 +97,7 @@ if TYPE_CHECKING:
         write_whole,
     )
     from soundbite_tools.sources.local_media import Heard, Levels, Media, MediaProblem
-    from soundbite_tools.sources.names import NamedRecording, origins, recording_named
-    from soundbite_tools.sources.presence import as_spelled, file_states, written_files
+    from soundbite_tools.sources.recordings import NamedRecording, file_states, origins, recording_named
     from soundbite_tools.sources.sources import source_label
     from soundbite_tools.sources.spoken import TRANSCRIPT_ENDINGS, parsed_transcript, read_transcript_file
     from soundbite_tools.speakers import SpeakerLabels, speaker_labels, transcript_of_recording
@@ -186,10 +186,10 @@ _NAMES = {
     "search.search_clips": "search_clips",
     "search.standing": "StandingQuestion",
     "search.words": "distinct_terms terms_of",
+    "sources.disk": "as_spelled written_files",
     "sources.files": "UPLOAD_SCHEME allowed_file is_unchanged received_folder received_name sound_file write_whole",
     "sources.local_media": "Heard Levels Media MediaProblem",
-    "sources.names": "NamedRecording origins recording_named",
-    "sources.presence": "as_spelled file_states written_files",
+    "sources.recordings": "NamedRecording file_states origins recording_named",
     "sources.sources": "source_label",
     "sources.spoken": "TRANSCRIPT_ENDINGS parsed_transcript read_transcript_file",
     "speakers": "SpeakerLabels speaker_labels transcript_of_recording",

@@ -12,12 +12,18 @@ import numpy as np
 
 from soundbite_api.files import OpenFile
 from soundbite_engine.audio.containers import Span, describe_container, links, open_media, opened
-from soundbite_engine.audio.lengths import is_countable, missing_share, rest_sec, stated_sec
 from soundbite_engine.audio.levels import Levelled, Leveller, spread_peaks, tick_peaks
 from soundbite_engine.audio.mix import STRETCH_SEC, ChannelLevels, Mixer
 from soundbite_engine.audio.reading import SKIP_FROM_SEC, Approach, Reading, SeekMissed, Tally
 from soundbite_engine.audio.spectra import Floats, Samples
-from soundbite_engine.audio.timeline import guessed_end_sec, origin_sec
+from soundbite_engine.audio.timeline import (
+    guessed_end_sec,
+    is_countable,
+    missing_share,
+    origin_sec,
+    rest_sec,
+    stated_sec,
+)
 from soundbite_engine.audio.tracks import heard_stream, heard_track, note_of, sounding_tracks, tracks_of
 from soundbite_engine.errors import MediaError
 from soundbite_engine.workers.jobs import Report

@@ -21,7 +21,6 @@ from av.packet import Packet
 
 from soundbite_api.files import OpenFile
 from soundbite_engine.audio.containers import reason
-from soundbite_engine.audio.lengths import is_countable, rest_sec
 from soundbite_engine.audio.mix import STRETCH_SEC, ChannelLevels, Downmix
 from soundbite_engine.audio.spectra import Floats
 from soundbite_engine.audio.timeline import (
@@ -30,8 +29,10 @@ from soundbite_engine.audio.timeline import (
     PlayerClock,
     family,
     guessed_end_sec,
+    is_countable,
     is_fragmented,
     origin_sec,
+    rest_sec,
 )
 from soundbite_engine.errors import MediaError
 

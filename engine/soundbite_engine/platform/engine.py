@@ -30,10 +30,9 @@ from soundbite_engine.platform.embedding import Embedder
 from soundbite_engine.platform.errors import Refused, answer, refusal_of
 from soundbite_engine.platform.fetch import Fetcher
 from soundbite_engine.platform.limits import Limiter
-from soundbite_engine.platform.routes.assets import asset_routes
+from soundbite_engine.platform.routes.assets import PARTS, asset_routes, upload_routes
 from soundbite_engine.platform.routes.embeddings import embedding_routes, task_routes
 from soundbite_engine.platform.routes.services import Services
-from soundbite_engine.platform.routes.uploads import PARTS, upload_routes
 from soundbite_engine.platform.tasks import Tasks
 from soundbite_engine.platform.transcription import Transcriptions
 from soundbite_engine.platform.uploads import Uploads

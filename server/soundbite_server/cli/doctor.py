@@ -85,9 +85,8 @@ def _print_settings(out: Printer, settings: Settings) -> None:
 
 
 def _check_weights(out: Printer, models: Models) -> int:
-    from soundbite_engine.packs.installed import is_installed
+    from soundbite_engine.packs.installed import INSTALL_AGAIN, is_installed, shipped_weights
     from soundbite_engine.packs.registry import PACKS
-    from soundbite_engine.packs.shipped import INSTALL_AGAIN, shipped_weights
 
     problems = 0
     for weights in shipped_weights().values():

@@ -15,7 +15,7 @@ from urllib.request import url2pathname
 
 from opentelemetry import trace
 
-from soundbite_store.clips import Clip, ClipHit, StoredClip, UpsertResult
+from soundbite_store.clips import Clip, ClipHit, Space, SpaceInfo, StoredClip, UpsertResult, VectorIndex
 from soundbite_store.errors import StoreError, StoreUnavailable
 from soundbite_store.filters import ClipFilter, quoted, quoted_list
 from soundbite_store.lance.connection import StoreConnection
@@ -23,7 +23,6 @@ from soundbite_store.lance.places import StoreAccess
 from soundbite_store.lance.upkeep import Upkeep
 from soundbite_store.repair.mending import MendResult, SpaceScan, scan_table
 from soundbite_store.rows import full_clips
-from soundbite_store.vectors import Space, SpaceInfo, VectorIndex
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

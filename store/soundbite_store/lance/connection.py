@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from soundbite_store.clips import TABLE_PREFIX, Space
 from soundbite_store.errors import StoreCorrupt, StoreError, lance_errors
 from soundbite_store.lance.indexes import create_text_indexes, drop_broken_indexes, has_text_indexes
 from soundbite_store.lance.places import FOLDER, StoreAccess, capabilities_of, reaching
@@ -32,7 +33,6 @@ from soundbite_store.repair.durability import (
     torn_heads,
     unreadable_heads,
 )
-from soundbite_store.vectors import TABLE_PREFIX, Space
 
 if TYPE_CHECKING:
     import pyarrow as pa

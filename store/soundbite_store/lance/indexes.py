@@ -10,10 +10,9 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from soundbite_store.clips import TEXT_COLUMNS
+from soundbite_store.clips import TEXT_COLUMNS, VectorIndex
 from soundbite_store.errors import StoreError, lance_errors, tells_of_damage
 from soundbite_store.rows import COLUMNS, vectors_of
-from soundbite_store.vectors import VectorIndex
 
 if TYPE_CHECKING:
     import numpy as np

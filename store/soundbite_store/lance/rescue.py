@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soundbite_store.clips import digest_of
+from soundbite_store.clips import TABLE_PREFIX, Space, digest_of
 from soundbite_store.errors import StoreBusy, StoreError, lance_errors, tells_of_damage
 from soundbite_store.lance.indexes import broken_indexes, drop_broken_indexes
 from soundbite_store.lance.schema import space_of
 from soundbite_store.repair.durability import quarantine, set_table_aside, unreadable_heads
 from soundbite_store.repair.mending import mend_rows, remove_misnamed
-from soundbite_store.vectors import TABLE_PREFIX, Space
 
 if TYPE_CHECKING:
     from lancedb import AsyncTable

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from soundbite_store.clips import Space
 from soundbite_store.errors import SpaceMismatch, StoreCorrupt, StoreError, StoreTooNew, lance_errors
 from soundbite_store.locks import until_committed
 from soundbite_store.rows import COLUMNS
-from soundbite_store.vectors import Space
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,13 +11,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from soundbite_store.clips import TEXT_COLUMNS, ClipHit
+from soundbite_store.clips import TEXT_COLUMNS, ClipHit, VectorIndex, unit_vector
 from soundbite_store.errors import StoreError, lance_errors
 from soundbite_store.filters import ClipFilter
 from soundbite_store.lance.indexes import EXACT, OF_THE_SERVICE, SearchPlan, matching, plan_search, vector_index_of
 from soundbite_store.resident.rows import is_simple
 from soundbite_store.rows import stored_clips, vectors_of
-from soundbite_store.vectors import VectorIndex, unit_vector
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from soundbite_store.clips import Clip, StoredClip, UpsertResult
+from soundbite_store.clips import Clip, Space, SpaceInfo, StoredClip, UpsertResult, VectorIndex
 from soundbite_store.errors import StoreError, lance_errors
 from soundbite_store.filters import ClipFilter
 from soundbite_store.lance.places import FOLDER, StoreCapabilities
@@ -16,7 +16,6 @@ from soundbite_store.lance.search import LanceSearch, TableFacts, TableSearch
 from soundbite_store.locks import until_committed
 from soundbite_store.resident.index import ResidentIndex
 from soundbite_store.rows import CLIP_COLUMNS, full_clips, stored_clips, to_table
-from soundbite_store.vectors import Space, SpaceInfo, VectorIndex
 
 if TYPE_CHECKING:
     import pyarrow as pa

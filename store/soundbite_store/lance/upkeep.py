@@ -31,9 +31,9 @@ from soundbite_store.locks import until_committed
 from soundbite_store.repair.mending import MendResult, mend_rows
 
 if TYPE_CHECKING:
+    from soundbite_store.clips import VectorIndex
     from soundbite_store.lance.table import ClipTable
     from soundbite_store.repair.durability import TableFolder
-    from soundbite_store.vectors import VectorIndex
 
 _log = logging.getLogger(__name__)
 # Tidying takes both the processor and the disk from the writes beside it: it cost a load of many recordings half its

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from soundbite_store.clips import unit_vector
 from soundbite_store.errors import StoreError
 from soundbite_store.ledger.assets import AssetRecords, ErasureRecords, Unscrubbed, note_unscrubbed
 from soundbite_store.ledger.connection import LedgerConnection, make_private_file, migrate
@@ -24,7 +25,6 @@ from soundbite_store.ledger.speakers import SpeakerRecords
 from soundbite_store.ledger.tasks import TaskRecords
 from soundbite_store.ledger.transcripts import CorrectionRecords, DoubtRecords, TranscriptRecords
 from soundbite_store.repair.durability import fsync_directory
-from soundbite_store.vectors import unit_vector
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from soundbite_store.clips import unit_vector
 from soundbite_store.ledger.connection import LedgerConnection
 from soundbite_store.ledger.records import Span, Speaker, length_of, overlap_of
-from soundbite_store.vectors import unit_vector
 
 if TYPE_CHECKING:
     import numpy as np

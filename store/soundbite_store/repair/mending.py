@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from soundbite_store.clips import clip_id_for, row_id_for
+from soundbite_store.clips import Space, checksums, clip_id_for, row_id_for
 from soundbite_store.errors import StoreError, StoreUnavailable, lance_errors, tells_of_damage
 from soundbite_store.filters import quoted
 from soundbite_store.rows import text_checksum, vectors_of
-from soundbite_store.vectors import Space, checksums
 
 if TYPE_CHECKING:
     import pyarrow as pa

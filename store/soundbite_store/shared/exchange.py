@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soundbite_store.clips import Clip
+from soundbite_store.clips import Clip, Space, checksum
 from soundbite_store.errors import ExportProblem
 from soundbite_store.lance.clip_store import ClipStore
 from soundbite_store.ledger.ledger import Ledger
@@ -34,7 +34,6 @@ from soundbite_store.ledger.records import (
     transcript_from,
 )
 from soundbite_store.rows import CLIP_COLUMNS, COLUMNS, clip_fields
-from soundbite_store.vectors import Space, checksum
 
 if TYPE_CHECKING:
     import pyarrow as pa

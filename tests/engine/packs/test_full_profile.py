@@ -10,9 +10,8 @@ from tiny_clap import write_tiny_clap
 
 from soundbite_engine.analysis.analyse import AnalysisRequest, analyse
 from soundbite_engine.errors import EngineError
-from soundbite_engine.packs.installed import Models, write_receipt
+from soundbite_engine.packs.installed import Models, weights_folder, write_receipt
 from soundbite_engine.packs.registry import PACKS, Build
-from soundbite_engine.packs.shipped import weights_folder
 from soundbite_engine.profiles import load_profile
 from soundbite_engine.workers.pool import WorkerPool
 

@@ -10,8 +10,8 @@ from typing import get_args
 import pytest
 
 from soundbite_engine.errors import EngineError
-from soundbite_engine.packs import shipped
-from soundbite_engine.packs.shipped import WeightsName, shipped_weights, weights_folder
+from soundbite_engine.packs import installed
+from soundbite_engine.packs.installed import WeightsName, shipped_weights, weights_folder
 
 ROOT = Path(__file__).parents[3]
 
@@ -27,7 +27,7 @@ def moved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
             else:
                 with (tmp_path / name / file).open("wb") as out:
                     out.truncate(build.size_bytes)
-    monkeypatch.setattr(shipped, "_FOLDER", tmp_path)
+    monkeypatch.setattr(installed, "_FOLDER", tmp_path)
     return tmp_path
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from soundbite_engine.errors import EngineError
-from soundbite_engine.packs.shipped import weights_folder
+from soundbite_engine.packs.installed import weights_folder
 from soundbite_engine.sound import yamnet
 from soundbite_engine.sound.yamnet import (
     CLASS_COUNT,

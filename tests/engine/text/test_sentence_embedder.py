@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from soundbite_engine.errors import EngineError
-from soundbite_engine.packs.shipped import weights_folder
+from soundbite_engine.packs.installed import weights_folder
 from soundbite_engine.speech.transcripts import Sentence
 from soundbite_engine.text import MOST_TOKENS, NEIGHBOUR_WEIGHT, SentenceEmbedder, clip_vectors
 

@@ -17,7 +17,7 @@ from soundbite_store import Asset, asset_from
 from soundbite_tools.embed.params import is_same_sound, track_of, with_track
 from soundbite_tools.errors import SourceProblem, WorkFailed, raises_problems
 from soundbite_tools.sources.files import is_unchanged, read_facts, recorded_file
-from soundbite_tools.sources.presence import NO_FILE_NS, file_states
+from soundbite_tools.sources.recordings import NO_FILE_NS, file_states
 from soundbite_tools.sources.sources import asset_id_for, title_for
 from soundbite_tools.text import LONGEST_TITLE, clock_range, listed, plain_text
 from soundbite_tools.words.timed_words import TimedWords, letters

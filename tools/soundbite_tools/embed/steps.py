@@ -32,7 +32,7 @@ from soundbite_tools.embed.spending import TaskFigures, check_budget
 from soundbite_tools.embed.uploads import earlier_upload, ready_asset, remove_upload
 from soundbite_tools.embed.writing import Answer, finish, write
 from soundbite_tools.errors import RecordingRemoved, WorkFailed
-from soundbite_tools.sources.presence import is_live
+from soundbite_tools.sources.recordings import is_live
 
 if TYPE_CHECKING:
     from soundbite_api import AudioInput, EmbeddingData, EmbeddingMetadata, EmbeddingTask, TaskAnswer

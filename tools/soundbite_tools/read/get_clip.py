@@ -19,7 +19,7 @@ from soundbite_tools.requests import SoundFormat
 from soundbite_tools.results import ClipDetail
 from soundbite_tools.sources.files import is_silent_copy, silent_flac, sound_file, write_whole
 from soundbite_tools.sources.local_media import MIME_TYPES, MediaProblem
-from soundbite_tools.sources.presence import file_states
+from soundbite_tools.sources.recordings import file_states
 from soundbite_tools.sources.sources import source_label
 from soundbite_tools.speakers import SpeakerLabels, speaker_labels
 from soundbite_tools.text import (

@@ -12,8 +12,7 @@ from soundbite_tools.embed.results import clips_in
 from soundbite_tools.embed.spending import TaskFigures, spending_note
 from soundbite_tools.errors import raises_problems
 from soundbite_tools.results import AssetResult, LibraryListing
-from soundbite_tools.sources.names import origins
-from soundbite_tools.sources.presence import file_notes, file_states
+from soundbite_tools.sources.recordings import file_notes, file_states, origins
 from soundbite_tools.sources.sources import source_label
 from soundbite_tools.text import Room, clock_length, first_that_fits, folded, language_label, rounded_sec, shorten
 

@@ -42,8 +42,7 @@ from soundbite_tools.search.ranking import (
 )
 from soundbite_tools.search.selection import maker_of, select_clips
 from soundbite_tools.search.words import asks_for_sound, distinct_terms
-from soundbite_tools.sources.names import origins
-from soundbite_tools.sources.presence import file_states
+from soundbite_tools.sources.recordings import file_states, origins
 from soundbite_tools.speakers import speaker_labels, with_speakers_by_name
 from soundbite_tools.text import (
     ERASED,
@@ -61,7 +60,7 @@ if TYPE_CHECKING:
     from soundbite_tools.library import Library
     from soundbite_tools.requests import Modality, Question, SearchRequest
     from soundbite_tools.search.selection import Selection
-    from soundbite_tools.sources.presence import FileState
+    from soundbite_tools.sources.recordings import FileState
 
 
 _MARK_CHARS = 12

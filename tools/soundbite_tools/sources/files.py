@@ -21,7 +21,7 @@ import anyio.to_thread
 from soundbite_api import FileChanged, NoRegularFile, OpenFile, SourceFile
 from soundbite_api.files import FileIdentity
 from soundbite_tools.errors import SourceProblem, WorkFailed
-from soundbite_tools.sources.presence import as_spelled
+from soundbite_tools.sources.disk import as_spelled
 from soundbite_tools.text import file_label, plain_text
 
 if TYPE_CHECKING:

@@ -24,9 +24,10 @@ from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.renewal import release_path
 from soundbite_tools.embed.spending import TaskFigures
 from soundbite_tools.errors import SourceProblem, raises_problems
+from soundbite_tools.sources.disk import can_tell_writers, written_files
 from soundbite_tools.sources.files import allowed_file, read_facts
 from soundbite_tools.sources.local_media import MediaProblem
-from soundbite_tools.sources.presence import LIVE_PREFIX, can_tell_writers, is_live, written_files
+from soundbite_tools.sources.recordings import LIVE_PREFIX, is_live
 from soundbite_tools.sources.sources import asset_id_for, title_for
 from soundbite_tools.text import LONGEST_TITLE, changed_tags, plain_text, quoted, time_reached
 

@@ -25,7 +25,7 @@ from soundbite_tools.embed.transcripts import transcript_of
 from soundbite_tools.embed.writing import Recording, clips_of, is_removed, joined_transcript
 from soundbite_tools.errors import RecordingRemoved
 from soundbite_tools.library import current_space
-from soundbite_tools.sources.presence import NO_FILE_NS
+from soundbite_tools.sources.recordings import NO_FILE_NS
 from soundbite_tools.text import time_reached
 from soundbite_tools.words.timed_words import TimedWords
 

@@ -1,62 +1,24 @@
-"""Where files are, as the disk spells them, and whether they are what they were; and who writes to them."""
+"""What the disk says of files, and the system: how a path is spelled, and who has a file open for writing."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import stat
 import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-import anyio.to_thread
-
-from soundbite_tools.text import quoted, shorten
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from soundbite_store import Asset
+    pass
 
-FileState = Literal["", "gone", "changed"]
-NO_FILE_NS = -1
-"""The modification time of a recording whose file is another recording's by now."""
-LIVE_PREFIX = "live:"
-"""Begins what stands for the content of a recording while that is being written."""
-_LONGEST_TITLE = 60
 _WRITE_MODES = os.O_WRONLY | os.O_RDWR
 _PROCESSES = Path("/proc")
 _LSOF_TIMEOUT_S = 10.0
 # Of the Win32 API: CreateFileW, and its error for a file that is open in a way that does not go with it.
 _GENERIC_READ, _SHARE_READ_DELETE, _OPEN_EXISTING, _SHARING_VIOLATION = 0x80000000, 1 | 4, 3, 32
-
-
-def is_live(asset: Asset) -> bool:
-    """Return whether a recording is still being written."""
-    return asset.content_hash.startswith(LIVE_PREFIX) and asset.mtime_ns != NO_FILE_NS
-
-
-async def file_states(assets: Iterable[Asset]) -> dict[str, FileState]:
-    """Return, by id, what became of the files of recordings; those that are as they were are left out."""
-    files = [asset for asset in assets if asset.source_kind == "file"]
-    if not files:
-        return {}
-    states: dict[str, FileState] = await anyio.to_thread.run_sync(lambda: dict(map(_named_state, files)))
-    return {asset_id: state for asset_id, state in states.items() if state}
-
-
-def file_notes(assets: Iterable[Asset], states: dict[str, FileState]) -> list[str]:
-    """Return a sentence for each of these recordings whose file is not what it was."""
-    notes = {
-        "gone": "is gone: its sound can't be played until `soundbite relink FOLDER` finds the file.",
-        "changed": "changed since it was embedded: add it again to renew its clips.",
-    }
-    return [
-        f"The file of {quoted(shorten(asset.title, _LONGEST_TITLE))} {notes[state]}"
-        for asset in assets
-        if (state := states.get(asset.asset_id))
-    ]
 
 
 def as_spelled(path: Path) -> Path:
@@ -81,22 +43,6 @@ def as_spelled(path: Path) -> Path:
             part = names[0]
         spelled /= part
     return spelled
-
-
-def _named_state(asset: Asset) -> tuple[str, FileState]:
-    return asset.asset_id, _state(asset)
-
-
-def _state(asset: Asset) -> FileState:
-    try:
-        facts = Path(asset.source_uri).lstat()  # a link in its place is not followed
-    except OSError:
-        return "gone"
-    if asset.mtime_ns == NO_FILE_NS or not stat.S_ISREG(facts.st_mode):
-        return "gone"
-    return (
-        "" if is_live(asset) or (facts.st_size, facts.st_mtime_ns) == (asset.size_bytes, asset.mtime_ns) else "changed"
-    )
 
 
 def can_tell_writers() -> bool:

@@ -1,21 +1,33 @@
-"""The recording that a person names: by its id, its title, its file, or a part of these; and namesakes told apart."""
+"""Recordings as people know them: by id, title, file or a part of these, namesakes told apart; and their files.
+
+A file may be gone, changed, or be written still.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
-from typing import TYPE_CHECKING
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote, urlsplit
 
+import anyio.to_thread
+
 from soundbite_tools.errors import UnknownId
-from soundbite_tools.text import folded, plain_text, quoted
+from soundbite_tools.text import folded, plain_text, quoted, shorten
 
 if TYPE_CHECKING:
     from soundbite_store import Asset, Ledger
 
+FileState = Literal["", "gone", "changed"]
+NO_FILE_NS = -1
+"""The modification time of a recording whose file is another recording's by now."""
+LIVE_PREFIX = "live:"
+"""Begins what stands for the content of a recording while that is being written."""
+_LONGEST_TITLE = 60
 _ASSETS_READ = 100_000
 _SHOWN = 5
 _LONGEST = 60
@@ -143,3 +155,46 @@ def _traits(names: Sequence[str]) -> tuple[str, ...]:
 
 def _ends(names: Sequence[str]) -> list[str]:
     return ["/".join(names[:count][::-1]) for count in range(2, len(names) + 1)]
+
+
+def is_live(asset: Asset) -> bool:
+    """Return whether a recording is still being written."""
+    return asset.content_hash.startswith(LIVE_PREFIX) and asset.mtime_ns != NO_FILE_NS
+
+
+async def file_states(assets: Iterable[Asset]) -> dict[str, FileState]:
+    """Return, by id, what became of the files of recordings; those that are as they were are left out."""
+    files = [asset for asset in assets if asset.source_kind == "file"]
+    if not files:
+        return {}
+    states: dict[str, FileState] = await anyio.to_thread.run_sync(lambda: dict(map(_named_state, files)))
+    return {asset_id: state for asset_id, state in states.items() if state}
+
+
+def file_notes(assets: Iterable[Asset], states: dict[str, FileState]) -> list[str]:
+    """Return a sentence for each of these recordings whose file is not what it was."""
+    notes = {
+        "gone": "is gone: its sound can't be played until `soundbite relink FOLDER` finds the file.",
+        "changed": "changed since it was embedded: add it again to renew its clips.",
+    }
+    return [
+        f"The file of {quoted(shorten(asset.title, _LONGEST_TITLE))} {notes[state]}"
+        for asset in assets
+        if (state := states.get(asset.asset_id))
+    ]
+
+
+def _named_state(asset: Asset) -> tuple[str, FileState]:
+    return asset.asset_id, _state(asset)
+
+
+def _state(asset: Asset) -> FileState:
+    try:
+        facts = Path(asset.source_uri).lstat()  # a link in its place is not followed
+    except OSError:
+        return "gone"
+    if asset.mtime_ns == NO_FILE_NS or not stat.S_ISREG(facts.st_mode):
+        return "gone"
+    return (
+        "" if is_live(asset) or (facts.st_size, facts.st_mtime_ns) == (asset.size_bytes, asset.mtime_ns) else "changed"
+    )
