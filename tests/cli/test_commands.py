@@ -180,6 +180,16 @@ def test_why_an_address_could_not_be_added_is_said_once_with_what_to_do(shelf: A
     assert said.startswith("talk.mp3: The URL answered with status 404. Check that the file plays, or that its address")
 
 
+def test_a_title_that_the_locale_can_not_write_is_listed_all_the_same(shelf: Any, run: Any) -> None:
+    assert run("rename", "rain", "会议 🎙").code == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "soundbite_server", "list"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "会议 🎙" in done.stdout.decode()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -110,6 +110,20 @@ def test_a_bad_setting_stops_the_start_with_one_sentence(tmp_path: Path) -> None
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("command", ["list", "add none.wav", "serve"])
+def test_a_working_folder_that_was_deleted_stops_no_command(command: str, tmp_path: Path) -> None:
+    code = (
+        "import os, runpy, sys\n"
+        "os.rmdir(os.getcwd())\n"
+        f"sys.argv = ['soundbite', *{command.split()!r}]\n"
+        "runpy.run_module('soundbite_server', run_name='__main__')"
+    )
+    (tmp_path / "gone").mkdir()
+    done = run("-c", code, cwd=tmp_path / "gone", SOUNDBITE_HOME=str(tmp_path / "home"), SOUNDBITE_WORKERS="1")
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (2 if command.startswith("add") else 0), done.stderr
+
+
 @pytest.mark.parametrize("command", ["serve", "serve --http 127.0.0.1:0", "engine --port 0", "list", "tasks", "usage"])
 def test_a_home_that_can_not_be_made_stops_the_start(command: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import os
 import sys
 
@@ -143,5 +144,17 @@ def main() -> None:
     # Loading makes some hundred thousand objects that stay. With Python's own threshold a tenth of a short command goes
     # into looking through them, and a server does so again every few questions.
     gc.set_threshold(20_000)
+    _take_any_surroundings()
     with report_failures():
         sys.exit(cli(prog_name="soundbite", standalone_mode=False) or 0)
+
+
+def _take_any_surroundings() -> None:
+    """Run in a working folder that was deleted, and write titles in scripts that the locale does not know."""
+    try:
+        os.getcwd()  # noqa: PTH109 - nothing but whether it fails
+    except OSError:
+        os.chdir("/")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file or a program gets UTF-8; a terminal what it can show.
+        sys.stdout.reconfigure(encoding=None if sys.stdout.isatty() else "utf-8", errors="replace")
