@@ -14,6 +14,7 @@ log-probability of its words.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -178,7 +179,8 @@ def _heard(
 def _gaps(phrases: Sequence[Phrase], ticks: Floats) -> Iterator[tuple[int, int]]:
     """From which tick to which much is said that is in no phrase; none where nothing was recognised at all."""
     words = [word for phrase in phrases for word in phrase.words]
-    begins = [0, *(int(word.end_sec / TICK_SEC) for word in words)]
+    # Never the tick in which a word ends: what begins there would be sorted in front of a short word at its end.
+    begins = [0, *(math.ceil(word.end_sec / TICK_SEC) for word in words)]
     ends = [*(int(word.start_sec / TICK_SEC) for word in words), ticks.size]
     for first, last in zip(begins, ends, strict=True) if words else ():
         if (ticks[first:last] >= _LIKELY_SPEECH).sum() >= _GAP_TICKS:

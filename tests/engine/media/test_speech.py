@@ -15,6 +15,7 @@ from ctranslate2 import StorageView
 from soundbite_engine.analysis.listening import listen, passages, plan
 from soundbite_engine.analysis.work import Meter, Work
 from soundbite_engine.audio.decode import decode_to_scratch, decoded_blocks
+from soundbite_engine.audio.scratch import SPEECH_FILE
 from soundbite_engine.audio.spectra import as_floats
 from soundbite_engine.errors import EngineError
 from soundbite_engine.profiles import base_profile
@@ -27,7 +28,7 @@ from soundbite_engine.speech.recognition import (
     warnings_about,
     words_of,
 )
-from soundbite_engine.speech.transcripts import Recognition, Word
+from soundbite_engine.speech.transcripts import Recognition, Word, transcript
 from soundbite_engine.speech.whisper import Phrase, Recogniser
 from soundbite_engine.workers.plans import (
     PASSAGE_SEC,
@@ -285,6 +286,22 @@ def test_what_the_network_leaves_out_is_recognised_by_itself(
     text = " ".join(word.value for word in found.words)
     assert [part for part in texts if part not in text] == []
     assert [word.start_sec for word in found.words] == sorted(word.start_sec for word in found.words)
+
+
+def test_what_was_left_out_never_comes_before_the_end_of_the_word_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / SOUND_FILE).write_bytes(bytes(2 * 16_000 * 4))
+    np.save(tmp_path / SPEECH_FILE, np.ones(4 * 16_000 // TICK_SAMPLES, np.float32))
+    # The first sentence ends with a word of no length, inside of a tick; the network stopped there.
+    written = [
+        [Phrase((Word("At", 0.0, 0.8), Word("the", 0.8, 1.7), Word("shop.", 1.7, 1.7)))],
+        [Phrase((Word("Please", 0.0, 0.5), Word("remember.", 0.5, 1.5)))],
+    ]
+    network = SimpleNamespace(phrases=lambda *_: [written.pop(0)])
+    monkeypatch.setattr(Recogniser, "load", lambda *_: network)
+    words = recognise(lambda _: None, str(tmp_path), [((0, 64_000),)], 0.0, "", "en").words
+    assert transcript(words).text == "At the shop. Please remember."
 
 
 async def test_the_newest_names_of_a_glossary_go_to_the_recogniser(tmp_path: Path) -> None:
