@@ -152,6 +152,20 @@ async def test_a_job_of_another_process_is_stopped_first(
         assert await _rows(library, begun.asset_id) == 0
 
 
+async def test_who_waits_for_a_recording_that_another_process_removes_is_told_so(
+    open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
+) -> None:
+    platform.stop_at("POST assets")
+    async with open_library() as library, open_library() as other, asyncio.timeout(BOUND_SEC):
+        begun = await embed_audio(library, recording.name, wait_seconds=0)
+
+        async def removed(*_: object) -> None:
+            await (await other.ledger()).forget_asset(begun.asset_id)
+
+        with pytest.raises(UnknownId, match="The recording was removed"):
+            await get_task(library, begun.task_id, wait_seconds=BOUND_SEC, on_progress=removed)
+
+
 async def test_a_store_that_is_busy_is_not_taken_for_a_job(
     open_library: OpenLibrary, recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ from soundbite_tools.embed.params import EmbedParams
 from soundbite_tools.embed.registry import Registry
 from soundbite_tools.embed.steps import embed
 from soundbite_tools.embed.writing import is_removed
-from soundbite_tools.errors import UnknownId, WorkFailed, problem_of
+from soundbite_tools.errors import RecordingRemoved, WorkFailed, problem_of
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -101,7 +101,7 @@ class Jobs:
         Cancelling this call does not touch the job.
 
         Raises:
-            UnknownId: there is no such task.
+            RecordingRemoved: the task is gone, with its recording.
             StoreError: the ledger can't be read, or the job ended while this waited because the store takes nothing.
         """
         run = self._running.get(task_id)  # before anything is awaited, for it may end meanwhile
@@ -132,11 +132,7 @@ class Jobs:
         ledger = await self.library.ledger()
         if task := await ledger.get_task(task_id):
             return task
-        raise UnknownId(
-            f"There is no task {task_id!r}.",
-            "Call list_audio: it shows the recordings with their task ids.",
-            code="unknown_task",
-        )
+        raise RecordingRemoved  # whoever waits for a task has seen it
 
     async def _run(self, task_id: str) -> None:
         run = self._running[task_id]
