@@ -10,32 +10,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from soundbite_api.client import (
-        HOSTED_BASE_URL,
-        AudioEmbeddings,
-        ClipVectors,
-        PartAnswer,
-        PlatformClient,
-        TaskAnswer,
-        TextEmbedding,
-    )
+    from soundbite_api.client import AudioEmbeddings, PartAnswer, PlatformClient, TaskAnswer
     from soundbite_api.embeddings import (
         MOST_CLIPS,
         AudioInput,
         EmbeddingData,
         EmbeddingMetadata,
-        EmbeddingResponse,
         EmbeddingTask,
         EmbeddingUsage,
         FixedSegmentation,
         MediaSource,
         Segmentation,
         SpokenText,
-        TaskPage,
-        TaskPart,
         TaskProgress,
-        TextInput,
-        absolute_times,
     )
     from soundbite_api.errors import (
         AssetFailed,
@@ -52,24 +39,15 @@ if TYPE_CHECKING:
     )
     from soundbite_api.files import ABOUT_TRACKS, FileChanged, NoRegularFile, OpenFile, SourceFile
     from soundbite_api.rate_limits import RateLimit, read_rate_limits
-    from soundbite_api.spaces import (
-        HOSTED_DIMENSION,
-        HOSTED_MODEL,
-        HOSTED_MODELS,
-        LONGEST_SINGLE_SEC,
-        MARENGO_35,
-        EmbeddedSpace,
-        model_of,
-        refusal,
-    )
+    from soundbite_api.spaces import HOSTED_MODEL, LONGEST_SINGLE_SEC, MARENGO_35, EmbeddedSpace, model_of, refusal
     from soundbite_api.transport import BackOff, PollPolicy, RetryPolicy
-    from soundbite_api.wire import Asset, AssetPage, TimedText, Transcription, UploadTicket
+    from soundbite_api.wire import Asset, TimedText, Transcription, UploadTicket
 
 _NAMES = {
-    "client": "AudioEmbeddings ClipVectors HOSTED_BASE_URL PartAnswer PlatformClient TaskAnswer TextEmbedding",
+    "client": "AudioEmbeddings PartAnswer PlatformClient TaskAnswer",
     "embeddings": (
-        "AudioInput EmbeddingData EmbeddingMetadata EmbeddingResponse EmbeddingTask EmbeddingUsage FixedSegmentation "
-        "MOST_CLIPS MediaSource Segmentation SpokenText TaskPage TaskPart TaskProgress TextInput absolute_times"
+        "AudioInput EmbeddingData EmbeddingMetadata EmbeddingTask EmbeddingUsage FixedSegmentation "
+        "MOST_CLIPS MediaSource Segmentation SpokenText TaskProgress"
     ),
     "errors": (
         "AssetFailed MalformedResponse NotFound PlatformError PlatformFault PlatformUnreachable "
@@ -77,73 +55,23 @@ _NAMES = {
     ),
     "files": "ABOUT_TRACKS FileChanged NoRegularFile OpenFile SourceFile",
     "rate_limits": "RateLimit read_rate_limits",
-    "spaces": (
-        "EmbeddedSpace HOSTED_DIMENSION HOSTED_MODEL HOSTED_MODELS LONGEST_SINGLE_SEC MARENGO_35 model_of refusal"
-    ),
+    "spaces": "EmbeddedSpace HOSTED_MODEL LONGEST_SINGLE_SEC MARENGO_35 model_of refusal",
     "transport": "BackOff PollPolicy RetryPolicy",
-    "wire": "Asset AssetPage TimedText Transcription UploadTicket",
+    "wire": "Asset TimedText Transcription UploadTicket",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
 
+# fmt: off
 __all__ = [
-    "ABOUT_TRACKS",
-    "HOSTED_BASE_URL",
-    "HOSTED_DIMENSION",
-    "HOSTED_MODEL",
-    "HOSTED_MODELS",
-    "LONGEST_SINGLE_SEC",
-    "MARENGO_35",
-    "MOST_CLIPS",
-    "Asset",
-    "AssetFailed",
-    "AssetPage",
-    "AudioEmbeddings",
-    "AudioInput",
-    "BackOff",
-    "ClipVectors",
-    "EmbeddedSpace",
-    "EmbeddingData",
-    "EmbeddingMetadata",
-    "EmbeddingResponse",
-    "EmbeddingTask",
-    "EmbeddingUsage",
-    "FileChanged",
-    "FixedSegmentation",
-    "MalformedResponse",
-    "MediaSource",
-    "NoRegularFile",
-    "NotFound",
-    "OpenFile",
-    "PartAnswer",
-    "PlatformClient",
-    "PlatformError",
-    "PlatformFault",
-    "PlatformUnreachable",
-    "PollPolicy",
-    "RateLimit",
-    "RateLimited",
-    "RequestRefused",
-    "RetryPolicy",
-    "Segmentation",
-    "SourceFile",
-    "SpokenText",
-    "TaskAnswer",
-    "TaskFailed",
-    "TaskPage",
-    "TaskPart",
-    "TaskProgress",
-    "TextEmbedding",
-    "TextInput",
-    "TimedText",
-    "TooLarge",
-    "Transcription",
-    "Unauthorized",
-    "UploadTicket",
-    "absolute_times",
-    "model_of",
-    "read_rate_limits",
-    "refusal",
+    "ABOUT_TRACKS", "HOSTED_MODEL", "LONGEST_SINGLE_SEC", "MARENGO_35", "MOST_CLIPS", "Asset", "AssetFailed",
+    "AudioEmbeddings", "AudioInput", "BackOff", "EmbeddedSpace", "EmbeddingData", "EmbeddingMetadata", "EmbeddingTask",
+    "EmbeddingUsage", "FileChanged", "FixedSegmentation", "MalformedResponse", "MediaSource", "NoRegularFile",
+    "NotFound", "OpenFile", "PartAnswer", "PlatformClient", "PlatformError", "PlatformFault", "PlatformUnreachable",
+    "PollPolicy", "RateLimit", "RateLimited", "RequestRefused", "RetryPolicy", "Segmentation", "SourceFile",
+    "SpokenText", "TaskAnswer", "TaskFailed", "TaskProgress", "TimedText", "TooLarge", "Transcription", "Unauthorized",
+    "UploadTicket", "model_of", "read_rate_limits", "refusal",
 ]
+# fmt: on
 
 
 if not TYPE_CHECKING:  # a type checker takes the names from the imports above, and knows of no others

@@ -28,10 +28,10 @@ from soundbite_store.errors import (
 )
 from soundbite_store.filters import AssetSpeaker, ClipFilter
 from soundbite_store.lance.clip_store import ClipStore
-from soundbite_store.lance.places import StoreAccess, StoreCapabilities, capabilities_of
+from soundbite_store.lance.places import StoreAccess, capabilities_of
 from soundbite_store.lance.rescue import Holding, LostTable, StoreRescue
 from soundbite_store.ledger.assets import Unscrubbed
-from soundbite_store.ledger.ledger import ForgottenRecords, Ledger, Salvage, ledger_damage, salvage_ledger
+from soundbite_store.ledger.ledger import Ledger, ledger_damage, salvage_ledger
 from soundbite_store.ledger.records import (
     BROUGHT,
     Asset,
@@ -42,13 +42,10 @@ from soundbite_store.ledger.records import (
     Speaker,
     StoredTranscript,
     Task,
-    TaskChanges,
-    TaskStatus,
     TimedText,
     Usage,
     asset_from,
     is_touched,
-    joined,
     length_of,
     to_json,
     within,
@@ -56,86 +53,21 @@ from soundbite_store.ledger.records import (
 from soundbite_store.ledger.transcripts import Erased, LedgerChange, doubtful_words, in_force, is_hardly_understood
 from soundbite_store.ledger.voices import ErasedVoice, Voice, Voices, is_same_speaker
 from soundbite_store.locks import OwnerLock
-from soundbite_store.repair.mending import DamagedRow, MendResult, SpaceScan
+from soundbite_store.repair.mending import MendResult, SpaceScan
 from soundbite_store.rewriting import RowChange, changed_rows, encoded_changes, encoded_vector, finish_rewrites
 from soundbite_store.shared.catalogue import Sharing
 from soundbite_store.shared.exchange import ExchangeResult, export_library, import_library, is_export
 
+# fmt: off
 __all__ = [
-    "BROUGHT",
-    "Asset",
-    "AssetSpeaker",
-    "BadVector",
-    "Clip",
-    "ClipFilter",
-    "ClipHit",
-    "ClipStore",
-    "Correction",
-    "CorrectionKind",
-    "DamagedRow",
-    "Envelope",
-    "Erased",
-    "ErasedVoice",
-    "ExchangeResult",
-    "ExportProblem",
-    "ForgottenRecords",
-    "Holding",
-    "Ledger",
-    "LedgerChange",
-    "LostTable",
-    "MendResult",
-    "OwnerLock",
-    "RowChange",
-    "Salvage",
-    "Sharing",
-    "SourceKind",
-    "Space",
-    "SpaceInfo",
-    "SpaceMismatch",
-    "SpaceScan",
-    "Speaker",
-    "StoreAccess",
-    "StoreBusy",
-    "StoreCapabilities",
-    "StoreCorrupt",
-    "StoreError",
-    "StoreFull",
-    "StoreRescue",
-    "StoreTooNew",
-    "StoreUnavailable",
-    "StoredClip",
-    "StoredTranscript",
-    "Task",
-    "TaskChanges",
-    "TaskStatus",
-    "TimedText",
-    "Unscrubbed",
-    "UpsertResult",
-    "Usage",
-    "VectorIndex",
-    "Voice",
-    "Voices",
-    "asset_from",
-    "capabilities_of",
-    "changed_rows",
-    "clip_id_for",
-    "digest_of",
-    "doubtful_words",
-    "encoded_changes",
-    "encoded_vector",
-    "export_library",
-    "finish_rewrites",
-    "import_library",
-    "in_force",
-    "is_export",
-    "is_hardly_understood",
-    "is_same_speaker",
-    "is_touched",
-    "joined",
-    "ledger_damage",
-    "length_of",
-    "one_a_span",
-    "salvage_ledger",
-    "to_json",
-    "within",
+    "BROUGHT", "Asset", "AssetSpeaker", "BadVector", "Clip", "ClipFilter", "ClipHit", "ClipStore", "Correction",
+    "CorrectionKind", "Envelope", "Erased", "ErasedVoice", "ExchangeResult", "ExportProblem", "Holding", "Ledger",
+    "LedgerChange", "LostTable", "MendResult", "OwnerLock", "RowChange", "Sharing", "SourceKind", "Space", "SpaceInfo",
+    "SpaceMismatch", "SpaceScan", "Speaker", "StoreAccess", "StoreBusy", "StoreCorrupt", "StoreError", "StoreFull",
+    "StoreRescue", "StoreTooNew", "StoreUnavailable", "StoredClip", "StoredTranscript", "Task", "TimedText",
+    "Unscrubbed", "UpsertResult", "Usage", "VectorIndex", "Voice", "Voices", "asset_from", "capabilities_of",
+    "changed_rows", "clip_id_for", "digest_of", "doubtful_words", "encoded_changes", "encoded_vector", "export_library",
+    "finish_rewrites", "import_library", "in_force", "is_export", "is_hardly_understood", "is_same_speaker",
+    "is_touched", "ledger_damage", "length_of", "one_a_span", "salvage_ledger", "to_json", "within",
 ]
+# fmt: on

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.intp]
 
-MOST_GROUPS = 20
 _MOST_TRIED = 12
 _STARTS = 4
 _MOST_ROUNDS = 50
