@@ -37,7 +37,7 @@ from libraries.recordings import made_asset, made_clip
 from machine.peaks import current_mb, process_family
 from storage.data import Sounds
 
-from soundbite_engine.workers.memory import give_back, give_back_large_blocks_at_once
+from soundbite_engine.machine import give_back, give_back_large_blocks_at_once
 from soundbite_server.libraries import open_jobs
 from soundbite_server.settings import Settings
 from soundbite_store import ClipStore, Space, StoredTranscript, TimedText

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from soundbite_engine.errors import CHECK_PACKS, EngineError
+from soundbite_engine.machine import give_back
 from soundbite_engine.space import Floats, unit_rows
 from soundbite_engine.speech.transcripts import Sentence
-from soundbite_engine.workers.memory import give_back
 
 MODEL, TOKENIZER = "model.onnx", "tokenizer.json"
 MOST_TOKENS = 256

@@ -104,10 +104,9 @@ def build_server(
     register_completions(server, current)
     _register_health(server, current)
     if http:
-        from soundbite_server.http.files import register_clip_links
+        from soundbite_server.http.files import register_clip_links, register_uploads
         from soundbite_server.http.recordings import register_recordings
         from soundbite_server.http.services import Routes
-        from soundbite_server.http.uploads import register_uploads
         from soundbite_server.page.player import register_player_page
 
         routes = Routes(server, (auth.required_scopes or ()) if auth else None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
-from soundbite_engine.workers.memory import give_back, give_back_large_blocks_at_once
+from soundbite_engine.machine import give_back, give_back_large_blocks_at_once
 from soundbite_server.http.callers import LOCAL, principal
 from soundbite_tools import ToolProblem, WorkFailed, sentence
 

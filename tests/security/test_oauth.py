@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from handshake import HEADERS, HELLO
 from jwt.algorithms import RSAAlgorithm
 
-from soundbite_server.http import tokens
+from soundbite_server.http import app
 from soundbite_server.http.app import build_http_app
 from soundbite_server.http.settings import HttpSettings
 
@@ -234,7 +234,7 @@ async def test_a_token_of_nobody_and_what_is_no_token_are_refused(
 async def test_a_key_that_the_issuer_changes_while_the_server_runs_is_taken_and_the_old_one_no_more(
     tmp_path: Path, issuer: Issuer, key: RSAPrivateKey, stranger: RSAPrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokens, "_ASKED_EVERY_S", 0.0)
+    monkeypatch.setattr(app, "_ASKED_EVERY_S", 0.0)
     async with opened(tmp_path, issuer) as door:
         assert await door.status(signed(key)) == 200
         issuer.publish(k2=stranger)
@@ -246,7 +246,7 @@ async def test_a_key_that_the_issuer_changes_while_the_server_runs_is_taken_and_
 async def test_names_of_keys_that_nobody_knows_do_not_make_the_server_ask_each_time(
     tmp_path: Path, issuer: Issuer, key: RSAPrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokens, "_ASKED_EVERY_S", 3600.0)
+    monkeypatch.setattr(app, "_ASKED_EVERY_S", 3600.0)
     async with opened(tmp_path, issuer) as door:
         for number in range(20):
             assert await door.status(signed(key, kid=f"new-{number}")) == 401
@@ -258,8 +258,8 @@ async def test_names_of_keys_that_nobody_knows_do_not_make_the_server_ask_each_t
 async def test_while_the_issuer_is_down_its_known_keys_are_taken(
     way: str, tmp_path: Path, issuer: Issuer, key: RSAPrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tokens, "_KEYS_KEPT_S", 1e-6)  # so that each call asks
-    monkeypatch.setattr(tokens, "_ASKED_EVERY_S", 0.0)
+    monkeypatch.setattr(app, "_KEYS_KEPT_S", 1e-6)  # so that each call asks
+    monkeypatch.setattr(app, "_ASKED_EVERY_S", 0.0)
     bodies = {"no JSON": b"<html>502 Bad Gateway</html>", "no keys": b'{"keys": []}', "a list": b"[]"}
     async with opened(tmp_path, issuer) as door:
         assert await door.status(signed(key)) == 200
@@ -269,7 +269,7 @@ async def test_while_the_issuer_is_down_its_known_keys_are_taken(
             issuer.body = bodies[way]
         assert await door.status(signed(key)) == 200
         assert await door.status(signed(key, kid="k2")) == 401
-        monkeypatch.setattr(tokens, "_KEYS_TRUSTED_S", 0.0)
+        monkeypatch.setattr(app, "_KEYS_TRUSTED_S", 0.0)
         assert await door.status(signed(key)) == 401, "they are not good for ever"
 
 
@@ -277,8 +277,8 @@ async def test_an_issuer_that_was_never_there_lets_nobody_in_and_is_asked_once_i
     tmp_path: Path, issuer: Issuer, key: RSAPrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that does not answer must not make each caller wait for it."""
-    monkeypatch.setattr(tokens, "_FETCH_TIMEOUT_S", 0.3)
-    monkeypatch.setattr(tokens, "_ASKED_EVERY_S", 3600.0)
+    monkeypatch.setattr(app, "_FETCH_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(app, "_ASKED_EVERY_S", 3600.0)
     issuer.gate.clear()
     async with opened(tmp_path, issuer) as door:
         for _ in range(20):
@@ -286,5 +286,5 @@ async def test_an_issuer_that_was_never_there_lets_nobody_in_and_is_asked_once_i
         assert issuer.asked == 1
         assert (await door.http.get("/healthz")).status_code == 200
         issuer.gate.set()
-        monkeypatch.setattr(tokens, "_ASKED_EVERY_S", 0.0)
+        monkeypatch.setattr(app, "_ASKED_EVERY_S", 0.0)
         assert await door.status(signed(key)) == 200, "once it is there, its tokens are good"

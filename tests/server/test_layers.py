@@ -55,7 +55,7 @@ ROOMS = {
             "words",
         },  # the face, which names what the server may use
         "embed": {"", "sources", "words"},
-        "erase": {"", "embed", "sources", "words"},
+        "erase": {"", "embed", "words"},
         "groups": {"", "search"},
         "read": {"", "embed", "search", "sources", "words"},  # chapters weigh words as a search does
         "repair": {"", "embed", "sources"},

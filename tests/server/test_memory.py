@@ -13,7 +13,7 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
-from soundbite_engine.workers.memory import give_back
+from soundbite_engine.machine import give_back
 from soundbite_server import lifespan
 
 BOUND_SEC = 30.0
@@ -57,7 +57,7 @@ def test_a_large_block_goes_back_when_it_is_freed(is_asked: str, kept: str) -> N
     # In a process of its own: it can't be unasked.
     code = """
 import ctypes, sys
-from soundbite_engine.workers.memory import give_back_large_blocks_at_once
+from soundbite_engine.machine import give_back_large_blocks_at_once
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, (ctypes.c_size_t,)
 libc.free.argtypes = (ctypes.c_void_p,)

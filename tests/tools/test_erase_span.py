@@ -21,8 +21,7 @@ from tool_calls import (
 )
 
 from soundbite_store import ClipFilter, ClipStore, Ledger, Space
-from soundbite_tools import contents_of, finish_scrubbing, transcript_file, transcript_of_recording
-from soundbite_tools.erase import scrubbing
+from soundbite_tools import contents_of, finish_scrubbing, housekeeping, transcript_file, transcript_of_recording
 from soundbite_tools.errors import QuestionProblem, UnknownId, WorkFailed
 
 OpenLibrary = Callable[..., Any]
@@ -184,7 +183,7 @@ STEPS = [
     (Ledger, "apply_change"),
     (ClipStore, "upsert"),
     (Ledger, "end_rewrite"),
-    (scrubbing, "remove_cut_sound"),
+    (housekeeping, "remove_cut_sound"),
     (ClipStore, "purge"),
     (Ledger, "scrub"),
     (Ledger, "end_scrub"),
@@ -218,7 +217,7 @@ async def test_a_process_killed_at_a_step_leaves_old_or_new_and_the_next_one_goe
     try:
         async with open_library() as library:
             asset_id = (await embed_audio(library, recording.name)).asset_id
-            monkeypatch.setattr(place, name, run_at_once if place is scrubbing else run)
+            monkeypatch.setattr(place, name, run_at_once if place is housekeeping else run)
             await erase_span(library, asset_id, 6.0, 9.0)
     except BaseException:
         if not is_killed:

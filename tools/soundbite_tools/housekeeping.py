@@ -1,9 +1,13 @@
-"""Housekeeping: what can be made again, or has served its turn, does not pile up in the home folder."""
+"""Housekeeping: what can be made again, or has served its turn, does not pile up; what was deleted leaves every file.
+
+What is deleted is noted in the ledger first, and finished by whoever comes next.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import shutil
 import time
 from pathlib import Path
@@ -12,13 +16,19 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
+from soundbite_api import NotFound, PlatformError
 from soundbite_store import StoreError
-from soundbite_tools.erase.scrubbing import scrub
+from soundbite_tools.embed.copies import here, is_ours, silence_copy
 from soundbite_tools.errors import sentence
 from soundbite_tools.sources.files import INLINE_FOLDER, UPLOADS_FOLDER, delete
 from soundbite_tools.sources.local_media import MediaProblem
+from soundbite_tools.speakers import keep_voices
+from soundbite_tools.text import listed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from soundbite_store import Asset, Task, Unscrubbed
     from soundbite_tools.embed.jobs import Jobs
     from soundbite_tools.library import Library
 
@@ -26,6 +36,7 @@ _UNUSED_S = 24 * 3600.0
 _LONGEST_UPLOAD_NS = 24 * 3600 * 10**9
 
 log = logging.getLogger(__name__)
+_MOST_NAMED = 5
 
 
 async def make_ready(jobs: Jobs) -> None:
@@ -120,3 +131,136 @@ def _files(folder: Path) -> list[tuple[Path, int, int]]:
             continue
         files.append((path, facts.st_size, facts.st_mtime_ns))
     return files
+
+
+async def scrub_soon(jobs: Jobs, wait_s: float) -> list[str]:
+    """Scrub the library, in the background after `wait_s` seconds; returns what is to be told of it."""
+    outcome: list[str] = []
+    ended = anyio.Event()
+
+    async def work() -> None:
+        try:
+            await scrub(jobs.library)
+        except (StoreError, MediaProblem, OSError) as exc:
+            log.warning("What was deleted is not scrubbed from all files yet: %s", exc)
+            outcome.append(
+                f"It can't be found any more, but traces may be in the library's files still: {sentence(str(exc))} "
+                "The next start of Soundbite goes on with it."
+            )
+        finally:
+            ended.set()
+
+    jobs.beside(work)
+    with anyio.move_on_after(wait_s):
+        await ended.wait()
+        return outcome + await anyio.to_thread.run_sync(_set_aside, jobs.library.config.home)
+    return ["It can't be found any more; its traces are still being scrubbed from the library's files."]
+
+
+def _set_aside(home: Path) -> list[str]:
+    names = sorted({path.name for path in home.rglob("*.corrupt*")})
+    if not names:
+        return []
+    return [f"What a repair has set aside may hold it still, and is yours to delete: {listed(names[:_MOST_NAMED])}."]
+
+
+async def scrub(library: Library) -> None:
+    """Leave nothing of what was deleted in any file of the library; of a store that is elsewhere, in those here.
+
+    What was noted stays noted until it is done, so that it can be repeated after a kill at any moment.
+
+    Raises:
+        StoreError: another process keeps a file in use, or there is no room.
+        MediaProblem: the platform's state on this machine can't be written, or a copy of the sound.
+    """
+    ledger = await library.ledger()
+    if not await ledger.unscrubbed():
+        return
+    async with library.rewriting():
+        pending = await ledger.unscrubbed()
+        if not pending:
+            return
+        for one in pending:
+            await _clear(library, one)
+        await (await library.store()).purge()
+        await library.media_reader.scrub()
+        await ledger.forget_queries()
+        await ledger.scrub()
+        await ledger.end_scrub(pending)
+
+
+async def _clear(library: Library, one: Unscrubbed) -> None:
+    """Delete what is kept of a recording beside clips and ledger, or make it anew without what is erased."""
+    ledger, home = await library.ledger(), library.config.home
+    asset = await ledger.get_asset(one.asset_id)
+    asset = asset and await anyio.to_thread.run_sync(here, home, asset)
+    await anyio.to_thread.run_sync(remove_cut_sound, home, one.asset_id)
+    await library.media_reader.forget_file(Path(one.source_uri), one.content_hash)
+    await _delete_others(library, one, asset)
+    if asset is None or not asset.erased:
+        return
+    tasks = await ledger.list_tasks(None, asset_id=asset.asset_id)
+    if asset.source_kind in ("file", "base64") or not library.config.is_embedded:
+        for upload in await uploads_of(library, asset, tasks):
+            if note := await delete_upload(library, upload):
+                raise MediaProblem(note)
+        for task in tasks if asset.source_kind != "asset" else ():
+            await ledger.update_task(task.task_id, platform_asset_id="", platform_task_id="")
+        if is_ours(home, Path(asset.source_uri)):
+            await silence_copy(library, asset)
+        # That of an earlier attempt, which the ledger does not name any more.
+        earlier = Path(one.source_uri)
+        if is_ours(home, earlier) and not await ledger.find_asset_by_source(one.source_uri):
+            await anyio.to_thread.run_sync(delete, earlier)
+    else:
+        known = {upload for where, upload in await ledger.platform_assets_of(asset.content_hash)}
+        known |= {task.platform_asset_id for task in tasks if task.platform_asset_id}
+        for upload in sorted(known | ({asset.source_uri} if asset.source_kind == "asset" else set())):
+            await library.media_reader.silence(upload, asset.erased)
+    if voices := await library.voices(is_erasing=True):
+        await voices.erase_asset(asset.asset_id, is_forgotten=False)
+        await keep_voices(library, asset)
+
+
+async def _delete_others(library: Library, one: Unscrubbed, asset: Asset | None) -> None:
+    """Delete copies of a content that no recording is led to: sent again, or from before it was led to a file."""
+    ledger, folder = await library.ledger(), library.config.home / INLINE_FOLDER
+    names = [f"{one.content_hash}.audio"]
+    if copy_hash := await ledger.copy_of(one.content_hash):
+        names += [f"{copy_hash}{ending}" for ending in (".flac", ".mka")]
+    for path in (folder / name for name in names):
+        is_its = asset is not None and asset.source_uri == str(path)
+        if not (is_its or await ledger.find_asset_by_source(str(path))):
+            await anyio.to_thread.run_sync(delete, path)
+
+
+def remove_cut_sound(home: Path, asset_id: str) -> int:
+    """Delete the sounds that were cut from a recording; returns how many there were."""
+    # As cut_sound names them; an id that only begins like this one does not match.
+    cut = re.compile(re.escape(asset_id) + r"(-[0-9a-f]{1,8})?(-t(\d+|all))?-\d+-\d+\.[a-z0-9]+")
+    clips = home / "clips"
+    files = [path for path in clips.iterdir() if cut.fullmatch(path.name)] if clips.is_dir() else []
+    for path in files:
+        path.unlink(missing_ok=True)
+    return len(files)
+
+
+async def uploads_of(library: Library, asset: Asset | None, tasks: Iterable[Task]) -> set[str]:
+    """Return what the platform calls the uploads that we made of a recording."""
+    if asset is None or asset.source_kind == "asset":
+        return set()
+    platform, ledger = library.config.platform, await library.ledger()
+    known = await ledger.platform_assets_of(asset.content_hash)
+    named = {task.platform_asset_id for task in tasks if task.platform == platform and task.platform_asset_id}
+    return named | {upload for where, upload in known if where == platform}
+
+
+async def delete_upload(library: Library, upload: str) -> str:
+    """Delete an upload; returns a note where that could not be done."""
+    try:
+        await library.client.delete_asset(upload, is_forced=True)
+    except NotFound:
+        return ""
+    except PlatformError as exc:
+        return f"The upload {upload} could not be deleted from the platform: {sentence(exc.message)}"
+    return ""

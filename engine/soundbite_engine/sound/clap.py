@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from soundbite_engine.devices import onnx_providers
 from soundbite_engine.errors import CHECK_PACKS, EngineError
+from soundbite_engine.machine import onnx_providers
 from soundbite_engine.sound.sound_blocks import Described, heard_names
 from soundbite_engine.space import Floats, unit_rows
 from soundbite_engine.workers.jobs import Report

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from soundbite_engine.audio.spectra import Floats
-from soundbite_engine.devices import CPU, speech_device
 from soundbite_engine.errors import CHECK_PACKS, EngineError
+from soundbite_engine.machine import CPU, speech_device
 from soundbite_engine.speech.transcripts import UNSPACED_LANGUAGES, Word, sentence_runs
 from soundbite_engine.workers.plans import SAMPLE_RATE_HZ
 

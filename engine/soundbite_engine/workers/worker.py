@@ -21,8 +21,8 @@ import traceback
 from typing import Any, BinaryIO
 
 from soundbite_engine.errors import EngineError
+from soundbite_engine.machine import give_back_large_blocks_at_once
 from soundbite_engine.workers.jobs import HEADER, body_size, encode, find_job
-from soundbite_engine.workers.memory import give_back_large_blocks_at_once
 
 _NEW_USER_NAMESPACE = 0x10000000  # CLONE_NEWUSER and CLONE_NEWNET of <linux/sched.h>
 _NEW_NETWORK_NAMESPACE = 0x40000000

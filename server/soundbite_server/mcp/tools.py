@@ -79,7 +79,7 @@ async def _with_upload(ctx: ToolContext, problem: SourceProblem, source: str) ->
     http = ctx.request_context.lifespan_context.http
     if http is None or problem.code not in _NOT_HERE:
         return problem
-    from soundbite_server.http.uploads import upload_step
+    from soundbite_server.http.files import upload_step
     from soundbite_tools import UPLOAD_SCHEME, forget_unused
 
     await forget_unused(await library_of(ctx))

@@ -11,7 +11,7 @@ import ctranslate2
 import faster_whisper
 import pytest
 
-from soundbite_engine.devices import CPU, CUDA, onnx_providers, speech_device
+from soundbite_engine.machine import CPU, CUDA, onnx_providers, speech_device
 from soundbite_engine.speech.whisper import Recogniser
 
 

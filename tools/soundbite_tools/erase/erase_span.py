@@ -22,8 +22,8 @@ from soundbite_store import (
 )
 from soundbite_tools.embed.copies import is_ours
 from soundbite_tools.embed.spending import changed_counts
-from soundbite_tools.erase.scrubbing import scrub_soon
 from soundbite_tools.errors import QuestionProblem, UnknownId, WorkFailed, raises_problems
+from soundbite_tools.housekeeping import scrub_soon
 from soundbite_tools.text import clock_range, count_of, number, plain_text, quoted
 from soundbite_tools.transcript_requests import ErasureResult
 from soundbite_tools.words.rewording import REACH_SEC, ClipChanges, Span, clip_changes, distance_sec

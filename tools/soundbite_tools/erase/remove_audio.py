@@ -12,8 +12,8 @@ import anyio.to_thread
 from soundbite_store import ClipFilter, StoreBusy
 from soundbite_tools.embed.copies import here, is_ours
 from soundbite_tools.embed.results import RemovalResult
-from soundbite_tools.erase.scrubbing import delete_upload, remove_cut_sound, scrub_soon, uploads_of
 from soundbite_tools.errors import QuestionProblem, RecordingRemoved, WorkFailed, raises_problems
+from soundbite_tools.housekeeping import delete_upload, remove_cut_sound, scrub_soon, uploads_of
 from soundbite_tools.text import quoted
 
 if TYPE_CHECKING:

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 from soundbite_api import SourceFile
 from soundbite_store import BROUGHT, StoredTranscript, TimedText
 from soundbite_tools.errors import SourceProblem
-from soundbite_tools.sources.cues import one_after_the_other
 from soundbite_tools.sources.files import allowed_file
 from soundbite_tools.text import LONGEST_MARK, LONGEST_SPEAKER, clock, file_label, folded, plain_text, shorten
-from soundbite_tools.words.timed_words import spread_words
+from soundbite_tools.words.timed_words import one_after_the_other, spread_words
 
 if TYPE_CHECKING:
     from soundbite_store import Asset
