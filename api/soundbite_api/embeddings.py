@@ -278,3 +278,5 @@ class TaskPart(Response):
     until_sec: FiniteFloat
     data: list[EmbeddingData]
     transcription: Transcription | None = None
+    is_provisional: bool = False
+    """Whether it gives way to the next part, which begins where it does."""

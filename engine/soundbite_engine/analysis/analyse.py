@@ -7,25 +7,27 @@ back, and makes the items of the answer. Listening starts while the end of the f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-import numpy as np
-
+from soundbite_engine.analysis.items import Embedding, embeddings
 from soundbite_engine.analysis.parts import Part, PartFacts, PartRecords, Settling, joined_blocks, part_passages
-from soundbite_engine.analysis.work import Meter, Progress, Work, all_of, failing_as_one
-from soundbite_engine.errors import duration_exceeded
+from soundbite_engine.analysis.progress import Meter, Progress
+from soundbite_engine.analysis.work import Work, all_of, failing_as_one
+from soundbite_engine.errors import EngineError, duration_exceeded
 from soundbite_engine.profiles import Profile, base_profile
 from soundbite_engine.sound.sound_blocks import Described
-from soundbite_engine.space import BLOCKS, Floats, joined
 from soundbite_engine.speech.recognition import warnings_about, words_of
-from soundbite_engine.speech.transcripts import Recognition, Sentence, Transcript, Word, sayings, transcript
+from soundbite_engine.speech.transcripts import Recognition, Transcript, Word, sayings, transcript
 from soundbite_engine.speech.turns import Turn, with_speakers
 from soundbite_engine.workers.media import MediaFile
 from soundbite_engine.workers.plans import (
+    BEGINNING_TICKS,
     PARTS_FROM_SEC,
     SAMPLE_RATE_HZ,
+    TICK_SAMPLES,
     DecodeReport,
     Passage,
     Segment,
@@ -34,80 +36,10 @@ from soundbite_engine.workers.plans import (
 )
 from soundbite_engine.workers.pool import WorkerPool
 
-__all__ = ["Analysis", "AnalysisRequest", "Embedding", "Part", "PartRecords", "Progress", "analyse", "transcribe"]
+__all__ = ["Analysis", "AnalysisRequest", "Part", "PartRecords", "Progress", "analyse", "transcribe"]
 # Rounding must not refuse a recording of exactly the longest length.
 ROUNDING_SEC = 0.5
-
-
-@dataclass(frozen=True, eq=False)
-class Embedding:
-    """A vector (float32, unit length) of a span of the source, and the words said in it.
-
-    `probability` is the mean of the words', `language` that of most of them, empty where it is not known.
-    """
-
-    vector: Floats
-    option: str
-    scope: str
-    start_sec: float
-    end_sec: float
-    transcript: str
-    sounds: tuple[str, ...] = ()
-    """Names of what is heard in it."""
-    probability: float = 1.0
-    language: str = ""
-
-
-def embeddings(
-    segments: Sequence[Segment],
-    sayings: Sequence[Sentence],
-    whole_saying: Sentence,
-    heard: Described | None,
-    speech: Floats | None,
-    options: Sequence[str],
-    scopes: Sequence[str],
-    blocks: Mapping[str, int] = BLOCKS,
-) -> tuple[Embedding, ...]:
-    """The items of all `options` and `scopes`, from blocks by segment (None where not asked for).
-
-    `sayings` are what is said in each segment, `whole_saying` what is said in all.
-
-    A segment without words has no `transcription` item, and its `fused` vector is its sound alone.
-    """
-    items: list[Embedding] = []
-    if "clip" in scopes:
-        for option in options:
-            items.extend(_items(segments, sayings, heard, _vectors(option, heard, speech, blocks), option, "clip"))
-    if "asset" in scopes:
-        seconds = np.array([segment.seconds for segment in segments], np.float32)
-        words = np.array([len(saying.value.split()) for saying in sayings], np.float32)
-        whole = Segment(segments[0].start_sec, segments[-1].end_sec, "window")
-        heard_all = heard.as_one(seconds) if heard is not None else None
-        speech_mean = (words @ speech)[None] if speech is not None else None
-        for option in options:
-            vectors = _vectors(option, heard_all, speech_mean, blocks)
-            items.extend(_items([whole], [whole_saying], heard_all, vectors, option, "asset"))
-    return tuple(items)
-
-
-def _vectors(option: str, heard: Described | None, speech: Floats | None, blocks: Mapping[str, int]) -> Floats:
-    sound = heard.blocks if heard is not None and option in ("audio", "fused") else None
-    return joined(sound, speech if option in ("transcription", "fused") else None, blocks)
-
-
-def _items(
-    segments: Sequence[Segment],
-    sayings: Sequence[Sentence],
-    heard: Described | None,
-    vectors: Floats,
-    option: str,
-    scope: str,
-) -> Iterator[Embedding]:
-    names = heard.names if heard is not None else ((),) * len(segments)
-    for segment, saying, sounds, vector in zip(segments, sayings, names, vectors, strict=True):
-        if option != "transcription" or vector.any():
-            times = segment.start_sec, segment.end_sec
-            yield Embedding(vector, option, scope, *times, saying.value, sounds, saying.probability, saying.language)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -185,13 +117,18 @@ async def analyse(
     profile = request.profile
     async with scratch_folder() as folder:
         work = Work(pool, folder, profile, Meter(request.has_speech, on_progress))
-        report = await work.decode_and_listen(
-            request.media, request.start_sec, request.decoded_until_sec, request.track
-        )
-        if request.longest_sec is not None and report.end_sec - report.start_sec > request.longest_sec + ROUNDING_SEC:
-            raise duration_exceeded(None, request.longest_sec)
-        part_by_part = _PartByPart(work, request, report)
-        parts = await part_by_part.all(await work.plan(), records)
+        async with failing_as_one() as tasks:
+            beginning = tasks.create_task(_beginning(work.of_beginning(), request, records))
+            report = await work.decode_and_listen(
+                request.media, request.start_sec, request.decoded_until_sec, request.track
+            )
+            longest_sec = request.longest_sec
+            if longest_sec is not None and report.end_sec - report.start_sec > longest_sec + ROUNDING_SEC:
+                raise duration_exceeded(None, longest_sec)
+            part_by_part = _PartByPart(work, request, report)
+            if not work.beginning.is_set():
+                beginning.cancel()
+            parts = await part_by_part.all(await work.plan(), records, beginning)
     recognition = Recognition.joined([part.facts.recognition for part in parts])
     spoken = await asyncio.to_thread(_Speech.of, recognition, work.language, part_by_part.turns)
     segments = [segment for part in parts for segment in part.facts.segments]
@@ -230,6 +167,29 @@ async def transcribe(
     return spoken.transcript
 
 
+async def _beginning(work: Work, request: AnalysisRequest, records: PartRecords | None) -> Part | None:
+    """The first part of a long recording, before the whole was listened to, and so without who speaks.
+
+    None where it was made before, little is said at first, or it could not be made.
+    """
+    if records is None or records.earlier or not request.has_speech or request.spoken is not None:
+        return None
+    await work.beginning.wait()
+    report = DecodeReport(BEGINNING_TICKS * TICK_SAMPLES, request.start_sec, 0.0, ())
+    try:
+        groups = part_passages(await work.plan(BEGINNING_TICKS))
+        if len(groups) < 2:
+            return None
+        first = groups[0]
+        recognition = await work.recognise(first, report)
+        part = await _PartByPart(work, request, report).first(first, recognition, groups[1][0])
+    except EngineError as exc:
+        _log.info("The beginning was not made before the rest: %s", exc)
+        return None
+    await records.keep(part)
+    return part
+
+
 class _PartByPart:
     """The parts of one analysis, one after the other, while the words of the next ones are recognised."""
 
@@ -243,13 +203,22 @@ class _PartByPart:
         """So many segments of one length were given."""
         self._first_sec = report.start_sec
 
-    async def all(self, passages: tuple[Passage, ...], records: PartRecords | None) -> list[Part]:
-        """Every part; those of `records` as they are, and the others kept there, except for the last one."""
+    async def first(self, passages: Sequence[Passage], recognition: Recognition, following: Passage) -> Part:
+        """The first part alone; it is provisional."""
+        part = await self._part(1, passages, recognition, following, None)
+        return replace(part, facts=replace(part.facts, is_provisional=True))
+
+    async def all(
+        self, passages: tuple[Passage, ...], records: PartRecords | None, beginning: asyncio.Task[Part | None]
+    ) -> list[Part]:
+        """Every part; those of `records` as they are, and the others kept there, except for the last one.
+
+        The words of the `beginning` are not recognised again.
+        """
         has_speech, report = self._request.has_speech, self._report
         is_long = records is not None and report.end_sec - report.start_sec > PARTS_FROM_SEC
         whole: tuple[Passage, ...] = passages if has_speech else ()
         groups: list[Sequence[Passage]] = [*part_passages(whole)] if is_long and has_speech else [whole]
-        earlier = [records.of_number(at, group) if records else None for at, group in enumerate(groups, 1)]
         spoken = [passage for group in groups for passage in group]
         self._first_sec = self._begin_of(spoken[0]) if spoken else report.start_sec
         self._work.expect(spoken, report, len(groups))
@@ -259,16 +228,22 @@ class _PartByPart:
         async with failing_as_one() as tasks:
             # Before the words, and of the whole: where a speaker begins a clip ends, so no part is final without them.
             speakers = tasks.create_task(self._speakers(spoken))
+            await asyncio.wait([beginning])
+            provisional = None if beginning.cancelled() else beginning.result()
+            if records and records.has_provisional:
+                provisional = records.earlier[0]
+            first = 2 if provisional else 1
+            earlier = [records.of_number(at, group) if records else None for at, group in enumerate(groups, first)]
             recognised = [
-                tasks.create_task(self._recognise(group, known, after))
-                for group, known, after in zip(groups, earlier, [*groups[1:], ()], strict=True)
+                tasks.create_task(self._recognise(at, group, known or (provisional if at == 1 else None), after))
+                for at, (group, known, after) in enumerate(zip(groups, earlier, [*groups[1:], ()], strict=True), 1)
             ]
-            for number, (group, known) in enumerate(zip(groups, earlier, strict=True), 1):
-                recognition, is_last = await recognised[number - 1], number == len(groups)
+            for at, (group, known) in enumerate(zip(groups, earlier, strict=True), 1):
+                recognition, is_last = await recognised[at - 1], at == len(groups)
                 self.turns = self._settling.turns = await speakers
-                following = groups[number][0] if not is_last else None
+                following = groups[at][0] if not is_last else None
                 self._work.is_beside = not is_last
-                part = await self._part(number, group, recognition, following, known)
+                part = await self._part(at + first - 1, group, recognition, following, known)
                 if records and not is_last and part is not known:
                     await records.keep(part)
                 parts.append(part)
@@ -293,15 +268,15 @@ class _PartByPart:
         return Recognition(tuple(word for word in words if start_sec <= (word.start_sec + word.end_sec) / 2 < end_sec))
 
     async def _recognise(
-        self, passages: Sequence[Passage], known: Part | None, after: Sequence[Passage]
+        self, number: int, passages: Sequence[Passage], known: Part | None, after: Sequence[Passage]
     ) -> Recognition:
         if self._request.spoken is not None and self._request.has_speech:
             self._work.skip(passages)
             return self._known_words(passages, after)
-        if known is not None:
+        if known is not None and known.facts.passages == tuple(passages) and not self._work.is_begun_anew:
             self._work.skip(passages)
             return known.facts.recognition
-        return await self._work.recognise(passages, self._report)
+        return await self._work.recognise(passages, self._report, number)
 
     async def _part(
         self,

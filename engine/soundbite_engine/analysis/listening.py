@@ -106,7 +106,7 @@ def listen(report: Report, scratch: str, first_tick: int, last_tick: int) -> Non
     bands = _bands_db(sound, probabilities.size)
     level = _level_db(sound, probabilities.size)
     ticks = np.concatenate([probabilities[:, None], level[:, None], bands], axis=1).astype(np.float16)
-    np.save(_ticks_path(scratch, first_tick), ticks)
+    _save(_ticks_path(scratch, first_tick), ticks)
 
 
 def _bands_db(sound: Floats, count: int) -> Floats:
@@ -126,17 +126,26 @@ def _ticks_path(scratch: str, first_tick: int) -> Path:
     return Path(scratch) / f"ticks-{first_tick:09d}.npy"
 
 
-def _read_ticks(scratch: str) -> Ticks:
-    parts = [np.load(path) for path in sorted(Path(scratch).glob("ticks-*.npy"))]
+def _save(path: Path, numbers: np.ndarray) -> None:
+    """Write `numbers` in one step: others read while the beginning of a recording goes before the rest."""
+    new = path.with_suffix(".new")
+    with new.open("wb") as file:
+        np.save(file, numbers)
+    new.replace(path)
+
+
+def _read_ticks(scratch: str, end_tick: int | None = None) -> Ticks:
+    paths = sorted(Path(scratch).glob("ticks-*.npy"))
+    parts = [np.load(path) for path in paths if end_tick is None or path.name < _ticks_path(scratch, end_tick).name]
     table = np.concatenate(parts).astype(np.float32) if parts else np.zeros((0, 2 + TICK_BANDS), np.float32)
     return Ticks(table[:, 0], table[:, 1], table[:, 2:])
 
 
-def plan(report: Report, scratch: str) -> tuple[Passage, ...]:
-    """What the recogniser is to be given, once all was listened to."""
+def plan(report: Report, scratch: str, end_tick: int | None = None) -> tuple[Passage, ...]:
+    """What the recogniser is to be given, once all was listened to, or what comes before `end_tick`."""
     del report
-    speech = _read_ticks(scratch).speech
-    np.save(Path(scratch) / SPEECH_FILE, speech)
+    speech = _read_ticks(scratch, end_tick).speech
+    _save(Path(scratch) / SPEECH_FILE, speech)
     return tuple(passages(speech))
 
 

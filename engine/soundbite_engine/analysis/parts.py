@@ -73,6 +73,8 @@ class PartFacts:
     until_sec: float
     names: tuple[tuple[str, ...], ...] | None = None
     """Of the sounds heard in each segment."""
+    is_provisional: bool = False
+    """Whether it was made before it was known who speaks: it gives way to the next part, which begins anew."""
 
     @classmethod
     def of_json(cls, text: str) -> PartFacts:
@@ -110,6 +112,11 @@ class PartRecords:
 
     earlier: Sequence[Part]
     keep: Callable[[Part], Awaitable[None]]
+
+    @property
+    def has_provisional(self) -> bool:
+        """Whether the first of them gives way to the second."""
+        return bool(self.earlier) and self.earlier[0].facts.is_provisional
 
     def of_number(self, number: int, passages: Sequence[Passage]) -> Part | None:
         """The part kept under a number, if it is of these passages."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import heapq
+import itertools
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from soundbite_api.turns import claimed
 from soundbite_engine.analysis.parts import Cut
+from soundbite_engine.analysis.progress import Meter
 from soundbite_engine.errors import EngineError, WorkerError
 from soundbite_engine.profiles import Profile
 from soundbite_engine.sound.sound_blocks import Described
@@ -20,10 +23,13 @@ from soundbite_engine.speech.transcripts import Recognition, Sentence
 from soundbite_engine.speech.turns import Turn
 from soundbite_engine.workers.media import MediaFile
 from soundbite_engine.workers.plans import (
+    BEGINNING_TICKS,
     LISTEN_SPAN_TICKS,
+    PARTS_FROM_SEC,
     PASSAGE_BATCH,
     SOUND_FILE,
     TICK_SAMPLES,
+    TICK_SEC,
     DecodeReport,
     Passage,
     Segment,
@@ -33,63 +39,14 @@ from soundbite_engine.workers.plans import (
 )
 from soundbite_engine.workers.pool import KILLED_TRIES, WorkerPool
 
-Stage = Literal["decoding", "transcribing", "embedding"]
-
-# Rough shares of the time, measured on speech at RTF .1 a core.
-_SHARES_WITH_SPEECH: dict[Stage, float] = {"decoding": 0.15, "transcribing": 0.75, "embedding": 0.10}
-_SHARES_WITHOUT: dict[Stage, float] = {"decoding": 0.75, "transcribing": 0.0, "embedding": 0.25}
 _log = logging.getLogger(__name__)
 DECODE_TIMEOUT_S = 1800.0
 PART_TIMEOUT_S = 600.0
 # After so much sound its workers end, and what they hold, a recogniser each, is the store's that is about to write. The
 # texts of the clips take a worker once more; that one is small.
 LONG_SEC = 900.0
-
-
-@dataclass(frozen=True)
-class Progress:
-    """The stage at work, and how much of the whole is done, 0 to 1."""
-
-    stage: Stage
-    fraction: float
-
-
-class Meter:
-    """Adds up the parts of each stage and tells `listener`, never less than before."""
-
-    def __init__(self, has_speech: bool, listener: Callable[[Progress], None] | None) -> None:
-        self._shares: dict[Stage, float] = _SHARES_WITH_SPEECH if has_speech else _SHARES_WITHOUT
-        self._listener = listener
-        self._done: dict[Stage, dict[object, float]] = {stage: {} for stage in self._shares}
-        self._totals: dict[Stage, int] = dict.fromkeys(self._shares, 1)
-        self._reached = 0.0
-
-    def expect(self, stage: Stage, parts: int) -> None:
-        """`stage` has so many parts; none of them means that it is over."""
-        self._totals[stage] = parts
-
-    def part(self, stage: Stage, key: object) -> Callable[[float], None]:
-        """What the part called `key` reports its fraction to."""
-
-        def report(fraction: float) -> None:
-            self._done[stage][key] = max(fraction, self._done[stage].get(key, 0.0))
-            self._tell()
-
-        return report
-
-    def _stage_fraction(self, stage: Stage) -> float:
-        total = self._totals[stage]
-        return 1.0 if total == 0 else min(1.0, sum(self._done[stage].values()) / total)
-
-    def _tell(self) -> None:
-        fractions: dict[Stage, float] = {stage: self._stage_fraction(stage) for stage in self._shares}
-        unfinished = [stage for stage, fraction in fractions.items() if fraction < 1.0]
-        current = unfinished[0] if unfinished else "embedding"
-        whole = sum(self._shares[stage] * fraction for stage, fraction in fractions.items())
-        self._reached = max(self._reached, min(1.0, whole))
-        if self._listener is not None:
-            # pyright widens the literals that pass through a comprehension; mypy holds them.
-            self._listener(Progress(current, self._reached))  # pyright: ignore[reportArgumentType]
+# In this order a recording's jobs take turns: its beginning, the whole, who speaks, then the words part by part.
+_BEGINNING, _WHOLE, _SPEAKERS = range(3)
 
 
 @asynccontextmanager
@@ -120,6 +77,42 @@ async def warm_up(pool: WorkerPool, profile: Profile) -> None:
             _log.info("A worker is not ready yet: %s", failure)  # the job that needs the models says it again
 
 
+class _Share:
+    """So many jobs at once; of those that wait the lowest rank is next, and of one rank the one that came first."""
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._numbers = itertools.count()
+
+    @asynccontextmanager
+    async def place(self, rank: int) -> AsyncIterator[None]:
+        """Wait for a place, and have it until the end of the block."""
+        if self._free:
+            self._free -= 1
+        else:
+            given = asyncio.get_running_loop().create_future()
+            heapq.heappush(self._waiting, (rank, next(self._numbers), given))
+            try:
+                await given
+            except asyncio.CancelledError:
+                if given.done() and not given.cancelled():
+                    self._leave()  # it came in the same instant: it is handed on
+                raise
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        while self._waiting:
+            _, _, given = heapq.heappop(self._waiting)
+            if not given.done():
+                given.set_result(None)
+                return
+        self._free += 1
+
+
 class Work:
     """One analysis: its scratch folder, its share of the pool, its progress."""
 
@@ -132,9 +125,24 @@ class Work:
         self._track: TrackChoice = None
         self._meter = meter
         # No more parts queued than there are workers: those of hours would be hundreds.
-        self._share = asyncio.Semaphore(pool.size)
+        self._share = _Share(pool.size)
+        self._first_rank = _WHOLE
+        self._tries = 0
+        self.beginning = asyncio.Event()
+        """Set once `BEGINNING_TICKS` of what turns out to be long were listened to."""
         self.is_beside = False
         """Whether segments, sounds and texts take a process of their own: words are recognised in the others."""
+
+    def of_beginning(self) -> Work:
+        """The same for what goes before everything else, and counts for nothing: it gives way to what comes later."""
+        work = copy.copy(self)
+        work._meter, work._first_rank, work.is_beside = Meter(True, None), _BEGINNING, True
+        return work
+
+    @property
+    def is_begun_anew(self) -> bool:
+        """Whether the whole had to be decoded more than once."""
+        return self._tries > 1
 
     @property
     def language(self) -> str:
@@ -148,8 +156,9 @@ class Work:
         on_progress: Callable[[float], None] | None = None,
         timeout_s: float,
         tries: int = KILLED_TRIES,
+        rank: int = _WHOLE,
     ) -> Any:
-        async with self._share:
+        async with self._share.place(min(rank, self._first_rank)):
             with claimed(work=self._folder):
                 result = await self._pool.run(job, *args, timeout_s=timeout_s, on_progress=on_progress, tries=tries)
         if on_progress is not None:
@@ -172,6 +181,7 @@ class Work:
         Where its process is killed both begin anew: the file is written from its beginning.
         """
         for attempt in range(1, KILLED_TRIES + 1):
+            self._tries = attempt
             try:
                 return await self._decode_and_listen(media, start_sec, end_sec, track)
             except WorkerError as exc:
@@ -186,7 +196,9 @@ class Work:
         self._meter.expect("decoding", 2)
         decoded = self._meter.part("decoding", "decode")
         async with failing_as_one() as group:
-            listening = _Listening(lambda first, last: group.create_task(self._listen(first, last)), self._sound)
+            listening = _Listening(
+                lambda first, last: group.create_task(self._listen(first, last)), self._sound, self.beginning
+            )
 
             def on_decoded(fraction: float) -> None:
                 decoded(fraction)
@@ -215,9 +227,9 @@ class Work:
         if report.end_sec - report.start_sec >= LONG_SEC:
             await self._pool.retire_idle()
 
-    async def plan(self) -> tuple[Passage, ...]:
-        """What the recogniser is to be given of what was listened to."""
-        passages: tuple[Passage, ...] = await self._run("plan", self._folder, timeout_s=PART_TIMEOUT_S)
+    async def plan(self, end_tick: int | None = None) -> tuple[Passage, ...]:
+        """What the recogniser is to be given of what was listened to, or of what comes before `end_tick`."""
+        passages: tuple[Passage, ...] = await self._run("plan", self._folder, end_tick, timeout_s=PART_TIMEOUT_S)
         return passages
 
     def expect(self, passages: Sequence[Passage], report: DecodeReport, parts: int = 1) -> None:
@@ -251,6 +263,7 @@ class Work:
                 str(voices.folder),
                 on_progress=self._meter.part("transcribing", span),
                 timeout_s=PART_TIMEOUT_S,
+                rank=_SPEAKERS,
             )
             for span in spans
         ]
@@ -264,8 +277,8 @@ class Work:
         is_told = bool(passages) and self._profile.voices is not None
         return tick_spans(0, -(-report.sample_count // TICK_SAMPLES)) if is_told else []
 
-    async def recognise(self, passages: Sequence[Passage], report: DecodeReport) -> Recognition:
-        """What is said, some passages at a time, and those side by side."""
+    async def recognise(self, passages: Sequence[Passage], report: DecodeReport, part: int = 1) -> Recognition:
+        """What is said in a part, some passages at a time, and those side by side."""
         size = min(PASSAGE_BATCH, -(-len(passages) // 2))  # a short recording is spread over two processes
         recogniser = self._profile.recogniser
         hotwords = await asyncio.to_thread(recogniser.hotwords)
@@ -278,6 +291,7 @@ class Work:
                 *model,
                 on_progress=self._recognised(batch),
                 timeout_s=PART_TIMEOUT_S,
+                rank=_SPEAKERS + part,
             )
             for batch in (tuple(passages[at : at + size]) for at in range(0, len(passages), max(size, 1)))
         ]
@@ -325,9 +339,10 @@ class Work:
 class _Listening:
     """Hands out the spans of a scratch file that grows."""
 
-    def __init__(self, start: Callable[[int, int], asyncio.Task[None]], sound: Path) -> None:
+    def __init__(self, start: Callable[[int, int], asyncio.Task[None]], sound: Path, beginning: asyncio.Event) -> None:
         self._start = start
         self._sound = sound
+        self._beginning = beginning
         self._next_tick = 0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -337,7 +352,15 @@ class _Listening:
         for first, last in tick_spans(self._next_tick, ticks):
             if is_whole or last - first == LISTEN_SPAN_TICKS:
                 self._tasks.append(self._start(first, last))
+                self._tasks[-1].add_done_callback(self._note_beginning)
                 self._next_tick = last
+        self._note_beginning()
+
+    def _note_beginning(self, _task: object = None) -> None:
+        first = self._tasks[: BEGINNING_TICKS // LISTEN_SPAN_TICKS]
+        is_heard = all(task.done() and not task.cancelled() and task.exception() is None for task in first)
+        if is_heard and self._next_tick * TICK_SEC > PARTS_FROM_SEC:
+            self._beginning.set()
 
     def tell(self, report: Callable[[float], None]) -> None:
         """From now on, `report` the share of spans that are done."""

@@ -19,13 +19,12 @@ from soundbite_engine.analysis.analyse import (
     ROUNDING_SEC,
     Analysis,
     AnalysisRequest,
-    Embedding,
     Part,
     PartRecords,
     Progress,
     analyse,
-    embeddings,
 )
+from soundbite_engine.analysis.items import Embedding, embeddings
 from soundbite_engine.analysis.parts import PartFacts
 from soundbite_engine.errors import EngineError, MediaError, duration_exceeded
 from soundbite_engine.platform.asset_records import AssetRecord

@@ -37,11 +37,13 @@ PASSAGE_BATCH = 2
 PARTS_FROM_SEC = 480.0
 PART_SPEECH_SEC = 220.0
 FIRST_PARTS_SEC = (38.0, 95.0)
+# And what is said first need not wait until the whole was listened to: it is in the first of its spans.
+BEGINNING_TICKS = 2 * LISTEN_SPAN_TICKS
 
 MOST_PEAKS = 4096
 _SCRATCH_PREFIX = "soundbite-scratch-"
 # What an analysis writes. A folder with anything else in it is someone else's, whatever it is called.
-_SCRATCH_FILE = re.compile(r"sound\.pcm|gains\.f32|speech\.npy|ticks-[0-9]+\.npy")
+_SCRATCH_FILE = re.compile(r"sound\.pcm|gains\.f32|channels\.npy|(speech|(ticks|voices)-[0-9]+)\.(npy|new)")
 
 Kind = Literal["window", "speech", "sound", "silence"]
 Utterance = tuple[int, int]

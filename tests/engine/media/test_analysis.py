@@ -12,10 +12,13 @@ import pytest
 import pytest_asyncio
 
 from soundbite_engine.analysis import analyse as analysis
-from soundbite_engine.analysis.analyse import AnalysisRequest, Embedding, Part, PartRecords, analyse, transcribe
-from soundbite_engine.analysis.work import Progress
+from soundbite_engine.analysis import parts, work
+from soundbite_engine.analysis.analyse import AnalysisRequest, Part, PartRecords, analyse, transcribe
+from soundbite_engine.analysis.items import Embedding
+from soundbite_engine.analysis.progress import Progress
 from soundbite_engine.errors import MediaError
 from soundbite_engine.profiles import load_profile
+from soundbite_engine.workers import plans
 from soundbite_engine.workers.media import cut, probe
 from soundbite_engine.workers.pool import WorkerPool
 
@@ -198,6 +201,56 @@ async def test_only_a_long_recording_sends_its_workers_home(
         await analyse(AnalysisRequest(str(samples / "standup.flac"), end_sec=3.0, options=("audio",)), pool)
         await transcribe(samples / "standup.flac", pool, 0.0, 3.0)
         assert pool.retirements == (2 if is_long else 0)
+
+
+async def test_the_beginning_goes_before_the_rest_is_listened_to_and_its_words_are_recognised_once(
+    samples: Path, pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    span, beginning = 250, 1500  # of 8 s, and of 48, in which the first passage ends
+    for module, name, value in (
+        (plans, "LISTEN_SPAN_TICKS", span),
+        (work, "LISTEN_SPAN_TICKS", span),
+        (work, "BEGINNING_TICKS", beginning),
+        (analysis, "BEGINNING_TICKS", beginning),
+        (work, "PARTS_FROM_SEC", 30.0),
+        (analysis, "PARTS_FROM_SEC", 30.0),
+        (parts, "FIRST_PARTS_SEC", (5.0, 5.0)),
+    ):
+        monkeypatch.setattr(module, name, value)
+    events, recognised, run = list[str](), list[object](), WorkerPool.run
+    kept: list[Part] = []
+
+    async def noted(pool: WorkerPool, job: str, /, *args: object, **options: object) -> object:
+        result = await run(pool, job, *args, **options)  # type: ignore[arg-type] # handed on as they are
+        events.append(job)
+        recognised.extend(args[1] if job == "recognise" else ())  # type: ignore[arg-type] # its passages
+        return result
+
+    async def keep(part: Part) -> None:
+        kept.append(part)
+
+    monkeypatch.setattr(WorkerPool, "run", noted)
+    request = AnalysisRequest(str(samples / "standup.flac"), strategy="natural")
+    async with WorkerPool(1) as single:
+        done = await analyse(request, single, records=PartRecords((), keep))
+    assert events.index("recognise") < len(events) - 1 - events[::-1].index("listen")
+    assert [part.number for part in kept] == [*range(1, len(kept) + 1)]
+    assert [part.facts.is_provisional for part in kept] == [True, *([False] * (len(kept) - 1))]
+    early, first = kept[:2]
+    assert early.facts.recognition == first.facts.recognition
+    assert not any(word.speaker for word in early.facts.transcript.words)
+    assert all(word.speaker for word in first.facts.transcript.words)
+    assert len(recognised) == len(set(recognised)), "words were recognised twice"
+    again: list[Part] = []
+
+    async def keep_again(part: Part) -> None:
+        again.append(part)
+
+    resumed = await analyse(request, pool, records=PartRecords(kept[:1], keep_again))
+    assert [part.number for part in again] == [part.number for part in kept[1:]]
+    for other in (resumed, await analyse(request, pool)):
+        assert other.transcript == done.transcript
+        assert [item.transcript for item in other.embeddings] == [item.transcript for item in done.embeddings]
 
 
 @pytest.mark.slow

@@ -13,7 +13,8 @@ import pytest
 from ctranslate2 import StorageView
 
 from soundbite_engine.analysis.listening import listen, passages, plan
-from soundbite_engine.analysis.work import Meter, Work
+from soundbite_engine.analysis.progress import Meter
+from soundbite_engine.analysis.work import Work
 from soundbite_engine.audio.decode import decode_to_scratch, decoded_blocks
 from soundbite_engine.audio.scratch import SPEECH_FILE
 from soundbite_engine.audio.spectra import as_floats

@@ -300,6 +300,7 @@ def test_the_scratch_folders_of_killed_analyses_are_removed_and_no_others(
 
     left = [
         folder("soundbite-scratch-a", "sound.pcm", "ticks-000000000.npy", "speech.npy"),
+        folder("soundbite-scratch-c", "sound.pcm", "voices-000000000.npy", "channels.npy", "speech.new"),
         folder("soundbite-scratch-b", "sound.pcm"),
     ]
     stays = [folder("soundbite-scratch-notes", "sound.pcm", "thesis.txt"), folder("soundbite-mine", "sound.pcm")]

@@ -11,7 +11,7 @@ from soundbite_api import PlatformError
 from soundbite_store import ClipFilter, LedgerChange, Space
 from soundbite_tools.embed.spending import TaskFigures
 from soundbite_tools.embed.transcripts import transcript_of
-from soundbite_tools.embed.writing import Recording, clips_of, is_removed, joined_transcript
+from soundbite_tools.embed.writing import Recording, clips_of, forget_others, is_removed, joined_transcript
 from soundbite_tools.errors import RecordingRemoved
 from soundbite_tools.library import current_space
 from soundbite_tools.text import plain_text, quoted, time_reached
@@ -78,7 +78,8 @@ class PartWriter:
             transcript = without_spans(transcript, asset.erased)
         is_recognised = not self._params.transcript
         done = await corrected(library, asset, transcript, is_recognised=is_recognised) if transcript else None
-        figures = self._figures.model_copy(update={"parts": part.number, "until_sec": part.until_sec})
+        reached = {"parts": part.number, "until_sec": part.until_sec, "is_provisional": part.is_provisional}
+        is_anew, figures = self._figures.is_provisional, self._figures.model_copy(update=reached)
         space = task.space
         # A commit that has begun can't be stopped: whoever stops the job to remove its recording waits for the end.
         with anyio.CancelScope(shield=True):
@@ -92,7 +93,9 @@ class PartWriter:
                         library, clips, current.space, done.transcript, done.spans, erased=asset.erased
                     )
                 await store.upsert(current.space, clips)
-                count = figures.clips + len({clip.clip_id for clip in clips})
+                if is_anew:
+                    await forget_others(store, task, current.space, clips)
+                count = (0 if is_anew else figures.clips) + len({clip.clip_id for clip in clips})
                 figures = figures.model_copy(update={"clips": count, "dimension": current.space.dimension})
             if done and done.made:
                 await ledger.apply_change(LedgerChange(asset_id=asset.asset_id, made=done.made))

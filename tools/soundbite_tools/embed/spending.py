@@ -45,6 +45,8 @@ class TaskFigures(BaseModel):
     parts_of: str = ""
     until_sec: float = 0.0
     clips: int = 0
+    is_provisional: bool = False
+    """Whether the last of them gives way to the next."""
     is_live: bool = False
     """Whether those clips were made while the recording was being written."""
 

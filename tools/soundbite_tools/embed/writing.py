@@ -237,7 +237,7 @@ async def _write(
         is_outdated = await store.has_clips(space, outdated)
         await store.upsert(space, clips, replaced=outdated if is_outdated else None)
         if figures.parts:
-            await _forget_others(store, before, space, clips)
+            await forget_others(store, before, space, clips)
         if task.renewal_json:
             await store.delete_other_tasks(asset.asset_id, task.task_id)  # in other spaces
         elif (duration_sec, language) != (asset.duration_sec, asset.language):
@@ -263,8 +263,8 @@ async def _keep_words(
     return [*told, _lost_names(lost)] if lost else told
 
 
-async def _forget_others(store: ClipStore, before: Task, space: Space, clips: Sequence[Clip]) -> None:
-    """Delete clips of a task's parts that its whole answer does not hold: another engine or edition made them."""
+async def forget_others(store: ClipStore, before: Task, space: Space, clips: Sequence[Clip]) -> None:
+    """Delete clips of a task that these are not: another engine made them, or who spoke was not known yet."""
     if before.space and before.space != space.id:
         await store.delete_clips(
             Space(before.space, TaskFigures.of(before).dimension), ClipFilter(task_id=before.task_id)

@@ -190,6 +190,7 @@ class TaskRoutes:
         head = {
             "number": part.number,
             "until_sec": part.facts.until_sec,
+            "is_provisional": part.facts.is_provisional,
             "transcription": {
                 "status": "ready",
                 "words": timed_values(transcript.words),
