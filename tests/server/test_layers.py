@@ -43,26 +43,22 @@ ROOMS = {
     },
     "tools": {
         "": {
+            "edit",
             "embed",
-            "erase",
             "groups",
             "read",
             "repair",
             "search",
             "sources",
-            "transcripts",
-            "voices",
             "words",
         },  # the face, which names what the server may use
+        "edit": {"", "embed", "words"},
         "embed": {"", "sources", "words"},
-        "erase": {"", "embed", "words"},
         "groups": {"", "search"},
         "read": {"", "embed", "search", "sources", "words"},  # chapters weigh words as a search does
         "repair": {"", "embed", "sources"},
         "search": {"", "embed", "sources", "words"},  # how rare a word is
         "sources": {"", "words"},
-        "transcripts": {"", "embed", "words"},
-        "voices": {""},
         "words": {""},
     },
     "server": {

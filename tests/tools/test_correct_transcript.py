@@ -155,7 +155,7 @@ async def test_a_correction_that_is_cut_off_is_made_whole_by_who_opens_the_libra
     async def dies(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    wrong = "soundbite_tools.transcripts.correct_transcript.finish_rewrites"
+    wrong = "soundbite_tools.edit.correct_transcript.finish_rewrites"
     with monkeypatch.context() as patch:
         if stop_after == "apply_change":
             patch.setattr(wrong, dies)
@@ -181,7 +181,7 @@ async def test_nobody_sees_a_correction_half_while_it_is_made_whole(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("soundbite_tools.transcripts.correct_transcript.finish_rewrites", dies)
+        patch.setattr("soundbite_tools.edit.correct_transcript.finish_rewrites", dies)
         async with open_library() as library:
             with pytest.raises(KeyboardInterrupt):
                 await correct_transcript(library, asset_id=task.asset_id, old_text="cake", new_text="lake")

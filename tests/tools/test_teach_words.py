@@ -121,8 +121,8 @@ async def test_what_somebody_corrected_is_left_alone_and_all_is_taken_back_at_on
 async def test_a_large_library_is_told_to_be_too_much_for_one_call(
     open_library: OpenLibrary, recording: Path, says: ScriptedPlatform
 ) -> None:
+    from soundbite_tools.edit.teach_words import teach_words as teach
     from soundbite_tools.transcript_requests import TeachRequest
-    from soundbite_tools.transcripts.teach_words import teach_words as teach
 
     async with open_library() as library:
         await embed_audio(library, recording.name)

@@ -21,9 +21,9 @@ from tool_calls import (
     search_clips,
 )
 
+from soundbite_tools.edit.forget_voice import forget_all_voices
 from soundbite_tools.errors import QuestionProblem
 from soundbite_tools.library import Library
-from soundbite_tools.voices.forget_voice import forget_all_voices
 
 OpenLibrary = Callable[..., AbstractAsyncContextManager[Any]]
 SAYS = ("the river is rising", "nobody saw the bridge move", "the river is falling")

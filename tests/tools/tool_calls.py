@@ -8,17 +8,22 @@ from typing import Any
 from running_library import RunningLibrary
 
 from soundbite_tools import requests
+from soundbite_tools.edit import correct_transcript as correcting
+from soundbite_tools.edit import erase_span as erasing
+from soundbite_tools.edit import forget_voice as forgetting
+from soundbite_tools.edit import name_speaker as naming
+from soundbite_tools.edit import remove_audio as removal
+from soundbite_tools.edit import teach_words as teaching
 from soundbite_tools.embed import embed_audio as embedding
 from soundbite_tools.embed import get_task as tasks
 from soundbite_tools.embed.results import RemovalResult, TaskResult
-from soundbite_tools.erase import erase_span as erasing
-from soundbite_tools.erase import remove_audio as removal
 from soundbite_tools.groups import classify_clips as classification
 from soundbite_tools.groups import cluster_clips as clustering
 from soundbite_tools.groups.results import ClassifyResult, ClusterListing
 from soundbite_tools.library import Library
 from soundbite_tools.read import get_clip as clips
 from soundbite_tools.read import list_audio as listing
+from soundbite_tools.read import list_speakers as speakers
 from soundbite_tools.read import read_transcript as reading
 from soundbite_tools.results import (
     LibraryListing,
@@ -40,11 +45,6 @@ from soundbite_tools.transcript_requests import (
     TeachResult,
     VoiceRequest,
 )
-from soundbite_tools.transcripts import correct_transcript as correcting
-from soundbite_tools.transcripts import teach_words as teaching
-from soundbite_tools.voices import forget_voice as forgetting
-from soundbite_tools.voices import list_speakers as speakers
-from soundbite_tools.voices import name_speaker as naming
 
 
 async def embed_audio(

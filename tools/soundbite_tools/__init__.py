@@ -10,6 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from soundbite_tools.edit.correct_transcript import correct_transcript
+    from soundbite_tools.edit.erase_span import erase_span, erasure_question
+    from soundbite_tools.edit.forget_voice import forget_all_voices, forget_voice
+    from soundbite_tools.edit.name_speaker import name_speaker
+    from soundbite_tools.edit.remove_audio import removal_question, remove_audio
+    from soundbite_tools.edit.teach_words import teach_words
     from soundbite_tools.embed.embed_audio import embed_audio
     from soundbite_tools.embed.get_task import get_task, task_result
     from soundbite_tools.embed.jobs import Jobs
@@ -19,8 +25,6 @@ if TYPE_CHECKING:
     from soundbite_tools.embed.renewal import missing_files, relink
     from soundbite_tools.embed.results import RemovalResult, TaskResult
     from soundbite_tools.embed.transcripts import choose_words
-    from soundbite_tools.erase.erase_span import erase_span, erasure_question
-    from soundbite_tools.erase.remove_audio import removal_question, remove_audio
     from soundbite_tools.errors import (
         EmptyLibrary,
         QuestionProblem,
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
     )
     from soundbite_tools.read.get_clip import PlayableClip, get_clip, playable_file, why_silent
     from soundbite_tools.read.list_audio import TASKS_READ, list_audio, recording_status
+    from soundbite_tools.read.list_speakers import list_speakers
     from soundbite_tools.read.read_transcript import read_transcript
     from soundbite_tools.repair.comparison import Comparison, Loss, Stray, Unheard, compare
     from soundbite_tools.repair.rebuilding import give_again, rebuild_records, rebuild_transcript
@@ -131,14 +136,15 @@ if TYPE_CHECKING:
         TeachResult,
         VoiceRequest,
     )
-    from soundbite_tools.transcripts.correct_transcript import correct_transcript
-    from soundbite_tools.transcripts.teach_words import teach_words
-    from soundbite_tools.voices.forget_voice import forget_all_voices, forget_voice
-    from soundbite_tools.voices.list_speakers import list_speakers
-    from soundbite_tools.voices.name_speaker import name_speaker
     from soundbite_tools.words.glossary import Glossary
 
 _NAMES = {
+    "edit.correct_transcript": "correct_transcript",
+    "edit.erase_span": "erase_span erasure_question",
+    "edit.forget_voice": "forget_all_voices forget_voice",
+    "edit.name_speaker": "name_speaker",
+    "edit.remove_audio": "removal_question remove_audio",
+    "edit.teach_words": "teach_words",
     "embed.embed_audio": "embed_audio",
     "embed.get_task": "get_task task_result",
     "embed.jobs": "Jobs",
@@ -148,8 +154,6 @@ _NAMES = {
     "embed.renewal": "missing_files relink",
     "embed.results": "RemovalResult TaskResult",
     "embed.transcripts": "choose_words",
-    "erase.erase_span": "erase_span erasure_question",
-    "erase.remove_audio": "removal_question remove_audio",
     "errors": (
         "EmptyLibrary QuestionProblem SourceProblem ToolProblem UnknownId WorkFailed from_platform from_store sentence"
     ),
@@ -166,6 +170,7 @@ _NAMES = {
     ),
     "read.get_clip": "PlayableClip get_clip playable_file why_silent",
     "read.list_audio": "TASKS_READ list_audio recording_status",
+    "read.list_speakers": "list_speakers",
     "read.read_transcript": "read_transcript",
     "repair.comparison": "Comparison Loss Stray Unheard compare",
     "repair.rebuilding": "give_again rebuild_records rebuild_transcript",
@@ -197,11 +202,6 @@ _NAMES = {
         "CorrectRequest CorrectionResult EraseRequest ErasureResult NameRequest SpeakersRequest TeachRequest "
         "TeachResult VoiceRequest"
     ),
-    "transcripts.correct_transcript": "correct_transcript",
-    "transcripts.teach_words": "teach_words",
-    "voices.forget_voice": "forget_all_voices forget_voice",
-    "voices.list_speakers": "list_speakers",
-    "voices.name_speaker": "name_speaker",
     "words.glossary": "Glossary",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -10,10 +10,10 @@ import anyio
 import anyio.to_thread
 
 from soundbite_store import in_force
+from soundbite_tools.edit.correct_transcript import Replacement, passage_of, replace_words
 from soundbite_tools.errors import QuestionProblem, raises_problems
 from soundbite_tools.text import clock_range, count_of, plain_text, range_id, rounded_sec, shorten
 from soundbite_tools.transcript_requests import TaughtWords, TeachResult
-from soundbite_tools.transcripts.correct_transcript import Replacement, passage_of, replace_words
 from soundbite_tools.words.corrections import was_taken_back
 from soundbite_tools.words.glossary import Glossary, Name
 from soundbite_tools.words.pronunciation import likeness

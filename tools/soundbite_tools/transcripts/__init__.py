@@ -1,1 +1,0 @@
-"""What is said, put right: correct_transcript."""

@@ -1,1 +1,0 @@
-"""Who speaks: names of speakers, and voices."""
