@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from scripted_platform import ScriptedPlatform
-from tool_calls import embed_audio, get_clip, get_task, list_speakers, name_speaker, read_transcript, search_clips
+from tool_calls import (
+    embed_audio,
+    erase_span,
+    get_clip,
+    get_task,
+    list_speakers,
+    name_speaker,
+    read_transcript,
+    search_clips,
+)
 
 from soundbite_tools.errors import QuestionProblem, UnknownId
 from soundbite_tools.library import Library
@@ -122,6 +132,27 @@ async def test_a_name_stays_with_its_turns_when_a_changed_file_is_recognised_aga
         write_wav(recording, 18.0, level=5)
         assert await embedded(library, platform, recording, ("1", "2", "1")) == asset_id
         assert await speakers_in(library, asset_id) == ["Ann", "Bob", "Ann"]
+
+
+async def test_a_name_stays_with_what_is_left_when_most_of_a_speaker_is_erased(
+    open_library: OpenLibrary, write_wav: Callable[..., Path], recording: Path, platform: ScriptedPlatform
+) -> None:
+    write_wav(recording, 24.0)
+    async with open_library() as library:
+        platform.says, platform.speakers, platform.duration = (*SAYS, "it stands still"), ("1", "2", "1", "1"), 24.0
+        asset_id = (await embed_audio(library, recording.name)).asset_id
+        await name_speaker(library, asset_id, "1", "Ann")
+        await erase_span(library, asset_id, 12.0, 24.0)
+        assert await speakers_in(library, asset_id) == ["Ann", "Speaker 2", ""]
+        # Recognised again, its speakers are counted in another way.
+        ledger = await library.ledger()
+        left = await ledger.get_transcript(asset_id, library.config.platform)
+        again = [
+            tuple(replace(text, speaker={"1": "2", "2": "1"}[text.speaker]) for text in texts)
+            for texts in (left.words, left.sentences)
+        ]
+        assert await ledger.put_transcript(replace(left, words=again[0], sentences=again[1])) == ()
+        assert await speakers_in(library, asset_id) == ["Ann", "Speaker 1", ""]
 
 
 async def test_a_name_does_not_move_to_who_says_something_else_at_those_times_in_a_changed_file(

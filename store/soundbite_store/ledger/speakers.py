@@ -7,6 +7,7 @@ counted in another way, the name goes to whoever speaks at most of those times.
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -121,9 +122,10 @@ class SpeakerRecords:
         await self._ledger.write(work)
 
 
-def note_speakers(db: sqlite3.Connection, transcript: StoredTranscript) -> tuple[str, ...]:
+def note_speakers(db: sqlite3.Connection, transcript: StoredTranscript, *, is_amended: bool = False) -> tuple[str, ...]:
     """Keep who speaks in a transcript that is being written, and lead the names of the recording to them.
 
+    One that `is_amended` tells the speakers apart as before, so that their names stay however little is left of them.
     Returns the names that fit none of them, of those that fitted one before.
     """
     asset_id, source = transcript.asset_id, transcript.source
@@ -141,12 +143,23 @@ def note_speakers(db: sqlite3.Connection, transcript: StoredTranscript) -> tuple
         return ()
     db.execute("DELETE FROM speaker_names WHERE asset_id = ? AND source = ?", (asset_id, source))
     matched = _matches(names, turns)
+    if is_amended:
+        still = [name.speaker if name.source == source and name.speaker in turns else "" for name in names]
+        matched = [one or other for one, other in zip(still, matched, strict=True)]
     db.executemany(
         _INSERT,
         [(asset_id, source, speaker, *_values(name)[3:]) for name, speaker in zip(names, matched, strict=True)],
     )
     present = {name.name for name, speaker in zip(names, matched, strict=True) if speaker}
     return tuple(dict.fromkeys(name.name for name in names if name.speaker and name.name not in present))
+
+
+def erase_turns(db: sqlite3.Connection, asset_id: str, span: Span) -> None:
+    """Take an erased span out of the times by which the names of a recording are led to its speakers."""
+    for row in db.execute("SELECT rowid, spans FROM speaker_names WHERE asset_id = ?", (asset_id,)).fetchall():
+        spans = json.loads(row["spans"])
+        left = within(spans, (0.0, span[0])) + within(spans, (span[1], math.inf))
+        db.execute("UPDATE speaker_names SET spans = ? WHERE rowid = ?", (json.dumps(left), row["rowid"]))
 
 
 def _matches(names: Sequence[SpeakerName], turns: Mapping[str, Sequence[Span]]) -> list[str]:
@@ -156,7 +169,7 @@ def _matches(names: Sequence[SpeakerName], turns: Mapping[str, Sequence[Span]]) 
     for name in names:
         seconds = {speaker: overlap_of(name.spans, spans) for speaker, spans in turns.items()}
         speaker = max(seconds, key=lambda one: seconds[one], default="")
-        is_same = bool(speaker) and seconds[speaker] >= _SAME_SHARE * length_of(name.spans)
+        is_same = seconds.get(speaker, 0.0) > 0.0 and seconds[speaker] >= _SAME_SHARE * length_of(name.spans)
         best.append(speaker if is_same else "")
         for one, shared_sec in seconds.items():
             shared[one][name.name] += shared_sec

@@ -19,7 +19,7 @@ from typing import Any
 from soundbite_store.ledger.assets import Unscrubbed, note_erased, note_unscrubbed, silence_envelope
 from soundbite_store.ledger.connection import LedgerConnection
 from soundbite_store.ledger.records import Asset, Correction, Span, StoredTranscript, TimedText
-from soundbite_store.ledger.speakers import note_speakers
+from soundbite_store.ledger.speakers import erase_turns, note_speakers
 from soundbite_store.locks import OwnerLock
 
 # Of so many recordings: one question after another finds the same ones.
@@ -112,16 +112,18 @@ class TranscriptRecords:
         return await self._ledger.read(work)
 
 
-def insert_transcript(db: sqlite3.Connection, transcript: StoredTranscript) -> tuple[str, ...]:
+def insert_transcript(
+    db: sqlite3.Connection, transcript: StoredTranscript, *, is_amended: bool = False
+) -> tuple[str, ...]:
     """Keep a transcript in place of an earlier one from the same source, in the transaction of `db`.
 
-    Returns what `put_transcript` does.
+    One that `is_amended` has the speakers of the earlier one. Returns what `put_transcript` does.
     """
     db.execute("INSERT OR REPLACE INTO transcripts VALUES (?, ?, ?, ?, ?)", _row(transcript))
     if transcript.is_brought:
         return ()
     note_doubts(db, transcript)
-    return note_speakers(db, transcript)
+    return note_speakers(db, transcript, is_amended=is_amended)
 
 
 def _row(transcript: StoredTranscript) -> tuple[str | float | bytes, ...]:
@@ -279,7 +281,7 @@ class CorrectionRecords:
             if change.erased:
                 _erase(db, change.erased)
             for transcript in change.transcripts:
-                insert_transcript(db, transcript)
+                insert_transcript(db, transcript, is_amended=True)
             db.executemany(_INSERT, [_values(correction) for correction in change.made])
             undone = [(now, number) for number in change.undone]
             db.executemany("UPDATE corrections SET undone_at = ? WHERE correction_id = ?", undone)
@@ -316,6 +318,7 @@ def _erase(db: sqlite3.Connection, erased: Erased) -> None:
     notes = [(text, task_id) for task_id, text in erased.notes.items()]
     db.executemany("UPDATE tasks SET notes_json = ? WHERE task_id = ?", notes)
     silence_envelope(db, asset.asset_id, erased.span)
+    erase_turns(db, asset.asset_id, erased.span)
 
 
 def _values(correction: Correction) -> tuple[object, ...]:
