@@ -195,5 +195,7 @@ class ErasureResult(Result):
     def to_text(self) -> str:
         """Return what was erased in words."""
         words, clips = count_of(self.words_erased, "word"), count_of(self.clips_changed, "clip")
-        lines = [f"Erased {self.time_range} of {quoted(self.title)} (asset_id {self.asset_id}): {words}, {clips}."]
+        lines = [
+            f"Erased {self.time_range} of {quoted(self.title)} (asset_id {self.asset_id}): {words}; {clips} changed."
+        ]
         return "\n".join(closing(lines, self.notes, ""))

@@ -171,7 +171,7 @@ async def _for_question(
         return everyone, f"Nothing that {names} says answers this."
     if everyone and odds(everyone[0].score) > _MOST_ODDS_OF_OTHERS * odds(scored[0].score):
         return everyone, f"Others than {names}, whom the question names, answer this better."
-    return scored, f"Only what {names} says was searched, as the question names who speaks."
+    return scored, f"Only what {names} says is shown, as the question names who speaks."
 
 
 async def _for_words(
