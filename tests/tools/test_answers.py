@@ -313,6 +313,32 @@ async def test_what_somebody_says_is_answered_by_what_they_say_themselves(
     assert any("was searched, as the question names who speaks" in note for note in result.notes)
 
 
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("Why are they late with the money for the builder when discussing the design of the kitchen?", "builder"),
+        ("Which worker waited for money while they were talking about the design of the kitchen?", "wages"),
+        ("What did they think of the glass when discussing the design of the kitchen?", "window"),
+        ("What did they decide when discussing the design of the kitchen?", "kitchen"),
+    ],
+)
+async def test_the_discussion_in_which_it_was_said_is_no_answer_but_to_a_question_about_nothing_else(
+    question: str, words: str, open_library: OpenLibrary, base: Profile
+) -> None:
+    said = (
+        "Let us talk about the design of the kitchen, the drawings are here.",
+        "The kitchen is modern, with a long table of oak.",
+        "The window is too small for all of us.",
+        "We should pay the builder on Friday, as he asked twice.",
+        "He has waited for his wages since March.",
+        "Then the garden comes next.",
+    )
+    async with open_library() as library:
+        await speak(library, base, "House", said)
+        result = await search_clips(library, question)
+    assert words in result.clips[0].text
+
+
 async def test_a_month_that_is_also_a_name_hides_no_better_answer(open_library: OpenLibrary, base: Profile) -> None:
     said = [
         ("1", "She told me that the new designer starts in two weeks, after the report of April is done."),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from soundbite_store import BadVector
 from soundbite_tools.library import CurrentSpace, current_space
 from soundbite_tools.search.calibration import knows_sound_names
-from soundbite_tools.search.words import COMMON_WORDS, names_plain_sounds, terms_of
+from soundbite_tools.search.words import COMMON_WORDS, content_terms, names_plain_sounds, terms_of
 from soundbite_tools.text import folded, person_name, speaker_label
 from soundbite_tools.words.terms import NUMBER_WORDS
 
@@ -32,6 +32,16 @@ _DISCUSSION = re.compile(
     (?:\s\w+)?? \s(?:about|of|on|towards?|for|regarding)\s+ (?P<topic>\S.*)""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
+# "Why did they cut the functions when discussing the design?": what is nearest to the clause is the rest of that
+# discussion, and not the answer.
+_OCCASION = re.compile(
+    r""",?\s(?:when|while)\s (?:(?:they|we|you|people|the\s(?:team|group|members))\s)? (?:(?:were|was|had)\s)?
+    (?:discuss(?:ing|ed) | (?:talk|speak)ing\s(?:about|of) | talked\s(?:about|of) | spoke\s(?:about|of) | debating
+    | debated | presenting | presented | reflecting\son | considering | assessing)\s\S.*""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+# A question that keeps fewer words that tell something ("how did Ann react") is about what it was said of.
+_LEAST_LEFT = 3
 _WANTS_NUMBER = re.compile(
     r"""\bhow\ (?:many|much|long|old|far|big|large|tall|high|often)\b
     | \b(?:what|which)\ (?:number|amount|percentage|price|share|digits|code|year)\b
@@ -166,6 +176,12 @@ def topic_of(question: str) -> str:
     """Return what a question about a discussion is about; any other question as it is."""
     match = _DISCUSSION.search(question)
     return match["topic"] if match else question
+
+
+def without_occasion(question: str) -> str:
+    """Return a question without a clause that says when in a discussion, if enough of it is left."""
+    rest = _OCCASION.sub("", question)
+    return rest if topic_of(rest) != rest or len(content_terms(rest)) >= _LEAST_LEFT else question
 
 
 def kind_wanted(question: str) -> Kind | None:

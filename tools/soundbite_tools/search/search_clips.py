@@ -25,6 +25,7 @@ from soundbite_tools.search.queries import (
     query_vectors,
     topic_of,
     unknown_speaker,
+    without_occasion,
     words_of,
 )
 from soundbite_tools.search.ranges import TimeRange, best_of_each, complete_ranges, time_ranges
@@ -177,6 +178,7 @@ async def _for_question(
 async def _for_words(
     library: Library, text: str, modality: Modality, where: ClipFilter, limit: int
 ) -> tuple[list[Scored], str]:
+    text = without_occasion(text)
     vectors = (await query_vectors(library, topic_of(text))).only(modality)
     scored = by_question(await gather(library, vectors, text, where, limit, modality))
     if not _answer(scored):
