@@ -16,7 +16,7 @@ import numpy as np
 
 from soundbite_engine.audio.spectra import Floats
 from soundbite_engine.errors import CHECK_PACKS, EngineError
-from soundbite_engine.machine import CPU, speech_device
+from soundbite_engine.machine import CPU, give_back, speech_device
 from soundbite_engine.speech.transcripts import UNSPACED_LANGUAGES, Word, sentence_runs
 from soundbite_engine.workers.plans import SAMPLE_RATE_HZ
 
@@ -140,10 +140,13 @@ def _passage_by_passage(encode: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def encoded(features: Floats) -> Any:
-        if features.ndim == 2 or len(features) == 1:
-            return encode(features)
+        passages = features[None] if features.ndim == 2 else features
+        alone = [encode(passage[None]) for passage in passages]
+        give_back()  # before the words are looked for, which takes as much again
+        if len(alone) == 1:
+            return alone[0]
         views = importlib.import_module("ctranslate2").StorageView
-        return views.from_array(np.concatenate([np.asarray(encode(passage[None])) for passage in features]))
+        return views.from_array(np.concatenate([np.asarray(one) for one in alone]))
 
     return encoded
 

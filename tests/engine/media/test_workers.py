@@ -27,7 +27,7 @@ import os, sys, time
 import numpy as np
 from soundbite_engine.errors import MediaError
 
-NAMES = "double pid wait crash hang spin hoard refuse stumble chatter steps hang_until environment smuggle"
+NAMES = "double pid wait crash hang spin hoard refuse stumble chatter steps hang_until environment smuggle scatter"
 JOBS = {name: f"{__name__}:{name}" for name in NAMES.split()}
 
 def double(report, array): return array * 2
@@ -65,6 +65,10 @@ def environment(report): return dict(os.environ)
 class Smuggled:
     def __reduce__(self): return (os.getenv, ("HOME",))
 def smuggle(report): return Smuggled()
+LAST = []
+def scatter(report):
+    LAST.append([np.ones(25_000) for _ in range(1000)][-1])  # 200 kB behind 200 MB that are free
+    return os.getpid()
 """
 
 
@@ -102,6 +106,17 @@ def _is_alive(pid: int) -> bool:
 
 async def _gone(pid: int) -> None:
     await asyncio.to_thread(_wait_for, lambda: not _is_alive(pid))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_what_a_job_has_freed_goes_back_to_the_system(pool_of: Pools) -> None:
+    def anonymous_mb(pid: int) -> int:
+        [line] = [line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("RssAnon")]
+        return int(line.split()[1]) // 1024
+
+    async with pool_of() as pool:
+        pid = await pool.run("scatter")
+        await asyncio.to_thread(_wait_for, lambda: anonymous_mb(pid) < 100)
 
 
 async def test_a_job_gets_its_arrays_and_answers_with_arrays(pool_of: Pools) -> None:
