@@ -321,7 +321,7 @@ async def test_an_unexpected_failure_says_what_to_do_and_not_what_it_was(
     async def fails(*_: object, **__: object) -> None:
         Settings.model_validate({"workers": "a secret"})
 
-    monkeypatch.setattr("soundbite_tools.read.list_audio.list_audio", fails)
+    monkeypatch.setattr("soundbite_tools.list_audio", fails)
     async with connect() as client:
         told = await refused(client, "list_audio")
     assert "Try once more; the server's log says what happened." in told

@@ -11,7 +11,6 @@ import anyio
 from soundbite_tools.embed.adoption import adopt_task
 from soundbite_tools.embed.copies import is_ours, silence_copy
 from soundbite_tools.embed.get_task import task_result
-from soundbite_tools.embed.live.follow import live_task
 from soundbite_tools.embed.params import EmbedParams, check_length, with_track
 from soundbite_tools.embed.registry import check_track, describe, finished_task, unfinished_task
 from soundbite_tools.embed.results import TaskResult
@@ -21,6 +20,7 @@ from soundbite_tools.embed.transcripts import choose_words
 from soundbite_tools.errors import WorkFailed, raises_problems, sentence
 from soundbite_tools.sources.files import forget_refused
 from soundbite_tools.sources.local_media import MediaProblem
+from soundbite_tools.sources.recordings import live_task
 from soundbite_tools.sources.sources import TASK_SCHEME, choose, resolve
 from soundbite_tools.words.timed_words import without_spans
 

@@ -20,7 +20,8 @@ from soundbite_tools.errors import UnknownId
 from soundbite_tools.text import folded, plain_text, quoted, shorten
 
 if TYPE_CHECKING:
-    from soundbite_store import Asset, Ledger
+    from soundbite_store import Asset, Ledger, Task
+    from soundbite_tools.library import Library
 
 FileState = Literal["", "gone", "changed"]
 NO_FILE_NS = -1
@@ -160,6 +161,20 @@ def _ends(names: Sequence[str]) -> list[str]:
 def is_live(asset: Asset) -> bool:
     """Return whether a recording is still being written."""
     return asset.content_hash.startswith(LIVE_PREFIX) and asset.mtime_ns != NO_FILE_NS
+
+
+async def live_task(library: Library, source_uri: str) -> Task | None:
+    """Return the task of the recording that is being written to a place.
+
+    Raises:
+        StoreError: the ledger can't be read.
+    """
+    ledger = await library.ledger()
+    for asset in await ledger.assets_of_source(source_uri):
+        if is_live(asset):
+            for task in await ledger.list_tasks(1, asset_id=asset.asset_id, status="processing"):
+                return task
+    return None
 
 
 async def file_states(assets: Iterable[Asset]) -> dict[str, FileState]:

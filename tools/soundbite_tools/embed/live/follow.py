@@ -27,7 +27,7 @@ from soundbite_tools.errors import SourceProblem, raises_problems
 from soundbite_tools.sources.disk import can_tell_writers, written_files
 from soundbite_tools.sources.files import allowed_file, read_facts
 from soundbite_tools.sources.local_media import MediaProblem
-from soundbite_tools.sources.recordings import LIVE_PREFIX, is_live
+from soundbite_tools.sources.recordings import LIVE_PREFIX, live_task
 from soundbite_tools.sources.sources import asset_id_for, title_for
 from soundbite_tools.text import LONGEST_TITLE, changed_tags, plain_text, quoted, time_reached
 
@@ -112,20 +112,6 @@ async def begin_following(library: Library, request: EmbedRequest) -> Task:
         params_json=params.model_dump_json(),
         stage=FOLLOWING_STAGE,
     )
-
-
-async def live_task(library: Library, source_uri: str) -> Task | None:
-    """Return the task of the recording that is being written to a place.
-
-    Raises:
-        StoreError: the ledger can't be read.
-    """
-    ledger = await library.ledger()
-    for asset in await ledger.assets_of_source(source_uri):
-        if is_live(asset):
-            for task in await ledger.list_tasks(1, asset_id=asset.asset_id, status="processing"):
-                return task
-    return None
 
 
 def live_folder(library: Library, task: Task) -> Path:
