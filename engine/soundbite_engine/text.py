@@ -25,7 +25,9 @@ _LONGER = 1.15
 # questions that nothing answers are refused (.38 with 1, .29 with 1.5). On 112 questions it hardly tells.
 NEIGHBOUR_WEIGHT = 1.0
 # Turns of a conversation are short, and a reply is about what was asked some turns before: with the one clip before and
-# after alone, R@1 is .59 instead of .62.
+# after alone, R@1 is .59 instead of .62. With the mean of the vectors from 20 s before a clip to 8 s after it added to
+# its own, R@1 is .67, and .51 instead of .47 on meetings; but of the five clips that are most like one of a meeting,
+# 93 % are then what is said within 20 s of it, and 45 % without, so that `like` finds hardly anything else.
 AROUND_SEC = 8.0
 # What is said after a longer silence is about something else.
 _LONGEST_GAP_SEC = 10.0
