@@ -242,7 +242,6 @@ class _PartByPart:
                 recognition, is_last = await recognised[at - 1], at == len(groups)
                 self.turns = self._settling.turns = await speakers
                 following = groups[at][0] if not is_last else None
-                self._work.is_beside = not is_last
                 part = await self._part(at + first - 1, group, recognition, following, known)
                 if records and not is_last and part is not known:
                     await records.keep(part)
@@ -304,10 +303,10 @@ class _PartByPart:
         sounds = speech = None
         if settled.segments and "audio" in request.options:
             sounds = await self._work.describe(settled.segments, report, number)
-        if is_last:
-            await self._work.give_back_memory(report)
         if settled.segments and request.has_speech:
             speech = settled.own(await self._work.embed_clips(settled.surrounded))
+        if is_last:
+            await self._work.give_back_memory(report)
         facts = PartFacts(
             tuple(passages),
             recognition,

@@ -42,8 +42,7 @@ from soundbite_engine.workers.pool import KILLED_TRIES, WorkerPool
 _log = logging.getLogger(__name__)
 DECODE_TIMEOUT_S = 1800.0
 PART_TIMEOUT_S = 600.0
-# After so much sound its workers end, and what they hold, a recogniser each, is the store's that is about to write. The
-# texts of the clips take a worker once more; that one is small.
+# After so much sound its workers end, and what they hold, a recogniser each, is the store's that is about to write.
 LONG_SEC = 900.0
 # In this order a recording's jobs take turns: its beginning, the whole, who speaks, then the words part by part.
 _BEGINNING, _WHOLE, _SPEAKERS = range(3)

@@ -219,10 +219,13 @@ async def test_the_beginning_goes_before_the_rest_is_listened_to_and_its_words_a
         monkeypatch.setattr(module, name, value)
     events, recognised, run = list[str](), list[object](), WorkerPool.run
     kept: list[Part] = []
+    with_texts = set[WorkerPool]()
 
     async def noted(pool: WorkerPool, job: str, /, *args: object, **options: object) -> object:
         result = await run(pool, job, *args, **options)  # type: ignore[arg-type] # handed on as they are
         events.append(job)
+        if job == "embed_clips":
+            with_texts.add(pool)
         recognised.extend(args[1] if job == "recognise" else ())  # type: ignore[arg-type] # its passages
         return result
 
@@ -241,6 +244,7 @@ async def test_the_beginning_goes_before_the_rest_is_listened_to_and_its_words_a
     assert not any(word.speaker for word in early.facts.transcript.words)
     assert all(word.speaker for word in first.facts.transcript.words)
     assert len(recognised) == len(set(recognised)), "words were recognised twice"
+    assert len(with_texts) == 1, "more than one process has the model of texts"
     again: list[Part] = []
 
     async def keep_again(part: Part) -> None:
