@@ -88,17 +88,21 @@ async def _open_embedded(settings: Settings) -> AsyncIterator[Platform]:
 
 @asynccontextmanager
 async def _open_hosted(settings: Settings) -> AsyncIterator[Platform]:
-    workers = await _import("soundbite_engine.workers.pool")
-    media_module = await _import("soundbite_server.local_media")
     async with (
-        workers.WorkerPool(size=1) as pool,
+        _local_reader(settings) as media_reader,
         httpx.AsyncClient(base_url=settings.base_url, timeout=_TIMEOUT) as http,
     ):
         client = PlatformClient(http, api_key=settings.api_key, model_name=settings.hosted_model, include=_EXTENSIONS)
-        yield Platform(
-            client,
-            media_module.EngineMediaReader(pool, glossary=settings.glossary_file, has_speakers=settings.speakers),
-        )
+        yield Platform(client, media_reader)
+
+
+@asynccontextmanager
+async def _local_reader(settings: Settings) -> AsyncIterator[EngineMediaReader]:
+    """What reads media where no engine runs in this process."""
+    workers = await _import("soundbite_engine.workers.pool")
+    media_module = await _import("soundbite_server.local_media")
+    async with workers.WorkerPool(size=1) as pool:
+        yield media_module.EngineMediaReader(pool, glossary=settings.glossary_file, has_speakers=settings.speakers)
 
 
 async def _import(name: str) -> Any:
@@ -121,6 +125,26 @@ async def open_jobs(settings: Settings) -> AsyncIterator[Jobs]:
 
 
 @asynccontextmanager
+async def open_records(settings: Settings) -> AsyncIterator[Library]:
+    """Open the library for whoever looks at what it holds: no platform is started, and no task is taken up."""
+    async with (
+        AsyncExitStack() as closing,
+        _local_reader(settings) as media_reader,
+        httpx.AsyncClient(transport=_NobodyThere()) as http,
+    ):
+        library = _library(Platform(PlatformClient(http), media_reader), settings)
+        closing.push_async_callback(library.aclose)
+        yield library
+
+
+class _NobodyThere(httpx.AsyncBaseTransport):
+    """Answers none of the platform's calls, which looking does not make."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("this command asks no platform", request=request)
+
+
+@asynccontextmanager
 async def library_on(
     platform: Platform, settings: Settings, *, is_callers: bool = False, is_over_http: bool = False
 ) -> AsyncIterator[Jobs]:
@@ -128,20 +152,11 @@ async def library_on(
 
     One of a caller knows only what it made there itself; over HTTP no path is relative.
     """
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    make_private(settings.home)
     async with (
         AsyncExitStack() as closing,  # the store closes once the jobs of the task group have ended
         anyio.create_task_group() as background,
     ):
-        library = Library(
-            config=replace(library_config(settings, is_over_http=is_over_http), only_own_ids=is_callers),
-            client=platform.client,
-            media_reader=platform.media_reader,
-            store_uri=settings.store_uri,
-            store_access=settings.store_access,
-            ledger_path=settings.home / LEDGER_FILE,
-        )
+        library = _library(platform, settings, is_callers=is_callers, is_over_http=is_over_http)
         closing.push_async_callback(library.aclose)
         jobs = Jobs(library, background)
         background.start_soon(make_ready, jobs)
@@ -149,6 +164,21 @@ async def library_on(
             yield jobs
         finally:
             background.cancel_scope.cancel()
+
+
+def _library(
+    platform: Platform, settings: Settings, *, is_callers: bool = False, is_over_http: bool = False
+) -> Library:
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(settings.home)
+    return Library(
+        config=replace(library_config(settings, is_over_http=is_over_http), only_own_ids=is_callers),
+        client=platform.client,
+        media_reader=platform.media_reader,
+        store_uri=settings.store_uri,
+        store_access=settings.store_access,
+        ledger_path=settings.home / LEDGER_FILE,
+    )
 
 
 def library_config(settings: Settings, *, is_over_http: bool = False) -> LibraryConfig:

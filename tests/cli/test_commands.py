@@ -350,7 +350,7 @@ def test_what_can_not_be_played_is_named_on_one_line_and_in_words_for_a_person(
     )
 
 
-def test_show_draws_a_recording_along_its_time(shelf: Any, run: Any) -> None:
+def test_show_draws_a_recording_along_its_time(shelf: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = run("show", "spoken")
     assert shown.code == 0, shown.err
     assert "spoken words  00:08  [shelf]" in shown.out
@@ -363,7 +363,16 @@ def test_show_draws_a_recording_along_its_time(shelf: Any, run: Any) -> None:
     segments = document(run("show", "spoken", "--json").out)["segments"]
     # A clip has the times that a search gives it, also where the next one begins within its last second.
     assert segments[0]["end_sec"] % 1
-    assert f"{segments[0]['time_range']}  " in shown.out
+    # In a pipe a segment is one line, in a window its words go on below each other.
+    monkeypatch.setenv("COLUMNS", "40")
+    times, words = segments[0]["time_range"], segments[0]["text"]
+    assert f"{times}  {words}" in run("show", "spoken").out
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in run("show", "spoken").out.splitlines()]
+    first = next(at for at, line in enumerate(lines) if line.startswith(f"{times}  "))
+    assert max(map(len, lines[first:])) <= 40
+    assert lines[first + 1].startswith(" " * len(f"{times}  "))
+    assert " ".join(" ".join(lines[first:])[len(times) :].split()).startswith(" ".join(words.split()))
     assert any("milk" in each["text"] for each in segments)
     assert [each["start_sec"] for each in segments] == sorted(each["start_sec"] for each in segments)
 

@@ -70,6 +70,18 @@ def test_the_help_loads_neither_the_protocol_nor_pydantic(tmp_path: Path) -> Non
     assert run("-c", code, cwd=tmp_path).stdout.strip().endswith("[]")
 
 
+def test_listing_the_recordings_loads_neither_the_clips_nor_the_engine(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom soundbite_server.cli import cli\n"
+        "try: cli(['list'])\nexcept SystemExit: pass\n"
+        "print([name for name in ('lancedb', 'pyarrow', 'numpy', 'av', 'starlette') if name in sys.modules])"
+    )
+    assert run("-c", code, cwd=tmp_path, SOUNDBITE_HOME=str(tmp_path / "home")).stdout.splitlines() == [
+        "The library is empty. `soundbite add FILE` adds a recording.",
+        "[]",
+    ]
+
+
 def test_decoy_packages_in_the_workspace_are_not_imported(tmp_path: Path) -> None:
     for name in ("server", "tools", "store", "api", "engine"):
         (tmp_path / name).mkdir()

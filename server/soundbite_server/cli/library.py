@@ -17,6 +17,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from soundbite_server.settings import Settings
     from soundbite_store import Asset, Ledger
     from soundbite_tools import Jobs, Library
 
@@ -47,6 +48,22 @@ async def personal_library(readable: Iterable[Path] = ()) -> AsyncIterator[Libra
 
 
 @asynccontextmanager
+async def personal_records() -> AsyncIterator[Library]:
+    """Open the library for a person who looks at it: no platform, and no task is taken up, which takes longer.
+
+    What was erased or removed and may be in files still is scrubbed, as after any other command.
+    """
+    from soundbite_server.libraries import open_records
+
+    async with open_records(_personal_settings()) as library:
+        yield library
+        is_unscrubbed = bool(await (await library.ledger()).unscrubbed())
+    if is_unscrubbed:
+        async with personal_jobs():
+            pass
+
+
+@asynccontextmanager
 async def personal_jobs(readable: Iterable[Path] = ()) -> AsyncIterator[Jobs]:
     """Open the library, with what runs its jobs, for the person at the keyboard.
 
@@ -54,20 +71,26 @@ async def personal_jobs(readable: Iterable[Path] = ()) -> AsyncIterator[Jobs]:
     read-only protect from agents.
     """
     from soundbite_server.libraries import open_jobs
+    from soundbite_tools import finish_scrubbing
+
+    settings = _personal_settings()
+    roots = tuple(dict.fromkeys((*settings.roots, *map(_real_folder, readable))))
+    async with open_jobs(settings.model_copy(update={"roots": roots})) as jobs:
+        yield jobs
+        if reason := await finish_scrubbing(jobs.library):
+            what = "What was erased or removed may be in files of the library still:"
+            console(stderr=True).print(f"{what} {reason} The next command goes on with it.", markup=False)
+
+
+def _personal_settings() -> Settings:
     from soundbite_server.logs import log_to_stderr
     from soundbite_server.settings import Settings
-    from soundbite_tools import finish_scrubbing
 
     settings = Settings.from_environment()
     settings.check_start()
     # Why a task failed is what the command itself says.
     log_to_stderr("WARNING", except_from="soundbite_tools.embed.jobs")
-    roots = tuple(dict.fromkeys((*settings.roots, *map(_real_folder, readable))))
-    async with open_jobs(settings.model_copy(update={"roots": roots, "read_only": False})) as jobs:
-        yield jobs
-        if reason := await finish_scrubbing(jobs.library):
-            what = "What was erased or removed may be in files of the library still:"
-            console(stderr=True).print(f"{what} {reason} The next command goes on with it.", markup=False)
+    return settings.model_copy(update={"read_only": False})
 
 
 def _real_folder(path: Path) -> Path:

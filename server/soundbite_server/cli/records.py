@@ -16,6 +16,7 @@ from soundbite_server.cli.library import (
     json_option,
     personal_jobs,
     personal_library,
+    personal_records,
     print_json,
     print_json_line,
     run_async,
@@ -42,7 +43,7 @@ async def list_command(asked: dict[str, Any], as_json: bool) -> None:
 
     request = request_of(ListRequest, **asked)
     page, limit = request.page, request.page_limit
-    async with personal_library() as library:
+    async with personal_records() as library:
         listing = await list_audio(library, request)
     if as_json:
         print_json(listing)
@@ -109,9 +110,13 @@ async def show_command(recording: str, as_json: bool) -> None:
     from soundbite_tools import contents_of
 
     out = console()
-    async with personal_library() as library:
+    level_count = 0 if as_json else out.width
+    async with personal_records() as library:
         asset = await find_recording(await library.ledger(), recording)
-        contents = await contents_of(library, asset, level_count=0 if as_json else out.width)
+        contents = await contents_of(library, asset, level_count=level_count)
+    if contents.clips and contents.levels is None and level_count:  # of what is kept by the engine alone
+        async with personal_library() as library:
+            contents = await contents_of(library, asset, level_count=level_count)
     if as_json:
         print_json(as_document(contents))
     else:

@@ -67,14 +67,17 @@ def print_hanging(out: Console, line: Text, *, indent: int | None = None) -> Non
     if indent is None:
         before = _BEFORE.match(line.plain)
         indent = before.end() if before else 0
+    for part in hanging(out, line, indent):
+        out.print(part)
+
+
+def hanging(out: Console, line: Text, indent: int) -> list[Text]:
+    """Return the lines that a line takes in a window, its text from column `indent` on; in a pipe it stays one."""
     width = out.width - indent
     if out.soft_wrap or width < _LEAST_BESIDE:
-        out.print(line)
-        return
+        return [line]
     first, *more = line[indent:].wrap(out, width, overflow="fold")
-    out.print(Text.assemble(line[:indent], first))
-    for rest in more:
-        out.print(Text.assemble(" " * indent, rest))
+    return [Text.assemble(line[:indent], first), *(Text.assemble(" " * indent, rest) for rest in more)]
 
 
 class Printer(Protocol):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
 from rich.text import Text
 
-from soundbite_server.cli.render.lines import print_hanging
+from soundbite_server.cli.render.lines import hanging, print_hanging
 from soundbite_tools import SILENCE, clock, clock_length, clock_range, round_step_sec, source_label
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def print_recording(out: Console, contents: Contents) -> None:
     out.print(segment_bar(contents, out.width), soft_wrap=True)
     out.print(Text(ruler(length_sec, out.width), "dim"), soft_wrap=True)
     out.print()
-    out.print(_table(contents))
+    _print_segments(out, contents)
     styles = {"speech": _SPEECH, "other sound": _SOUND, SILENCE: _SILENT}
     there = {_kind(segment, contents) for segment in contents.clips} | ({SILENCE} if asset.erased else set())
     legend = (Text.assemble((_LINES[kind], style), f" {kind}") for kind, style in styles.items() if kind in there)
@@ -116,10 +115,9 @@ def as_document(contents: Contents) -> dict[str, Any]:
     }
 
 
-def _table(contents: Contents) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(ratio=1)
+def _segments(contents: Contents) -> list[tuple[Text, Text]]:
+    """When each run of segments is, and what is said and heard there."""
+    rows = []
     for run in _runs(contents):
         segment = run[0]
         kind = _kind(segment, contents)
@@ -132,8 +130,16 @@ def _table(contents: Contents) -> Table:
         if len(run) > 1:
             words = Text.assemble(words, (f" {len(run)} segments", "dim"))
         time_range = clock_range(segment.start_sec, run[-1].end_sec)
-        table.add_row(Text(time_range, _SPEECH if segment.transcript else _SOUND), words)
-    return table
+        rows.append((Text(time_range, _SPEECH if segment.transcript else _SOUND), words))
+    return rows
+
+
+def _print_segments(out: Console, contents: Contents) -> None:
+    # Not a table of rich's, which measures each cell several times: four hours take it as long as all the rest.
+    rows = _segments(contents)
+    indent = max(times.cell_len for times, _ in rows) + 2
+    lines = [Text.assemble(times, " " * (indent - times.cell_len), words) for times, words in rows]
+    out.print(Text("\n").join(part for line in lines for part in hanging(out, line, indent)), soft_wrap=True)
 
 
 def _runs(contents: Contents) -> list[list[StoredClip]]:
