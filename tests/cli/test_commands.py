@@ -16,6 +16,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -26,10 +27,12 @@ from soundbite_engine.workers.worker import can_leave_network
 from soundbite_server import cluster
 from soundbite_server.cli import COMMANDS
 from soundbite_server.cli.failures import EXIT_CODES
+from soundbite_server.cli.reembed import print_outcome
 from soundbite_server.cli.render.hits import print_hits
+from soundbite_server.cli.streaming import _tell_end
 from soundbite_server.cluster import Embedded
 from soundbite_server.settings import Settings
-from soundbite_tools import ClipResult, SearchResult
+from soundbite_tools import ClipResult, SearchResult, TaskResult
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SLOW = ("mcp", "httpx", "numpy", "lancedb", "rich", "anyio")
@@ -178,6 +181,24 @@ def test_why_an_address_could_not_be_added_is_said_once_with_what_to_do(shelf: A
     assert done.returncode == 2
     (said,) = done.stderr.splitlines()
     assert said.startswith("talk.mp3: The URL answered with status 404. Check that the file plays, or that its address")
+
+
+def test_why_a_task_failed_is_told_with_what_a_person_does(capsys: pytest.CaptureFixture[str]) -> None:
+    asset: Any = SimpleNamespace(title="talk")
+    why, todo, code = (
+        "The recording was removed.",
+        "Call embed_audio with its source to have it again.",
+        "recording_removed",
+    )
+    task: Any = SimpleNamespace(status="failed", error_message=why, error_hint=todo, error_code=code)
+    assert not print_outcome(asset, task)
+    _tell_end(
+        TaskResult(task_id="t", status="failed", title="talk", error=why, next_step=todo, error_code=code),
+        as_json=False,
+    )
+    said = " ".join(capsys.readouterr().err.split())
+    assert "embed_audio" not in said
+    assert said.count("talk: The recording was removed. `soundbite add` its file") == 2
 
 
 def test_a_title_that_the_locale_can_not_write_is_listed_all_the_same(shelf: Any, run: Any) -> None:

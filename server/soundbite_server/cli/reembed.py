@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from soundbite_server.cli.failures import FAILED_EXIT_CODE
+from soundbite_server.cli.failures import FAILED_EXIT_CODE, next_step
 from soundbite_server.cli.library import console, json_option, personal_jobs, print_json, run_async
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ def print_outcome(asset: Asset, task: Task) -> bool:
 
     if task.status == "failed":
         console(stderr=True).print(
-            f"[red]{escape(asset.title)}[/red]: {escape(task.error_message)} {escape(task.error_hint)}"
+            f"[red]{escape(asset.title)}[/red]: {escape(task.error_message)} "
+            f"{escape(next_step(task.error_code, task.error_hint))}"
         )
         return False
     console().print(f"[green]{escape(asset.title)}[/green]: embedded again")

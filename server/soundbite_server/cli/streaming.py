@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from soundbite_server.cli.failures import INPUT_EXIT_CODE
+from soundbite_server.cli.failures import INPUT_EXIT_CODE, next_step
 from soundbite_server.cli.library import console, json_option, personal_library, print_json_line, run_async
 from soundbite_server.cli.options import request_of
 
@@ -358,7 +358,8 @@ def _tell_end(result: TaskResult, *, as_json: bool) -> None:
     if result.stage == LEFT_STAGE:
         out.print(f"{result.title} is still being written: the next start of Soundbite goes on with it.", markup=False)
     elif result.status == "failed":
-        console(stderr=True).print(f"{result.title}: {result.error} {result.next_step}", markup=False, style="red")
+        todo = next_step(result.error_code, result.next_step)
+        console(stderr=True).print(f"{result.title}: {result.error} {todo}", markup=False, style="red")
     else:
         length = clock_length(result.audio_seconds)
         clips = count_of(result.clip_count, "clip")
