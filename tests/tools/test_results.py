@@ -229,3 +229,21 @@ def test_whole_numbers_have_no_fraction_and_what_is_usual_is_not_said() -> None:
     assert json.dumps(said["score"]) == "1"
     assert "matched" not in said
     assert "matched" not in shown.to_text()
+
+
+def test_an_answer_costs_an_agent_little_beside_the_words_it_quotes() -> None:
+    words = "township heart flood and this had leagues special schools ancient have skin lay population"
+    clip = ClipResult(
+        clip_id="c_959eec6219bd13c8",
+        asset_id="a_4b227777d4dd1fc61c6f",
+        title="Recording 4",
+        start_sec=2562.0,
+        end_sec=2568.0,
+        time_range="42:42-42:48",
+        score=0.93,
+        text=words,
+    )
+    answer = SearchResult(
+        clips=[clip] * 5, query="which schools", clips_searched=10_000, next_cursor="NS4xYjY3YzdkNmZkNDc"
+    )
+    assert tokens(answer.to_text()) - 5 * tokens(words) < 200

@@ -145,7 +145,7 @@ class ClipResult(ClipPlace):
         if self.language:
             lines.append(f"   Language: {self.language}")
         tags = f", tags: {listed(self.tags)}" if self.tags else ""
-        lines.append(f"   clip_id {self.clip_id}, asset_id {self.asset_id}{tags}")
+        lines.append(f"   clip_id {self.clip_id} of {self.asset_id}{tags}")
         if self.file:
             lines.append(f"   Its file is {self.file}: the sound can't be played")
         if self.listen_end_sec:
@@ -178,7 +178,7 @@ class SearchResult(Result):
         lines = [f"{count} for {what}{modality} ({count_of(self.clips_searched, 'clip')} searched)."]
         lines += [f"{number}. {clip.to_text()}" for number, clip in enumerate(self.clips, 1)]
         if self.next_cursor:
-            lines.append(f"More: the same call with cursor={self.next_cursor}")
+            lines.append(f"More: same call with cursor={self.next_cursor}")
         return "\n".join(closing(lines, self.notes, self.next_step))
 
 
@@ -393,7 +393,7 @@ class _Timed(Protocol):
 
 
 def span(timed: _Timed) -> str:
-    return f"{number(timed.start_sec)} to {number(timed.end_sec)} s"
+    return f"{number(timed.start_sec)}-{number(timed.end_sec)} s"
 
 
 def closing(lines: list[str], notes: list[str], next_step: str) -> list[str]:
