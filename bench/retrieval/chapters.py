@@ -26,8 +26,8 @@ from soundbite_engine.profiles import base_profile
 from soundbite_engine.speech.transcripts import Sentence
 from soundbite_engine.text import clip_vectors
 from soundbite_store import ClipFilter, ClipStore, one_a_span
-from soundbite_tools.read import chapters
-from soundbite_tools.read.chapters import Stretch
+from soundbite_tools.read import contents
+from soundbite_tools.read.contents import Stretch
 
 WORDS_A_SEC, CLIP_WORDS = 2.7, 22
 PIECE_SEC = (45.0, 150.0)
@@ -52,7 +52,7 @@ def main() -> int:
         sets["joined"] = asyncio.run(joined(options.library, options.joined))
     print(f"{'':34} {'Pk':>12} {'WindowDiff':>12} {'chapters':>9} {'true':>5}")
     for name, cases in sets.items():
-        for border_sec in (chapters.BORDER_SEC, *options.tries):
+        for border_sec in (contents.BORDER_SEC, *options.tries):
             report(
                 f"{name}, {len(cases)}: by change ({border_sec:g} s)",
                 cases,
@@ -66,7 +66,7 @@ def main() -> int:
 
 def cut(border_sec: float, case: Case) -> list[float]:
     stretches, _ = case
-    return [stretches[at].start_sec for at in chapters.borders(stretches, border_sec)[1:]]
+    return [stretches[at].start_sec for at in contents.borders(stretches, border_sec)[1:]]
 
 
 def as_many(case: Case) -> list[float]:
@@ -150,7 +150,7 @@ async def joined(home: Path, count: int) -> list[Case]:
         own = [row for row in rows if row.asset_id == asset_id]
         clips = sorted(one_a_span(own), key=lambda clip: clip.start_sec)
         if clips[-1].end_sec >= PIECE_SEC[0]:
-            recordings.append(chapters.stretches_of(own, clips))
+            recordings.append(contents.stretches_of(own, clips))
     dice, cases = random.Random(SEED), list[Case]()
     for _ in range(count):
         together, joins, at, before = list[Stretch](), list[float](), 0.0, -1

@@ -11,7 +11,7 @@ import numpy as np
 from scripted_platform import ScriptedPlatform
 from tool_calls import embed_audio, read_transcript
 
-from soundbite_tools.read.chapters import Stretch, borders, telling_words
+from soundbite_tools.read.contents import Stretch, borders, telling_words
 from soundbite_tools.read.formats import as_markdown
 from soundbite_tools.text import tokens
 
@@ -93,7 +93,7 @@ async def test_a_chapter_that_repeats_no_words_is_called_by_a_sentence_of_it(
 async def test_a_long_reading_has_paragraphs_under_the_titles_of_its_chapters(
     open_library: OpenLibrary, recording: Path, platform: ScriptedPlatform
 ) -> None:
-    from soundbite_tools.read.chapters import Chapter
+    from soundbite_tools.read.contents import Chapter
 
     async with open_library() as library:
         task = await embed_audio(library, recording.name)

@@ -42,8 +42,7 @@ if TYPE_CHECKING:
     from soundbite_tools.groups.results import ClassifyResult, ClusterListing
     from soundbite_tools.housekeeping import finish_scrubbing, forget_unused, make_ready
     from soundbite_tools.library import EMBEDDED, Library, LibraryConfig, UrlRules
-    from soundbite_tools.read.chapters import Chapter, chapters_of
-    from soundbite_tools.read.contents import Contents, contents_of, levels_of
+    from soundbite_tools.read.contents import Chapter, Contents, chapters_of, contents_of, levels_of
     from soundbite_tools.read.formats import (
         TRANSCRIPT_FORMATS,
         TranscriptFormat,
@@ -163,8 +162,7 @@ _NAMES = {
     "groups.results": "ClassifyResult ClusterListing",
     "housekeeping": "finish_scrubbing forget_unused make_ready",
     "library": "EMBEDDED Library LibraryConfig UrlRules",
-    "read.chapters": "Chapter chapters_of",
-    "read.contents": "Contents contents_of levels_of",
+    "read.contents": "Chapter Contents chapters_of contents_of levels_of",
     "read.formats": (
         "TRANSCRIPT_FORMATS TranscriptFormat as_text as_webvtt is_transcript_file transcript_file transcript_file_name"
     ),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from soundbite_store import Asset, StoredTranscript, TimedText
-    from soundbite_tools.read.chapters import Chapter
+    from soundbite_tools.read.contents import Chapter
 
 # The usual limits of broadcasters' style guides (BBC, Netflix).
 LINE_CHARACTERS, CUE_LINES = 42, 2

@@ -91,7 +91,7 @@ async def _map(
     library: Library, asset: Asset, transcript: StoredTranscript, start_sec: float, until_sec: float
 ) -> TranscriptResult:
     """The chapters that a range touches, a line each."""
-    from soundbite_tools.read.chapters import chapters_of
+    from soundbite_tools.read.contents import chapters_of
 
     chapters = [
         chapter
