@@ -29,8 +29,7 @@ _WINDOW_SAMPLES, _HOP_SAMPLES = 400, 160
 _LEVEL = 10.0 ** (-30.0 / 20.0)
 _VOICE_SAMPLES = (_FRAMES - 1) * _HOP_SAMPLES
 _VOICE_TICKS, _STEP_TICKS = round(1.6 / TICK_SEC), round(0.8 / TICK_SEC)
-# More at a time is slower: an hour of speech takes 16 processor seconds with 64, 10 with 16.
-_AT_ONCE = 16
+_AT_ONCE = 64
 # How much of a speaker makes a voice, and how little is none.
 ENOUGH_SEC, LEAST_VOICE_SEC = 60.0, 3.0
 _LONGEST_PIECE_SEC, _SHORTEST_PIECE_SEC, _EDGE_SEC = 10.0, 0.6, 0.25
