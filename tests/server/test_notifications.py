@@ -17,9 +17,9 @@ QUESTION = "two bottles of milk"
 ADDRESS = "soundbite://notifications/two%20bottles%20of%20milk"
 
 
-def memo(folder: Path) -> Path:
-    path = folder / "memo.wav"
-    path.write_bytes(cut(lambda _: None, str(SAMPLES / "memos.mp3"), 0.0, 8.0, "wav"))
+def memo(folder: Path, start_sec: float = 0.0, end_sec: float = 8.0) -> Path:
+    path = folder / f"memo{start_sec:.0f}.wav"
+    path.write_bytes(cut(lambda _: None, str(SAMPLES / "memos.mp3"), start_sec, end_sec, "wav"))
     return path
 
 
@@ -41,7 +41,7 @@ async def test_a_subscriber_hears_of_a_new_answer(connect: Any, embedded: Any, t
         assert standing["query"] == QUESTION
         (answer,) = standing["answers"]
         assert "milk" in answer["text"]
-        assert answer["title"] == "memo"
+        assert answer["title"] == "memo0"
 
 
 def test_the_command_prints_a_line_for_each_answer_that_another_process_adds(tmp_path: Path) -> None:
@@ -53,6 +53,8 @@ def test_the_command_prints_a_line_for_each_answer_that_another_process_adds(tmp
     }
     soundbite = (sys.executable, "-m", "soundbite_server")
     command = (*soundbite, "notify", "two", "bottles", "of", "milk", "--json", "--count", "1")
+    # In a library that has something, what is added is listed before it has clips to search.
+    subprocess.run((*soundbite, "add", str(memo(tmp_path, 20.0, 24.0))), env=environment, check=True, timeout=120)
     pipe = subprocess.PIPE
     with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True) as asking:
         try:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from soundbite_tools.results import ClipResult
 
 _MOST_AT_ONCE = 20
+# Nothing has clips yet, or nothing that was added since; a recording is listed before it has any.
+_NOTHING_YET = ("library_pending", "filters_exclude_all")
 
 
 class StandingQuestion:
@@ -44,7 +46,7 @@ class StandingQuestion:
         except EmptyLibrary:
             return []
         except QuestionProblem as exc:
-            if exc.code == "library_pending":
+            if exc.code in _NOTHING_YET:
                 return []
             raise
         self._changed_at = changed_at
