@@ -51,6 +51,13 @@ _TITLE_WORDS, _SENTENCE_WORDS = 3, 10
 _LONGEST_SENTENCE, _LEAST_WORDS, _MOST_WORDS = 110, 5, 24
 _LONGEST_BEGINNING = 40
 _SHORTEST_WORD = 3
+# Said in any talk, whatever it is about.
+_COURTESY = frozenset(
+    terms_of(
+        """thank thanks please welcome hello sorry pardon okay yes yeah sure exactly perfect great fine correct right
+        bye goodbye morning everybody everyone anything else"""
+    )
+)
 # A word of the table of rarity weighs at most 4, and one that tells something 2 to 3.
 _UNKNOWN_WEIGHT = 1.8
 _MOST_ROWS = 100_000
@@ -316,8 +323,11 @@ def _weight(term: str) -> float:
 
 
 def _content(text: str) -> list[str]:
-    words = terms_of(text)
-    return [word for word in words if len(word) >= _SHORTEST_WORD and word not in COMMON_WORDS and not word.isdecimal()]
+    return [
+        word
+        for word in terms_of(text)
+        if len(word) >= _SHORTEST_WORD and word not in COMMON_WORDS | _COURTESY and not word.isdecimal()
+    ]
 
 
 def _chapter(
