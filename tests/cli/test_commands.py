@@ -382,11 +382,12 @@ def test_show_draws_a_recording_along_its_time(shelf: Any, run: Any, monkeypatch
     assert "━" in shown.out
     assert "milk" in shown.out
     segments = document(run("show", "spoken", "--json").out)["segments"]
-    # A clip has the times that a search gives it, also where the next one begins within its last second.
+    # For a program a clip has the times that a search gives it; for a person its line ends where the next one begins.
     assert segments[0]["end_sec"] % 1
+    assert segments[0]["time_range"] == "00:00-00:07"
     # In a pipe a segment is one line, in a window its words go on below each other.
     monkeypatch.setenv("COLUMNS", "40")
-    times, words = segments[0]["time_range"], segments[0]["text"]
+    times, words = "00:00-00:06", segments[0]["text"]
     assert f"{times}  {words}" in run("show", "spoken").out
     monkeypatch.setenv("FORCE_COLOR", "1")
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in run("show", "spoken").out.splitlines()]

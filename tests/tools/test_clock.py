@@ -2,7 +2,7 @@
 
 import pytest
 
-from soundbite_tools.text import clock, clock_length, clock_range, rounded_sec
+from soundbite_tools.text import clock, clock_length, clock_range, clock_ranges, rounded_sec
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,13 @@ def test_seconds_in_results_have_two_decimals_and_no_minus_zero() -> None:
     assert str(rounded_sec(-0.0)) == "0.0"
 
 
-@pytest.mark.parametrize("length_sec", [0.45, 1.0, 10.69, 59.2, 3599.5])
-def test_a_recording_is_never_shown_shorter_than_its_last_clip(length_sec: float) -> None:
-    assert clock_range(0.0, length_sec) == f"00:00-{clock_length(length_sec)}"
+@pytest.mark.parametrize(
+    ("length_sec", "shown"), [(0.0, "00:00"), (0.2, "00:01"), (78.06, "01:18"), (204.04, "03:24"), (3599.5, "1:00:00")]
+)
+def test_a_length_is_shown_to_the_nearest_second_and_is_one_at_least(length_sec: float, shown: str) -> None:
+    assert clock_length(length_sec) == shown
+
+
+def test_lines_that_follow_each_other_are_not_shown_to_overlap_nor_to_end_after_the_recording() -> None:
+    spans = [(17.2, 20.4), (20.4, 28.1), (28.7, 28.9), (28.9, 70.3), (68.5, 78.06)]
+    assert clock_ranges(spans, 78.06) == ["00:17-00:20", "00:20-00:28", "00:28-00:29", "00:28-01:11", "01:08-01:18"]

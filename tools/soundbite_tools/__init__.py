@@ -113,6 +113,7 @@ if TYPE_CHECKING:
         clock,
         clock_length,
         clock_range,
+        clock_ranges,
         count_of,
         file_label,
         plain_tags,
@@ -193,8 +194,8 @@ _NAMES = {
     "sources.spoken": "TRANSCRIPT_ENDINGS parsed_transcript read_transcript_file",
     "speakers": "transcript_of_recording",
     "text": (
-        "ERASED_LINE LONGEST_TITLE MOST_TAGS SILENCE changed_tags clock clock_length clock_range count_of file_label "
-        "plain_tags plain_text printable round_step_sec rounded_sec shorten speaker_label who_before"
+        "ERASED_LINE LONGEST_TITLE MOST_TAGS SILENCE changed_tags clock clock_length clock_range clock_ranges count_of "
+        "file_label plain_tags plain_text printable round_step_sec rounded_sec shorten speaker_label who_before"
     ),
     "transcript_requests": (
         "CorrectRequest CorrectionResult EraseRequest ErasureResult NameRequest SpeakersRequest TeachRequest "
@@ -218,17 +219,17 @@ __all__ = [
     "TranscriptFormat", "TranscriptRequest", "TranscriptResult", "Unheard", "UnknownId", "UrlRules", "VoiceForgotten",
     "VoiceRequest", "WorkFailed", "allowed_file", "as_spelled", "as_text", "as_webvtt", "begin_following",
     "changed_tags", "chapters_of", "choose_words", "classify_clips", "clip_points", "clock", "clock_length",
-    "clock_range", "cluster_clips", "compare", "contents_of", "correct_transcript", "count_of", "distinct_terms",
-    "distinctive_words", "embed_audio", "end_following", "erase_span", "erasure_question", "file_label", "file_states",
-    "finish_scrubbing", "finished_task", "forget_all_voices", "forget_unused", "forget_voice", "from_platform",
-    "from_store", "get_clip", "get_task", "give_again", "group_vectors", "has_id_form", "is_transcript_file",
-    "is_unchanged", "levels_of", "list_audio", "list_speakers", "make_ready", "missing_files", "name_speaker",
-    "origins", "parsed_transcript", "plain_tags", "plain_text", "playable_file", "printable", "read_transcript",
-    "read_transcript_file", "rebuild_records", "rebuild_transcript", "received_folder", "received_name",
-    "recording_named", "recording_status", "relabel", "relink", "removal_question", "remove_audio", "round_step_sec",
-    "rounded_sec", "search_clips", "sentence", "shorten", "sound_file", "source_label", "speaker_label", "task_result",
-    "teach_words", "terms_of", "track_of", "transcript_file", "transcript_file_name", "transcript_of_recording",
-    "who_before", "why_silent", "write_whole", "writing", "written_files",
+    "clock_range", "clock_ranges", "cluster_clips", "compare", "contents_of", "correct_transcript", "count_of",
+    "distinct_terms", "distinctive_words", "embed_audio", "end_following", "erase_span", "erasure_question",
+    "file_label", "file_states", "finish_scrubbing", "finished_task", "forget_all_voices", "forget_unused",
+    "forget_voice", "from_platform", "from_store", "get_clip", "get_task", "give_again", "group_vectors", "has_id_form",
+    "is_transcript_file", "is_unchanged", "levels_of", "list_audio", "list_speakers", "make_ready", "missing_files",
+    "name_speaker", "origins", "parsed_transcript", "plain_tags", "plain_text", "playable_file", "printable",
+    "read_transcript", "read_transcript_file", "rebuild_records", "rebuild_transcript", "received_folder",
+    "received_name", "recording_named", "recording_status", "relabel", "relink", "removal_question", "remove_audio",
+    "round_step_sec", "rounded_sec", "search_clips", "sentence", "shorten", "sound_file", "source_label",
+    "speaker_label", "task_result", "teach_words", "terms_of", "track_of", "transcript_file", "transcript_file_name",
+    "transcript_of_recording", "who_before", "why_silent", "write_whole", "writing", "written_files",
 ]
 # fmt: on
 

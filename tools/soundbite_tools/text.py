@@ -6,8 +6,9 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Protocol, TypeVar
 
 LONGEST_TITLE = 120
@@ -230,13 +231,38 @@ def time_reached(seconds: float, length_sec: float) -> str:
 
 
 def clock_length(seconds: float) -> str:
-    """Return a length as `mm:ss`, rounded up like the ends of ranges, so that nothing ends after the recording."""
-    return clock(math.ceil(max(0.0, seconds) - 1e-6))
+    """Return a length as `mm:ss`, to the nearest second; what is there lasts a second at least."""
+    return clock(_whole_length(seconds))
 
 
 def clock_range(start_sec: float, end_sec: float) -> str:
     """Return a range as `12:30-12:36`; the end is rounded up, so that the range holds what it names."""
-    return f"{clock(start_sec)}-{clock_length(max(start_sec, end_sec))}"
+    return f"{clock(start_sec)}-{clock(_second_after(max(start_sec, end_sec)))}"
+
+
+def clock_ranges(spans: Sequence[tuple[float, float]], length_sec: float) -> list[str]:
+    """Return the ranges of lines that follow each other in a recording of that length.
+
+    As `clock_range` has them, but where a line ends before the next begins it is not shown to overlap it, and the last
+    is not shown to end after the recording.
+    """
+    shown = []
+    for (start, end), following in zip_longest(spans, spans[1:]):
+        last = _second_after(end)
+        if following is None:
+            last = min(last, _whole_length(length_sec))
+        elif following[0] >= end - SAME_SEC:
+            last = min(last, math.floor(following[0]))
+        shown.append(f"{clock(start)}-{clock(last)}" if last > math.floor(start) else clock_range(start, end))
+    return shown
+
+
+def _whole_length(seconds: float) -> int:
+    return max(1, math.floor(seconds + 0.5)) if seconds > 0 else 0
+
+
+def _second_after(seconds: float) -> int:
+    return math.ceil(max(0.0, seconds) - 1e-6)
 
 
 def round_step_sec(least_sec: float) -> int:

@@ -18,7 +18,7 @@ class Details {
     const { audio_seconds, added, language, source, status } = this.facts;
     const day = new Date(added).toLocaleDateString(undefined, { day: "numeric", month: "long", year: "numeric" });
     const name = source.split(/[/\\]/).pop();
-    return [clock(Math.ceil(audio_seconds)), `added ${day}`, language && language !== "en" ? language : "", name, status === "ready" ? "" : status].filter(Boolean).join(" · ");
+    return [lengthClock(audio_seconds), `added ${day}`, language && language !== "en" ? language : "", name, status === "ready" ? "" : status].filter(Boolean).join(" · ");
   }
 
   title() {

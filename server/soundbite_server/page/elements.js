@@ -22,6 +22,11 @@ function clock(seconds) {
   return `${hours ? `${hours}:` : ""}${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
 }
 
+// A length, to the nearest second; what is there lasts a second at least.
+function lengthClock(seconds) {
+  return clock(seconds > 0 ? Math.max(1, Math.floor(seconds + 0.5)) : 0);
+}
+
 function drawing(name, attributes = {}, ...children) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);

@@ -226,7 +226,7 @@ class RecordingView {
     if (!this.facts) return;
     const { seconds } = this;
     if (!this.timeline.isDragged) this.timeline.moved(seconds);
-    this.time.textContent = `${clock(seconds)} / ${clock(Math.ceil(this.timeline.length))}`;
+    this.time.textContent = `${clock(seconds)} / ${lengthClock(this.timeline.length)}`;
     this.transcript.moved(seconds);
   }
 

@@ -49,7 +49,7 @@ class Strip {
     // One stop for the Tab key; arrows go from bar to bar.
     const first = this.bars.find((bar) => bar.classList.contains("is-now")) || this.bars[0];
     if (first) first.tabIndex = 0;
-    this.node.replaceChildren(...this.bars, element("time", {}, clock(0)), element("time", {}, clock(Math.ceil(length))));
+    this.node.replaceChildren(...this.bars, element("time", {}, clock(0)), element("time", {}, lengthClock(length)));
   }
 
   step(event) {

@@ -36,7 +36,7 @@ class Timeline {
     this.legend = element("p", { className: "legend" });
     this.chapter = element("span", {});
     const ends = element("p", { className: "ends", "aria-hidden": "true" },
-      element("time", {}, clock(0)), this.chapter, element("time", {}, clock(Math.ceil(this.length))));
+      element("time", {}, clock(0)), this.chapter, element("time", {}, lengthClock(this.length)));
     this.node = element("div", { className: "timeline" }, this.chapters, this.marks, this.wave, this.band, ends);
     this.draw([]);
     this.wave.addEventListener("pointerdown", (event) => this.drag(event));
@@ -147,7 +147,7 @@ class Timeline {
     this.now.setAttribute("x1", this.x(this.at));
     this.now.setAttribute("x2", this.x(this.at));
     this.wave.setAttribute("aria-valuenow", this.at.toFixed(1));
-    this.wave.setAttribute("aria-valuetext", `${clock(this.at)} of ${clock(Math.ceil(this.length))}`);
+    this.wave.setAttribute("aria-valuetext", `${clock(this.at)} of ${lengthClock(this.length)}`);
     this.chaptered();
   }
 

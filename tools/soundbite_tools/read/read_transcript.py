@@ -12,6 +12,7 @@ from soundbite_tools.speakers import transcript_of_recording
 from soundbite_tools.text import (
     MOST_TOKENS,
     clock_range,
+    clock_ranges,
     number,
     plain_text,
     quoted,
@@ -98,17 +99,18 @@ async def _map(
         for chapter in await chapters_of(library, asset, transcript)
         if chapter.start_sec < until_sec and chapter.end_sec > start_sec
     ]
+    times = clock_ranges([(chapter.start_sec, chapter.end_sec) for chapter in chapters], asset.duration_sec)
     return TranscriptResult(
         asset_id=asset.asset_id,
         title=asset.title,
         lines=[
             TranscriptLine(
                 start_sec=rounded_sec(chapter.start_sec),
-                time_range=clock_range(chapter.start_sec, chapter.end_sec),
+                time_range=time_range,
                 text=chapter.text,
                 clip_id=chapter.clip_id,
             )
-            for chapter in chapters
+            for chapter, time_range in zip(chapters, times, strict=True)
         ],
         start_sec=rounded_sec(start_sec),
         end_sec=rounded_sec(until_sec),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from soundbite_server.cli.render.lines import hanging, print_hanging
-from soundbite_tools import SILENCE, clock, clock_length, clock_range, round_step_sec, source_label
+from soundbite_tools import SILENCE, clock, clock_length, clock_range, clock_ranges, round_step_sec, source_label
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -118,7 +118,9 @@ def as_document(contents: Contents) -> dict[str, Any]:
 def _segments(contents: Contents) -> list[tuple[Text, Text]]:
     """When each run of segments is, and what is said and heard there."""
     rows = []
-    for run in _runs(contents):
+    runs = _runs(contents)
+    times = clock_ranges([(run[0].start_sec, run[-1].end_sec) for run in runs], contents.duration_sec)
+    for run, time_range in zip(runs, times, strict=True):
         segment = run[0]
         kind = _kind(segment, contents)
         is_named = segment.sound_words and kind != SILENCE
@@ -129,7 +131,6 @@ def _segments(contents: Contents) -> list[tuple[Text, Text]]:
             words = Text.assemble(words, " " if segment.transcript else "", (f"({segment.sound_words})", _SOUND))
         if len(run) > 1:
             words = Text.assemble(words, (f" {len(run)} segments", "dim"))
-        time_range = clock_range(segment.start_sec, run[-1].end_sec)
         rows.append((Text(time_range, _SPEECH if segment.transcript else _SOUND), words))
     return rows
 

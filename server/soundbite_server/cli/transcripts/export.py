@@ -263,7 +263,7 @@ async def _transcript_text(library: Library, asset: Asset, transcript: StoredTra
 async def chapters_command(recording: str, as_json: bool) -> None:
     """Show what a RECORDING, named by its id or a part of its title, is about: its chapters with times and words."""
     from soundbite_server.cli.library import find_recording
-    from soundbite_tools import chapters_of, clock_range, transcript_of_recording
+    from soundbite_tools import chapters_of, clock_ranges, transcript_of_recording
 
     async with personal_library() as library:
         asset = await find_recording(await library.ledger(), recording)
@@ -276,7 +276,8 @@ async def chapters_command(recording: str, as_json: bool) -> None:
         click.echo(f"{asset.title} has no clips yet: `soundbite tasks` says how it stands.")
         return
     out = console()
-    for chapter in chapters:
-        out.print(f"{clock_range(chapter.start_sec, chapter.end_sec)}  {chapter.title}", markup=False, style="bold")
+    times = clock_ranges([(chapter.start_sec, chapter.end_sec) for chapter in chapters], asset.duration_sec)
+    for chapter, time_range in zip(chapters, times, strict=True):
+        out.print(f"{time_range}  {chapter.title}", markup=False, style="bold")
         if chapter.sentence:
             out.print(f"    {chapter.sentence}", markup=False)
