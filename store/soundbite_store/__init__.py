@@ -31,7 +31,7 @@ from soundbite_store.lance.clip_store import ClipStore
 from soundbite_store.lance.places import StoreAccess, capabilities_of
 from soundbite_store.lance.rescue import Holding, LostTable, StoreRescue
 from soundbite_store.ledger.assets import Unscrubbed
-from soundbite_store.ledger.ledger import Ledger, ledger_damage, salvage_ledger
+from soundbite_store.ledger.ledger import Ledger, ledger_damage, ledger_titles, salvage_ledger
 from soundbite_store.ledger.records import (
     BROUGHT,
     Asset,
@@ -68,6 +68,7 @@ __all__ = [
     "Unscrubbed", "UpsertResult", "Usage", "VectorIndex", "Voice", "Voices", "asset_from", "capabilities_of",
     "changed_rows", "clip_id_for", "digest_of", "doubtful_words", "encoded_changes", "encoded_vector", "export_library",
     "finish_rewrites", "import_library", "in_force", "is_export", "is_hardly_understood", "is_same_speaker",
-    "is_touched", "ledger_damage", "length_of", "one_a_span", "salvage_ledger", "to_json", "within",
+    "is_touched", "ledger_damage",
+    "ledger_titles", "length_of", "one_a_span", "salvage_ledger", "to_json", "within",
 ]
 # fmt: on

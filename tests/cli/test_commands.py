@@ -8,10 +8,11 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import wave
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -667,6 +668,35 @@ def test_a_shell_completes_commands_options_files_and_packs(
     monkeypatch.setenv("COMP_WORDS", words)
     monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
     assert set(run().out.splitlines()) == expected
+
+
+def test_a_shell_completes_titles_and_where_there_are_several_of_one_ids(
+    shelf: Any, run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ids = {each["title"]: each["asset_id"] for each in document(run("list", "--json").out)["assets"]}
+
+    def completed(line: str, shell: str = "bash") -> list[str]:
+        monkeypatch.setenv("_SOUNDBITE_COMPLETE", f"{shell}_complete")
+        monkeypatch.setenv("COMP_WORDS", line)
+        monkeypatch.setenv("COMP_CWORD", line.split(" ")[-1] if shell == "fish" else str(len(line.split(" ")) - 1))
+        ran = run()
+        assert ran.err == ""
+        return [line for line in ran.out.splitlines() if line]
+
+    before = {path.name for path in shelf.home.iterdir()}
+    # Two backslashes, of which the script's `read` leaves one.
+    assert completed("soundbite show Spo") == [r"plain,spoken\\ words"]
+    assert completed('soundbite show "spo') == ["plain,spoken words"]
+    for command in ("search storm --asset", "export words.vtt --asset", "rm", "erase", "plot recording"):
+        assert completed(f"soundbite {command} ra") == ["plain,rain"], command
+    assert completed("soundbite show spo", "fish") == [f"plain,spoken words\t{ids['spoken words']}"]
+    assert {path.name for path in shelf.home.iterdir()} == before
+    with closing(sqlite3.connect(shelf.home / "ledger.sqlite")) as ledger, ledger:
+        ledger.execute("UPDATE assets SET title = 'Rain' WHERE title = 'spoken words'")
+    assert sorted(completed("soundbite show ra")) == sorted(f"plain,{asset_id}" for asset_id in ids.values())
+    monkeypatch.setenv("SOUNDBITE_HOME", str(tmp_path / "nothing"))
+    assert completed("soundbite show spo") == []
+    assert not (tmp_path / "nothing").exists()
 
 
 def test_watching_ends_with_ctrl_c_and_130(shelf: Any, tmp_path: Path) -> None:

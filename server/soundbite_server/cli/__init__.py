@@ -9,7 +9,7 @@ import os
 import sys
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import CompletionItem, add_completion_class
 
 from soundbite_server.cli.failures import EXIT_CODES, report_failures
 
@@ -145,6 +145,10 @@ def main() -> None:
     # into looking through them, and a server does so again every few questions.
     gc.set_threshold(20_000)
     _take_any_surroundings()
+    if "_SOUNDBITE_COMPLETE" in os.environ:
+        from soundbite_server.cli.options import QuotedBash
+
+        add_completion_class(QuotedBash)
     with report_failures():
         sys.exit(cli(prog_name="soundbite", standalone_mode=False) or 0)
 

@@ -1,11 +1,17 @@
-"""Options of commands that are fields of a tool's request: their names, kinds, limits and help come from there."""
+"""What commands take: options that are fields of a tool's request, with all that is said of them there; recordings."""
 
 from __future__ import annotations
 
 import importlib
+import os
+import re
+import shlex
+from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 import click
+from click.shell_completion import BashComplete, CompletionItem
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -16,6 +22,46 @@ R = TypeVar("R", bound="Request")
 
 ASKED = "asked"
 """The parameter of a command in which it finds the values of its request's options, by field."""
+
+
+class _RecordingName(click.ParamType[str]):
+    """The name of a recording; a shell completes titles, and ids where a title names several."""
+
+    name = "recording"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the recordings that may be meant, out of the ledger as it is; nothing where it can't be read."""
+        from soundbite_server.settings import Settings
+        from soundbite_store import ledger_titles
+
+        titles: dict[str, str] = {}
+        with suppress(Exception):  # whatever a shell prints here stands amid the line that is typed
+            titles = ledger_titles(Settings.from_environment().home / "ledger.sqlite")
+        beginning, counts = incomplete.casefold(), Counter(map(str.casefold, titles.values()))
+        return [
+            CompletionItem(title, help=asset_id) if is_name else CompletionItem(asset_id, help=title)
+            for asset_id, title in titles.items()
+            if title.isprintable()
+            for is_name in (counts[title.casefold()] == 1 and not title.startswith("-"),)
+            if title.casefold().startswith(beginning) or (not is_name and asset_id.startswith(incomplete))
+        ]
+
+
+RECORDING = _RecordingName()
+
+
+class QuotedBash(BashComplete):
+    """Completion for Bash, which puts a value into the line as it is: one of several words has to be quoted."""
+
+    def format_completion(self, item: CompletionItem) -> str:
+        """Return the value as it is typed, for the `read` of click's script, which takes backslashes away."""
+        try:
+            shlex.split(os.environ["COMP_WORDS"])
+            special = r"[^\w@%+./,:=-]"
+        except ValueError:  # in quotation marks that are open still
+            special = r"[\"$`\\]"
+        value = re.sub(special, r"\\\g<0>", item.value)
+        return f"{item.type},{value}".replace("\\", r"\\")
 
 
 class RequestCommand(click.Command):
@@ -84,6 +130,8 @@ def _option(name: str, field: FieldInfo, flag: Flag) -> click.Option:
 def _type(field: FieldInfo, flag: Flag) -> click.ParamType[Any]:
     if flag.is_path:
         return click.Path()
+    if "--asset" in flag.names:
+        return RECORDING
     if get_origin(field.annotation) is Literal:
         return click.Choice(get_args(field.annotation))
     limits = {name: getattr(mark, name) for mark in field.metadata for name in ("ge", "le") if hasattr(mark, name)}

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from soundbite_server.cli.failures import FAILED_EXIT_CODE
 from soundbite_server.cli.library import personal_library, run_async
+from soundbite_server.cli.options import RECORDING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +77,7 @@ async def _contents(library: Library, asset: Asset, level_count: int) -> Content
 
 
 @plot_command.command("recording")
-@click.argument("recording")
+@click.argument("recording", type=RECORDING)
 @out_option("recording.svg")
 @run_async
 async def recording(recording: str, out: Path) -> None:
@@ -91,7 +92,7 @@ async def recording(recording: str, out: Path) -> None:
 
 
 @plot_command.command("answers")
-@click.argument("recording")
+@click.argument("recording", type=RECORDING)
 @click.argument("words", nargs=-1, required=True)
 @out_option("answers.svg")
 @run_async

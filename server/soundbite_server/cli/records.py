@@ -21,7 +21,7 @@ from soundbite_server.cli.library import (
     print_json_line,
     run_async,
 )
-from soundbite_server.cli.options import RequestCommand, request_of
+from soundbite_server.cli.options import RECORDING, RequestCommand, request_of
 
 if TYPE_CHECKING:
     from soundbite_store import ExchangeResult
@@ -100,7 +100,7 @@ def _standing(asset: AssetResult) -> str:
 
 
 @click.command("show")
-@click.argument("recording")
+@click.argument("recording", type=RECORDING)
 @json_option
 @run_async
 async def show_command(recording: str, as_json: bool) -> None:
@@ -207,7 +207,7 @@ def _minutes(seconds: float) -> str:
 
 
 @click.command("rm")
-@click.argument("recordings", nargs=-1, required=True)
+@click.argument("recordings", nargs=-1, required=True, type=RECORDING)
 @click.option("-y", "--yes", "is_sure", is_flag=True, help="Do not ask.")
 @json_option
 @run_async
@@ -241,7 +241,7 @@ def _is_confirmed(title: str, asset_id: str) -> bool:
 
 
 @click.command("tag")
-@click.argument("recording")
+@click.argument("recording", type=RECORDING)
 @click.argument("tags", nargs=-1)
 @click.option("--remove", multiple=True, metavar="TAG", help="Take this tag away; may be repeated.")
 @json_option
@@ -254,7 +254,7 @@ async def tag_command(recording: str, tags: tuple[str, ...], remove: tuple[str, 
 
 
 @click.command("rename")
-@click.argument("recording")
+@click.argument("recording", type=RECORDING)
 @click.argument("title")
 @json_option
 @run_async

@@ -322,7 +322,7 @@ def _scope(client: str, entry: Entry) -> str:
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion_command(context: click.Context, shell: str) -> None:
-    """Print the script that makes a SHELL complete commands and options.
+    """Print the script that makes a SHELL complete commands, options and recordings.
 
     \b
     bash: put into ~/.bashrc      eval "$(soundbite completion bash)"

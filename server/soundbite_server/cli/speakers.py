@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from soundbite_server.cli.library import console, json_option, personal_library, print_json, run_async
-from soundbite_server.cli.options import RequestCommand, request_of
+from soundbite_server.cli.options import RECORDING, RequestCommand, request_of
 
 if TYPE_CHECKING:
     from soundbite_store import Ledger
@@ -106,7 +106,7 @@ def _print_speakers(listing: SpeakerListing) -> None:
 
 
 @click.command("name-speaker")
-@click.argument("recording")
+@click.argument("recording", type=RECORDING)
 @click.argument("speaker")
 @click.argument("name")
 @json_option

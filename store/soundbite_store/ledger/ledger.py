@@ -263,6 +263,19 @@ def ledger_damage(path: Path) -> str:
         return str(exc)
 
 
+def ledger_titles(path: Path) -> dict[str, str]:
+    """The titles of a ledger's recordings by their ids, by title. Nothing is written, made or waited for. Blocks.
+
+    Not for a process that has the ledger open: the close would drop its locks.
+
+    Raises: sqlite3.Error.
+    """
+    # A log beside it may hold what is newest. Without one SQLite would make one, for a reader too.
+    mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=0)) as database:
+        return dict(database.execute("SELECT asset_id, title FROM assets ORDER BY title, asset_id"))
+
+
 def salvage_ledger(path: Path) -> Salvage:
     """Set a damaged ledger aside and make a new one of the records that can be read. Nobody may have it open. Blocks.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from soundbite_server.cli.library import console, json_option, personal_jobs, personal_library, print_json, run_async
-from soundbite_server.cli.options import request_of, seconds_of
+from soundbite_server.cli.options import RECORDING, request_of, seconds_of
 
 if TYPE_CHECKING:
     from soundbite_store import Correction
@@ -22,7 +22,7 @@ _PATIENCE_S = 3600.0
 
 
 @click.command("correct")
-@click.argument("recording")
+@click.argument("recording", type=RECORDING)
 @click.argument("old", default="")
 @click.argument("new", required=False)
 @click.option("--from", "start", metavar="TIME", default="0", help="Only after this time, as 1:02 or 62.5.")
@@ -162,7 +162,7 @@ def _print_replacements(done: TeachResult) -> None:
 
 
 @click.command("erase")
-@click.argument("recording")
+@click.argument("recording", type=RECORDING)
 @click.argument("start")
 @click.argument("end")
 @click.option("-y", "--yes", "is_sure", is_flag=True, help="Do not ask.")

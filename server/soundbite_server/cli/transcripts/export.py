@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from soundbite_server.cli.library import console, json_option, personal_library, print_json, run_async
+from soundbite_server.cli.options import RECORDING
 from soundbite_server.cli.records import print_counts
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ _TRANSCRIPT_FORMATS = ("vtt", "srt", "md", "json", "txt")
     type=click.Choice(["parquet", *_TRANSCRIPT_FORMATS]),
     help="Other than parquet: transcripts, a file a recording, into the folder FILE; by default what FILE ends with.",
 )
-@click.option("--asset", "recording", metavar="ID|TITLE", help="Only the transcript of this recording, into FILE.")
+@click.option(
+    "--asset", "recording", type=RECORDING, metavar="ID|TITLE", help="Only the transcript of this recording, into FILE."
+)
 @json_option
 @run_async
 async def export_command(file: Path, file_format: str | None, recording: str | None, as_json: bool) -> None:
@@ -257,7 +260,7 @@ async def _transcript_text(library: Library, asset: Asset, transcript: StoredTra
 
 
 @click.command("chapters")
-@click.argument("recording")
+@click.argument("recording", type=RECORDING)
 @json_option
 @run_async
 async def chapters_command(recording: str, as_json: bool) -> None:
