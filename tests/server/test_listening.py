@@ -50,6 +50,10 @@ async def test_an_answer_does_not_wait_for_the_confirmation_of_its_head(
             line = await asyncio.wait_for(process.stdout.readline(), 60)
             assert line, said
             said += line
+        if command[0] == "engine":
+            line = await asyncio.wait_for(process.stdout.readline(), 60)
+            assert b"set TWELVELABS_BASE_URL to the address above" in line
+            assert b"give it any text as its API key" in line
         took = []
         async with httpx.AsyncClient(base_url=found[0].decode()) as client:
             for _ in range(20):

@@ -156,5 +156,9 @@ def _listening(host: str, port: int) -> socket.socket:
 def _announce(config: EngineConfig, listening: socket.socket) -> None:
     address, port = listening.getsockname()[:2]
     click.echo(f"TWELVELABS_BASE_URL=http://{f'[{address}]' if ':' in address else address}:{port}/v1.3")
-    key = "the key in SOUNDBITE_ENGINE_KEY" if config.api_key else "any key"
-    click.echo(f"Serving; the API key is {key}. Set the line above for whatever shall use it.", err=True)
+    key = "the value of SOUNDBITE_ENGINE_KEY" if config.api_key else "any text"
+    click.echo(
+        "The engine is running. For a program to use it, set TWELVELABS_BASE_URL to the address above where that "
+        f"program starts, and give it {key} as its API key. Ctrl+C stops the engine.",
+        err=True,
+    )

@@ -67,7 +67,10 @@ class HttpBridge {
       ...(body ? { body: JSON.stringify(body) } : {}),
     });
     if (response.status !== 401) return response;
-    const why = token ? "The server does not know this token." : "This server asks for a token.";
+    const why = token
+      ? "The server does not know this token."
+      : "This server asks for a token, a secret text by which it knows you. Whoever runs the server gives you yours: it is in "
+        + "the server's setting SOUNDBITE_HTTP_TOKENS, or comes from its sign-in service.";
     if (this.token === token) this.useToken("");
     this.handlers.onTokenWanted(why);
     throw Object.assign(new Error(why), { isToken: true });

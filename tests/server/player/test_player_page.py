@@ -31,7 +31,8 @@ async def test_a_person_gives_a_token_asks_and_sees_the_clips(embedded: Any, tmp
         # It is said once, and nothing else is there that could not be used.
         assert (await page.evaluate("document.body.innerText")).split("\n\n") == [
             "Soundbite",
-            "This server asks for a token.",
+            "This server asks for a token, a secret text by which it knows you. Whoever runs the server gives you "
+            "yours: it is in the server's setting SOUNDBITE_HTTP_TOKENS, or comes from its sign-in service.",
             "Token\nUse it",
         ]
         wrong = 'document.querySelector("#bearer").value = "a-token-of-nobody";'
