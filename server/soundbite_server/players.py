@@ -39,8 +39,16 @@ def play(path: Path) -> None:
         names = ", ".join(player[0] for player in PLAYERS)
         raise NoPlayer(f"No player is installed (looked for {names}). The sound is in {path}.")
     try:
-        done = subprocess.run([*command, str(path)], stdin=subprocess.DEVNULL, check=False)  # noqa: S603 - from the list above
+        done = subprocess.run(  # noqa: S603 - from the list above
+            [*command, str(path)],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,  # without a sound device, lines of each library below the player
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
     except OSError as exc:
         raise NoPlayer(f"{command[0]} can't be started: {exc.strerror}. The sound is in {path}.") from exc
     if done.returncode:
-        raise NoPlayer(f"{command[0]} could not play {path}.")
+        last = next((f" ({line.strip()})" for line in reversed(done.stderr.splitlines()) if line.strip()), "")
+        raise NoPlayer(f"{command[0]} could not play {path}{last}.")

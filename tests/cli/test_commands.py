@@ -345,12 +345,17 @@ def test_search_plays_the_best_clip_with_the_player_that_is_there(
 ) -> None:
     player = tmp_path / "bin" / "aplay"
     player.parent.mkdir()
-    player.write_text(f'#!/bin/sh\ncp "$2" "{tmp_path}/played.wav"\n')
+    player.write_text(f'#!/bin/sh\necho "ALSA: no card" >&2\ncp "$2" "{tmp_path}/played.wav"\n')
     player.chmod(0o755)
     monkeypatch.setenv("PATH", f"{player.parent}:/bin:/usr/bin")
     monkeypatch.setattr("soundbite_server.players.PLAYERS", (("no-such-player",), ("aplay", "-q")))
     assert run("search", "two bottles of milk", "--play").code == 0
     assert (tmp_path / "played.wav").read_bytes()[:4] == b"RIFF"
+    player.write_text("#!/bin/sh\necho 'ALSA: no card' >&2\necho 'can not open the device' >&2\nexit 1\n")
+    failed = run("search", "two bottles of milk", "--play")
+    assert failed.code == 1
+    assert failed.err.count("\n") == 1
+    assert failed.err.endswith(".wav (can not open the device).\n")
     monkeypatch.setattr("soundbite_server.players.PLAYERS", (("no-such-player",),))
     silent = run("search", "two bottles of milk", "--play")
     assert silent.code == 1
