@@ -62,14 +62,16 @@ def test_a_name_is_taught_shown_first_and_taken_back(shelf: Any, run: Any) -> No
     first = next(row for row in clips(shelf.home, recording["asset_id"]).values() if row.transcript)
     word = max(first.transcript.split(), key=len).strip(".,")
     shown = run("teach", f"Zeppelin: {word}", "--dry-run")
-    assert "nothing is changed yet" in shown.out, shown.err
+    assert "1 name would be in the glossary; 1 replacement, nothing is changed yet." in shown.out, shown.err
     assert not (shelf.home / "glossary.txt").exists()
     done = json.loads(run("teach", f"Zeppelin: {word}", "--json").out)
     assert word in done["replacements"][0]["before"]
     assert json.loads(run("search", "Zeppelin", "--match", "words", "--json").out)["clips"]
     assert run("teach", "--list").out == f"Zeppelin: {word}\n"
     assert "glossary" in run("correct", "spoken words", "--history").out
-    assert "1 name in the glossary" in run("teach", "--undo").out
+    undone = run("teach", "--undo").out
+    assert "1 name in the glossary" in undone
+    assert "stays in the glossary: `soundbite teach --remove NAME` takes a name out." in undone
     again = clips(shelf.home, recording["asset_id"])
     assert not [row for row in again.values() if "Zeppelin" in row.transcript]
     run("teach", "--remove", "zeppelin")

@@ -39,7 +39,7 @@ async def test_a_name_is_shown_first_then_found_then_taken_back_for_good(
             ("lester", "Leicester"),
             ("stewart", "steward"),
         ]
-        assert (preview.is_dry_run, preview.names) == (True, 0)
+        assert (preview.is_dry_run, preview.names) == (True, 2)
         assert not library.config.glossary_file.exists()
         assert await lines(library, task.asset_id) == [*SAYS]
 
@@ -62,6 +62,7 @@ async def test_a_name_is_shown_first_then_found_then_taken_back_for_good(
 
         back = await teach_words(library, "Leicester", undo=True)
         assert [(one.before, one.after) for one in back.replacements] == [("Leicester", "lester")]
+        assert back.next_step == '"Leicester" stays in the glossary: remove takes a name out.'
         assert await lines(library, task.asset_id) == [SAYS[0], "a steward was chosen at last"]
         again = await teach_words(library)
         assert again.replaced == 0

@@ -114,11 +114,15 @@ class TeachResult(Result):
     notes: list[str] = Field(default_factory=list)
     next_step: str = ""
 
+    def counts_in_words(self) -> str:
+        """Return one sentence: how many names, replacements, and clips changed, or what would be."""
+        where = "would be in the glossary" if self.is_dry_run else "in the glossary"
+        changed = "nothing is changed yet" if self.is_dry_run else f"{count_of(self.clips_changed, 'clip')} changed"
+        return f"{count_of(self.names, 'name')} {where}; {count_of(self.replaced, 'replacement')}, {changed}."
+
     def to_text(self) -> str:
         """Return the replacements in words, a line each."""
-        places = count_of(self.replaced, "replacement")
-        changed = "nothing is changed yet" if self.is_dry_run else f"{count_of(self.clips_changed, 'clip')} changed"
-        lines = [f"{count_of(self.names, 'name')} in the glossary; {places}, {changed}."]
+        lines = [self.counts_in_words()]
         if self.glossary:
             lines.append(f"Glossary: {'; '.join(map(quoted, self.glossary))}")
         lines += [

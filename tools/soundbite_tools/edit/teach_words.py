@@ -12,7 +12,7 @@ import anyio.to_thread
 from soundbite_store import in_force
 from soundbite_tools.edit.correct_transcript import Replacement, passage_of, replace_words
 from soundbite_tools.errors import QuestionProblem, raises_problems
-from soundbite_tools.text import clock_range, count_of, plain_text, range_id, rounded_sec, shorten
+from soundbite_tools.text import clock_range, count_of, plain_text, quoted, range_id, rounded_sec, shorten
 from soundbite_tools.transcript_requests import TaughtWords, TeachResult
 from soundbite_tools.words.corrections import was_taken_back
 from soundbite_tools.words.glossary import Glossary, Name
@@ -80,18 +80,21 @@ async def teach_words(
             await changes.put(names, after.names)
     there = before if request.dry_run else after
     return TeachResult(
-        names=len(there.names),
+        names=len(after.names),
         glossary=[name.line for name in there.names[:_MOST_LISTED]] if not (wanted or request.undo) else [],
         replacements=changes.shown[:most_shown],
         replaced=len(changes.shown),
         clips_changed=changes.clips,
         is_dry_run=request.dry_run,
         notes=[*before.notes[:_MOST_NOTES], *changes.told(most_shown)],
-        next_step=_next_step(request, changes),
+        next_step=_next_step(request, changes, names),
     )
 
 
-def _next_step(request: TeachRequest, changes: _Changes) -> str:
+def _next_step(request: TeachRequest, changes: _Changes, names: Sequence[Name]) -> str:
+    if request.undo and names:
+        subject = f"{quoted(names[0].text)} stays" if len(names) == 1 else f"{len(names)} names stay"
+        return f"{subject} in the glossary: remove takes a name out."
     if not changes.shown or request.undo:
         return ""
     if request.dry_run:

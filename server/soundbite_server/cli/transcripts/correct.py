@@ -145,20 +145,19 @@ async def teach_command(
         print_json(done)
     else:
         _print_replacements(done)
+        if undo and done.next_step:
+            click.echo("What was taught stays in the glossary: `soundbite teach --remove NAME` takes a name out.")
 
 
 def _print_replacements(done: TeachResult) -> None:
     from soundbite_server.cli.render.lines import Column, print_table
-    from soundbite_tools import count_of
 
     if done.replacements:
         titles = ("Recording", "At", "Was", "Becomes" if done.is_dry_run else "Is", "Nearness")
         columns = [Column(title, is_wrapped=title in ("Was", "Is", "Becomes")) for title in titles]
         rows = ((one.title, one.time_range, one.before, one.after, f"{one.nearness:.2f}") for one in done.replacements)
         print_table(columns, rows)
-    names, places = count_of(done.names, "name"), count_of(done.replaced, "replacement")
-    changed = "nothing is changed yet" if done.is_dry_run else f"{count_of(done.clips_changed, 'clip')} changed"
-    click.echo("\n".join([f"{names} in the glossary; {places}, {changed}.", *done.notes]))
+    click.echo("\n".join([done.counts_in_words(), *done.notes]))
 
 
 @click.command("erase")
