@@ -93,6 +93,11 @@ def test_an_export_beside_a_recording_brings_nothing_new(shelf: Any, run: Any, t
         for _ in range(2):  # what an export wrote it may write again
             assert run("export", target, "--asset", "talk").code == 0
         assert "there already" in run("add", sound).out
+        if ending in ("vtt", "md", "json"):  # which say whose they are
+            written = target.read_text()
+            refused = run("export", target, "--asset", "spoken words")
+            assert (refused.code, f'"talk.{ending}" is the transcript of talk (a_' in refused.err) == (2, True), refused
+            assert target.read_text() == written
         target.unlink()
         target.write_text("My own notes.\n" if ending != "json" else '{"mine": 1}')
         assert run("export", target, "--asset", "talk").code == 2

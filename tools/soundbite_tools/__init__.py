@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         as_text,
         as_webvtt,
         is_transcript_file,
+        recording_of_file,
         transcript_file,
         transcript_file_name,
     )
@@ -165,7 +166,8 @@ _NAMES = {
     "library": "EMBEDDED Library LibraryConfig UrlRules",
     "read.contents": "Chapter Contents chapters_of contents_of levels_of",
     "read.formats": (
-        "TRANSCRIPT_FORMATS TranscriptFormat as_text as_webvtt is_transcript_file transcript_file transcript_file_name"
+        "TRANSCRIPT_FORMATS TranscriptFormat as_text as_webvtt is_transcript_file recording_of_file transcript_file "
+        "transcript_file_name"
     ),
     "read.get_clip": "PlayableClip get_clip playable_file why_silent",
     "read.list_audio": "TASKS_READ list_audio recording_status",
@@ -226,10 +228,11 @@ __all__ = [
     "is_transcript_file", "is_unchanged", "levels_of", "list_audio", "list_speakers", "make_ready", "missing_files",
     "name_speaker", "origins", "parsed_transcript", "plain_tags", "plain_text", "playable_file", "printable",
     "read_transcript", "read_transcript_file", "rebuild_records", "rebuild_transcript", "received_folder",
-    "received_name", "recording_named", "recording_status", "relabel", "relink", "removal_question", "remove_audio",
-    "round_step_sec", "rounded_sec", "search_clips", "sentence", "shorten", "sound_file", "source_label",
-    "speaker_label", "task_result", "teach_words", "terms_of", "track_of", "transcript_file", "transcript_file_name",
-    "transcript_of_recording", "who_before", "why_silent", "write_whole", "writing", "written_files",
+    "received_name", "recording_named", "recording_of_file", "recording_status", "relabel", "relink",
+    "removal_question", "remove_audio", "round_step_sec", "rounded_sec", "search_clips", "sentence", "shorten",
+    "sound_file", "source_label", "speaker_label", "task_result", "teach_words", "terms_of", "track_of",
+    "transcript_file", "transcript_file_name", "transcript_of_recording", "who_before", "why_silent", "write_whole",
+    "writing", "written_files",
 ]
 # fmt: on
 

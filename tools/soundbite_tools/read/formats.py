@@ -45,10 +45,10 @@ MISHEARD = (
 """Said of a transcript that is not to be trusted."""
 _STAMP = r"\d{2,}:\d\d:\d\d"
 _BEGINNINGS = {
-    "vtt": re.compile(rf"WEBVTT\n(\Z|\n{_STAMP}\.\d{{3}} --> )"),
+    "vtt": re.compile(rf"WEBVTT\n(?:\nNOTE asset_id: (?P<asset_id>\S+)\n)?(\Z|\n{_STAMP}\.\d{{3}} --> )"),
     "srt": re.compile(rf"1\n{_STAMP},\d{{3}} --> "),
-    "md": re.compile(r"---\n(?:[a-z]+: .*\n)*asset_id: "),
-    "json": re.compile(r'\{\n "asset_id": '),
+    "md": re.compile(r"---\n(?:[a-z]+: .*\n)*asset_id: \"(?P<asset_id>[^\"\n]*)"),
+    "json": re.compile(r'\{\n "asset_id": "(?P<asset_id>[^"\n]*)'),
     "txt": re.compile(r"\[\d\d:\d\d(:\d\d)?\] "),
 }
 _LONGEST_LINE = 500
@@ -167,7 +167,8 @@ def transcript_file(
     """Return what is said in a recording as the text of a file; Markdown and JSON have its chapters."""
     match file_format:
         case "vtt":
-            return as_webvtt(transcript)
+            # Players pass over a note; the next export sees whose file this is.
+            return as_webvtt(transcript).replace("\n", f"\n\nNOTE asset_id: {asset.asset_id}\n", 1)
         case "srt":
             return as_subrip(transcript)
         case "md":
@@ -187,6 +188,12 @@ def transcript_file_name(asset: Asset, file_format: TranscriptFormat, *, has_id:
 def is_transcript_file(text: str, file_format: TranscriptFormat) -> bool:
     """Return whether a text begins as those of `transcript_file` do."""
     return bool(_BEGINNINGS[file_format].match(text))
+
+
+def recording_of_file(text: str, file_format: TranscriptFormat) -> str:
+    """Return the id of the recording of a text that `transcript_file` wrote; empty where it names none."""
+    beginning = _BEGINNINGS[file_format].match(text)
+    return (beginning and beginning.groupdict().get("asset_id")) or ""
 
 
 def as_text(transcript: StoredTranscript) -> str:

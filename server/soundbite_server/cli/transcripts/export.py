@@ -57,6 +57,8 @@ async def export_command(file: Path, file_format: str | None, recording: str | N
             click.echo(await _single_text(library, file_format, recording), nl=False)
             return
         await _check_target(library, file, file_format)
+        if recording and is_transcript:
+            await _check_owner(library, file, file_format, recording)
         if is_transcript:
             written, notes = await _write_transcripts(library, file, file_format, recording)
             if as_json:
@@ -110,14 +112,34 @@ async def _check_target(library: Library, file: Path, file_format: Any) -> None:
         raise click.UsageError(f"{name} is there and is no export: name another file.")
 
 
+async def _check_owner(library: Library, file: Path, file_format: Any, recording: str) -> None:
+    """Refuse to write over the transcript of another recording, as far as the file says whose it is."""
+    import anyio
+
+    from soundbite_tools import file_label, recording_named, recording_of_file
+
+    if not await anyio.Path(file).is_file():
+        return
+    owner = recording_of_file(await anyio.to_thread.run_sync(_head_of, file), file_format)
+    ledger = await library.ledger()
+    if owner and owner != (await recording_named(ledger, recording)).asset.asset_id:
+        other = await ledger.get_asset(owner)
+        title = f"{other.title} ({owner})" if other else f"a recording that is not in the library ({owner})"
+        raise click.UsageError(f"{file_label(file.name)} is the transcript of {title}: name another file.")
+
+
+def _head_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES).decode(errors="replace")
+
+
 def _is_written_by_export(path: Path, file_format: Any, brought: set[str]) -> bool:
     from soundbite_store import is_export
     from soundbite_tools import ToolProblem, is_transcript_file, parsed_transcript, read_transcript_file
 
     if file_format == "parquet":
         return not path.stat().st_size or is_export(path)
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES).decode(errors="replace")
+    head = _head_of(path)
     if head and not is_transcript_file(head, file_format):
         return False
     try:
