@@ -708,6 +708,8 @@ def test_watching_ends_with_ctrl_c_and_130(shelf: Any, tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "soundbite_server", "add", str(shelf.folder), "--watch", "--json"],
         env=dict(os.environ), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # Where the tests themselves run in the background, what they start would not hear of it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stderr
     while "Watching" not in (line := process.stderr.readline()):

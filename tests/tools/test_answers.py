@@ -310,7 +310,7 @@ async def test_what_somebody_says_is_answered_by_what_they_say_themselves(
         result = await search_clips(library, question)
     assert words in result.clips[0].text
     assert len({clip.speaker for clip in result.clips}) == 1
-    assert any("was searched, as the question names who speaks" in note for note in result.notes)
+    assert any("is shown, as the question names who speaks" in note for note in result.notes)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def models(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         loaded.append((device, compute_type))
         if device == "cuda":
             raise RuntimeError("CUDA failed with error out of memory")
-        return SimpleNamespace(model=SimpleNamespace(is_multilingual=True))
+        return SimpleNamespace(model=SimpleNamespace(is_multilingual=True, device=device), encode=None)
 
     monkeypatch.setattr(faster_whisper, "WhisperModel", load)
     monkeypatch.setattr(faster_whisper, "BatchedInferencePipeline", lambda model: model)
