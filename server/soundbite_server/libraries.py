@@ -22,7 +22,7 @@ import httpx
 
 from soundbite_api import PlatformClient, PollPolicy
 from soundbite_engine.config import UrlPolicy
-from soundbite_store import Ledger
+from soundbite_store import LEDGER_FILE, Ledger
 from soundbite_tools import EMBEDDED, Jobs, Library, LibraryConfig, UrlRules, make_ready
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ _LONGEST_SYNC_HOSTED_SEC = 600.0
 _MOST_OPEN = 32
 _IDLE_S = 600.0  # far longer than any call may take
 log = logging.getLogger(__name__)
-LEDGER_FILE = "ledger.sqlite"
 CALLERS_FOLDER = "callers"
 _FOLDERS = ("store", "locks", "engine", "clips", "inline", "uploads", "outgoing", CALLERS_FOLDER)
 _OF_OTHERS = stat.S_IRWXG | stat.S_IRWXO

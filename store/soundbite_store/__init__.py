@@ -31,7 +31,7 @@ from soundbite_store.lance.clip_store import ClipStore
 from soundbite_store.lance.places import StoreAccess, capabilities_of
 from soundbite_store.lance.rescue import Holding, LostTable, StoreRescue
 from soundbite_store.ledger.assets import Unscrubbed
-from soundbite_store.ledger.ledger import Ledger, ledger_damage, ledger_titles, salvage_ledger
+from soundbite_store.ledger.ledger import LEDGER_FILE, Ledger, ledger_damage, ledger_titles, salvage_ledger
 from soundbite_store.ledger.records import (
     BROUGHT,
     Asset,
@@ -60,15 +60,15 @@ from soundbite_store.shared.exchange import ExchangeResult, export_library, impo
 
 # fmt: off
 __all__ = [
-    "BROUGHT", "Asset", "AssetSpeaker", "BadVector", "Clip", "ClipFilter", "ClipHit", "ClipStore", "Correction",
-    "CorrectionKind", "Envelope", "Erased", "ErasedVoice", "ExchangeResult", "ExportProblem", "Holding", "Ledger",
-    "LedgerChange", "LostTable", "MendResult", "OwnerLock", "RowChange", "Sharing", "SourceKind", "Space", "SpaceInfo",
-    "SpaceMismatch", "SpaceScan", "Speaker", "StoreAccess", "StoreBusy", "StoreCorrupt", "StoreError", "StoreFull",
-    "StoreRescue", "StoreTooNew", "StoreUnavailable", "StoredClip", "StoredTranscript", "Task", "TimedText",
-    "Unscrubbed", "UpsertResult", "Usage", "VectorIndex", "Voice", "Voices", "asset_from", "capabilities_of",
-    "changed_rows", "clip_id_for", "digest_of", "doubtful_words", "encoded_changes", "encoded_vector", "export_library",
-    "finish_rewrites", "import_library", "in_force", "is_export", "is_hardly_understood", "is_same_speaker",
-    "is_touched", "ledger_damage",
-    "ledger_titles", "length_of", "one_a_span", "salvage_ledger", "to_json", "within",
+    "BROUGHT", "LEDGER_FILE", "Asset", "AssetSpeaker", "BadVector", "Clip", "ClipFilter", "ClipHit", "ClipStore",
+    "Correction", "CorrectionKind", "Envelope", "Erased", "ErasedVoice", "ExchangeResult", "ExportProblem", "Holding",
+    "Ledger", "LedgerChange", "LostTable", "MendResult", "OwnerLock", "RowChange", "Sharing", "SourceKind", "Space",
+    "SpaceInfo", "SpaceMismatch", "SpaceScan", "Speaker", "StoreAccess", "StoreBusy", "StoreCorrupt", "StoreError",
+    "StoreFull", "StoreRescue", "StoreTooNew", "StoreUnavailable", "StoredClip", "StoredTranscript", "Task",
+    "TimedText", "Unscrubbed", "UpsertResult", "Usage", "VectorIndex", "Voice", "Voices", "asset_from",
+    "capabilities_of", "changed_rows", "clip_id_for", "digest_of", "doubtful_words", "encoded_changes",
+    "encoded_vector", "export_library", "finish_rewrites", "import_library", "in_force", "is_export",
+    "is_hardly_understood", "is_same_speaker", "is_touched", "ledger_damage", "ledger_titles", "length_of",
+    "one_a_span", "salvage_ledger", "to_json", "within",
 ]
 # fmt: on

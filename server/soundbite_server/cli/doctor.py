@@ -133,8 +133,7 @@ def check_ledger(out: Printer, settings: Settings, *, repair: bool) -> int:
     """
     from rich.markup import escape
 
-    from soundbite_server.libraries import LEDGER_FILE
-    from soundbite_store import ledger_damage, salvage_ledger
+    from soundbite_store import LEDGER_FILE, ledger_damage, salvage_ledger
 
     path = settings.home / LEDGER_FILE
     damage = ledger_damage(path)

@@ -32,11 +32,11 @@ class _RecordingName(click.ParamType[str]):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the recordings that may be meant, out of the ledger as it is; nothing where it can't be read."""
         from soundbite_server.settings import Settings
-        from soundbite_store import ledger_titles
+        from soundbite_store import LEDGER_FILE, ledger_titles
 
         titles: dict[str, str] = {}
         with suppress(Exception):  # whatever a shell prints here stands amid the line that is typed
-            titles = ledger_titles(Settings.from_environment().home / "ledger.sqlite")
+            titles = ledger_titles(Settings.from_environment().home / LEDGER_FILE)
         beginning, counts = incomplete.casefold(), Counter(map(str.casefold, titles.values()))
         return [
             CompletionItem(title, help=asset_id) if is_name else CompletionItem(asset_id, help=title)

@@ -134,13 +134,13 @@ async def tasks_command(status: str | None, limit: int, as_json: bool) -> None:
     Looking starts nothing. An agent's server, or the same `soundbite add` again, goes on with what was interrupted.
     """
     from soundbite_server.settings import Settings
-    from soundbite_store import Ledger
+    from soundbite_store import LEDGER_FILE, Ledger
     from soundbite_tools import task_result
 
     settings = Settings.from_environment()
     settings.check_home()
     wanted = cast("Literal['processing', 'ready', 'failed'] | None", status)
-    async with await Ledger.open(settings.home / "ledger.sqlite") as ledger:
+    async with await Ledger.open(settings.home / LEDGER_FILE) as ledger:
         tasks = [
             (task.created_at, task_result(task, await ledger.get_asset(task.asset_id)))
             for task in await ledger.list_tasks(limit, status=wanted)
@@ -177,12 +177,12 @@ async def usage_command(days: int, as_json: bool) -> None:
     """Show the minutes of audio embedded, and those saved because the sound was there already."""
     from soundbite_server.cli.render.lines import Column, print_table
     from soundbite_server.settings import Settings
-    from soundbite_store import Ledger
+    from soundbite_store import LEDGER_FILE, Ledger
 
     settings = Settings.from_environment()
     settings.check_home()
     today = datetime.now(UTC).date()
-    async with await Ledger.open(settings.home / "ledger.sqlite") as ledger:
+    async with await Ledger.open(settings.home / LEDGER_FILE) as ledger:
         days_of_use = await ledger.usage_between(today - timedelta(days=days - 1), today)
     if as_json:
         seconds = ("seconds_embedded", "seconds_saved")

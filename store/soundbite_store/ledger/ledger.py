@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _log = logging.getLogger(__name__)
+LEDGER_FILE = "ledger.sqlite"
+"""Its name in the folder of a library."""
 MAX_CACHED_QUERIES = 5_000
 # A finer record of use would turn every read into a write, and every write into a disk flush.
 _USE_GRAIN_S = 3_600
