@@ -51,8 +51,8 @@ _TITLE_WORDS, _SENTENCE_WORDS = 3, 10
 _LONGEST_SENTENCE, _LEAST_WORDS, _MOST_WORDS = 110, 5, 24
 _LONGEST_BEGINNING = 40
 _SHORTEST_WORD = 3
-# Said in any talk, whatever it is about.
-_COURTESY = frozenset(
+# What builds sentences, and what is said in any talk, whatever it is about.
+_NO_TOPICS = COMMON_WORDS.union(
     terms_of(
         """thank thanks please welcome hello sorry pardon okay yes yeah sure exactly perfect great fine correct right
         bye goodbye morning everybody everyone anything else"""
@@ -326,7 +326,7 @@ def _content(text: str) -> list[str]:
     return [
         word
         for word in terms_of(text)
-        if len(word) >= _SHORTEST_WORD and word not in COMMON_WORDS | _COURTESY and not word.isdecimal()
+        if len(word) >= _SHORTEST_WORD and word not in _NO_TOPICS and not word.isdecimal()
     ]
 
 

@@ -57,9 +57,9 @@ async def export_command(file: Path, file_format: str | None, recording: str | N
             click.echo(await _single_text(library, file_format, recording), nl=False)
             return
         await _check_target(library, file, file_format)
-        if recording and is_transcript:
-            await _check_owner(library, file, file_format, recording)
         if is_transcript:
+            if recording:
+                await _check_owner(library, file, file_format, recording)
             written, notes = await _write_transcripts(library, file, file_format, recording)
             if as_json:
                 print_json({"files": written, **({"notes": notes} if notes else {})})
