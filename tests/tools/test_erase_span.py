@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from scripted_platform import ScriptedPlatform
 from tool_calls import (
@@ -20,7 +21,8 @@ from tool_calls import (
     search_clips,
 )
 
-from soundbite_store import ClipFilter, ClipStore, Ledger, Space
+from soundbite_store import ClipFilter, ClipStore, Ledger, Space, StoreBusy
+from soundbite_store.lance import upkeep
 from soundbite_tools import contents_of, finish_scrubbing, housekeeping, transcript_file, transcript_of_recording
 from soundbite_tools.errors import QuestionProblem, UnknownId, WorkFailed
 
@@ -235,6 +237,64 @@ async def test_a_process_killed_at_a_step_leaves_old_or_new_and_the_next_one_goe
         assert len([row for row in rows if row.start_sec == 6.0]) == (2 if is_old else 0)
         assert await ledger.unscrubbed() == []
         assert await ledger.rewrites() == []
+
+
+async def test_others_write_and_correct_while_the_files_are_scrubbed_and_what_they_erase_is_scrubbed_next(
+    open_library: OpenLibrary, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indexes, compact = upkeep.create_text_indexes, upkeep.compact
+    work: list[str] = []
+
+    async with open_library() as library, open_library() as other:
+        asset_id = (await embed_audio(library, recording.name)).asset_id
+
+        async def compacted(table: Any) -> None:
+            await compact(table)
+            if not work:
+                work.append("compacting")
+                with anyio.fail_after(60.0):
+                    await correct_transcript(other, asset_id=asset_id, old_text="river", new_text="tide")
+
+        async def indexed(table: Any, **more: Any) -> None:
+            await indexes(table, **more)
+            if work == ["compacting"]:
+                work.append("indexing")
+                with anyio.fail_after(60.0):
+                    await erase_span(other, asset_id, 0.0, 3.0, wait_s=0.0)
+
+        monkeypatch.setattr(upkeep, "compact", compacted)
+        monkeypatch.setattr(upkeep, "create_text_indexes", indexed)
+        await erase_span(library, asset_id, 6.0, 9.0, wait_s=120.0)
+        assert work == ["compacting", "indexing"]
+        assert await finish_scrubbing(library) == ""
+        assert await (await library.ledger()).unscrubbed() == []
+        lines = [line.text for line in (await read_transcript(library, asset_id)).lines]
+        assert lines == ["[erased]", "[erased]"]
+    stored = b"".join(path.read_bytes() for path in (tmp_path / "home").rglob("*") if path.is_file())
+    assert all(word not in stored for word in (b"cake", b"river", b"tide"))
+
+
+async def test_a_note_made_while_the_files_are_scrubbed_is_not_taken_back(
+    open_library: OpenLibrary, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    purge = ClipStore.purge
+
+    async def purged(store: ClipStore) -> None:
+        await purge(store)
+        monkeypatch.setattr(ClipStore, "purge", failing)
+        await erase_span(other, asset_id, 0.0, 3.0, wait_s=0.0)
+
+    async def failing(_store: ClipStore) -> None:
+        raise StoreBusy("in use")
+
+    async with open_library() as library, open_library() as other:
+        asset_id = (await embed_audio(library, recording.name)).asset_id
+        monkeypatch.setattr(ClipStore, "purge", purged)
+        await erase_span(library, asset_id, 6.0, 9.0, wait_s=120.0)
+        assert [one.asset_id for one in await (await library.ledger()).unscrubbed()] == [asset_id]
+        monkeypatch.undo()
+        assert await finish_scrubbing(library) == ""
+        assert await (await library.ledger()).unscrubbed() == []
 
 
 async def test_what_can_not_be_erased_is_refused(

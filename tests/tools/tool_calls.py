@@ -87,9 +87,11 @@ async def remove_audio(library: RunningLibrary, asset_id: str) -> RemovalResult:
     return await removal.remove_audio(library.jobs, requests.RemoveRequest(asset_id=asset_id))
 
 
-async def erase_span(library: RunningLibrary, asset_id: str, start_sec: float, end_sec: float) -> ErasureResult:
+async def erase_span(
+    library: RunningLibrary, asset_id: str, start_sec: float, end_sec: float, **more: Any
+) -> ErasureResult:
     request = EraseRequest(asset_id=asset_id, start_sec=start_sec, end_sec=end_sec)
-    return await erasing.erase_span(library.jobs, request)
+    return await erasing.erase_span(library.jobs, request, **more)
 
 
 async def list_speakers(library: Library, **asked: Any) -> SpeakerListing:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 _UNUSED_S = 24 * 3600.0
 _LONGEST_UPLOAD_NS = 24 * 3600 * 10**9
+_LONGEST_SCRUBBING_S = 600.0
+# Of a large library it takes longer; nothing waits for it but whoever wants to hear that it is done.
+SCRUBBING_WAIT_S = 5.0
 
 log = logging.getLogger(__name__)
 _MOST_NAMED = 5
@@ -176,17 +179,22 @@ async def scrub(library: Library) -> None:
     ledger = await library.ledger()
     if not await ledger.unscrubbed():
         return
-    async with library.rewriting():
-        pending = await ledger.unscrubbed()
-        if not pending:
-            return
-        for one in pending:
-            await _clear(library, one)
-        await (await library.store()).purge()
-        await library.media_reader.scrub()
-        await ledger.forget_queries()
-        await ledger.scrub()
-        await ledger.end_scrub(pending)
+    lock = ledger.scrubbing_lock()
+    await lock.acquire(_LONGEST_SCRUBBING_S)
+    try:
+        async with library.rewriting():
+            pending = await ledger.unscrubbed()
+            for one in pending:
+                await _clear(library, one)
+        if pending:
+            await (await library.store()).purge()  # others correct and embed meanwhile
+            async with library.rewriting():
+                await library.media_reader.scrub()
+                await ledger.forget_queries()
+                await ledger.scrub()
+                await ledger.end_scrub(pending)
+    finally:
+        await lock.release()
 
 
 async def _clear(library: Library, one: Unscrubbed) -> None:

@@ -198,6 +198,11 @@ async def create_text_indexes(table: AsyncTable, *, is_anew: bool = False) -> No
             await table.create_index(column, config=config)
 
 
+async def compact(table: AsyncTable) -> None:
+    """Write rows anew that lie in small files, and take new ones into the indexes."""
+    await table.optimize(cleanup_older_than=KEEP_VERSIONS_FOR)
+
+
 async def drop_versions(table: AsyncTable) -> None:
     """Compact a table, and delete all that belongs to none but earlier versions."""
     # The version that a compaction replaces goes with the next one.
@@ -205,12 +210,14 @@ async def drop_versions(table: AsyncTable) -> None:
         await table.optimize(cleanup_older_than=_NO_TIME, delete_unverified=True)
 
 
-async def rows_of_fragment(table: AsyncTable, fragment: int) -> pa.Table | None:
-    """Some rows of a fragment; None where it has none any more."""
+async def rewrite_rows_of(table: AsyncTable, fragment: int) -> bool:
+    """Write some rows of a fragment into a new one; False where it has none any more. Call it behind the gate."""
     first, last = fragment << _FRAGMENT_SHIFT, (fragment + 1) << _FRAGMENT_SHIFT
     where = f"_rowid >= {first} AND _rowid < {last}"
     rows = await table.query().where(where).limit(_ROWS_AT_ONCE).to_arrow()
-    return rows if rows.num_rows else None
+    if rows.num_rows:
+        await table.merge_insert("row_id").use_index(False).when_matched_update_all().execute(rows)
+    return bool(rows.num_rows)
 
 
 async def has_text_indexes(table: AsyncTable) -> bool:

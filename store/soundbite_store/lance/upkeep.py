@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from soundbite_store.errors import StoreBusy, StoreError, lance_errors
 from soundbite_store.filters import quoted
@@ -16,12 +16,13 @@ from soundbite_store.lance.indexes import (
     KEEP_VERSIONS_FOR,
     build_filter_indexes,
     build_vector_index,
+    compact,
     create_text_indexes,
     drop_versions,
     measure_recall,
     note_vector_index,
     order_vector_index,
-    rows_of_fragment,
+    rewrite_rows_of,
     vector_index_of,
     wants_ordered_index,
     wants_upkeep,
@@ -44,6 +45,7 @@ _LONGEST_WAIT_S = 2.0
 _REST = 3
 _CLOSING_S = 2.0
 _LONGEST_TIDYING_S = 120.0
+_Result = TypeVar("_Result")
 
 
 class Upkeep:
@@ -182,17 +184,18 @@ class Upkeep:
         return index
 
     async def purge(self) -> None:
-        """Leave nothing of rows that were deleted or replaced: not in data, indexes, or earlier versions.
+        """Leave nothing of rows that are deleted or replaced by now: not in data, indexes, or earlier versions.
 
-        Other processes that are reading an earlier version find it gone, and read the newest one.
+        Others write in between; what they delete meanwhile is left to the next call. Other processes that are reading
+        an earlier version find it gone, and read the newest one.
 
         Raises:
-            StoreBusy: another process tidies the table for too long.
+            StoreBusy: another process tidies the table, or others write to it, for too long.
             StoreFull: the disk has no room for a second copy of the table.
         """
         table, lock = self._table, self._table.optimiser
         assert table.folder
-        async with self._turn, table.gate.entered():  # nobody writes: whatever belongs to no version is left over
+        async with self._turn:
             if lock:
                 await lock.acquire(_LONGEST_TIDYING_S)
             try:
@@ -200,31 +203,56 @@ class Upkeep:
                     await table.lance.checkout_latest()
                     stats: Any = await table.lance.stats()  # a dict, whatever its annotation says
                     await asyncio.to_thread(table.folder.check_room, stats["total_bytes"])
-                    await self._rewrite_deleted(table.folder)
-                    await create_text_indexes(table.lance, is_anew=True)
-                    await drop_versions(table.lance)
-                await table.make_durable(with_indexes=True)
-                await table.make_durable()  # and the rows in memory are read anew
+                await self._rewrite_deleted(table.folder)
+                await self._committed(lambda: create_text_indexes(table.lance, is_anew=True))
+                await self._drop_versions()
+                async with table.gate.entered():
+                    await table.make_durable(with_indexes=True)
+                    await table.make_durable()  # and the rows in memory are read anew
             finally:
                 if lock:
                     await lock.release()
 
+    async def _drop_versions(self) -> None:
+        async with self._table.gate.entered():  # nobody writes: whatever belongs to no version is left over
+            with lance_errors():
+                await drop_versions(self._table.lance)
+
     async def _rewrite_deleted(self, folder: TableFolder) -> None:
         """Write all rows anew that share a file with deleted ones."""
-        table = self._table.lance
+        table, gate = self._table.lance, self._table.gate
         if await asyncio.to_thread(folder.fragments_with_deletions):
             # LanceDB compacts what lies in several files, and leaves a single one with few deletions as it is.
-            for row in await table.query().select(["row_id"]).limit(1).to_list():
-                await table.update(updates_sql={"title": "title"}, where=f"row_id = {quoted(row['row_id'])}")
-        await drop_versions(table)
+            async with gate.entered():
+                with lance_errors():
+                    for row in await table.query().select(["row_id"]).limit(1).to_list():
+                        await table.update(updates_sql={"title": "title"}, where=f"row_id = {quoted(row['row_id'])}")
+        await self._committed(lambda: compact(table))
+        await self._drop_versions()
         fragments = await asyncio.to_thread(folder.fragments_with_deletions)
         for fragment in fragments:  # full ones
-            while rows := await rows_of_fragment(table, fragment):
-                await table.merge_insert("row_id").use_index(False).when_matched_update_all().execute(rows)
+            is_left = True
+            while is_left:
+                async with gate.entered():  # what another writes between reading and writing would be lost
+                    with lance_errors():
+                        is_left = await rewrite_rows_of(table, fragment)
         if fragments:
             if vector_index_of(await table.schema()):
-                await note_vector_index(table, await build_vector_index(table))
-            await drop_versions(table)
+                index = await self._committed(lambda: build_vector_index(table))
+                async with gate.entered():
+                    with lance_errors():
+                        await note_vector_index(table, index)
+            await self._committed(lambda: compact(table))
+
+    async def _committed(self, write: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Repeat what is done beside writers until none of them came in between."""
+
+        async def once() -> _Result:
+            with lance_errors():
+                await self._table.lance.checkout_latest()
+                return await write()
+
+        return await until_committed(once)
 
     async def mend(self) -> MendResult:
         """Take out rows that can't be read and second rows of a key.

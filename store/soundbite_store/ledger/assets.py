@@ -9,10 +9,12 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from soundbite_store.ledger.connection import LedgerConnection
 from soundbite_store.ledger.records import Asset, Envelope, Span, joined
+from soundbite_store.locks import OwnerLock
 
 _SPANS = "SELECT spans FROM erasures WHERE content_hash = ?"
 # What is erased belongs to the content, and is kept by it.
@@ -44,12 +46,19 @@ class Unscrubbed:
     asset_id: str
     content_hash: str
     source_uri: str
+    number: int = 0
+    """Of the newest note of it, in the order in which they were made."""
 
 
 class ErasureRecords:
     """The ledger's erasures."""
 
     _ledger: LedgerConnection
+    _lock_dir: Path
+
+    def scrubbing_lock(self) -> OwnerLock:
+        """The lock whose holder scrubs what was deleted from the library's files."""
+        return OwnerLock(self._lock_dir, "scrubbing")
 
     async def erased_of(self, content_hash: str) -> tuple[Span, ...]:
         """What is erased of a content, in order."""
@@ -68,7 +77,7 @@ class ErasureRecords:
 
     async def unscrubbed(self) -> list[Unscrubbed]:
         """The recordings of which something that was deleted may be in files still."""
-        sql = "SELECT DISTINCT asset_id, content_hash, source_uri FROM unscrubbed"
+        sql = "SELECT asset_id, content_hash, source_uri, max(rowid) FROM unscrubbed GROUP BY 1, 2, 3"
         return await self._ledger.read(lambda db: [Unscrubbed(*row) for row in db.execute(sql)])
 
     async def scrub(self) -> None:
@@ -79,9 +88,9 @@ class ErasureRecords:
         await self._ledger.scrub()
 
     async def end_scrub(self, scrubbed: Iterable[Unscrubbed]) -> None:
-        """Note that nothing is left of what was deleted of these recordings."""
-        rows = [(one.asset_id, one.content_hash) for one in scrubbed]
-        sql = "DELETE FROM unscrubbed WHERE asset_id = ? AND content_hash = ?"
+        """Note that nothing is left of what was deleted of these recordings, as far as it was noted then."""
+        rows = [(one.asset_id, one.content_hash, one.source_uri, one.number) for one in scrubbed]
+        sql = "DELETE FROM unscrubbed WHERE asset_id = ? AND content_hash = ? AND source_uri = ? AND rowid <= ?"
         await self._ledger.write(lambda db: db.executemany(sql, rows))
 
 

@@ -23,7 +23,7 @@ from soundbite_store import (
 from soundbite_tools.embed.copies import is_ours
 from soundbite_tools.embed.spending import changed_counts
 from soundbite_tools.errors import QuestionProblem, UnknownId, WorkFailed, raises_problems
-from soundbite_tools.housekeeping import scrub_soon
+from soundbite_tools.housekeeping import SCRUBBING_WAIT_S, scrub_soon
 from soundbite_tools.text import clock_range, count_of, number, plain_text, quoted
 from soundbite_tools.transcript_requests import ErasureResult
 from soundbite_tools.words.rewording import REACH_SEC, ClipChanges, Span, clip_changes, distance_sec
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from soundbite_tools.library import Library
     from soundbite_tools.transcript_requests import EraseRequest
 
-_LONGEST_WAIT_S = 15.0
 _MILLISECONDS = 1000
 # Sound that was decoded may end a little after what a header says.
 _SLACK_SEC = 1.0
@@ -66,7 +65,7 @@ async def erasure_question(library: Library, request: EraseRequest) -> str:
 
 
 @raises_problems
-async def erase_span(jobs: Jobs, request: EraseRequest, *, wait_s: float = _LONGEST_WAIT_S) -> ErasureResult:
+async def erase_span(jobs: Jobs, request: EraseRequest, *, wait_s: float = SCRUBBING_WAIT_S) -> ErasureResult:
     """Erase a span of a recording: words that reach into it, vectors that hold it, and its sound, which is silence now.
 
     The ledger's transaction is the commit. From then on nothing of it is shown or found; a process that is killed after

@@ -13,7 +13,7 @@ from soundbite_store import ClipFilter, StoreBusy
 from soundbite_tools.embed.copies import here, is_ours
 from soundbite_tools.embed.results import RemovalResult
 from soundbite_tools.errors import QuestionProblem, RecordingRemoved, WorkFailed, raises_problems
-from soundbite_tools.housekeeping import delete_upload, remove_cut_sound, scrub_soon, uploads_of
+from soundbite_tools.housekeeping import SCRUBBING_WAIT_S, delete_upload, remove_cut_sound, scrub_soon, uploads_of
 from soundbite_tools.text import quoted
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ async def removal_question(library: Library, request: RemoveRequest) -> str:
 
 
 @raises_problems
-async def remove_audio(jobs: Jobs, request: RemoveRequest, *, wait_s: float = _LONGEST_WAIT_S) -> RemovalResult:
+async def remove_audio(jobs: Jobs, request: RemoveRequest, *, wait_s: float = SCRUBBING_WAIT_S) -> RemovalResult:
     """Remove a recording: its clips, transcripts, tasks, cached sound, and the upload where we made it.
 
     The file it came from is left alone; of the rest nothing is left in any file of the library. A job that embeds it is
