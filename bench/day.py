@@ -14,8 +14,9 @@ Measured is at a quarter, a half and the whole of the hours, and at double the h
 first three says of them. The line can foretell an upper bound of memory and disk, and nothing else: memory grows until
 the vectors take 100 MB, falls when they are left to the disk, grows until there are 200,000 rows, and falls when those
 are. The disk holds what the last hour of writing has replaced, which depends on how often it was tidied. How long a
-call takes changes at the same steps. A run with --hours 6 takes two minutes. Exit codes: 0 memory and disk at double
-the hours are at most a quarter above the line, 1 they are more.
+call takes changes at the same steps; no agent pauses, so twenty of them stand in line for one process. A run with
+--hours 6 takes two minutes. Exit codes: 0 memory and disk at double the hours are at most a quarter above the line, 1
+they are more.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ import argparse
 import asyncio
 import json
 import os
-import statistics
 import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -69,9 +71,8 @@ class Day:
     memory_mb: float
     most_mb: float
     disk_mb: float
-    p50_ms: float
-    p95_ms: float
-    add_ms: float
+    calls: Mapping[str, Sequence[float]]
+    """The seconds of each call, in order, by its kind."""
 
 
 async def add(jobs: Jobs, space: Space, sounds: Sounds, number: int) -> str:
@@ -118,7 +119,6 @@ class Work:
         self._sounds = sounds
         self.ids: list[str] = []
         self._next = 0
-        self.adds_s: list[float] = []
 
     async def store(self) -> ClipStore:
         """Where the clips are."""
@@ -131,13 +131,11 @@ class Work:
 
     async def _add(self) -> None:
         self._next += 1
-        begun = time.perf_counter()
         self.ids.append(await add(self._jobs, self._space, self._sounds, self._next))
-        self.adds_s.append(time.perf_counter() - begun)
 
-    async def agent(self, number: int, calls: int) -> list[float]:
-        """The seconds of each call of one agent: mostly questions, sometimes an addition, a new title, a removal."""
-        chance, took = np.random.default_rng(number), list[float]()
+    async def agent(self, number: int, calls: int) -> list[tuple[str, float]]:
+        """The kind and the seconds of each call of one agent: mostly questions, some additions, titles, removals."""
+        chance, took = np.random.default_rng(number), list[tuple[str, float]]()
         for _ in range(calls):
             kind = str(chance.choice(list(SHARES), p=list(SHARES.values())))
             asset_id = self.ids[int(chance.integers(len(self.ids)))]
@@ -145,7 +143,7 @@ class Work:
             begun = time.perf_counter()
             with suppress(ToolProblem):  # another agent removed it meanwhile
                 await self._call(kind, asset_id, words, int(chance.integers(100)))
-            took.append(time.perf_counter() - begun)
+            took.append((kind, time.perf_counter() - begun))
         return took
 
     async def _call(self, kind: str, asset_id: str, words: str, number: int) -> None:
@@ -168,29 +166,25 @@ class Work:
 async def measure(work: Work, hours: float, options: argparse.Namespace, home: Path) -> Day:
     """Fill the library and let the agents work."""
     await work.fill(hours)
-    work.adds_s = work.adds_s[-20:]
+    await (await work.store()).wait_for_upkeep()  # recordings come in more slowly, and are indexed in between
     agents = (work.agent(number, options.calls) for number in range(options.agents))
-    took = sorted(second for seconds in await asyncio.gather(*agents) for second in seconds)
+    calls = defaultdict(list)
+    for took in await asyncio.gather(*agents):
+        for kind, seconds in took:
+            calls[kind].append(seconds)
     pid, *_ = process_family()
     most_mb = current_mb(pid) or 0.0
     await (await work.store()).wait_for_upkeep()
     give_back()
     size = sum(path.stat().st_size for path in home.rglob("*") if path.is_file())
-    day = Day(
-        hours,
-        current_mb(pid) or 0.0,
-        most_mb,
-        size / 2**20,
-        statistics.median(took) * 1000,
-        took[round(0.95 * (len(took) - 1))] * 1000,
-        statistics.median(work.adds_s) * 1000,
-    )
+    day = Day(hours, current_mb(pid) or 0.0, most_mb, size / 2**20, {kind: sorted(calls[kind]) for kind in SHARES})
     print(
-        f"{hours:7.1f} h: {day.memory_mb:6.0f} MB of memory (most {day.most_mb:.0f}), {day.disk_mb:7.0f} MB of disk, "
-        f"a call p50 {day.p50_ms:.0f} ms, p95 {day.p95_ms:.0f} ms, an addition {day.add_ms:.0f} ms; "
-        f"load {os.getloadavg()[0]:.1f}",
-        flush=True,
+        f"{hours:7.1f} h: {day.memory_mb:6.0f} MB of memory (most {day.most_mb:.0f}), {day.disk_mb:7.0f} MB of disk; "
+        f"load {os.getloadavg()[0]:.1f}"
     )
+    for kind, took_s in day.calls.items():
+        p50, p95 = (1000 * took_s[round(share * (len(took_s) - 1))] for share in (0.5, 0.95) if took_s)
+        print(f"{kind:>14}  {len(took_s):4} calls, p50 {p50:6.0f} ms, p95 {p95:6.0f} ms", flush=True)
     return day
 
 

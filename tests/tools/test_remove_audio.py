@@ -12,6 +12,7 @@ from scripted_platform import SPACE, ScriptedPlatform
 from tool_calls import embed_audio, get_clip, get_task, list_audio, remove_audio, search_clips
 
 from soundbite_store import ClipFilter, ClipStore, Ledger, Space, StoreBusy
+from soundbite_tools import finish_scrubbing
 from soundbite_tools.embed import writing
 from soundbite_tools.errors import QuestionProblem, UnknownId, WorkFailed
 
@@ -227,3 +228,34 @@ async def test_two_removals_at_once_remove_once(open_library: OpenLibrary, recor
         results = await asyncio.gather(remove_audio(library, task.asset_id), remove_audio(other, task.asset_id))
         assert await _rows(library, task.asset_id) == 0
     assert sum(result.tasks_removed for result in results) == 1
+
+
+async def test_one_removal_after_the_other_leaves_the_library_time_for_other_work(
+    open_library: OpenLibrary, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    purge, purges = ClipStore.purge, 0
+
+    async def counted(store: ClipStore) -> None:
+        nonlocal purges
+        purges += 1
+        await purge(store)
+
+    async with open_library() as library:
+        ids = []
+        for number in range(3):
+            copy = recording.with_name(f"{number}.wav")
+            copy.write_bytes(recording.read_bytes() + bytes(number + 1))
+            ids.append((await embed_audio(library, copy.name)).asset_id)
+        ledger = await library.ledger()
+        monkeypatch.setattr(ClipStore, "purge", counted)
+        assert (await remove_audio(library, ids[0], wait_s=None)).notes[1:] == []
+        assert [one.asset_id for one in await ledger.unscrubbed()] == [ids[0]]
+        await remove_audio(library, ids[1], wait_s=120.0)
+        assert (purges, await ledger.unscrubbed()) == (1, [])
+        library.note_scrubbing(took_s=3600.0)
+        result = await remove_audio(library, ids[2], wait_s=0.2)
+        assert "still being scrubbed" in result.to_text()
+        assert (purges, len(await ledger.unscrubbed())) == (1, 1)
+        # Whoever ends, or asks for it, does not rest.
+        assert await finish_scrubbing(library) == ""
+        assert (purges, await ledger.unscrubbed()) == (2, [])

@@ -83,8 +83,8 @@ async def cluster_clips(library: Library, **asked: Any) -> ClusterListing:
     return await clustering.cluster_clips(library, requests.ClusterRequest(**asked))
 
 
-async def remove_audio(library: RunningLibrary, asset_id: str) -> RemovalResult:
-    return await removal.remove_audio(library.jobs, requests.RemoveRequest(asset_id=asset_id))
+async def remove_audio(library: RunningLibrary, asset_id: str, **more: Any) -> RemovalResult:
+    return await removal.remove_audio(library.jobs, requests.RemoveRequest(asset_id=asset_id), **more)
 
 
 async def erase_span(

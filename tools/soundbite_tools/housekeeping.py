@@ -143,7 +143,7 @@ async def scrub_soon(jobs: Jobs, wait_s: float) -> list[str]:
 
     async def work() -> None:
         try:
-            await scrub(jobs.library)
+            await scrub(jobs.library, is_patient=True)
         except (StoreError, MediaProblem, OSError) as exc:
             log.warning("What was deleted is not scrubbed from all files yet: %s", exc)
             outcome.append(
@@ -167,10 +167,11 @@ def _set_aside(home: Path) -> list[str]:
     return [f"What a repair has set aside may hold it still, and is yours to delete: {listed(names[:_MOST_NAMED])}."]
 
 
-async def scrub(library: Library) -> None:
+async def scrub(library: Library, *, is_patient: bool = False) -> None:
     """Leave nothing of what was deleted in any file of the library; of a store that is elsewhere, in those here.
 
-    What was noted stays noted until it is done, so that it can be repeated after a kill at any moment.
+    One who `is_patient` leaves the library some time for other work after the last one. What was noted stays noted
+    until it is done, so that it can be repeated after a kill at any moment.
 
     Raises:
         StoreError: another process keeps a file in use, or there is no room.
@@ -179,22 +180,33 @@ async def scrub(library: Library) -> None:
     ledger = await library.ledger()
     if not await ledger.unscrubbed():
         return
-    lock = ledger.scrubbing_lock()
-    await lock.acquire(_LONGEST_SCRUBBING_S)
-    try:
-        async with library.rewriting():
-            pending = await ledger.unscrubbed()
-            for one in pending:
-                await _clear(library, one)
-        if pending:
-            await (await library.store()).purge()  # others correct and embed meanwhile
-            async with library.rewriting():
-                await library.media_reader.scrub()
-                await ledger.forget_queries()
-                await ledger.scrub()
-                await ledger.end_scrub(pending)
-    finally:
-        await lock.release()
+    lock, is_done = ledger.scrubbing_lock(), False
+    while not is_done:
+        await lock.acquire(_LONGEST_SCRUBBING_S)
+        try:
+            if is_done := not (library.scrubbing_rest_s and is_patient):
+                await _scrub(library)
+        finally:
+            await lock.release()
+        if not is_done:
+            await anyio.sleep(library.scrubbing_rest_s)
+
+
+async def _scrub(library: Library) -> None:
+    begun, ledger = time.monotonic(), await library.ledger()
+    async with library.rewriting():
+        pending = await ledger.unscrubbed()
+        for one in pending:
+            await _clear(library, one)
+    if not pending:
+        return
+    await (await library.store()).purge()  # others correct and embed meanwhile
+    async with library.rewriting():
+        await library.media_reader.scrub()
+        await ledger.forget_queries()
+        await ledger.scrub()
+        await ledger.end_scrub(pending)
+    library.note_scrubbing(time.monotonic() - begun)
 
 
 async def _clear(library: Library, one: Unscrubbed) -> None:

@@ -38,6 +38,8 @@ _WAIT_FOR_OTHERS_S = 2.0
 _CATCH_UP_AGAIN_S = 60.0
 # A write of the clips of four hours takes a few seconds.
 _REWRITING_S = 60.0
+# Scrubbing takes the processor and the disk from all else: so many times what it took is left to that.
+_REST = 3.0
 # Any text does: only the space of the answer and the length of its vector are looked at.
 _PROBE = "sound"
 VOICES_FILE = "voices.sqlite"
@@ -220,6 +222,7 @@ class Library:
         self._clock = time.monotonic
         self._caught_up_until = 0.0
         self._whole_until = 0.0
+        self._scrubbing_from = 0.0
 
     async def aclose(self) -> None:
         """Close the store and the ledger; call it once everything that works on them has ended."""
@@ -281,6 +284,15 @@ class Library:
         finally:
             self._is_rewriting = False
             await lock.release()
+
+    @property
+    def scrubbing_rest_s(self) -> float:
+        """How long scrubbing should wait, so that a removal after the other does not keep the library busy."""
+        return max(0.0, self._scrubbing_from - self._clock())
+
+    def note_scrubbing(self, took_s: float) -> None:
+        """Note that the library was scrubbed just now."""
+        self._scrubbing_from = self._clock() + _REST * took_s
 
     async def _make_whole(self) -> None:
         """Make the changes of clips that a killed process has left; wait a moment for one that makes its own."""

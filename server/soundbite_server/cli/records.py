@@ -224,10 +224,11 @@ async def rm_command(recordings: tuple[str, ...], is_sure: bool, as_json: bool) 
         ledger = await jobs.library.ledger()
         named = [await find_recording(ledger, words, is_whole=True) for words in recordings]
         assets = {asset.asset_id: asset for asset in named}
-        for asset in assets.values():
-            if not (is_sure or _is_confirmed(asset.title, asset.asset_id)):
-                continue
-            removed = await remove_audio(jobs, RemoveRequest(asset_id=asset.asset_id), wait_s=_PATIENCE_S)
+        sure = [asset for asset in assets.values() if is_sure or _is_confirmed(asset.title, asset.asset_id)]
+        for number, asset in enumerate(sure, start=1):
+            # The files of the library are scrubbed once, with the last one.
+            wait_s = _PATIENCE_S if number == len(sure) else None
+            removed = await remove_audio(jobs, RemoveRequest(asset_id=asset.asset_id), wait_s=wait_s)
             if as_json:
                 print_json_line(removed.model_dump(mode="json"))
             else:

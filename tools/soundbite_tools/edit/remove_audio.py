@@ -40,13 +40,13 @@ async def removal_question(library: Library, request: RemoveRequest) -> str:
 
 
 @raises_problems
-async def remove_audio(jobs: Jobs, request: RemoveRequest, *, wait_s: float = SCRUBBING_WAIT_S) -> RemovalResult:
+async def remove_audio(jobs: Jobs, request: RemoveRequest, *, wait_s: float | None = SCRUBBING_WAIT_S) -> RemovalResult:
     """Remove a recording: its clips, transcripts, tasks, cached sound, and the upload where we made it.
 
     The file it came from is left alone; of the rest nothing is left in any file of the library. A job that embeds it is
     stopped first, in whichever process it runs. The same call again is harmless and says that there was nothing to
     remove; so does one that follows an interrupted one, which it completes. What takes longer than `wait_s` seconds
-    goes on in the background.
+    goes on in the background; with None the files are left to a call that scrubs them, as `finish_scrubbing` does.
 
     Raises:
         ToolProblem: no id was given, or the recording is still being embedded elsewhere.
@@ -72,7 +72,8 @@ async def remove_audio(jobs: Jobs, request: RemoveRequest, *, wait_s: float = SC
             await voices.erase_asset(named)
         rows += await _delete_late_rows(library, named)
         files += await anyio.to_thread.run_sync(_remove_files, home, None, named)  # cut before it was forgotten
-    notes += await scrub_soon(jobs, wait_s)
+    if wait_s is not None:
+        notes += await scrub_soon(jobs, wait_s)
     is_removed = bool(rows or files or forgotten.assets or forgotten.tasks or forgotten.transcripts)
     return RemovalResult(
         asset_id=named,
