@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,9 @@ async def test_a_store_that_is_busy_is_not_taken_for_a_job(
         monkeypatch.setattr(ClipStore, "delete_asset", busy)
         with pytest.raises(WorkFailed, match="kept the ledger locked"):
             await remove_audio(library, task.asset_id)
+        monkeypatch.undo()
+        assert await finish_scrubbing(library) == ""
+        assert await _rows(library, task.asset_id) == 0
 
 
 async def test_a_job_that_gets_its_clips_in_at_the_last_moment_takes_them_back(
@@ -228,6 +232,32 @@ async def test_two_removals_at_once_remove_once(open_library: OpenLibrary, recor
         results = await asyncio.gather(remove_audio(library, task.asset_id), remove_audio(other, task.asset_id))
         assert await _rows(library, task.asset_id) == 0
     assert sum(result.tasks_removed for result in results) == 1
+
+
+async def test_a_removal_that_is_killed_is_finished_by_the_next_start(
+    open_library: OpenLibrary, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """Stands for a process that is gone: nothing after it runs."""
+
+    async def killed(*_: object) -> int:
+        raise Killed
+
+    asset_id = ""
+    with contextlib.suppress(BaseExceptionGroup, Killed):
+        async with open_library() as library:
+            asset_id = (await embed_audio(library, recording.name)).asset_id
+            monkeypatch.setattr(ClipStore, "delete_asset", killed)
+            await remove_audio(library, asset_id)
+    monkeypatch.undo()
+    async with open_library() as library:
+        assert (await list_audio(library)).total_assets == 0
+        assert await finish_scrubbing(library) == ""
+        assert await _rows(library, asset_id) == 0
+        # The same sound again is another recording's: it is not taken for what was removed.
+        again = await embed_audio(library, recording.name)
+        assert await finish_scrubbing(library) == ""
+        assert await _rows(library, again.asset_id) == 6
 
 
 async def test_one_removal_after_the_other_leaves_the_library_time_for_other_work(

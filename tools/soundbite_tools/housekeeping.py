@@ -210,15 +210,25 @@ async def _scrub(library: Library) -> None:
 
 
 async def _clear(library: Library, one: Unscrubbed) -> None:
-    """Delete what is kept of a recording beside clips and ledger, or make it anew without what is erased."""
+    """Delete what is kept of a recording that was removed, or make it anew without what is erased."""
     ledger, home = await library.ledger(), library.config.home
     asset = await ledger.get_asset(one.asset_id)
     asset = asset and await anyio.to_thread.run_sync(here, home, asset)
     await anyio.to_thread.run_sync(remove_cut_sound, home, one.asset_id)
     await library.media_reader.forget_file(Path(one.source_uri), one.content_hash)
     await _delete_others(library, one, asset)
-    if asset is None or not asset.erased:
-        return
+    if asset is None:
+        await delete_clips(library, one.asset_id)  # of a removal that was killed
+    elif asset.erased:
+        await _make_anew(library, asset, Path(one.source_uri))
+
+
+async def _make_anew(library: Library, asset: Asset, earlier: Path) -> None:
+    """Make the sound that is kept of a recording, and the voices in it, without what is erased.
+
+    `earlier` is where its sound was when that was noted, which the ledger may not name any more.
+    """
+    ledger, home = await library.ledger(), library.config.home
     tasks = await ledger.list_tasks(None, asset_id=asset.asset_id)
     if asset.source_kind in ("file", "base64") or not library.config.is_embedded:
         for upload in await uploads_of(library, asset, tasks):
@@ -228,9 +238,7 @@ async def _clear(library: Library, one: Unscrubbed) -> None:
             await ledger.update_task(task.task_id, platform_asset_id="", platform_task_id="")
         if is_ours(home, Path(asset.source_uri)):
             await silence_copy(library, asset)
-        # That of an earlier attempt, which the ledger does not name any more.
-        earlier = Path(one.source_uri)
-        if is_ours(home, earlier) and not await ledger.find_asset_by_source(one.source_uri):
+        if is_ours(home, earlier) and not await ledger.find_asset_by_source(str(earlier)):
             await anyio.to_thread.run_sync(delete, earlier)
     else:
         known = {upload for where, upload in await ledger.platform_assets_of(asset.content_hash)}
@@ -240,6 +248,20 @@ async def _clear(library: Library, one: Unscrubbed) -> None:
     if voices := await library.voices(is_erasing=True):
         await voices.erase_asset(asset.asset_id, is_forgotten=False)
         await keep_voices(library, asset)
+
+
+async def delete_clips(library: Library, asset_id: str) -> int:
+    """Delete the clips of a recording, here and where they are shared, and its voices; returns the number of rows.
+
+    Raises:
+        StoreError: a store can't be written.
+    """
+    rows = await (await library.store()).delete_asset(asset_id)
+    if sharing := await library.sharing():
+        await sharing.withdraw(asset_id)
+    if voices := await library.voices(is_erasing=True):
+        await voices.erase_asset(asset_id)
+    return rows
 
 
 async def _delete_others(library: Library, one: Unscrubbed, asset: Asset | None) -> None:

@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
-from soundbite_store import ClipFilter, StoreBusy
+from soundbite_store import StoreBusy, StoreError
 from soundbite_tools.embed.copies import here, is_ours
 from soundbite_tools.embed.results import RemovalResult
 from soundbite_tools.errors import QuestionProblem, RecordingRemoved, WorkFailed, raises_problems
-from soundbite_tools.housekeeping import SCRUBBING_WAIT_S, delete_upload, remove_cut_sound, scrub_soon, uploads_of
+from soundbite_tools.housekeeping import (
+    SCRUBBING_WAIT_S,
+    delete_clips,
+    delete_upload,
+    remove_cut_sound,
+    scrub_soon,
+    uploads_of,
+)
 from soundbite_tools.text import quoted
 
 if TYPE_CHECKING:
@@ -55,7 +62,7 @@ async def remove_audio(jobs: Jobs, request: RemoveRequest, *, wait_s: float | No
     if not named:
         raise QuestionProblem("No recording was named.", "Give an asset_id of list_audio.")
     library = jobs.library
-    ledger, store = await library.ledger(), await library.store()
+    ledger = await library.ledger()
     asset = await ledger.get_asset(named)
     tasks = await ledger.list_tasks(None, asset_id=named)
     async with _stop_jobs(jobs, tasks):
@@ -63,14 +70,13 @@ async def remove_audio(jobs: Jobs, request: RemoveRequest, *, wait_s: float | No
         notes = [note for upload in sorted(uploads) if (note := await delete_upload(library, upload))]
         home = library.config.home
         files = await anyio.to_thread.run_sync(_remove_files, home, asset, named)
-        # The ledger comes last: until then the recording is listed, and can be removed again after a crash.
-        rows = await store.delete_asset(named)
-        if sharing := await library.sharing():
-            await sharing.withdraw(named)
+        # The ledger comes first: it notes what is to be scrubbed, which deletes the clips too, should this be killed.
         forgotten = await ledger.forget_asset(named)
-        if voices := await library.voices(is_erasing=True):
-            await voices.erase_asset(named)
-        rows += await _delete_late_rows(library, named)
+        try:
+            rows = await delete_clips(library, named)
+        except StoreError:
+            await scrub_soon(jobs, 0.0)
+            raise
         files += await anyio.to_thread.run_sync(_remove_files, home, None, named)  # cut before it was forgotten
     if wait_s is not None:
         notes += await scrub_soon(jobs, wait_s)
@@ -139,14 +145,6 @@ def _remove_files(home: Path, asset: Asset | None, asset_id: str) -> int:
             path.unlink(missing_ok=True)
             count += 1
     return count
-
-
-async def _delete_late_rows(library: Library, asset_id: str) -> int:
-    # A job that began after the tasks were listed may have got its clips in before its task was deleted.
-    store, where = await library.store(), ClipFilter(asset_ids=(asset_id,))
-    if any([await store.has_clips(info.space, where) for info in await store.spaces()]):
-        return await store.delete_asset(asset_id)
-    return 0
 
 
 def _notes(asset: Asset | None) -> list[str]:
