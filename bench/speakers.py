@@ -1,6 +1,6 @@
 """Who speaks when, measured on recordings with known turns.
 
-    python bench/speakers.py FOLDER [--minutes N] [--json OUT]
+    python bench/speakers.py FOLDER [--one-voice] [--voices] [--minutes N] [--json OUT]
 
 The folder is in the evaluation format; its folder `long` has turns.csv (path, start_sec, end_sec, speaker). Calls of
 two channels are measured twice: mixed to one, and as they are. Printed for each recording:
@@ -17,6 +17,11 @@ gets then is printed as its spread. --minutes N measures instead what telling sp
 minutes of speech (the calls and the reading, one after the other), and to the processors' time, which is what counts
 on a machine that does other work beside.
 
+--one-voice measures instead how many are told apart in short recordings: the folder's read speech, slices of 4 to 60 s
+of the reading, the poems and single channels of calls (one voice), and of 10 to 60 s of mixed calls in which both speak
+for 3 s at least (two). Printed are the shares told right, by threshold and by length, and what each recording gets with
+the threshold that is best for the others.
+
 --voices measures instead whether a person who was named is known again: every recording is cut into halves, each half
 is taken for a recording of its own, and each speaker who is told apart in one is looked for in all the others. Printed
 are precision and recall at SAME_VOICE, and per recording with the threshold chosen from the others: half-way between
@@ -27,12 +32,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import csv
 import json
 import statistics
 import sys
 import time
-import wave
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -40,118 +43,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from acoustics.diarization import Score, Span, ignore, listen_to, mixed, score, told_spans, true_turns, write_wav
+from acoustics.voice_slices import measure_slices
 from machine.peaks import processor_seconds
 
 from soundbite_api import SourceFile
 from soundbite_engine.analysis.analyse import transcribe
-from soundbite_engine.analysis.listening import listen, plan
-from soundbite_engine.audio.decode import decode_to_scratch, decoded_blocks
+from soundbite_engine.audio.decode import decoded_blocks
 from soundbite_engine.profiles import base_profile
 from soundbite_engine.speech import turns as told
-from soundbite_engine.speech.voices import hear_voices, voice_of
-from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, SOUND_FILE, TICK_SAMPLES, tick_spans
+from soundbite_engine.speech.voices import voice_of
+from soundbite_engine.workers.plans import SAMPLE_RATE_HZ
 from soundbite_engine.workers.pool import WorkerPool
 from soundbite_tools.speakers import SAME_VOICE
 
-STEP_SEC = 0.01
-THRESHOLDS = (0.78, 0.80, 0.82, 0.84, 0.86, 0.88, 0.90)
-Span = tuple[float, float, str]
-
-
-@dataclass(frozen=True)
-class Score:
-    """How well one recording's turns fit; shares, 0 to 1 (the error rate, the sum of the next three, may be above).
-
-    `at_once` is the share that is said while another speaks too, beyond the first.
-    """
-
-    name: str
-    right: float
-    error_rate: float
-    missed: float
-    invented: float
-    confused: float
-    at_once: float
-    speakers: int
-    true_speakers: int
-
-
-def score(name: str, truth: Sequence[Span], turns: Sequence[Span]) -> Score:
-    """Compare `turns` with the true ones."""
-    end_sec = max(end for _, end, _ in (*truth, *turns))
-    spoken, heard = _grid(truth, end_sec), _grid(turns, end_sec)
-    together = spoken @ heard.T
-    hit = np.zeros(spoken.shape[1], np.int64)
-    for row, column in best_pairs(together):
-        hit += spoken[row] & heard[column]
-    true_count, count = spoken.sum(axis=0), heard.sum(axis=0)
-    both = np.minimum(true_count, count)
-    parts = (true_count - both, count - both, both - np.minimum(hit, both), np.maximum(true_count - 1, 0))
-    missed, invented, confused, at_once = (float(part.sum() / true_count.sum()) for part in parts)
-    right, wrong = float((hit > 0)[true_count > 0].mean()), missed + invented + confused
-    return Score(name, right, wrong, missed, invented, confused, at_once, len(heard), len(spoken))
-
-
-def best_pairs(together: np.ndarray) -> list[tuple[int, int]]:
-    """The pairs of a row and a column, each used once at most, that add up to the most."""
-    best: dict[int, tuple[int, list[tuple[int, int]]]] = {0: (0, [])}  # by the set of columns that are used, in bits
-    for row in range(len(together)):
-        for used, (total, pairs) in list(best.items()):
-            for column in range(together.shape[1]):
-                grown = used | 1 << column
-                worth = total + int(together[row, column])
-                if grown != used and worth > best.get(grown, (-1, []))[0] and all(row != one for one, _ in pairs):
-                    best[grown] = (worth, [*pairs, (row, column)])
-    return max(best.values(), key=lambda entry: entry[0])[1]
-
-
-def _grid(turns: Sequence[Span], end_sec: float) -> np.ndarray:
-    speakers = list(dict.fromkeys(speaker for *_, speaker in turns))
-    times = (np.arange(round(end_sec / STEP_SEC)) + 0.5) * STEP_SEC
-    grid = np.zeros((len(speakers), times.size), np.int64)
-    for start, end, speaker in turns:
-        grid[speakers.index(speaker), (times >= start) & (times < end)] = 1
-    return grid
-
-
-def true_turns(folder: Path) -> dict[str, list[Span]]:
-    """The turns of each recording of a folder, by its path."""
-    turns: dict[str, list[Span]] = defaultdict(list)
-    with (folder / "turns.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            turns[row["path"]].append((float(row["start_sec"]), float(row["end_sec"]), row["speaker"]))
-    return dict(turns)
-
-
-def listen_to(path: Path, scratch: Path) -> None:
-    """Do all that the engine does before it tells speakers apart."""
-    scratch.mkdir()
-    report = decode_to_scratch(_ignore, SourceFile.at(path), str(scratch / SOUND_FILE))
-    ticks = -(-report.sample_count // TICK_SAMPLES)
-    for first, last in tick_spans(0, ticks):
-        listen(_ignore, str(scratch), first, last)
-    plan(_ignore, str(scratch))
-    voices = base_profile().voices
-    assert voices is not None
-    hear_voices(_ignore, str(scratch), 0, ticks, str(voices.folder))
-
-
-def _ignore(_fraction: float) -> None: ...
-
-
-def mixed(path: Path, target: Path) -> Path:
-    """Write the recording at `path` as one channel of 16 kHz."""
-    write_wav(target, np.concatenate(list(decoded_blocks(SourceFile.at(path)))))
-    return target
-
-
-def write_wav(target: Path, sound: np.ndarray) -> None:
-    """Write samples of 16 kHz as one channel."""
-    with wave.open(str(target), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(SAMPLE_RATE_HZ)
-        out.writeframes(sound.tobytes())
+THRESHOLDS = (0.80, 0.82, 0.84, 0.85, 0.86, 0.87, 0.88, 0.90)
 
 
 def measure(scratches: Mapping[str, Path], truth: Mapping[str, Sequence[Span]], threshold: float) -> list[Score]:
@@ -159,9 +65,7 @@ def measure(scratches: Mapping[str, Path], truth: Mapping[str, Sequence[Span]], 
     told.ONE_SPEAKER = threshold
     scores = []
     for name, scratch in scratches.items():
-        turns = told.tell_speakers(_ignore, str(scratch), 0.0)
-        spans = [(turn.start_sec, turn.end_sec, str(turn.speaker)) for turn in turns]
-        scores.append(score(name, truth[name.partition(" ")[0]], spans))
+        scores.append(score(name, truth[name.partition(" ")[0]], told_spans(scratch)))
     return scores
 
 
@@ -191,6 +95,8 @@ def main() -> int:
         return 2
     if options.voices:
         return measure_voices(folder, truth)
+    if options.one_voice:
+        return measure_slices(options.folder, truth, THRESHOLDS)
     if options.minutes:
         return asyncio.run(measure_time(folder, sorted(truth), options.minutes))
     chosen = told.ONE_SPEAKER
@@ -295,7 +201,7 @@ def half_speakers(folder: Path, path: str, half: int, truth: Sequence[Span], tem
     offset_sec, encoder = first / SAMPLE_RATE_HZ, base_profile().voices
     assert encoder is not None
     by_speaker: dict[int, list[tuple[float, float]]] = defaultdict(list)
-    for turn in told.tell_speakers(_ignore, str(scratch), 0.0):
+    for turn in told.tell_speakers(ignore, str(scratch), 0.0):
         by_speaker[turn.speaker].append((turn.start_sec, turn.end_sec))
     speakers = []
     for turns in by_speaker.values():
@@ -306,7 +212,7 @@ def half_speakers(folder: Path, path: str, half: int, truth: Sequence[Span], tem
         person = max(shared, key=lambda one: shared[one])
         # Names of people hold in all meetings, A, B and `reader` in one recording.
         identity = person if "/meeting_" in path else f"{path} {person}"
-        voice = voice_of(_ignore, SourceFile.at(file), turns, str(encoder.folder))
+        voice = voice_of(ignore, SourceFile.at(file), turns, str(encoder.folder))
         speakers.append(HalfSpeaker(path, half, identity, voice))
     return speakers
 
@@ -373,6 +279,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--minutes", type=float, default=0.0)
     parser.add_argument("--voices", action="store_true")
+    parser.add_argument("--one-voice", action="store_true")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 

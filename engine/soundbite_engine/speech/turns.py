@@ -22,11 +22,10 @@ from soundbite_engine.speech.voices import SPOKEN, read_voices, voice_windows
 from soundbite_engine.workers.jobs import Report
 from soundbite_engine.workers.plans import CHANNELS_FILE, TICK_SEC
 
-# Groups whose middles are more alike than this are one speaker: of seven recordings of one person, the halves that
-# differ most are .91 to .96 alike; pairs of speakers in calls .49 to .79 (bench/speakers.py).
-ONE_SPEAKER = 0.84
+# Groups more alike than this are one speaker; .85 to .87 tell one voice from two best (bench/speakers.py --one-voice).
+ONE_SPEAKER = 0.86
 MOST_SPEAKERS = 10
-LEAST_SPEAKER_SEC = 2.0
+LEAST_SPEAKER_SEC = 1.5
 # A pause of one speaker up to which a turn goes on, and what belongs to a turn before and after what is heard of it.
 JOINED_PAUSE_SEC = 1.0
 TURN_MARGIN_SEC = 0.25
@@ -36,6 +35,7 @@ CHANNEL_SHARE = 0.8
 LEAST_CHANNEL_SHARE = 0.03
 
 _STARTS, _ROUNDS, _PATIENCE = 12, 25, 2
+_LEAST_WEIGHT = 1e-6  # what is left of sums that cancel
 _GRID_TICKS = 4
 _CHANGE_COST = 0.3  # in likeness times steps of the grid
 _BORDER_SEC = 0.5
@@ -60,24 +60,51 @@ def tell_speakers(report: Report, scratch: str, start_sec: float) -> tuple[Turn,
     stretches = speech_stretches(speech, SPOKEN)
     scores = _channel_scores(scratch, speech)
     if scores is None:
-        scores = _voice_scores(voice_windows(stretches), read_voices(scratch), speech.size)
+        scores = _voice_scores(stretches, read_voices(scratch), speech.size)
     return _turns(stretches, _path(scores), start_sec)
 
 
-def groups(voices: Floats, seconds: Floats) -> Floats:
+def groups(voices: Floats, windows: Sequence[Stretch], seconds: Floats) -> Floats:
     """The middles of the groups of `voices` (windows, 256) that stand for `seconds` each, (speakers, 256)."""
     best, misses = _k_means(voices, seconds, 1)[0], 0
     for count in range(2, MOST_SPEAKERS + 1):
         if len(voices) < 2 * count or misses == _PATIENCE:
             break
         middles, labels = _k_means(voices, seconds, count)
-        alike = (middles @ middles.T)[np.triu_indices(count, 1)].max()
+        alike = _likeness(voices, windows, seconds, labels, count)[np.triu_indices(count, 1)].max()
         least_sec = np.bincount(labels, seconds, count).min()
         if alike < ONE_SPEAKER and least_sec >= LEAST_SPEAKER_SEC:
             best, misses = middles, 0
         else:
             misses += 1
     return best
+
+
+def _likeness(
+    voices: Floats, windows: Sequence[Stretch], seconds: Floats, labels: _Labels, count: int
+) -> npt.NDArray[np.float64]:
+    """How alike the windows of two groups are, relative to those of one: (groups, groups), about 1 for one voice.
+
+    Middles of few windows are further apart than the voices, by noise. So windows are compared one by one, and in a
+    group only those that share no sound; where it has none such, nothing is known, and the two are taken for one.
+    """
+    members = (labels[:, None] == np.arange(count)) * seconds[:, None].astype(np.float64)
+    sums, total = members.T @ voices, members.sum(axis=0)
+    # All pairs of a group, less each window with itself and with those that begin before it ends.
+    within, weights = (sums**2).sum(axis=1), total**2
+    firsts, lasts = (np.array([getattr(one, end) for one in windows]) for end in ("first", "last"))
+    for lag in range(len(windows)):
+        shared = np.flatnonzero(firsts[lag:] < lasts[: len(windows) - lag])
+        if not shared.size:
+            break
+        pairs = members[shared] * members[shared + lag] * (2.0 if lag else 1.0)
+        within -= (voices[shared] * voices[shared + lag]).sum(axis=1) @ pairs
+        weights -= pairs.sum(axis=0)
+    within, weights = within[:, None] + within, weights[:, None] + weights
+    between = (sums @ sums.T) / np.maximum(np.outer(total, total), _LEAST_WEIGHT)
+    is_known = (weights > _LEAST_WEIGHT) & (within > 0)
+    likeness: npt.NDArray[np.float64] = np.where(is_known, between * weights / np.where(is_known, within, 1.0), 1.0)
+    return likeness
 
 
 def _k_means(voices: Floats, seconds: Floats, count: int) -> tuple[Floats, _Labels]:
@@ -111,12 +138,15 @@ def _spread_voices(voices: Floats, seconds: Floats, count: int, chance: np.rando
     return voices[chosen]
 
 
-def _voice_scores(windows: Sequence[Stretch], voices: Floats, ticks: int) -> Floats:
+def _voice_scores(stretches: Sequence[Stretch], voices: Floats, ticks: int) -> Floats:
     """How like each speaker the voice is at each step of the grid, (steps, speakers); zeros in silence."""
     steps = -(-ticks // _GRID_TICKS)
+    windows = voice_windows(stretches)
     if not windows:
         return np.zeros((steps, 1), np.float32)
-    middles = groups(voices, np.array([window.seconds for window in windows], np.float32))
+    counts = [len(voice_windows([stretch])) for stretch in stretches]
+    shares = [stretch.seconds / count for stretch, count in zip(stretches, counts, strict=True)]
+    middles = groups(voices, windows, np.repeat(np.array(shares, np.float32), counts))
     scores, weights = np.zeros((steps, len(middles)), np.float32), np.full(steps, 1e-9, np.float32)
     for window, likeness in zip(windows, voices @ middles.T, strict=True):
         first, last = window.first // _GRID_TICKS, min(-(-window.last // _GRID_TICKS), steps)

@@ -10,16 +10,18 @@ from typing import Any
 
 import av
 import numpy as np
+import numpy.typing as npt
 import pytest
 import pytest_asyncio
 
 from soundbite_engine.analysis.analyse import Analysis, AnalysisRequest, analyse, transcribe
 from soundbite_engine.audio.decode import decoded_blocks
 from soundbite_engine.audio.spectra import as_floats
+from soundbite_engine.audio.voice_activity import Stretch
 from soundbite_engine.platform.transcription import timed_values
 from soundbite_engine.profiles import base_profile
 from soundbite_engine.speech.transcripts import Word
-from soundbite_engine.speech.turns import Turn, with_speakers
+from soundbite_engine.speech.turns import Turn, groups, with_speakers
 from soundbite_engine.speech.voices import mel_spectrum
 from soundbite_engine.workers import media
 from soundbite_engine.workers.pool import WorkerPool
@@ -122,6 +124,35 @@ async def test_speakers_can_be_left_out(samples: Path, pool: WorkerPool) -> None
     assert heard.transcript is not None
     assert {word.speaker for word in heard.transcript.words} == {""}
     assert all("speaker" not in entry for entry in timed_values(heard.transcript.sentences))
+
+
+@pytest.mark.parametrize("people", [1, 2])
+async def test_as_many_speak_as_voices_differ_however_little_is_said(people: int) -> None:
+    """Voices as the encoder gives them: windows without common sound are .75 alike in one voice, .4 in two."""
+    windows_told = {}
+    for count in (6, 10, 16, 40):
+        told = Counter[int]()
+        for seed in range(25):
+            voices, windows, seconds = noisy_windows(np.random.default_rng(seed), people, count)
+            told[len(groups(voices, windows, seconds))] += 1
+        windows_told[count] = told[people]
+    assert min(windows_told.values()) >= 24, windows_told
+    assert len(groups(np.repeat(voices[:1], count, axis=0), windows, seconds)) == 1, "the same sound again and again"
+
+
+def noisy_windows(
+    chance: np.random.Generator, people: int, count: int
+) -> tuple[npt.NDArray[np.float32], list[Stretch], npt.NDArray[np.float32]]:
+    """Windows of 1.6 s every .8 s, halves of which are shared, of people who speak one after the other."""
+    voices, windows = list[Any](), list[Stretch]()
+    common = chance.normal(size=256)
+    for person in range(people):
+        own = common + chance.normal(size=256)
+        halves = chance.normal(size=(count // people + 1, 256)) * (2.0 / 3.0 * 2.0) ** 0.5
+        voices += [own + (halves[at] + halves[at + 1]) / 2 for at in range(count // people)]
+        windows += [Stretch(person * 10_000 + at * 25, person * 10_000 + at * 25 + 50) for at in range(count // people)]
+    sound = np.array(voices, np.float32)
+    return sound / np.linalg.norm(sound, axis=1, keepdims=True), windows, np.full(len(windows), 0.8, np.float32)
 
 
 async def test_a_new_speaker_begins_where_a_sentence_does() -> None:
