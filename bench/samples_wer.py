@@ -13,7 +13,7 @@ from pathlib import Path
 from mcp import Client
 from retrieval.embedded_library import embed_all, settings_for
 from retrieval.word_errors import recognised
-from retrieval.words import spoken_words, word_errors
+from retrieval.words import folded_words, word_errors
 
 from soundbite_server import build_server
 
@@ -29,10 +29,10 @@ async def main(is_verbose: bool) -> int:
         async with Client(build_server(settings_for(Path(home), SAMPLES, "base"))) as client:
             library = await embed_all(client, SAMPLES, [recording["file"] for recording in recordings])
             for recording in recordings:
-                text = await recognised(client, library.asset_ids[recording["file"]], recording["seconds"])
+                text = await recognised(client, library.asset_ids[recording["file"]])
                 spoken = " ".join(event.get("text", "") for event in recording["events"])
-                words = spoken_words(spoken)
-                rate = word_errors(words, spoken_words(text)) / len(words)
+                words = folded_words(spoken)
+                rate = word_errors(words, folded_words(text)) / len(words)
                 worst = max(worst, rate)
                 print(f"{recording['file']:20} {len(words):4} words  WER {rate:6.1%}")
                 if is_verbose:

@@ -1,7 +1,9 @@
 """Word errors of the read speech: as it is, through a telephone, under noise; and words heard where nobody speaks.
 
-Calls are left out: their reference text is rough. Invented are all words of a recording without speech; besides the
-sounds of the folder there are some made here: silence, faint noise, white and pink noise, the hum of the mains, music.
+Calls are left out: their reference text is rough. Words are compared as `folded_words` has them: numbers in digits and
+in words, ordinals, and spellings that are said alike are equal, also what is written as one word or two. Invented are
+all words of a recording without speech; besides the sounds of the folder there are some made here: silence, faint
+noise, white and pink noise, the hum of the mains, music.
 """
 
 import tempfile
@@ -15,9 +17,9 @@ import numpy as np
 from acoustics.lines import PHONE_RATE_HZ, through_phone, under_noise, write_wave
 from acoustics.scenes import RATE_HZ, Floats, pink_noise, read_sound
 from mcp import Client
-from retrieval.embedded_library import Library, call, embed_all, settings_for
+from retrieval.embedded_library import Library, ToolCallError, call, embed_all, settings_for
 from retrieval.evaluation_set import EvalSet, Recording
-from retrieval.words import spoken_words, word_errors
+from retrieval.words import folded_words, spoken_words, word_errors
 
 from soundbite_server import build_server
 
@@ -65,17 +67,27 @@ async def errors_in(client: Client, recordings: Sequence[Recording], library: Li
     total: Counter[str] = Counter()
     for recording in recordings:
         if recording.path in library.asset_ids:
-            spoken = spoken_words(recording.transcript)
-            text = await recognised(client, library.asset_ids[recording.path], recording.seconds)
-            errors[recording.source] += word_errors(spoken, spoken_words(text))
+            spoken = folded_words(recording.transcript)
+            text = await recognised(client, library.asset_ids[recording.path])
+            errors[recording.source] += word_errors(spoken, folded_words(text))
             total[recording.source] += len(spoken)
     return WordErrors({source: (errors[source], words) for source, words in total.items()})
 
 
-async def recognised(client: Client, asset_id: str, seconds: float) -> str:
-    """What the product understood of a recording."""
-    clip = await call(client, "get_clip", asset_id=asset_id, start_sec=0, end_sec=seconds)
-    return str(clip.get("text", ""))
+async def recognised(client: Client, asset_id: str) -> str:
+    """What the product understood of a recording: its words alone, without who says them."""
+    lines, start_sec = list[str](), 0.0
+    while True:
+        try:
+            page = await call(client, "read_transcript", asset_id=asset_id, start_sec=start_sec)
+        except ToolCallError as exc:
+            if "has no transcript" in str(exc):
+                return ""
+            raise
+        lines += [line["text"] for line in page["lines"]]
+        if not page.get("next_step"):
+            return " ".join(lines)
+        start_sec = page["end_sec"]
 
 
 async def errors_through(
@@ -110,20 +122,16 @@ async def _errors_of_folder(eval_set: EvalSet, sounds: Path, home: Path, profile
 
 async def invented_words(client: Client, eval_set: EvalSet, library: Library, folder: Path) -> Invented:
     """Words heard in the sounds of the folder, which the library holds, and in sounds made in `folder`."""
-    lengths = {recording.path: recording.seconds for recording in eval_set.sounds}
+    paths = [recording.path for recording in eval_set.sounds]
     asset_ids = dict(library.asset_ids)
     for name, sound in made_sounds():
         write_wave(folder / f"{name}.wav", sound)
-        lengths[name] = MADE_SEC
+        paths.append(name)
     made = await embed_all(client, folder, [f"{name}.wav" for name, _ in made_sounds()])
     asset_ids |= {path.removesuffix(".wav"): asset_id for path, asset_id in made.asset_ids.items()}
     # What can't be embedded, since it holds no sound at all, has no words either.
     silent = {path.removesuffix(".wav"): "" for path in made.failures}
-    texts = silent | {
-        path: await recognised(client, asset_ids[path], seconds)
-        for path, seconds in lengths.items()
-        if path in asset_ids
-    }
+    texts = silent | {path: await recognised(client, asset_ids[path]) for path in paths if path in asset_ids}
     return Invented(len(texts), {path: text for path, text in texts.items() if spoken_words(text)})
 
 

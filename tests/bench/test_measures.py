@@ -92,3 +92,43 @@ def test_segments_are_measured_on_scenes_and_printed(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert [line.split(":")[0].split()[1] for line in done.stdout.splitlines()] == ["silent", "20", "10", "0"]
     assert "IoU sound" in done.stdout
+
+
+@pytest.mark.usefixtures("bench")
+@pytest.mark.parametrize(
+    ("said", "heard", "errors"),
+    [
+        ("the fifteenth century, about fourteen fifty-five", "the 15th century about 1455", 0),
+        ("forty two lines, one hundred and six pages, and one more", "42 lines 106 pages and 1 more", 0),
+        ("the twenty first of two hundredth", "the 21st of 200th", 0),
+        ("Mister Dashwood sold fifty percent", "Mr. Dashwood sold 50%", 0),
+        ("the data set of woodcutters", "the dataset of wood cutters", 0),
+        ("two million four hundred thousand", "2,400,000", 0),
+        ("the fifteenth", "the fifteen", 1),
+        ("forty two lines", "43 lines", 1),
+        ("a book of the ages", "a look of ages", 2),
+        ("data set", "data sets", 1),
+    ],
+)
+def test_what_is_written_in_two_ways_is_no_error_and_what_is_said_otherwise_is(
+    said: str, heard: str, errors: int
+) -> None:
+    from retrieval.words import folded_words, word_errors
+
+    assert word_errors(folded_words(said), folded_words(heard)) == errors
+
+
+@pytest.mark.usefixtures("bench")
+async def test_recognised_words_are_read_without_who_says_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from retrieval import word_errors
+
+    pages = {
+        0.0: {"lines": [{"text": "Good morning.", "speaker": "Speaker 1"}], "end_sec": 2.0, "next_step": "1 more"},
+        2.0: {"lines": [{"text": "Hello.", "speaker": "Speaker 2"}], "end_sec": 3.0, "next_step": ""},
+    }
+
+    async def call(client: object, tool: str, *, asset_id: str, start_sec: float) -> dict[str, object]:
+        return pages[start_sec]
+
+    monkeypatch.setattr(word_errors, "call", call)
+    assert await word_errors.recognised(None, "a" * 24) == "Good morning. Hello."  # type: ignore[arg-type]
