@@ -17,7 +17,7 @@ from soundbite_engine.config import EngineConfig
 from soundbite_engine.errors import EngineError, MediaError
 from soundbite_engine.platform import asset_records
 from soundbite_engine.platform.asset_records import AssetFilter, AssetRecord, NewAsset
-from soundbite_engine.platform.database import Database
+from soundbite_engine.platform.database import Background, Database, Owner
 from soundbite_engine.platform.errors import FetchError, Refused, invalid, not_found
 from soundbite_engine.platform.fetch import Fetcher, name_in_url
 from soundbite_engine.platform.media_files import (
@@ -31,7 +31,6 @@ from soundbite_engine.platform.media_files import (
     technical_metadata,
 )
 from soundbite_engine.platform.requests import Page
-from soundbite_engine.platform.work import Background, Owner
 from soundbite_engine.workers.media import copy_sound, probe
 from soundbite_engine.workers.pool import WorkerPool
 

@@ -25,7 +25,7 @@ from soundbite_api.turns import claim, claimed
 from soundbite_engine.config import EngineConfig
 from soundbite_engine.errors import EngineError
 from soundbite_engine.platform.assets import LEFT_BEHIND_S, Assets
-from soundbite_engine.platform.database import Database
+from soundbite_engine.platform.database import Background, Database, Owner
 from soundbite_engine.platform.embedding import Embedder
 from soundbite_engine.platform.errors import Refused, answer, refusal_of
 from soundbite_engine.platform.fetch import Fetcher
@@ -36,7 +36,6 @@ from soundbite_engine.platform.routes.services import Services
 from soundbite_engine.platform.tasks import Tasks
 from soundbite_engine.platform.transcription import Transcriptions
 from soundbite_engine.platform.uploads import Uploads
-from soundbite_engine.platform.work import Background, Owner
 from soundbite_engine.profiles import Profile, load_profile
 from soundbite_engine.workers.plans import tidy_scratch
 from soundbite_engine.workers.pool import WorkerPool

@@ -20,7 +20,7 @@ from soundbite_engine.errors import EngineError
 from soundbite_engine.platform import task_records
 from soundbite_engine.platform.asset_records import AssetRecord
 from soundbite_engine.platform.assets import Assets
-from soundbite_engine.platform.database import Database
+from soundbite_engine.platform.database import Background, Database, Owner
 from soundbite_engine.platform.embedding import (
     Embedded,
     Embedder,
@@ -34,7 +34,6 @@ from soundbite_engine.platform.errors import not_found, task_failure
 from soundbite_engine.platform.limits import Limiter
 from soundbite_engine.platform.requests import Page
 from soundbite_engine.platform.task_records import NewTask, Reached, TaskFilter, TaskRecord
-from soundbite_engine.platform.work import Background, Owner
 from soundbite_engine.workers.plans import PARTS_FROM_SEC
 
 logger = logging.getLogger(__name__)

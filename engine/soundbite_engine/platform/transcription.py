@@ -15,8 +15,7 @@ from soundbite_engine.analysis.analyse import transcribe
 from soundbite_engine.config import EngineConfig
 from soundbite_engine.errors import EngineError, MediaError
 from soundbite_engine.platform.assets import Assets
-from soundbite_engine.platform.database import Database
-from soundbite_engine.platform.work import Background, Owner
+from soundbite_engine.platform.database import Background, Database, Owner
 from soundbite_engine.profiles import Profile
 from soundbite_engine.speech.transcripts import Sentence, Transcript, Word
 from soundbite_engine.workers.pool import WorkerPool

@@ -331,7 +331,7 @@ async def test_a_worker_can_not_make_the_parent_run_code(pool_of: Pools) -> None
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        ("soundbite_engine.platform.work", "Owner"),  # makes folders and locks
+        ("soundbite_engine.platform.database", "Owner"),  # makes folders and locks
         ("soundbite_engine.platform.media_files", "FileSink"),  # no value, though it is ours
         ("soundbite_engine.platform.database", "ThreadPoolExecutor"),  # only imported there
         ("soundbite_engine.workers.pool", "WorkerPool"),

@@ -21,8 +21,8 @@ import pytest
 
 from soundbite_engine.errors import DiskError, MediaError, WorkerError
 from soundbite_engine.platform import asset_records, embedding, task_records, transcription
+from soundbite_engine.platform.database import Owner
 from soundbite_engine.platform.media_files import BUFFER_BYTES, FileSink, MediaFolder
-from soundbite_engine.platform.work import Owner
 from soundbite_engine.workers.plans import scratch_folder, tidy_scratch
 
 Sounds = Callable[[float], Path]

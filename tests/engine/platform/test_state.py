@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from soundbite_engine.errors import DiskError, StateError
-from soundbite_engine.platform.database import LATEST, Database
+from soundbite_engine.platform.database import LATEST, Database, Owner
 from soundbite_engine.platform.requests import new_id, parse_rfc3339, rfc3339
 from soundbite_engine.platform.task_records import count_attempt
-from soundbite_engine.platform.work import Owner
 
 
 async def test_a_change_that_fails_leaves_nothing(tmp_path: Path) -> None:
@@ -134,7 +133,7 @@ def test_an_owner_is_gone_when_it_has_closed_or_never_was(tmp_path: Path) -> Non
 
 def test_an_owner_whose_process_was_killed_is_gone(tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib, time; from soundbite_engine.platform.work import Owner\n"
+        "import sys, pathlib, time; from soundbite_engine.platform.database import Owner\n"
         "owner = Owner(pathlib.Path(sys.argv[1])); print(owner.id, flush=True); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True)
