@@ -31,14 +31,15 @@ if TYPE_CHECKING:
         PlatformError,
         PlatformFault,
         PlatformUnreachable,
+        RateLimit,
         RateLimited,
         RequestRefused,
         TaskFailed,
         TooLarge,
         Unauthorized,
+        read_rate_limits,
     )
     from soundbite_api.files import ABOUT_TRACKS, FileChanged, NoRegularFile, OpenFile, SourceFile
-    from soundbite_api.rate_limits import RateLimit, read_rate_limits
     from soundbite_api.spaces import HOSTED_MODEL, LONGEST_SINGLE_SEC, MARENGO_35, EmbeddedSpace, model_of, refusal
     from soundbite_api.transport import BackOff, PollPolicy, RetryPolicy
     from soundbite_api.wire import Asset, TimedText, Transcription, UploadTicket
@@ -51,10 +52,9 @@ _NAMES = {
     ),
     "errors": (
         "AssetFailed MalformedResponse NotFound PlatformError PlatformFault PlatformUnreachable "
-        "RateLimited RequestRefused TaskFailed TooLarge Unauthorized"
+        "RateLimit RateLimited RequestRefused TaskFailed TooLarge Unauthorized read_rate_limits"
     ),
     "files": "ABOUT_TRACKS FileChanged NoRegularFile OpenFile SourceFile",
-    "rate_limits": "RateLimit read_rate_limits",
     "spaces": "EmbeddedSpace HOSTED_MODEL LONGEST_SINGLE_SEC MARENGO_35 model_of refusal",
     "transport": "BackOff PollPolicy RetryPolicy",
     "wire": "Asset TimedText Transcription UploadTicket",

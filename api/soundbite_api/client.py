@@ -24,9 +24,15 @@ from soundbite_api.embeddings import (
     TaskPart,
     absolute_times,
 )
-from soundbite_api.errors import AssetFailed, MalformedResponse, PlatformError, RequestRefused, task_failure
+from soundbite_api.errors import (
+    AssetFailed,
+    MalformedResponse,
+    PlatformError,
+    RequestRefused,
+    retry_after_s,
+    task_failure,
+)
 from soundbite_api.files import FileChanged, OpenFile, SourceFile
-from soundbite_api.rate_limits import retry_after_s
 from soundbite_api.spaces import (
     HOSTED_MODEL,
     MARENGO_35,

@@ -19,11 +19,11 @@ from soundbite_api.errors import (
     PlatformFault,
     PlatformUnreachable,
     RateLimited,
+    RatePace,
     RequestRefused,
     Unauthorized,
     error_from_response,
 )
-from soundbite_api.rate_limits import RatePace
 
 T = TypeVar("T")
 

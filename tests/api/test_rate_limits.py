@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from soundbite_api import RateLimit, read_rate_limits
-from soundbite_api.rate_limits import refused_for_s
+from soundbite_api.errors import refused_for_s
 
 NOW = 1_790_000_000.0
 CURRENT = {
