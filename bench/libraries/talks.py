@@ -19,7 +19,7 @@ from libraries.recordings import made_clip
 from numpy.typing import NDArray
 
 from soundbite_engine.profiles import Profile, base_profile
-from soundbite_engine.space import joined
+from soundbite_engine.sound.sound_blocks import joined
 from soundbite_store import Asset, Clip, Envelope, Space, StoredTranscript, TimedText
 from soundbite_tools import Jobs
 

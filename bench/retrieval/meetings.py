@@ -25,7 +25,7 @@ from retrieval.long_answers import overlaps
 from retrieval.ranking import RankSummary, summarise
 
 from soundbite_engine.profiles import load_profile
-from soundbite_engine.space import Floats, joined
+from soundbite_engine.sound.sound_blocks import Floats, joined
 from soundbite_engine.speech.transcripts import Sentence
 from soundbite_engine.workers.jobs import find_job
 from soundbite_server import build_server

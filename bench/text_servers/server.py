@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from soundbite_engine.packs.installed import weights_folder
-from soundbite_engine.space import SPEECH_DIMENSION
+from soundbite_engine.sound.sound_blocks import SPEECH_DIMENSION
 from soundbite_engine.text import SentenceEmbedder
 
 COLLECTION = "clips"

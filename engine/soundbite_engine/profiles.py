@@ -13,9 +13,8 @@ from soundbite_engine.errors import EngineError
 from soundbite_engine.packs.installed import Models, installed_builds, weights_folder
 from soundbite_engine.packs.registry import PACKS, Pack
 from soundbite_engine.sound.clap import CLAP_DIMENSION, TextEncoder
-from soundbite_engine.sound.sound_blocks import property_block
+from soundbite_engine.sound.sound_blocks import SOUND_DIMENSION, SPEECH_DIMENSION, Floats, joined, property_block
 from soundbite_engine.sound.yamnet import TAGGED_SOUND_DIMENSION
-from soundbite_engine.space import SOUND_DIMENSION, SPEECH_DIMENSION, Floats, joined
 from soundbite_engine.workers.media import MediaFile
 from soundbite_engine.workers.plans import TrackChoice
 from soundbite_engine.workers.pool import DEFAULT_MEMORY_MB

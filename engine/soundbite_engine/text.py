@@ -13,7 +13,7 @@ import numpy as np
 
 from soundbite_engine.errors import CHECK_PACKS, EngineError
 from soundbite_engine.machine import give_back
-from soundbite_engine.space import Floats, unit_rows
+from soundbite_engine.sound.sound_blocks import Floats, unit_rows
 from soundbite_engine.speech.transcripts import Sentence
 
 MODEL, TOKENIZER = "model.onnx", "tokenizer.json"

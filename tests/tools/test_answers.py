@@ -20,7 +20,7 @@ from tool_calls import classify_clips, name_speaker, search_clips
 
 from soundbite_api import PlatformClient
 from soundbite_engine.profiles import Profile, load_profile
-from soundbite_engine.space import Floats, joined
+from soundbite_engine.sound.sound_blocks import Floats, joined
 from soundbite_engine.speech.transcripts import Sentence
 from soundbite_engine.text import clip_vectors
 from soundbite_store import Asset, Clip, Space, StoredTranscript, TimedText, clip_id_for

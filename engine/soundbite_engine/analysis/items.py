@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soundbite_engine.sound.sound_blocks import Described
-from soundbite_engine.space import BLOCKS, Floats, joined
+from soundbite_engine.sound.sound_blocks import BLOCKS, Described, Floats, joined
 from soundbite_engine.speech.transcripts import Sentence
 from soundbite_engine.workers.plans import Segment
 

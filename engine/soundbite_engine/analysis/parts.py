@@ -14,8 +14,7 @@ from itertools import accumulate, chain, repeat
 import numpy as np
 from pydantic import TypeAdapter
 
-from soundbite_engine.sound.sound_blocks import Described
-from soundbite_engine.space import Floats
+from soundbite_engine.sound.sound_blocks import Described, Floats
 from soundbite_engine.speech.recognition import words_of
 from soundbite_engine.speech.transcripts import (
     Recognition,

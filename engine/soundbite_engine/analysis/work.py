@@ -17,8 +17,7 @@ from soundbite_engine.analysis.parts import Cut
 from soundbite_engine.analysis.progress import Meter
 from soundbite_engine.errors import EngineError, WorkerError
 from soundbite_engine.profiles import Profile
-from soundbite_engine.sound.sound_blocks import Described
-from soundbite_engine.space import Floats
+from soundbite_engine.sound.sound_blocks import Described, Floats
 from soundbite_engine.speech.transcripts import Recognition, Sentence
 from soundbite_engine.speech.turns import Turn
 from soundbite_engine.workers.media import MediaFile

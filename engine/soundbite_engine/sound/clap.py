@@ -12,8 +12,7 @@ import numpy as np
 
 from soundbite_engine.errors import CHECK_PACKS, EngineError
 from soundbite_engine.machine import onnx_providers
-from soundbite_engine.sound.sound_blocks import Described, heard_names
-from soundbite_engine.space import Floats, unit_rows
+from soundbite_engine.sound.sound_blocks import Described, Floats, heard_names, unit_rows
 from soundbite_engine.workers.jobs import Report
 from soundbite_engine.workers.media import MediaFile
 from soundbite_engine.workers.plans import Segment, TrackChoice

@@ -22,9 +22,15 @@ import numpy as np
 
 from soundbite_engine.audio.scratch import segment_sounds
 from soundbite_engine.errors import CHECK_PACKS, EngineError
-from soundbite_engine.sound.sound_blocks import Described, heard_names, property_block
+from soundbite_engine.sound.sound_blocks import (
+    SOUND_DIMENSION,
+    Described,
+    Floats,
+    heard_names,
+    property_block,
+    unit_rows,
+)
 from soundbite_engine.sound.sound_blocks import sound_block as measured_block
-from soundbite_engine.space import SOUND_DIMENSION, Floats, unit_rows
 from soundbite_engine.text import SentenceEmbedder
 from soundbite_engine.workers.jobs import Report
 from soundbite_engine.workers.plans import SAMPLE_RATE_HZ, Segment
