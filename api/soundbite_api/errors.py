@@ -201,7 +201,7 @@ def task_failure(message: str) -> TaskFailed:
     return TaskFailed(text, hint=hint, is_retryable=False)
 
 
-# Of a reset (contract 4.4): a smaller number is seconds from now, a larger one seconds since 1970: specifications differ.
+# Of a reset (contract 4.4): a smaller number is seconds from now, a larger one since 1970; specifications differ.
 _EPOCH_FROM = 1_000_000_000.0
 # A limit that resets later than this is left to the platform to refuse.
 _LONGEST_HOLD_S = 120.0

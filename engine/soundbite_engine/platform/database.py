@@ -1,4 +1,4 @@
-"""The state of engines that share a home: one SQLite file, its schema in numbered steps, and who works on what is in it.
+"""The state of engines that share a home: one SQLite file, its schema in numbered steps, and who works on what.
 
 Each engine holds a file lock under its own id for as long as it lives; work it has taken carries that id. A lock that
 can be had belongs to an engine that is gone, however it went, and its work may be taken over.
