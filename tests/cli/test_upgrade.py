@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import sqlite3
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -50,6 +51,8 @@ def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SOUNDBITE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SOUNDBITE_ROOTS", str(tmp_path / "recordings"))
     monkeypatch.setenv("SOUNDBITE_WORKERS", "1")
+    # Logging of the test run stays as pytest set it.
+    monkeypatch.setattr("soundbite_server.logs.log_to_stderr", lambda *_, **__: None)
     return tmp_path
 
 
@@ -57,16 +60,21 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "soundbite_server", *arguments]
 
 
-def soundbite(*arguments: str, code: int = 0) -> str:
-    done = subprocess.run(
-        command(*arguments), capture_output=True, text=True, timeout=240, stdin=subprocess.DEVNULL, check=False
-    )
-    assert done.returncode == code, done.stderr
-    return done.stdout if code == 0 else done.stderr
+@pytest.fixture
+def soundbite(run: Any) -> Callable[..., str]:
+    """A function that runs the program in this process: what it printed, or what it said where it failed."""
+
+    def call(*arguments: str, code: int = 0) -> str:
+        done = run(*arguments)
+        assert done.code == code, done.err
+        return str(done.out if code == 0 else done.err)
+
+    return call
 
 
-def document(*arguments: str) -> Any:
-    return json.loads(soundbite(*arguments, "--json"))
+@pytest.fixture
+def document(soundbite: Callable[..., str]) -> Callable[..., Any]:
+    return lambda *arguments: json.loads(soundbite(*arguments, "--json"))
 
 
 def current() -> Space:
@@ -74,26 +82,38 @@ def current() -> Space:
     return Space(profile.space, profile.dimension)
 
 
-async def assets(library: Path) -> list[Asset]:
+async def read_assets(library: Path) -> list[Asset]:
     """The recordings without their language, which the earlier edition did not know."""
     async with await Ledger.open(library / "home" / "ledger.sqlite") as ledger:
         known = [replace(asset, language=None) for asset in await ledger.list_assets()]
     return sorted(known, key=lambda asset: asset.asset_id)
 
 
-async def clips(library: Path, space: Space) -> list[Clip]:
+async def read_clips(library: Path, space: Space) -> list[Clip]:
     async with await ClipStore.open(library / "home" / "store") as store:
         return await store.embeddings(space)
 
 
-async def test_a_library_of_an_earlier_edition_opens_and_says_what_to_run(library: Path) -> None:
+def assets(library: Path) -> list[Asset]:
+    return asyncio.run(read_assets(library))
+
+
+def clips(library: Path, space: Space) -> list[Clip]:
+    return asyncio.run(read_clips(library, space))
+
+
+def test_a_library_of_an_earlier_edition_opens_and_says_what_to_run(
+    library: Path, soundbite: Callable[..., str], document: Callable[..., Any]
+) -> None:
     assert [asset["title"] for asset in document("list")["assets"]] == ["Spoken note", "Journey", "House notes"]
     told = soundbite("search", "when is the boiler repaired", code=2)
     assert "3 recordings embedded by an earlier edition of the engine (soundbite-base-2)" in told
     assert "soundbite reembed" in told
 
 
-async def test_a_search_in_a_library_of_two_editions_says_how_many_it_left_out(library: Path) -> None:
+def test_a_search_in_a_library_of_two_editions_says_how_many_it_left_out(
+    library: Path, soundbite: Callable[..., str], document: Callable[..., Any]
+) -> None:
     soundbite("add", str(library / "recordings" / "train.ogg"))
     answer = document("search", "the train to Lisbon")
     assert answer["clips"][0]["title"] == "Journey"
@@ -103,12 +123,14 @@ async def test_a_search_in_a_library_of_two_editions_says_how_many_it_left_out(l
     ]
 
 
-async def test_reembed_brings_all_over_with_their_ids_titles_and_tags(library: Path) -> None:
-    before, earlier = await assets(library), await clips(library, EARLIER)
+def test_reembed_brings_all_over_with_their_ids_titles_and_tags(
+    library: Path, soundbite: Callable[..., str], document: Callable[..., Any]
+) -> None:
+    before, earlier = assets(library), clips(library, EARLIER)
     assert document("reembed") == {"space": current().id, "embedded": 3, "failed": 0}
-    assert await assets(library) == before
-    assert len(await clips(library, EARLIER)) == len(earlier)
-    made = await clips(library, current())
+    assert assets(library) == before
+    assert len(clips(library, EARLIER)) == len(earlier)
+    made = clips(library, current())
     assert {clip.asset_id: (clip.title, clip.tags) for clip in made} == {
         asset.asset_id: (asset.title, asset.tags) for asset in before
     }
@@ -119,7 +141,9 @@ async def test_reembed_brings_all_over_with_their_ids_titles_and_tags(library: P
     assert document("reembed") == {"space": current().id, "embedded": 0, "failed": 0}
 
 
-async def test_a_file_that_was_copied_back_is_the_same_and_one_that_went_away_is_named(library: Path) -> None:
+def test_a_file_that_was_copied_back_is_the_same_and_one_that_went_away_is_named(
+    library: Path, soundbite: Callable[..., str]
+) -> None:
     recordings = library / "recordings"
     copy = recordings / "copy.ogg"
     shutil.copyfile(recordings / "boiler.ogg", copy)
@@ -127,24 +151,24 @@ async def test_a_file_that_was_copied_back_is_the_same_and_one_that_went_away_is
     (recordings / "train.ogg").unlink()
     told = soundbite("reembed", code=1)
     assert 'Journey: "train.ogg" changed or went away' in " ".join(told.split())
-    assert {clip.title for clip in await clips(library, current())} == {"House notes", "Spoken note"}
-    assert {clip.title for clip in await clips(library, EARLIER)} == TITLES
+    assert {clip.title for clip in clips(library, current())} == {"House notes", "Spoken note"}
+    assert {clip.title for clip in clips(library, EARLIER)} == TITLES
 
 
-async def test_reembed_killed_at_work_loses_nothing_and_doubles_nothing(library: Path) -> None:
-    before = await assets(library)
+def test_reembed_killed_at_work_loses_nothing_and_doubles_nothing(library: Path, soundbite: Callable[..., str]) -> None:
+    before = assets(library)
     with started_reembed(library) as process:
         while not under_way(library):
             assert process.poll() is None, "it was over before it could be killed"
     with started_reembed(library) as process:
         assert process.stdout
         assert "embedded again" in process.stdout.readline()
-    assert await assets(library) == before
-    assert {clip.title for clip in await clips(library, EARLIER)} == TITLES
-    assert 0 < len({clip.title for clip in await clips(library, current())}) < len(TITLES)
+    assert assets(library) == before
+    assert {clip.title for clip in clips(library, EARLIER)} == TITLES
+    assert 0 < len({clip.title for clip in clips(library, current())}) < len(TITLES)
     soundbite("reembed")
-    assert await assets(library) == before
-    made = await clips(library, current())
+    assert assets(library) == before
+    made = clips(library, current())
     assert {clip.title for clip in made} == TITLES
     assert len({clip.row_id(current()) for clip in made}) == len(made)
     assert not under_way(library)
