@@ -18,7 +18,7 @@ from soundbite_engine.audio.scratch import speech_probabilities
 from soundbite_engine.audio.spectra import Floats
 from soundbite_engine.audio.voice_activity import Stretch, speech_stretches
 from soundbite_engine.speech.transcripts import Word, ends_sentence
-from soundbite_engine.speech.voices import SPOKEN, read_voices, voice_windows
+from soundbite_engine.speech.voices import SPOKEN, read_voices, windows_by_stretch
 from soundbite_engine.workers.jobs import Report
 from soundbite_engine.workers.plans import CHANNELS_FILE, TICK_SEC
 
@@ -141,10 +141,11 @@ def _spread_voices(voices: Floats, seconds: Floats, count: int, chance: np.rando
 def _voice_scores(stretches: Sequence[Stretch], voices: Floats, ticks: int) -> Floats:
     """How like each speaker the voice is at each step of the grid, (steps, speakers); zeros in silence."""
     steps = -(-ticks // _GRID_TICKS)
-    windows = voice_windows(stretches)
+    by_stretch = windows_by_stretch(stretches)
+    windows = [window for of_stretch in by_stretch for window in of_stretch]
     if not windows:
         return np.zeros((steps, 1), np.float32)
-    counts = [len(voice_windows([stretch])) for stretch in stretches]
+    counts = [len(of_stretch) for of_stretch in by_stretch]
     shares = [stretch.seconds / count for stretch, count in zip(stretches, counts, strict=True)]
     middles = groups(voices, windows, np.repeat(np.array(shares, np.float32), counts))
     scores, weights = np.zeros((steps, len(middles)), np.float32), np.full(steps, 1e-9, np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -22,7 +23,7 @@ from soundbite_engine.platform.transcription import timed_values
 from soundbite_engine.profiles import base_profile
 from soundbite_engine.speech.transcripts import Word
 from soundbite_engine.speech.turns import Turn, groups, with_speakers
-from soundbite_engine.speech.voices import mel_spectrum
+from soundbite_engine.speech.voices import MUCH_SPEECH_SEC, mel_spectrum, windows_by_stretch
 from soundbite_engine.workers import media
 from soundbite_engine.workers.pool import WorkerPool
 
@@ -203,3 +204,18 @@ async def test_the_voice_of_a_person_is_nearer_to_itself_elsewhere_than_to_other
     # A second or two is no voice.
     short = [(one["start_sec"], one["start_sec"] + 1.5) for one in spoken_events(samples, "standup.flac")[:1]]
     assert await media.voice(samples / "standup.flac", short, str(encoder.folder), pool) is None
+
+
+def test_windows_of_voices_overlap_where_little_is_said_and_not_where_much_is() -> None:
+    def share(stretches: list[Stretch]) -> float:
+        windows = windows_by_stretch(stretches)
+        assert all(
+            of_one[0].first == one.first and of_one[-1].last == one.last
+            for of_one, one in zip(windows, stretches, strict=True)
+        )
+        return sum(window.seconds for of_one in windows for window in of_one) / sum(one.seconds for one in stretches)
+
+    few = [Stretch(200 * at, 200 * at + 160) for at in range(10)]
+    many = [Stretch(200 * at, 200 * at + 160) for at in range(math.ceil(MUCH_SPEECH_SEC / few[0].seconds) + 1)]
+    assert share(few) > 1.8
+    assert share(many) < 1.2
