@@ -206,7 +206,7 @@ async def test_the_voice_of_a_person_is_nearer_to_itself_elsewhere_than_to_other
     assert await media.voice(samples / "standup.flac", short, str(encoder.folder), pool) is None
 
 
-def test_windows_of_voices_overlap_where_little_is_said_and_not_where_much_is() -> None:
+async def test_windows_of_voices_overlap_where_little_is_said_and_not_where_much_is() -> None:
     def share(stretches: list[Stretch]) -> float:
         windows = windows_by_stretch(stretches)
         assert all(
