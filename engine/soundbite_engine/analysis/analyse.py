@@ -12,8 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from soundbite_engine.analysis.items import Embedding, embeddings
-from soundbite_engine.analysis.parts import Part, PartFacts, PartRecords, Settling, joined_blocks, part_passages
+from soundbite_engine.analysis.parts import (
+    Embedding,
+    Part,
+    PartFacts,
+    PartRecords,
+    Settling,
+    embeddings,
+    joined_blocks,
+    part_passages,
+)
 from soundbite_engine.analysis.progress import Meter, Progress
 from soundbite_engine.analysis.work import Work, all_of, failing_as_one
 from soundbite_engine.errors import EngineError, duration_exceeded

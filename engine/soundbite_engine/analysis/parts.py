@@ -1,12 +1,13 @@
-"""A long recording part by part: which passages make a part, what is settled once it was recognised, and its record.
+"""What an analysis answers: items of all options and scopes; and a long recording part by part, with the record of each.
 
 What a part gives is what an analysis in one go would give for the same stretch: sentences that later words may still
-change, and the clips before them, whose vectors hold words of their neighbours, are left to the next part.
+change, and the clips before them, whose vectors hold words of their neighbours, are left to the next part. A record
+holds the blocks of its clips; items are vectors joined of blocks, and what is said in each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import accumulate, chain, repeat
@@ -14,7 +15,7 @@ from itertools import accumulate, chain, repeat
 import numpy as np
 from pydantic import TypeAdapter
 
-from soundbite_engine.sound.sound_blocks import Described, Floats
+from soundbite_engine.sound.sound_blocks import BLOCKS, Described, Floats, joined
 from soundbite_engine.speech.recognition import words_of
 from soundbite_engine.speech.transcripts import (
     Recognition,
@@ -244,3 +245,74 @@ def joined_blocks(blocks: Sequence[Floats | None]) -> Floats | None:
     """The blocks of parts as one table; None where there are none."""
     given = [rows for rows in blocks if rows is not None and len(rows)]
     return np.concatenate(given) if given else None
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """A vector (float32, unit length) of a span of the source, and the words said in it.
+
+    `probability` is the mean of the words', `language` that of most of them, empty where it is not known.
+    """
+
+    vector: Floats
+    option: str
+    scope: str
+    start_sec: float
+    end_sec: float
+    transcript: str
+    sounds: tuple[str, ...] = ()
+    """Names of what is heard in it."""
+    probability: float = 1.0
+    language: str = ""
+
+
+def embeddings(
+    segments: Sequence[Segment],
+    sayings: Sequence[Sentence],
+    whole_saying: Sentence,
+    heard: Described | None,
+    speech: Floats | None,
+    options: Sequence[str],
+    scopes: Sequence[str],
+    blocks: Mapping[str, int] = BLOCKS,
+) -> tuple[Embedding, ...]:
+    """The items of all `options` and `scopes`, from blocks by segment (None where not asked for).
+
+    `sayings` are what is said in each segment, `whole_saying` what is said in all.
+
+    A segment without words has no `transcription` item, and its `fused` vector is its sound alone.
+    """
+    items: list[Embedding] = []
+    if "clip" in scopes:
+        for option in options:
+            items.extend(_items(segments, sayings, heard, _vectors(option, heard, speech, blocks), option, "clip"))
+    if "asset" in scopes:
+        seconds = np.array([segment.seconds for segment in segments], np.float32)
+        words = np.array([len(saying.value.split()) for saying in sayings], np.float32)
+        whole = Segment(segments[0].start_sec, segments[-1].end_sec, "window")
+        heard_all = heard.as_one(seconds) if heard is not None else None
+        speech_mean = (words @ speech)[None] if speech is not None else None
+        for option in options:
+            vectors = _vectors(option, heard_all, speech_mean, blocks)
+            items.extend(_items([whole], [whole_saying], heard_all, vectors, option, "asset"))
+    return tuple(items)
+
+
+def _vectors(option: str, heard: Described | None, speech: Floats | None, blocks: Mapping[str, int]) -> Floats:
+    sound = heard.blocks if heard is not None and option in ("audio", "fused") else None
+    return joined(sound, speech if option in ("transcription", "fused") else None, blocks)
+
+
+def _items(
+    segments: Sequence[Segment],
+    sayings: Sequence[Sentence],
+    heard: Described | None,
+    vectors: Floats,
+    option: str,
+    scope: str,
+) -> Iterator[Embedding]:
+    names = heard.names if heard is not None else ((),) * len(segments)
+    for segment, saying, sounds, vector in zip(segments, sayings, names, vectors, strict=True):
+        if option != "transcription" or vector.any():
+            times = segment.start_sec, segment.end_sec
+            yield Embedding(vector, option, scope, *times, saying.value, sounds, saying.probability, saying.language)

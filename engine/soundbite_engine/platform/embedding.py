@@ -24,8 +24,7 @@ from soundbite_engine.analysis.analyse import (
     Progress,
     analyse,
 )
-from soundbite_engine.analysis.items import Embedding, embeddings
-from soundbite_engine.analysis.parts import PartFacts
+from soundbite_engine.analysis.parts import Embedding, PartFacts, embeddings
 from soundbite_engine.errors import EngineError, MediaError, duration_exceeded
 from soundbite_engine.platform.asset_records import AssetRecord
 from soundbite_engine.platform.assets import Assets

@@ -14,7 +14,7 @@ import pytest_asyncio
 from soundbite_engine.analysis import analyse as analysis
 from soundbite_engine.analysis import parts, work
 from soundbite_engine.analysis.analyse import AnalysisRequest, Part, PartRecords, analyse, transcribe
-from soundbite_engine.analysis.items import Embedding
+from soundbite_engine.analysis.parts import Embedding
 from soundbite_engine.analysis.progress import Progress
 from soundbite_engine.errors import MediaError
 from soundbite_engine.profiles import load_profile
