@@ -1,4 +1,4 @@
-"""What an analysis answers: items of all options and scopes; and a long recording part by part, with the record of each.
+"""What an analysis answers: items of all options and scopes; and a long recording part by part, each with its record.
 
 What a part gives is what an analysis in one go would give for the same stretch: sentences that later words may still
 change, and the clips before them, whose vectors hold words of their neighbours, are left to the next part. A record
