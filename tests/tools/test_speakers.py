@@ -82,6 +82,8 @@ async def test_a_name_is_shown_everywhere_found_by_corrected_and_taken_away(
         for asked in ("zoe ann", "ZOË ANN", "Speaker 2"):
             found = await search_clips(library, "the river bridge", modality="speech", speakers=[asked])
             assert [(one.speaker, one.text) for one in found.clips] == [("Zoë Ann", SAYS[1])], asked
+        wide = await search_clips(library, "the river bridge", modality="speech", speakers=["zoe ann"], context_sec=9.0)
+        assert wide.clips[0].context.startswith(f"Speaker 1: {SAYS[0]} Zoë Ann: {SAYS[1]}")
         with pytest.raises(QuestionProblem, match=r'Nobody is called "Bob".*"Zoë Ann", Speaker 1') as unknown:
             await search_clips(library, "the river", speakers=["Bob"])
         assert unknown.value.code == "unknown_speaker"

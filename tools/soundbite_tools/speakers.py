@@ -57,8 +57,12 @@ class SpeakerLabels:
     def of_clip(self, clip: StoredClip) -> str:
         """Return who says most of a clip; empty where one speaks in the recording who has no name."""
         if clip.speaker:
-            return self.labels.get((clip.asset_id, clip.speaker)) or speaker_label(clip.speaker)
+            return self.of(clip.asset_id, clip.speaker)
         return self.alone.get(clip.asset_id, "") if clip.transcript else ""
+
+    def of(self, asset_id: str, speaker: str) -> str:
+        """Return how a speaker of a recording is called; empty where nobody is given."""
+        return self.labels.get((asset_id, speaker)) or (speaker_label(speaker) if speaker else "")
 
 
 NO_NAMES = SpeakerLabels({}, {})

@@ -60,6 +60,7 @@ _TIMES = frozenset(
     )
 )
 _WORD = re.compile(r"[^\W_]+")
+_BEFORE_PLACES = frozenset(("at", "in", "near", "on"))
 _CAPITALISED = re.compile(r"\b[^\W\d_a-z][^\W\d_]*(?: [^\W\d_a-z][^\W\d_]*)*")
 _SAYING = frozenset(
     _WORD.findall(
@@ -253,8 +254,15 @@ def words_of(question: str, speakers: Iterable[str]) -> WordsOf | None:
 
 def unknown_speaker(question: str) -> str:
     """Return the name, written with capitals inside a question, of the one whose words it asks for; empty if none."""
-    runs = (match.group() for match in _CAPITALISED.finditer(question) if match.start())
-    return next((run for run in runs if folded(run) not in _NO_NAMES and words_of(question, [run])), "")
+    runs = (match for match in _CAPITALISED.finditer(question) if match.start() and not _is_place(question, match))
+    names = (run.group() for run in runs)
+    return next((run for run in names if folded(run) not in _NO_NAMES and words_of(question, [run])), "")
+
+
+def _is_place(question: str, run: re.Match[str]) -> bool:
+    """Whether a capitalised run says where: "the shop on Market Street says", but not "in Bob's opinion"."""
+    before = _WORD.findall(folded(question[: run.start()]))
+    return not _BEFORE_PLACES.isdisjoint(before[-1:]) and question[run.end() : run.end() + 1] not in ("'", "’")
 
 
 def _names(speakers: Iterable[str]) -> dict[tuple[str, ...], tuple[bool, list[str]]]:

@@ -12,7 +12,7 @@ from soundbite_tools.results import ClipResult, PartScore, place_fields
 from soundbite_tools.search.calibration import odds
 from soundbite_tools.search.queries import SOUND
 from soundbite_tools.search.ranking import WEAK_SCORE, Scored
-from soundbite_tools.speakers import NO_NAMES, SpeakerLabels
+from soundbite_tools.speakers import NO_NAMES, SpeakerLabels, speaker_labels
 from soundbite_tools.text import (
     ERASED,
     dialogue,
@@ -213,7 +213,7 @@ async def complete_ranges(
 ) -> list[TimeRange]:
     """Return the ranges with the words in them, and with `with_room` what is worth playing around each.
 
-    With `context_sec` also all that is said from that long before a range to that long after it.
+    With `context_sec` also all that is said from that long before a range to that long after it, and by whom.
 
     Natural segments begin and end where sounds do already. Segments of one length cut sentences apart, so a range of
     such is moved to the borders of the sentences that are said in it.
@@ -233,8 +233,9 @@ async def complete_ranges(
     moved = [_with_borders(item, sentences.get(item.asset_id, ())) for item in texts]
     if context_sec:
         erased = {asset_id: asset.erased for asset_id, asset in assets.items()}
+        labels = await speaker_labels(library, read)
         moved = [
-            _with_context(item, sentences.get(item.asset_id, ()), context_sec, erased.get(item.asset_id, ()))
+            _with_context(item, sentences.get(item.asset_id, ()), context_sec, erased.get(item.asset_id, ()), labels)
             for item in moved
         ]
     if not with_room:
@@ -277,12 +278,18 @@ def _with_borders(item: TimeRange, sentences: Sequence[TimedText]) -> TimeRange:
 
 
 def _with_context(
-    item: TimeRange, sentences: Sequence[TimedText], context_sec: float, erased: Sequence[tuple[float, float]]
+    item: TimeRange,
+    sentences: Sequence[TimedText],
+    context_sec: float,
+    erased: Sequence[tuple[float, float]],
+    labels: SpeakerLabels,
 ) -> TimeRange:
     start_sec, end_sec = item.start_sec - context_sec, item.end_sec + context_sec
-    timed = [(text.start_sec, text.end_sec, text.value) for text in sentences] + [(*span, ERASED) for span in erased]
-    near = [(start, value) for start, end, value in timed if end > start_sec and start < end_sec]
-    return replace(item, context=" ".join(value for _, value in sorted(near, key=itemgetter(0))))
+    timed = [(one.start_sec, one.end_sec, one.value, labels.of(item.asset_id, one.speaker)) for one in sentences]
+    timed += [(*span, ERASED, "") for span in erased]
+    near = sorted((piece for piece in timed if piece[1] > start_sec and piece[0] < end_sec), key=itemgetter(0))
+    # Without times: a pause between two sentences is not marked, since nothing is left out there.
+    return replace(item, context=dialogue((0.0, 0.0, value, speaker) for _, _, value, speaker in near))
 
 
 def _with_room(item: TimeRange, length_sec: float) -> TimeRange:
