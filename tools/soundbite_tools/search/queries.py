@@ -262,7 +262,7 @@ def unknown_speaker(question: str) -> str:
 def _is_place(question: str, run: re.Match[str]) -> bool:
     """Whether a capitalised run says where: "the shop on Market Street says", but not "in Bob's opinion"."""
     before = _WORD.findall(folded(question[: run.start()]))
-    return not _BEFORE_PLACES.isdisjoint(before[-1:]) and question[run.end() : run.end() + 1] not in ("'", "’")
+    return not _BEFORE_PLACES.isdisjoint(before[-1:]) and question[run.end() : run.end() + 1] not in ("'", "\u2019")
 
 
 def _names(speakers: Iterable[str]) -> dict[tuple[str, ...], tuple[bool, list[str]]]:
