@@ -15,6 +15,7 @@ import pytest
 
 from soundbite_store import Clip, ClipFilter, ClipHit, ClipStore, Space, clip_id_for
 from soundbite_store.resident import index as resident_index
+from soundbite_store.resident.clips import ResidentVectors
 from soundbite_store.resident.rows import is_simple, words_of
 
 MakeClip = Callable[..., Clip]
@@ -145,6 +146,19 @@ async def test_few_clips_are_compared_without_counting_or_going_through_rows(
         monkeypatch.setattr(table.facts, "count", None)
         assert await store.vector_search(space, clips[0].vector, where=few) == before
         assert before[0].clip.clip_id == clips[0].clip_id
+
+
+def test_the_nearest_of_many_rows_are_the_nearest_and_of_equal_ones_the_first() -> None:
+    draw = np.random.default_rng(5)
+    query = np.array([1.0, 0.0], np.float32)
+    for rows, count, levels in ((1_000, 7, 5), (1_000, 7, 1), (999, 30, 10_000), (64, 30, 4), (5, 10, 3)):
+        cosines = draw.integers(1, levels + 1, rows).astype(np.float32) / levels
+        vectors = ResidentVectors(2)
+        vectors.extend(np.arange(rows, dtype=np.int32), np.stack([cosines, np.zeros_like(cosines)], axis=1))
+        nearest, scores = vectors.nearest(query, np.ones(rows, bool), count)
+        wanted = np.argsort(-cosines, kind="stable")[:count]
+        assert sorted(nearest.tolist()) == sorted(wanted.tolist())
+        assert sorted(scores.tolist()) == sorted(cosines[wanted].tolist())
 
 
 async def test_clips_found_in_memory_are_the_whole_clips(tmp_path: Path, space: Space, make_clip: MakeClip) -> None:
