@@ -369,15 +369,25 @@ async def test_recordings_are_filtered_by_title_and_date(
     assert {clip.title for clip in found.clips} == titles
 
 
-@pytest.mark.parametrize("filters", [{"title": "opera"}, {"recorded_after": "2200-01-01"}])
+@pytest.mark.parametrize(
+    ("filters", "told"),
+    [
+        ({"title": "opera"}, 'No recording has "opera" in its title. The newest titles: "'),
+        ({"recorded_after": "2200-01-01"}, "passes this filter. Search without it: recorded_after."),
+        (
+            {"recorded_after": "2200-01-01", "end_sec": 5.0},
+            "passes all of these filters together. Leave some of them out: ",
+        ),
+    ],
+)
 async def test_filters_on_recordings_that_nothing_passes_are_named(
-    filters: dict[str, Any], open_library: OpenLibrary, two_recordings: Callable[..., Any]
+    filters: dict[str, Any], told: str, open_library: OpenLibrary, two_recordings: Callable[..., Any]
 ) -> None:
     async with open_library() as library:
         await two_recordings(library)
-        with pytest.raises(QuestionProblem, match="passes all of these filters") as problem:
+        with pytest.raises(QuestionProblem) as problem:
             await search_clips(library, "river", **filters)
-    assert next(iter(filters)) in problem.value.next_step
+    assert told in str(problem.value)
 
 
 async def test_recordings_can_be_left_out(open_library: OpenLibrary, two_recordings: Callable[..., Any]) -> None:

@@ -27,6 +27,7 @@ _LEAST_STRENGTH = 0.5
 _MOST_HITS = 1000
 _ASSETS_READ = 10_000
 _TAGS_NAMED = 15
+_TITLES_NAMED = 5
 _LONGEST_ID = 100
 # `soundbite-base-2`, `soundbite-full-2-fp32`: what comes behind the number tells builds of one edition apart.
 _EDITION = re.compile(r"(?P<engine>[a-z-]+)-(?P<number>\d+)(?P<build>-.+)?")
@@ -220,9 +221,17 @@ async def _no_match(library: Library, filters: Filters) -> QuestionProblem | Unk
         )
     if filters.asset_ids and not await _has_clips(library, Filters(asset_ids=filters.asset_ids)):
         return await _not_embedded_here(library, filters)
+    if filters.title and not await _recordings(library, Filters(title=filters.title)):
+        titles = [quoted(asset.title) for asset in await ledger.list_assets(limit=_TITLES_NAMED)]
+        return QuestionProblem(
+            f"No recording has {quoted(plain_text(filters.title, _LONGEST_ID))} in its title.",
+            f"The newest titles: {', '.join(titles)}; list_audio shows all.",
+            code="unknown_title",
+        )
+    is_only = len(filters.names) == 1
     return QuestionProblem(
-        "No clip of the library passes all of these filters together.",
-        "Leave some of them out: " + ", ".join(filters.names) + ".",
+        f"No clip of the library passes {'this filter' if is_only else 'all of these filters together'}.",
+        f"{'Search without it' if is_only else 'Leave some of them out'}: {', '.join(filters.names)}.",
         code="filters_exclude_all",
     )
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _MOST_AT_ONCE = 20
 # Nothing has clips yet, or nothing that was added since; a recording is listed before it has any.
-_NOTHING_YET = ("library_pending", "filters_exclude_all")
+_NOTHING_YET = ("library_pending", "filters_exclude_all", "unknown_title")
 
 
 class StandingQuestion:
