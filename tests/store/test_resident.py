@@ -152,7 +152,7 @@ def test_the_nearest_of_many_rows_are_the_nearest_and_of_equal_ones_the_first() 
     draw = np.random.default_rng(5)
     query = np.array([1.0, 0.0], np.float32)
     for rows, count, levels in ((1_000, 7, 5), (1_000, 7, 1), (999, 30, 10_000), (64, 30, 4), (5, 10, 3)):
-        cosines = draw.integers(1, levels + 1, rows).astype(np.float32) / levels
+        cosines = (draw.integers(1, levels + 1, rows) / levels).astype(np.float32)
         vectors = ResidentVectors(2)
         vectors.extend(np.arange(rows, dtype=np.int32), np.stack([cosines, np.zeros_like(cosines)], axis=1))
         nearest, scores = vectors.nearest(query, np.ones(rows, bool), count)

@@ -316,12 +316,13 @@ class ResidentWords:
 
         lengths = self._lengths.values
         scores = np.zeros(len(lengths))
-        documents = np.count_nonzero(lengths[is_there])  # a row without words is no document
-        total = int(lengths[is_there].sum()) or 1
-        for word in words:
-            rows, times = self._postings(word)
-            if not len(rows):
-                continue
+        postings = [self._postings(word) for word in words if word in self._rows_of]
+        if not postings:
+            return scores
+        present = lengths if is_there.all() else lengths[is_there]
+        documents = np.count_nonzero(present)  # a row without words is no document
+        total = int(present.sum()) or 1
+        for rows, times in postings:
             frequency = int(is_there[rows].sum())
             rarity = math.log1p((documents - frequency + 0.5) / (frequency + 0.5))
             length_share = lengths[rows] * documents / total
@@ -331,7 +332,7 @@ class ResidentWords:
     def _postings(self, word: str) -> tuple[NDArray[np.int32], NDArray[np.int64] | int]:
         import numpy as np
 
-        rows = np.array(self._rows_of.get(word, ()), "int32")
+        rows = np.array(self._rows_of[word], "int32")
         is_next = rows[1:] != rows[:-1]
         if is_next.all():
             return rows, 1
