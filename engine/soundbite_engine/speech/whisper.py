@@ -21,6 +21,8 @@ from soundbite_engine.speech.transcripts import UNSPACED_LANGUAGES, Word, senten
 from soundbite_engine.workers.plans import SAMPLE_RATE_HZ
 
 _log = logging.getLogger(__name__)
+# One takes .73 of the time of five, so to try it first pays only where three passages of four would be believed; it
+# wrote the words of five in 2 of 13 passages of 28 s from calls, meetings and a reading.
 _BEAMS = 5
 _LEAST_PROBABILITY = 1e-6
 _SEEK_HZ = 100  # the unit of a segment's place
