@@ -833,3 +833,22 @@ def test_relink_tells_changed_files_from_missing_ones_on_a_line_each(shelf: Any,
     told = run("relink", tmp_path / "folder", "--json")
     assert (told.code, len(json.loads(told.out)["missing"]), json.loads(told.out)["changed"]) == (1, 1, [])
     assert len(run("relink", tmp_path / "folder").out.splitlines()) == 2
+
+
+def test_a_locale_that_cannot_write_a_name_gets_an_answer_or_one_sentence(tmp_path: Path) -> None:
+    recording = tmp_path / "réunion 🎧.wav"
+    shutil.copy(next(SAMPLES.glob("*.wav"), SAMPLES / "standup.flac"), recording)
+    code = "from soundbite_server.cli import main; main()"
+    home = {**os.environ, "SOUNDBITE_HOME": str(tmp_path / "home")}
+
+    def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments], env={**home, **extra}, capture_output=True, check=False
+        )
+
+    assert run("add", str(recording)).returncode == 0
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0"}
+    listed = run("list", **ascii_only)
+    assert listed.returncode == 0, listed.stderr
+    named = run("show", "réunion 🎧", **ascii_only)
+    assert (named.returncode, b"PYTHONUTF8=1" in named.stderr, b"Traceback" in named.stderr) == (2, True, False)

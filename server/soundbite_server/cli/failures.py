@@ -70,6 +70,11 @@ def _leave_for(exc: BaseException) -> None:
     if isinstance(exc, click.ClickException):
         exc.show()
         sys.exit(exc.exit_code)
+    if isinstance(exc, UnicodeEncodeError) and sys.getfilesystemencoding() != "utf-8":
+        encoding = sys.getfilesystemencoding()
+        _leave(
+            f"A name can't be written in {encoding}, the encoding of this locale. Set PYTHONUTF8=1.", INPUT_EXIT_CODE
+        )
     if isinstance(exc, KeyboardInterrupt | click.Abort):
         _leave("Interrupted; what was begun goes on at the next start.", INTERRUPTED_EXIT_CODE)
     # Imported here: --help must not pay for packages it does not use.

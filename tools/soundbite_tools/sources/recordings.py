@@ -206,7 +206,7 @@ def _named_state(asset: Asset) -> tuple[str, FileState]:
 def _state(asset: Asset) -> FileState:
     try:
         facts = Path(asset.source_uri).lstat()  # a link in its place is not followed
-    except OSError:
+    except (OSError, UnicodeEncodeError):  # the latter: a name that this locale can't write
         return "gone"
     if asset.mtime_ns == NO_FILE_NS or not stat.S_ISREG(facts.st_mode):
         return "gone"
