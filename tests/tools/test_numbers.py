@@ -19,12 +19,19 @@ from soundbite_tools.words.terms import folded_numbers
         ("seven two one", "7 2 1"),
         ("thirty seven pounds and eighty cents", "37 pounds and 80 cents"),
         ("twenty thirty", "2030"),
+        ("the third of may", "the 3rd of may"),
+        ("on may first", "on may 1st"),
+        ("the second of june", "the 2nd of june"),
+        ("the twenty first and the twelfth", "the 21st and the 12th"),
+        ("his ninetieth birthday", "his 90th birthday"),
     ],
 )
 def test_a_number_that_is_said_is_folded_to_digits(spoken: str, folded: str) -> None:
     assert list(folded_numbers(spoken.split())) == folded.split()
 
 
-@pytest.mark.parametrize("text", ["the first one", "one of them", "salt and pepper", "oh and another thing"])
+@pytest.mark.parametrize(
+    "text", ["the first one", "wait a second", "one of them", "salt and pepper", "oh and another thing"]
+)
 def test_words_that_are_no_number_stay(text: str) -> None:
     assert list(folded_numbers(text.split())) == text.split()

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from soundbite_tools.words.terms import folded_numbers, term_of, weight_of
+from soundbite_tools.words.terms import folded_numbers, is_number, term_of, weight_of
 
 MOST_TERMS = 64
 # A word with so many letters is known with one of them wrong.
@@ -80,7 +80,7 @@ class QuestionWords:
         self._spoken = terms_of(question)
         self._plain = _plain_terms(question)
         self._spoken_words = frozenset(self._spoken)
-        self._has_number = any(term.isdecimal() for term in self._words)
+        self._has_number = any(map(is_number, self._words))
         self._beginnings = {word[:_FIRST_LETTERS] for word in self._words.values()}
         self._long = [(term, word) for term, word in self._words.items() if _may_have_slip(word)]
         # A question is compared with hundreds of texts, which have most of their words in common.

@@ -66,6 +66,36 @@ _VALUES = {word: value for value, word in enumerate(_ONES)} | {
 }
 _SCALES = {"thousand": 1_000, "million": 1_000_000}
 NUMBER_WORDS = frozenset([*_VALUES, *_SCALES, "hundred"])
+_UNITS = {
+    word: value
+    for value, word in enumerate(
+        ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth"], start=1
+    )
+}
+_ORDINALS = (
+    _UNITS
+    | {f"{word}th": _VALUES[word] for word in _ONES[10:] if word != "twelve"}
+    | {"twelfth": 12}
+    | {f"{word[:-1]}ieth": _VALUES[word] for word in _TENS}
+)
+# These two tell a day beside a month only: "the second call" is not the 2nd.
+_SELDOM_DAYS = ("first", "second")
+_MONTHS = frozenset(
+    [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ]
+)
 # What may stand inside a number that is said: "four hundred and six", "nineteen oh five".
 _LINKS = ("and", "oh")
 
@@ -83,9 +113,14 @@ def term_of(word: str) -> str:
     return str(_stemmer().stemWord(plain))
 
 
+def is_number(term: str) -> bool:
+    """Whether a term is a number in digits, or an ordinal: "23", "23rd"."""
+    return term.isdecimal() or (term[:1].isdecimal() and term.rstrip("stndrh").isdecimal())
+
+
 def weight_of(term: str) -> float:
     """Return how much a term tells, 0 to 4, by how rare it is in English: a step of 1 is ten times as rare."""
-    if term.isdecimal():
+    if is_number(term):
         return NUMBER_WEIGHT
     return _rarity().get(term, UNKNOWN_WEIGHT)
 
@@ -117,20 +152,45 @@ def _rarity() -> Mapping[str, float]:
 
 
 def folded_numbers(words: Sequence[str]) -> Sequence[str]:
-    """Return the words of a text with the numbers among them in digits.
+    """Return the words of a text with the numbers among them in digits, and ordinals as "23rd".
 
     Whole numbers below a thousand million are known, and years by their halves ("nineteen eighty four"). A single
     "one" is as often a pronoun and stays.
     """
-    if NUMBER_WORDS.isdisjoint(words):
+    if NUMBER_WORDS.isdisjoint(words) and _ORDINALS.keys().isdisjoint(words):
         return words
     folded = list[str]()
     at = 0
     while at < len(words):
-        last, value = _read(words, at)
-        folded.append(str(value) if last > at else words[at])
+        last, value = _read_ordinal(words, at)
+        text = _ordinal(value)
+        if last == at:
+            last, value = _read(words, at)
+            text = str(value)
+        folded.append(text if last > at else words[at])
         at = max(last, at + 1)
     return folded
+
+
+def _read_ordinal(words: Sequence[str], first: int) -> tuple[int, int]:
+    """Where the ordinal that begins at `first` ends, and its value; it ends where it begins if there is none."""
+    word = words[first]
+    if word in _TENS and first + 1 < len(words) and words[first + 1] in _UNITS:
+        return first + 2, _VALUES[word] + _UNITS[words[first + 1]]
+    if word not in _ORDINALS or (word in _SELDOM_DAYS and not _is_beside_month(words, first)):
+        return first, 0
+    return first + 1, _ORDINALS[word]
+
+
+def _is_beside_month(words: Sequence[str], at: int) -> bool:
+    after = words[at + 2 : at + 3] if words[at + 1 : at + 2] == ["of"] else words[at + 1 : at + 2]
+    return not _MONTHS.isdisjoint([*words[max(at - 1, 0) : at], *after])
+
+
+def _ordinal(value: int) -> str:
+    """An ordinal as it is written: 1st, 12th, 23rd."""
+    ending = "th" if value // 10 % 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(value % 10, "th")
+    return f"{value}{ending}"
 
 
 def _read(words: Sequence[str], first: int) -> tuple[int, int]:
