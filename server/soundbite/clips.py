@@ -76,6 +76,8 @@ class Facts:
     is_weak: bool = False
     text: str = ""
     """What is said, as recognised."""
+    context: str = ""
+    """The same with what is said around it, where a search was asked for that (`context_sec`)."""
     speaker: str = ""
     """Who says it: a name that somebody gave, or `Speaker 2`; empty where only one speaks who has no name."""
     unsure: tuple[str, ...] = ()

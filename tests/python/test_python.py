@@ -45,8 +45,10 @@ def test_a_script_adds_searches_and_hears_and_others_may_have_the_library_open(h
         speaker = other.speakers()[0]
         library.name_speaker(added, speaker.name, "<Ann>")
         assert [one.name for one in other.speakers("<ann>")] == ["<Ann>"]
-        (clip,) = other.search("money back", top_k=1, speakers=["<ann>"])
+        (clip,) = other.search("money back", top_k=1, speakers=["<ann>"], context_sec=60)
         assert "<Ann>" in clip.speaker
+        assert "money back" in clip.context
+        assert len(clip.context) > len(clip.text)
         assert "&lt;Ann&gt;" in clip.to_html()
         shown = clip._repr_html_()
         assert "data:audio/mpeg;base64," in shown
