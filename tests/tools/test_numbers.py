@@ -2,6 +2,7 @@
 
 import pytest
 
+from soundbite_tools.search.words import terms_of
 from soundbite_tools.words.terms import folded_numbers
 
 
@@ -27,11 +28,11 @@ from soundbite_tools.words.terms import folded_numbers
     ],
 )
 def test_a_number_that_is_said_is_folded_to_digits(spoken: str, folded: str) -> None:
-    assert list(folded_numbers(spoken.split())) == folded.split()
+    assert tuple(folded_numbers(terms_of(spoken))) == terms_of(folded)
 
 
 @pytest.mark.parametrize(
     "text", ["the first one", "wait a second", "one of them", "salt and pepper", "oh and another thing"]
 )
 def test_words_that_are_no_number_stay(text: str) -> None:
-    assert list(folded_numbers(text.split())) == text.split()
+    assert tuple(folded_numbers(terms_of(text))) == terms_of(text)

@@ -183,8 +183,8 @@ def _read_ordinal(words: Sequence[str], first: int) -> tuple[int, int]:
 
 
 def _is_beside_month(words: Sequence[str], at: int) -> bool:
-    after = words[at + 2 : at + 3] if words[at + 1 : at + 2] == ["of"] else words[at + 1 : at + 2]
-    return not _MONTHS.isdisjoint([*words[max(at - 1, 0) : at], *after])
+    before, after = words[max(at - 1, 0) : at], words[at + 1 : at + 3]
+    return not _MONTHS.isdisjoint([*before, *(after[1:] if "of" in after[:1] else after[:1])])
 
 
 def _ordinal(value: int) -> str:
